@@ -12,6 +12,7 @@ import { createRequire } from "node:module"
 import * as Flags from "./command/Flags.ts"
 import { onScreen } from "./command/OnScreen.ts"
 import * as Operators from "./command/Operators.ts"
+import * as Storage from "./command/Storage.ts"
 
 const stdio = () => import("./command/Stdio.ts")
 
@@ -137,7 +138,7 @@ const init = Command.make(
 /** The whole command line. */
 export const reins = Command.make("reins").pipe(
   Command.withDescription("An agent in your terminal: asks before it acts, and says what it cost"),
-  Command.withSubcommands([init, ask, chat, serve, acp, sidecar, ...Operators.commands]),
+  Command.withSubcommands([init, ask, chat, serve, acp, sidecar, ...Operators.commands, ...Storage.commands]),
   Command.withGlobalFlags([Flags.Plain])
 )
 

@@ -5,7 +5,7 @@ import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 
 /** A flag of text; absent where it is not given. */
-const text = (name: string, metavar: string, description: string) =>
+export const text = (name: string, metavar: string, description: string) =>
   Flag.String(name).pipe(
     Flag.withMetavar(metavar),
     Flag.withDescription(description),
@@ -82,6 +82,18 @@ export const opening = Flag.String("question").pipe(
   Flag.withDescription("The first question; without a terminal the chat ends when it is answered"),
   Flag.optional,
   Flag.map(Option.getOrUndefined)
+)
+
+export const tenant = Flag.String("tenant").pipe(
+  Flag.withDefault("default"),
+  Flag.withMetavar("NAME"),
+  Flag.withDescription("Whose runs of a local store (default: default); a server knows it by the key")
+)
+
+/** Of commands that list or count. */
+export const jsonLines = Flag.Boolean("json-output").pipe(
+  Flag.withDefault(false),
+  Flag.withDescription("Print one JSON object a line, and nothing else")
 )
 
 /** For screen readers: no colours, no signs, nothing is redrawn. */

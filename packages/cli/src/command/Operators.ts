@@ -1,32 +1,21 @@
 /** The operator's commands with their flags; what they do is in `Operate`, which is loaded when one runs. */
 import type * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Flags from "./Flags.ts"
 import { onScreen } from "./OnScreen.ts"
 
-const tenant = Flag.String("tenant").pipe(
-  Flag.withDefault("default"),
-  Flag.withMetavar("NAME"),
-  Flag.withDescription("Whose runs of a local store (default: default); a server knows it by the key")
-)
+const place = {
+  app: Flags.app,
+  store: Flags.store,
+  path: Flags.path,
+  url: Flags.url,
+  tenant: Flags.tenant,
+  jsonOutput: Flags.jsonLines
+}
 
-const jsonOutput = Flag.Boolean("json-output").pipe(
-  Flag.withDefault(false),
-  Flag.withDescription("Print one JSON object a line, and nothing else")
-)
-
-const place = { app: Flags.app, store: Flags.store, path: Flags.path, url: Flags.url, tenant, jsonOutput }
-
-const text = (name: string, metavar: string, description: string) =>
-  Flag.String(name).pipe(
-    Flag.withMetavar(metavar),
-    Flag.withDescription(description),
-    Flag.optional,
-    Flag.map(Option.getOrUndefined)
-  )
+const { text } = Flags
 
 const by = text("by", "NAME", "Who answers, for the record of a local store; a server knows it by the key")
 

@@ -1,33 +1,14 @@
 /** The desk of a local store. It carries no run: an answer that is given here counts, and the run goes on where it is carried. */
 import { Runtime } from "@reins/runtime"
-import { Sqlite } from "@reins/store/sqlite"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type CommandFailed, ended, failed } from "../setting/CommandFailed.ts"
 import type { Store } from "../setting/StoreChoice.ts"
 import type { Desk } from "./Desk.ts"
+import * as StoreArchive from "./StoreArchive.ts"
 
-const telling = <A, E extends Error, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, CommandFailed, R> =>
-  Effect.mapError(effect, (error) => failed(ended(error.message), error))
-
-/** Administration of the store. */
-const archiveOf = (store: Store) => {
-  switch (store._tag) {
-    case "Memory":
-      return Effect.fail(
-        failed("A store in memory ends with its process. Name the one that is meant: --store sqlite:FILE, or --url.")
-      )
-    case "Sqlite":
-      return telling(Sqlite.archive({ filename: store.file }))
-    case "Postgres":
-      return Effect.tryPromise({
-        try: () => import("@reins/store/postgres"),
-        catch: (cause) =>
-          failed("A Postgres store needs the package @effect/sql-pg. Run: npm install @effect/sql-pg", cause)
-      }).pipe(Effect.flatMap(({ Postgres }) => telling(Postgres.archive({ url: store.url }))))
-  }
-}
+const { telling } = StoreArchive
 
 /** The desk of a tenant. Needs a runtime over the same store. */
 export const make = Effect.fnUntraced(function* (
@@ -35,7 +16,7 @@ export const make = Effect.fnUntraced(function* (
   tenant: string
 ): Effect.fn.Return<Desk, CommandFailed, Runtime | Scope.Scope> {
   const runtime = yield* Runtime
-  const archive = yield* archiveOf(store)
+  const archive = yield* StoreArchive.make(store)
   const resourceId = tenant
   /** A run of another tenant is told from none by nothing. */
   const known = (runId: string) =>

@@ -52,7 +52,7 @@ export const describe = (store: Store): string => {
 }
 
 /** Makes the folder of a store of a folder, which version control passes over. */
-const folderOf = (file: string): Effect.Effect<void, CommandFailed> => {
+export const folderOf = (file: string): Effect.Effect<void, CommandFailed> => {
   const folder = dirname(file)
   if (!folder.endsWith(".reins")) return Effect.void
   return Effect.tryPromise({

@@ -1,4 +1,6 @@
 export { NotImported } from "../sql/Archive.ts"
 export type { Archive, ListedRun, ListOptions } from "../sql/Archive.ts"
+export { NotErased } from "../sql/Erasure.ts"
+export type { EraseOptions, Holdings, Subject } from "../sql/Erasure.ts"
 export * as Postgres from "./Postgres.ts"
 export { PostgresUnusable } from "./Postgres.ts"

@@ -1,6 +1,6 @@
 /**
- * Administration of stored runs: export one as JSON lines, import such lines into another database, pack ended runs,
- * and delete runs that ended long ago.
+ * Administration of stored runs: export one as JSON lines, import such lines into a database, pack ended runs, delete runs
+ * that ended long ago, and erase what a person asks for.
  */
 import { Entry, Envelope, Message } from "@reins/protocol"
 import { type Fenced, RunRecord, type StoreFailure } from "@reins/runtime/journal"
@@ -10,13 +10,14 @@ import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Database } from "./Database.ts"
 import * as Column from "./Column.ts"
+import * as Erasure from "./Erasure.ts"
 import * as SqlFiles from "./SqlFiles.ts"
 import * as SqlCommit from "./SqlCommit.ts"
 import * as SqlPacking from "./SqlPacking.ts"
 import * as SqlAnswers from "./SqlAnswers.ts"
 import * as SqlRuns from "./SqlRuns.ts"
 import * as SqlThreads from "./SqlThreads.ts"
-import type { CorruptRow } from "./StoredJson.ts"
+import * as StoredJson from "./StoredJson.ts"
 
 const Line = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("run"), version: Schema.Literal(1), record: Schema.toCodecJson(RunRecord) }),
@@ -106,6 +107,8 @@ export interface ListOptions {
   readonly resourceId?: string | undefined
   /** Absent: of every thread. */
   readonly threadId?: string | undefined
+  /** Only runs that ended before this time, in epoch milliseconds, and whose data is there. Absent: open ones, too. */
+  readonly endedBefore?: number | undefined
   /** The most runs. Default 100. */
   readonly limit?: number | undefined
 }
@@ -124,7 +127,10 @@ export interface Archive {
    * run.
    */
   readonly exportRun: (runId: string) => Effect.Effect<ReadonlyArray<string>, StoreFailure>
-  /** Imports a run, all of it or nothing. A run that has not ended continues here. Returns its id. */
+  /**
+   * Imports a run, all of it or nothing. A run that has not ended continues here; one whose data was deleted from this
+   * store is whole again. Returns its id.
+   */
   readonly importRun: (lines: ReadonlyArray<string>) => Effect.Effect<string, NotImported | StoreFailure>
   /**
    * Deletes the data of runs that ended before a time, in epoch milliseconds: events, marks, answers, questions. Their
@@ -137,9 +143,28 @@ export interface Archive {
    * died or by an earlier version.
    */
   readonly packEnded: (before: number) => Effect.Effect<SqlPacking.Packed, StoreFailure>
+  /** What there is of a thread or a run. */
+  readonly holdings: (
+    subject: Erasure.Subject,
+    options?: Pick<Erasure.EraseOptions, "resourceId">
+  ) => Effect.Effect<Erasure.Holdings, StoreFailure>
+  /**
+   * Deletes a thread with its messages, files, grants and the data of its runs; or the data of one run, whose thread
+   * keeps its messages. Both at once or nothing. Kept are the ids of runs, what was used of quotas, and, unless it is
+   * asked for, the audit record, which has no arguments. Returns what was deleted.
+   */
+  readonly erase: (
+    subject: Erasure.Subject,
+    options?: Erasure.EraseOptions
+  ) => Effect.Effect<Erasure.Holdings, Erasure.NotErased | StoreFailure>
+  /**
+   * SQLite: rewrites the file without what was deleted, whose bytes otherwise stay until others are written over them,
+   * and gives the space back to the disk. Writers wait meanwhile. Postgres does it by itself (autovacuum): nothing.
+   */
+  readonly compact: Effect.Effect<void, StoreFailure>
 }
 
-export const make = (db: Database): Archive => ({
+export const make = (db: Database, compact: Effect.Effect<void, SqlError> = Effect.void): Archive => ({
   runs: (options = {}) => db.operation("list runs", list(db, options)),
   exportRun: (runId) =>
     Effect.map(db.operation("export", db.atomic(gather(db, runId))), (lines) => lines.map((line) => encode(line))),
@@ -154,6 +179,13 @@ export const make = (db: Database): Archive => ({
       return yield* Result.match(outcome, { onFailure: Effect.fail, onSuccess: Effect.succeed })
     }),
   forgetEnded: (before) => db.operation("forget", db.atomic(forget(db, before))),
+  holdings: (subject, options) =>
+    db.operation("holdings", db.atomic(Erasure.holdings(db, subject, options?.resourceId))),
+  erase: (subject, options = {}) =>
+    Effect.flatMap(db.operation("erase", Erasure.erase(db, subject, options)), (outcome) =>
+      Result.match(outcome, { onFailure: Effect.fail, onSuccess: Effect.succeed })
+    ),
+  compact: db.operation("compact", compact),
   packEnded: (before) =>
     Effect.gen(function* () {
       const runs = yield* db.operation("pack", SqlPacking.loose(db, before))
@@ -171,17 +203,18 @@ export const make = (db: Database): Archive => ({
     })
 })
 
-const list = (db: Database, { limit = 100, resourceId, threadId }: ListOptions) => {
+const list = (db: Database, { endedBefore, limit = 100, resourceId, threadId }: ListOptions) => {
   const wanted = [
-    ["resource_id", resourceId],
-    ["thread_id", threadId]
-  ].flatMap(([column, value]) => (value === undefined ? [] : [{ column, value }]))
-  const where = wanted.map(({ column }) => `${column} = ?`).join(" AND ")
+    ["resource_id = ?", resourceId === undefined ? undefined : Column.encode(resourceId)],
+    ["thread_id = ?", threadId === undefined ? undefined : Column.encode(threadId)],
+    ["record <> '' AND ended_at < ?", endedBefore]
+  ].flatMap(([text, value]) => (value === undefined ? [] : [{ text, value }]))
+  const where = wanted.map(({ text }) => text).join(" AND ")
   const statement = `SELECT run_id, thread_id, resource_id, agent, started_at, last_at, ended_at, last_seq FROM reins_runs ${
     where === "" ? "" : `WHERE ${where}`
   } ORDER BY started_at DESC, run_id LIMIT ?`
   const most = Math.max(0, Math.floor(limit) || 0)
-  return Effect.map(db.rows(statement, ...wanted.map(({ value }) => Column.encode(value)), most), (rows) =>
+  return Effect.map(db.rows(statement, ...wanted.map(({ value }) => value), most), (rows) =>
     rows.map((row): ListedRun => ({
       runId: Column.decode(row["run_id"]),
       threadId: Column.decode(row["thread_id"]),
@@ -197,8 +230,8 @@ const list = (db: Database, { limit = 100, resourceId, threadId }: ListOptions) 
 
 /** Refusals as values, since `operation` only fails with database errors. */
 const settled = (
-  effect: Effect.Effect<string, NotImported | StoreFailure | Fenced | SqlError | CorruptRow>
-): Effect.Effect<Result.Result<string, NotImported | StoreFailure>, SqlError | CorruptRow> =>
+  effect: Effect.Effect<string, NotImported | StoreFailure | Fenced | SqlError | StoredJson.CorruptRow>
+): Effect.Effect<Result.Result<string, NotImported | StoreFailure>, SqlError | StoredJson.CorruptRow> =>
   effect.pipe(
     Effect.map((runId) => Result.succeed(runId)),
     Effect.catchTags({
@@ -237,11 +270,30 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Lin
   const { runId, threadId } = record
   const history = lines.flatMap((line) => (line.kind === "history" ? [line.message] : []))
   const own = lines.flatMap((line) => (line.kind === "message" ? [line.message] : []))
+  // What is left of a run whose data was deleted keeps its id reserved, and makes room for the run itself.
+  yield* db.rows(
+    "DELETE FROM reins_runs WHERE run_id = ? AND record = '' AND ended_at IS NOT NULL",
+    Column.encode(runId)
+  )
   if (!record.isolated) yield* SqlThreads.restore(db, record, history)
   const refusal: SqlRuns.Refusal | undefined = yield* SqlRuns.create(db, record, false)
   // It was counted in its quotas where it started; if it continues here, its use is booked here.
   if (refusal !== undefined && refusal._tag !== "QuotaExhausted")
     return yield* new NotImported({ reason: refusal._tag })
+  const [kept] = yield* db.rows(
+    "SELECT min(position) AS first FROM reins_messages WHERE thread_id = ? AND run_id = ?",
+    Column.encode(threadId),
+    Column.encode(runId)
+  )
+  if (kept?.["first"] != null) {
+    // The thread kept the run's messages, and others after them.
+    const historyVersion = Number(kept["first"]) - 1
+    yield* db.rows(
+      "UPDATE reins_runs SET record = ? WHERE run_id = ?",
+      StoredJson.encodeRecord({ ...record, historyVersion }),
+      Column.encode(runId)
+    )
+  }
   const opened = yield* SqlRuns.open(db, runId)
   if (own.length > 0) yield* SqlThreads.write(db, threadId, runId, own)
   for (const line of lines) {
@@ -258,28 +310,14 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Lin
   return runId
 })
 
-/** The tables with a run's data. */
-const tables = [
-  "reins_events",
-  "reins_marks",
-  "reins_answers",
-  "reins_approvals",
-  "reins_client_calls",
-  "reins_claims"
-] as const
-
 const forget = Effect.fnUntraced(function* (db: Database, before: number) {
   const gone = yield* db.rows(
     "UPDATE reins_runs SET last_seq = 0, record = '' WHERE ended_at < ? AND record <> '' RETURNING run_id",
     before
   )
-  for (const row of gone) {
-    const run = String(row["run_id"])
-    for (const table of tables) yield* db.rows(`DELETE FROM ${table} WHERE run_id = ?`, run)
-    yield* db.rows(
-      "DELETE FROM reins_files WHERE run_id = ? AND thread_id NOT IN (SELECT thread_id FROM reins_threads)",
-      run
-    )
-  }
+  yield* Erasure.dropRuns(
+    db,
+    gone.map((row) => String(row["run_id"]))
+  )
   return gone.length
 })

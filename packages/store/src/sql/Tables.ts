@@ -177,6 +177,9 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> => [
   ]
 ]
 
+/** The version of this program. */
+export const latest: number = versions("").length
+
 /** The database was written by a later version of this program, which may use its rows differently. */
 export class NewerSchema extends Schema.TaggedError<NewerSchema>()("NewerSchema", {
   found: Schema.Natural,

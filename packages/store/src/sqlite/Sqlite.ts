@@ -17,6 +17,7 @@ import * as Archive from "../sql/Archive.ts"
 import { Database, sqlite } from "../sql/Database.ts"
 import * as SqlJournal from "../sql/SqlJournal.ts"
 import * as NodeSqlite from "./NodeSqlite.ts"
+import * as SqliteBackup from "./SqliteBackup.ts"
 import * as SqliteCommit from "./SqliteCommit.ts"
 import { SqliteUnusable, from } from "./SqliteUnusable.ts"
 import * as Tables from "../sql/Tables.ts"
@@ -91,7 +92,28 @@ export const journal = (options: Options): Effect.Effect<JournalStore, SqliteUnu
  * @category operations
  */
 export const archive = (options: Options): Effect.Effect<Archive.Archive, SqliteUnusable, Scope.Scope> =>
-  Effect.map(database(options), ({ db }) => Archive.make(db))
+  Effect.map(database(options), ({ db }) =>
+    // The log that commits go through first is emptied, too, unless somebody reads just then.
+    Archive.make(db, Effect.asVoid(Effect.andThen(db.rows("VACUUM"), db.rows("PRAGMA wal_checkpoint(TRUNCATE)"))))
+  )
+
+/**
+ * Copies the whole database into a new file `to` as it is at one moment, while others write. The copy is there as a
+ * whole or not at all. Fails with `CannotBackUp` where `to` exists already, cannot be written, or does not verify.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const backup = SqliteBackup.backup
+
+/**
+ * Makes the database of a backup, under a filename that has none yet. Fails with `CannotBackUp` where there is one, or
+ * where the backup is none of this version or an earlier one.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const restore = SqliteBackup.restore
 
 /**
  * Runs in a SQLite file: provide it to `Runtime.layer`, and they survive their process. Fails with `SqliteUnusable`,

@@ -1,0 +1,299 @@
+/** What is kept of runs in a local store: erasing it, archiving it, backing it up, and bringing it back. */
+import { Sqlite } from "@reins/store/sqlite"
+import type { Holdings, Subject } from "@reins/store/sqlite"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import { createReadStream } from "node:fs"
+import { link, open, rename, rm } from "node:fs/promises"
+import { resolve } from "node:path"
+import { createInterface } from "node:readline"
+import * as StoreArchive from "../desk/StoreArchive.ts"
+import { type CommandFailed, ended, failed, misused } from "../setting/CommandFailed.ts"
+import * as Moment from "../setting/Moment.ts"
+import * as StoreChoice from "../setting/StoreChoice.ts"
+import { type OutputFailed, type ReaderLeft, Screen } from "../terminal/Screen.ts"
+import * as Text from "../text/Text.ts"
+
+/** Which store is meant, and how it is told what was done. */
+export interface Given {
+  readonly store: string | undefined
+  readonly path: string | undefined
+  readonly jsonOutput: boolean
+}
+
+/** Whose runs are meant, and whether a person is asked first. */
+export interface Asked extends Given {
+  readonly tenant: string
+  readonly yes: boolean
+}
+
+type Done = Effect.Effect<void, CommandFailed | ReaderLeft | OutputFailed, Screen>
+
+const storeOf = ({ path, store }: Given) => StoreChoice.chosen(store, resolve(path ?? "."))
+
+const say = (given: Given, text: string, data: { readonly [name: string]: unknown }) =>
+  Effect.flatMap(Screen, ({ print }) => print(`${given.jsonOutput ? JSON.stringify(data) : text}\n`))
+
+/** Asks a person whether it shall be done; fails where the answer is no, or nobody is there. */
+const confirm = Effect.fnUntraced(function* (yes: boolean, question: string) {
+  if (yes) return
+  const { ask } = yield* Screen
+  if (ask === undefined) return yield* failed(`${question} Nobody is at a terminal to be asked. Add --yes to do it.`)
+  const answer = yield* ask(`${question} [y/N] `)
+  if (!/^\s*y(es)?\s*$/i.test(answer ?? "")) return yield* failed("Nothing was deleted.")
+})
+
+const momentOf = (text: string) =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const at = Moment.parse(text, now)
+    return at === undefined
+      ? Effect.fail(
+          misused(`--before: ${JSON.stringify(text)} is no time. Write how long ago, such as 30d, or a date.`)
+        )
+      : Effect.succeed(at)
+  })
+
+const quoted = (text: string): string => JSON.stringify(Text.harmless(text))
+
+/** `2 runs, 8 messages and 1 file`. */
+const listed = ({ files, grants, messages, runs }: Omit<Holdings, "acts">): string => {
+  const parts = (
+    [
+      [runs, "run"],
+      [messages, "message"],
+      [files, "file"],
+      [grants, "grant"]
+    ] as const
+  ).flatMap(([count, word]) => (count === 0 ? [] : [Text.counted(count, word)]))
+  return parts.length < 2 ? (parts[0] ?? "nothing") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1) ?? ""}`
+}
+
+/** How many runs are erased or archived at most by one command. */
+const mostRuns = 1_000_000
+
+export const erase = (
+  given: Asked & {
+    readonly thread: string | undefined
+    readonly run: string | undefined
+    readonly before: string | undefined
+    readonly audit: boolean
+  }
+): Done =>
+  Effect.gen(function* () {
+    const { audit, before, run, tenant: resourceId, thread, yes } = given
+    const named = [thread, run, before].filter((each) => each !== undefined)
+    if (named.length !== 1) {
+      return yield* misused("Name what is erased, and one of it: a thread, --run RUN, or --before 30d.")
+    }
+    const store = yield* storeOf(given)
+    yield* StoreArchive.isThere(store)
+    const archive = yield* StoreArchive.make(store)
+    if (before !== undefined) {
+      const at = yield* momentOf(before)
+      const runs = yield* StoreArchive.telling(archive.runs({ resourceId, endedBefore: at, limit: mostRuns }))
+      const what = `${Text.counted(runs.length, "run")} that ended before ${Moment.format(at)}`
+      if (runs.length > 0) {
+        yield* confirm(yes, `Erase the data of ${what}? Threads keep their messages. It cannot be undone.`)
+        yield* Effect.forEach(runs, ({ runId }) =>
+          // Another process may have erased it meanwhile.
+          StoreArchive.telling(
+            Effect.catchTag(archive.erase({ runId }, { resourceId, audit }), "NotErased", () => Effect.void)
+          )
+        )
+        yield* StoreArchive.telling(archive.compact)
+      }
+      return yield* say(given, `Erased the data of ${what}.`, { runs: runs.length, before: at })
+    }
+    const subject: Subject = thread === undefined ? { runId: run ?? "" } : { threadId: thread }
+    const what = thread === undefined ? `run ${quoted(run ?? "")}` : `thread ${quoted(thread)}`
+    const held = yield* StoreArchive.telling(archive.holdings(subject, { resourceId }))
+    const isNothing = held.runs + held.messages + held.files + held.grants + (audit ? held.acts : 0) === 0
+    if (isNothing) return yield* failed(`There is no ${what} of tenant ${quoted(resourceId)}. reins runs lists them.`)
+    const acts = audit && held.acts > 0 ? `, and ${Text.counted(held.acts, "act")} of the audit record` : ""
+    yield* confirm(yes, `Erase ${what}: ${listed(held)}${acts}? It cannot be undone.`)
+    const deleted = yield* Effect.mapError(archive.erase(subject, { resourceId, audit }), (error) =>
+      error._tag === "NotErased" && error.runId !== undefined
+        ? failed(`Run ${error.runId} has not ended. End it first: reins cancel ${error.runId}`, error)
+        : failed(ended(error.message), error)
+    )
+    yield* StoreArchive.telling(archive.compact)
+    const kept = [
+      ...(thread === undefined ? ["the thread's messages"] : []),
+      "the ids of runs",
+      "what was used of quotas",
+      ...(audit || held.acts === 0 ? [] : [`${Text.counted(held.acts, "act")} of the audit record (--audit)`])
+    ]
+    yield* say(given, `Erased ${what}: ${listed(deleted)}${acts}.\nKept: ${kept.join(", ")}.`, { ...deleted })
+  }).pipe(Effect.scoped)
+
+/** A new file that is there as a whole or not at all. What is in it is for its owner alone. */
+const whole = <A>(
+  file: string,
+  body: (write: (text: string) => Effect.Effect<void, CommandFailed>) => Effect.Effect<A, CommandFailed>
+): Effect.Effect<A, CommandFailed> => {
+  const part = `${file}.part`
+  const isCode = (cause: unknown, code: string) => Predicate.hasProperty(cause, "code") && cause.code === code
+  const unwritten = (cause: unknown) =>
+    isCode(cause, "EEXIST")
+      ? failed(`${file} exists already. Name a new file.`, cause)
+      : failed(`${file} cannot be written. Its folder must exist and be writable, and the disk have room.`, cause)
+  const act = <B>(body: () => Promise<B>) => Effect.tryPromise({ try: body, catch: unwritten })
+  const remove = Effect.promise(() => rm(part, { force: true }).catch(() => undefined))
+  return Effect.gen(function* () {
+    // Taken at once, so that nothing is exported for a file that cannot be.
+    yield* act(() => open(file, "wx", 0o600).then((handle) => handle.close().then(() => rm(file))))
+    const value = yield* Effect.acquireUseRelease(
+      Effect.andThen(
+        remove,
+        act(() => open(part, "wx", 0o600))
+      ),
+      (handle) =>
+        Effect.tap(
+          body((text) => Effect.asVoid(act(() => handle.writeFile(text)))),
+          act(() => handle.sync())
+        ),
+      (handle) => Effect.promise(() => handle.close())
+    )
+    yield* act(() =>
+      link(part, file).catch((cause: unknown) => (isCode(cause, "EEXIST") ? Promise.reject(cause) : rename(part, file)))
+    )
+    return value
+  }).pipe(Effect.ensuring(remove))
+}
+
+export const archive = (
+  given: Asked & {
+    readonly file: string
+    readonly runs: ReadonlyArray<string>
+    readonly thread: string | undefined
+    readonly before: string | undefined
+    readonly forget: boolean
+  }
+): Done =>
+  Effect.gen(function* () {
+    const { before, file, forget, runs: named, tenant: resourceId, thread: threadId, yes } = given
+    const store = yield* storeOf(given)
+    yield* StoreArchive.isThere(store)
+    const shelf = yield* StoreArchive.make(store)
+    const endedBefore = before === undefined ? Number.MAX_SAFE_INTEGER : yield* momentOf(before)
+    const all = yield* StoreArchive.telling(shelf.runs({ resourceId, threadId, endedBefore, limit: mostRuns }))
+    const missing = named.find((id) => all.every(({ runId }) => runId !== id))
+    if (missing !== undefined) {
+      return yield* failed(
+        `There is no run ${quoted(missing)} that has ended. reins runs lists them; one that goes on is ended first.`
+      )
+    }
+    // The earliest first, so that threads grow as they did.
+    const wanted = (named.length === 0 ? all : all.filter(({ runId }) => named.includes(runId))).toReversed()
+    if (wanted.length === 0) return yield* failed("No run has ended that could be archived.")
+    if (forget) {
+      const what = Text.counted(wanted.length, "run")
+      yield* confirm(yes, `Archive ${what} and delete their data from the store? Threads keep their messages.`)
+    }
+    yield* whole(file, (write) =>
+      Effect.forEach(
+        wanted,
+        ({ runId }) =>
+          Effect.flatMap(StoreArchive.telling(shelf.exportRun(runId)), (lines) =>
+            write(lines.map((line) => `${line}\n`).join(""))
+          ),
+        { discard: true }
+      )
+    )
+    if (forget) {
+      yield* Effect.forEach(wanted, ({ runId }) => StoreArchive.telling(shelf.erase({ runId }, { resourceId })))
+      yield* StoreArchive.telling(shelf.compact)
+    }
+    const gone = forget ? " Their data is deleted from the store; threads keep their messages." : ""
+    const data = { runs: wanted.map(({ runId }) => runId), file, forgotten: forget }
+    yield* say(given, `Archived ${Text.counted(wanted.length, "run")} in ${file}.${gone}`, data)
+  }).pipe(Effect.scoped)
+
+export const backup = (given: Given & { readonly file: string }): Done =>
+  Effect.gen(function* () {
+    const store = yield* storeOf(given)
+    yield* StoreArchive.isThere(store)
+    if (store._tag !== "Sqlite") {
+      return yield* failed(
+        'A Postgres store is backed up with its own tools: pg_dump --format=custom --file=FILE "$REINS_STORE". ' +
+          "As JSON lines, runs that have ended: reins archive FILE."
+      )
+    }
+    const made = yield* StoreArchive.telling(Sqlite.backup({ filename: store.file, to: resolve(given.file) }))
+    const held = `${Text.counted(made.runs, "run")} in ${Text.counted(made.threads, "thread")}, ${Text.size(made.sizeBytes)}`
+    yield* say(given, `Backed up ${store.file} in ${given.file}: ${held}, read again and whole.`, {
+      ...made,
+      file: given.file
+    })
+  })
+
+/** What a file begins with. */
+const headOf = (file: string) =>
+  Effect.acquireUseRelease(
+    Effect.tryPromise({
+      try: () => open(file, "r"),
+      catch: (cause) => failed(`There is no file ${JSON.stringify(file)} that can be read.`, cause)
+    }),
+    (handle) =>
+      Effect.tryPromise({
+        try: () => handle.read(Buffer.alloc(16), 0, 16, 0).then(({ buffer }) => buffer.toString("latin1")),
+        catch: (cause) => failed(`${file} cannot be read.`, cause)
+      }),
+    (handle) => Effect.promise(() => handle.close())
+  )
+
+export const restore = (given: Given & { readonly file: string }): Done =>
+  Effect.gen(function* () {
+    const { file } = given
+    const store = yield* storeOf(given)
+    if (store._tag === "Memory") return yield* StoreArchive.isThere(store)
+    const head = yield* headOf(file)
+    if (head.startsWith("SQLite format 3")) {
+      if (store._tag === "Postgres") {
+        return yield* failed(
+          `${file} is a backup of a SQLite store. Restore it into one, --store sqlite:FILE; runs that have ended move with reins archive.`
+        )
+      }
+      yield* StoreChoice.folderOf(store.file)
+      const made = yield* StoreArchive.telling(Sqlite.restore({ from: resolve(file), filename: store.file }))
+      const held = `${Text.counted(made.runs, "run")} in ${Text.counted(made.threads, "thread")}`
+      return yield* say(
+        given,
+        `Restored ${held} to ${store.file}. What had not ended goes on in the next process that opens it.`,
+        { ...made, store: store.file }
+      )
+    }
+    if (!head.startsWith('{"kind":"run"')) {
+      return yield* failed(`${file} is neither a backup nor an archive. Name a file of reins backup or reins archive.`)
+    }
+    if (store._tag === "Sqlite") yield* StoreChoice.folderOf(store.file)
+    const shelf = yield* StoreArchive.make(store)
+    let [restored, known] = [0, 0]
+    const take = (lines: ReadonlyArray<string>) =>
+      Effect.matchEffect(shelf.importRun(lines), {
+        onSuccess: () => Effect.sync(() => void restored++),
+        onFailure: (error) =>
+          error._tag === "NotImported" && error.reason === "RunExists"
+            ? Effect.sync(() => void known++)
+            : Effect.fail(failed(`${file}: ${ended(error.message)} ${Text.counted(restored, "run")} restored.`, error))
+      })
+    let run: Array<string> = []
+    const text = Stream.fromAsyncIterable(createInterface({ input: createReadStream(file) }), (cause) =>
+      failed(`${file} cannot be read.`, cause)
+    )
+    yield* Stream.runForEach(text, (line) => {
+      if (line === "") return Effect.void
+      const before = line.startsWith('{"kind":"run"') && run.length > 0 ? run : undefined
+      if (before === undefined) {
+        run.push(line)
+        return Effect.void
+      }
+      run = [line]
+      return take(before)
+    })
+    if (run.length > 0) yield* take(run)
+    const there = known === 0 ? "" : ` ${Text.counted(known, "run")} ${known === 1 ? "was" : "were"} there already.`
+    yield* say(given, `Restored ${Text.counted(restored, "run")} from ${file}.${there}`, { restored, known })
+  }).pipe(Effect.scoped)

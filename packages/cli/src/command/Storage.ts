@@ -1,0 +1,76 @@
+/** The commands on a local store itself, with their flags; what they do is in `Keep`, which is loaded when one runs. */
+import type * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Flags from "./Flags.ts"
+import { onScreen } from "./OnScreen.ts"
+
+const place = { store: Flags.store, path: Flags.path, jsonOutput: Flags.jsonLines }
+
+const yes = Flag.Boolean("yes").pipe(
+  Flag.withAlias("y"),
+  Flag.withDefault(false),
+  Flag.withDescription("Do it without being asked")
+)
+
+const asked = { ...place, tenant: Flags.tenant, yes }
+
+const before = Flags.text(
+  "before",
+  "TIME",
+  "Runs that ended before: how long ago, such as 30d or 12h, or a date in UTC"
+)
+
+const file = (description: string) => Argument.String("file").pipe(Argument.withDescription(description))
+
+const load = () => import("./Keep.ts")
+
+const run = <A, E, R>(body: (keep: Awaited<ReturnType<typeof load>>) => Effect.Effect<A, E, R>) => onScreen(load, body)
+
+/** The commands. */
+export const commands = [
+  Command.make(
+    "erase",
+    {
+      thread: Argument.String("thread").pipe(
+        Argument.withDescription("The thread, with its messages, files, grants and runs"),
+        Argument.optional,
+        Argument.map(Option.getOrUndefined)
+      ),
+      run: Flags.text("run", "RUN", "The data of one run in place of a thread, which keeps its messages"),
+      before,
+      audit: Flag.Boolean("audit").pipe(
+        Flag.withDefault(false),
+        Flag.withDescription("Erase what the audit record has of it, too")
+      ),
+      ...asked
+    },
+    (given) => run((keep) => keep.erase(given))
+  ).pipe(Command.withDescription("Erases a thread, a run, or what ended long ago from a local store")),
+  Command.make(
+    "archive",
+    {
+      file: file("The new file of JSON lines"),
+      runs: Argument.String("run").pipe(
+        Argument.withDescription("Runs that have ended (default: all)"),
+        Argument.variadic()
+      ),
+      thread: Flags.text("thread", "ID", "Only runs of this thread"),
+      before,
+      forget: Flag.Boolean("forget").pipe(
+        Flag.withDefault(false),
+        Flag.withDescription("Delete the data of these runs from the store once the file is written")
+      ),
+      ...asked
+    },
+    (given) => run((keep) => keep.archive(given))
+  ).pipe(Command.withDescription("Writes runs that have ended to a file, and deletes them where you say so")),
+  Command.make("backup", { file: file("The new file"), ...place }, (given) => run((keep) => keep.backup(given))).pipe(
+    Command.withDescription("Copies a SQLite store as it is at one moment, while others write")
+  ),
+  Command.make("restore", { file: file("A file of reins backup or reins archive"), ...place }, (given) =>
+    run((keep) => keep.restore(given))
+  ).pipe(Command.withDescription("Makes a store of a backup, or takes the runs of an archive into one"))
+] as const
