@@ -9,7 +9,7 @@
  * **Gotchas**: a gated client call counts as waiting from its announcement; its question follows at once. A specialist
  * that was called and waits for a free slot (`maxParallelCalls`) looks like one that works.
  */
-import type { Approval, Envelope, Event, Events, Json } from "@reins/protocol"
+import type { Approval, Envelope, Events, Json } from "@reins/protocol"
 import { AgentPath } from "@reins/protocol"
 
 interface OpenCall {
@@ -117,7 +117,7 @@ export class Parking {
     return agent
   }
 
-  #call(path: AgentPath.AgentPath, event: Extract<Event, { readonly toolInvocationId: string }>): void {
+  #call(path: AgentPath.AgentPath, event: Events.CallEvent): void {
     const key = AgentPath.key(path)
     const id = event.toolInvocationId
     if (event.state === "result") {

@@ -237,10 +237,20 @@ export const sentences: { readonly [sentence: string]: (log: Reading) => boolean
     )
   },
 
-  "step-start stands before the text and reasoning of its step, and its calls behind them": (log) =>
-    log.of("text", "reasoning").every((one) => stepAt(log, one) === "step-start"),
+  "step-start stands before the text, reasoning, sources and input of its step, and its calls behind them": (log) =>
+    log.of("text", "reasoning", "source", "tool-input-delta").every((one) => stepAt(log, one) === "step-start"),
 
-  "step-retracted voids only text and reasoning": (log) =>
+  "input has an id that no call of the agent has had": (log) =>
+    log
+      .of("tool-input-delta")
+      .every(
+        ({ at, event, key }) =>
+          !log.calls.some(
+            (call) => call.at < at && call.key === key && call.event.toolInvocationId === event.toolInvocationId
+          )
+      ),
+
+  "step-retracted voids only text, reasoning, sources and input": (log) =>
     log.of("step-retracted").every((one) => stepAt(log, one) === "step-start"),
 
   "a step begins when the calls of the one before are settled": (log) =>

@@ -33,6 +33,13 @@ const money = { costNanoUsd: 0, costUsd: 0, unpriced: 0, estimated: false }
 export const start: Event = { type: "step-start" }
 export const text = (said = "so "): Event => ({ type: "text", text: said })
 export const reasoning = (said = "hm "): Event => ({ type: "reasoning", text: said })
+export const input = (toolInvocationId = "c1", toolName = "look"): Event => ({
+  type: "tool-input-delta",
+  toolInvocationId,
+  toolName,
+  text: '{"q":'
+})
+export const source: Event = { type: "source", data: { id: "s1", sourceType: "url", url: "https://acme.test" } }
 export const retracted: Event = { type: "step-retracted", reason: "crash" }
 export const custom: Event = { type: "custom", event_type: "note", data: null }
 

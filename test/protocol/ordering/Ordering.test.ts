@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Ordering } from "@reins/protocol"
-import { Result } from "effect"
 import * as E from "./OrderEvents.ts"
 import type { Line } from "./OrderEvents.ts"
 
@@ -56,6 +55,23 @@ const examples: ReadonlyArray<Example> = [
   },
   { rule: "text-in-step", lawful: root(E.start, E.reasoning(), E.text()), broken: root(E.text()) },
   { rule: "text-in-step", lawful: root(E.start, E.text(), E.call()), broken: root(E.start, E.call(), E.text()) },
+  { rule: "text-in-step", lawful: root(E.start, E.source, E.text()), broken: root(E.source) },
+  { rule: "text-in-step", lawful: root(E.start, E.input(), E.call()), broken: root(E.input()) },
+  {
+    rule: "text-in-step",
+    lawful: root(E.start, E.input(), E.source, E.retracted, E.start, E.input(), E.call()),
+    broken: root(E.start, E.input(), E.retracted, E.input())
+  },
+  {
+    rule: "text-in-step",
+    lawful: root(E.start, E.input(), E.input("c2"), E.call(), E.call("c2")),
+    broken: root(E.start, E.input(), E.call(), E.input("c2"))
+  },
+  {
+    rule: "input-id-new",
+    lawful: root(E.start, E.call(), E.result(), E.start, E.input("c2"), E.text(), E.input("c3"), E.call("c2")),
+    broken: root(E.start, E.call(), E.result(), E.start, E.input())
+  },
   {
     rule: "text-in-step",
     lawful: root(E.start, E.call(), E.result(), E.start, E.text()),
@@ -371,40 +387,5 @@ describe("Ordering", () => {
       root(E.start, E.agentCall(id, "__proto__"), E.agentUsage(id, "__proto__"), E.agentResult(id, "__proto__"))
     )
     assert.isUndefined(firstFault(lines))
-  })
-})
-
-describe("Ordering.step", () => {
-  const walk = (lines: ReadonlyArray<Line>): Ordering.State =>
-    lines.reduce(
-      (state, [agentPath, event]) => Result.getOrThrow(Ordering.step(state, { agentPath, event })),
-      Ordering.initial
-    )
-
-  it("reports the rule that an event would break", () => {
-    const refused = Ordering.step(Ordering.initial, { agentPath: [], event: E.text() })
-    assert.isTrue(Result.isFailure(refused) && refused.failure.rule === "text-in-step")
-  })
-
-  it("does not mutate the state it steps from", () => {
-    const state = walk(root(E.start, E.call()))
-    const closed = Result.getOrThrow(Ordering.step(state, { agentPath: [], event: E.result() }))
-    assert.isTrue(Result.isSuccess(Ordering.step(state, { agentPath: [], event: E.result() })))
-    assert.isTrue(Result.isFailure(Ordering.step(closed, { agentPath: [], event: E.result() })))
-  })
-
-  it("is complete after the last event of a run, and not before", () => {
-    for (const ending of [E.ended, E.failing]) {
-      assert.isTrue(Ordering.isComplete(walk(root(E.start, ...ending))))
-      assert.isFalse(Ordering.isComplete(walk(root(E.start, ...ending.slice(0, -1)))))
-    }
-    assert.isFalse(Ordering.isComplete(Ordering.initial))
-  })
-
-  it("copies its state into a mutable automaton", () => {
-    const state = walk(root(E.start, E.call()))
-    const automaton = state.toAutomaton()
-    assert.isUndefined(automaton.accept([], [E.result()]))
-    assert.deepStrictEqual(state.toAutomaton().openCalls([]), ["c1"])
   })
 })

@@ -96,6 +96,8 @@ export class View {
         return this.floor.close(speaker)
       case "data-tool-agent":
       case "data-flow-ui":
+      case "tool-input-delta":
+      case "source":
         return []
       case "step-retracted":
         return this.say(speaker, "yellow", `This step is void: ${event.reason}`)

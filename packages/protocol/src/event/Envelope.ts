@@ -5,7 +5,7 @@
 import * as Schema from "effect/Schema"
 import { AgentPath } from "../AgentPath.ts"
 import { freeze } from "../Json.ts"
-import type { Encoded as EncodedEvent, ToolCall, ToolResult } from "./Event.ts"
+import type { Encoded as EncodedEvent, Reasoning, Text, ToolCall, ToolResult } from "./Event.ts"
 import { Event } from "./Event.ts"
 
 const EnvelopeStruct = Schema.Struct({
@@ -89,16 +89,23 @@ export const make = (
 ): Envelope => ({ seq, at, runId, threadId, agentPath, event })
 
 /**
- * The envelope for a reader of the log: deeply frozen. For text and reasoning, the most frequent events, a copy of its
- * own, since freezing costs four times as much.
+ * The envelope for a reader of the log: deeply frozen. For increments of text, reasoning and input, the most frequent
+ * events, a copy of its own, since freezing costs four times as much.
  *
  * @since 0.1.0
  * @category conversions
  */
 export const toReader = (envelope: Envelope): Envelope => {
   const { agentPath, at, event, runId, seq, threadId } = envelope
-  if (event.type !== "text" && event.type !== "reasoning") return freeze(envelope)
-  return { seq, at, runId, threadId, agentPath, event: { type: event.type, text: event.text } }
+  switch (event.type) {
+    case "text":
+    case "reasoning":
+      return { seq, at, runId, threadId, agentPath, event: said(event) }
+    case "tool-input-delta":
+      return { seq, at, runId, threadId, agentPath, event: { ...event } }
+    default:
+      return freeze(envelope)
+  }
 }
 
 /**
@@ -111,13 +118,21 @@ export const eventToReader = ({ event }: Envelope): Event => {
   switch (event.type) {
     case "text":
     case "reasoning":
-      return { type: event.type, text: event.text }
+      return said(event)
+    case "tool-input-delta":
+      return { ...event }
     case "tool-invocation":
       return freezeCall(event)
     default:
       return freeze(event)
   }
 }
+
+/** By its fields: a spread takes longer. */
+const said = (event: Text | Reasoning): Text | Reasoning =>
+  event.part === undefined
+    ? { type: event.type, text: event.text }
+    : { type: event.type, text: event.text, part: event.part }
 
 /** Named fields instead of a loop over all of them, because every call has two of these events. */
 const freezeCall = <E extends ToolCall | ToolResult>(event: E): E => {

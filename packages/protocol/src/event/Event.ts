@@ -28,6 +28,8 @@ export type Event =
   | Data.StepStart
   | Data.StepRetracted
   | Data.MessageReceived
+  | Data.ToolInputDelta
+  | Data.Source
   | Data.ToolCall
   | Data.ToolResult
   | Data.ToolProgress
@@ -83,6 +85,14 @@ export interface Called {
 }
 
 /**
+ * The announcement of a call, or its result.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type CallEvent = Data.ToolCall | Data.ToolResult | Data.AgentCall | Data.AgentResult
+
+/**
  * How a call ended: `status` is absent on success.
  *
  * @since 0.1.0
@@ -93,9 +103,11 @@ export interface Outcome {
   readonly status?: Data.Status | undefined
 }
 
-const text = (text: string): Data.Text => ({ type: "text", text })
+const text = (text: string, part?: string | undefined): Data.Text =>
+  part === undefined ? { type: "text", text } : { type: "text", text, part }
 
-const reasoning = (text: string): Data.Reasoning => ({ type: "reasoning", text })
+const reasoning = (text: string, part?: string | undefined): Data.Reasoning =>
+  part === undefined ? { type: "reasoning", text } : { type: "reasoning", text, part }
 
 const stepStart: Data.StepStart = Object.freeze({ type: "step-start" })
 
@@ -106,6 +118,15 @@ const messageReceived = (data: Data.MessageReceived["data"]): Data.MessageReceiv
   type: "message-received",
   data
 })
+
+/** The model writes the arguments of a call. */
+const toolInputDelta = ({ id, name }: Called, text: string, execution?: "client" | undefined): Data.ToolInputDelta =>
+  execution === undefined
+    ? { type: "tool-input-delta", toolInvocationId: id, toolName: name, text }
+    : { type: "tool-input-delta", toolInvocationId: id, toolName: name, text, execution }
+
+/** The answer cites a source. */
+const source = (data: Data.Source["data"]): Data.Source => ({ type: "source", data })
 
 /** The model calls a tool. `execution: "client"` if the caller must run it. */
 const toolCall = (call: Called & { readonly args: Json }, execution?: "client" | undefined): Data.ToolCall => {
@@ -252,6 +273,8 @@ const functions = {
   stepStart,
   stepRetracted,
   messageReceived,
+  toolInputDelta,
+  source,
   toolCall,
   toolResult,
   toolProgress,

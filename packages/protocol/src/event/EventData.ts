@@ -22,20 +22,27 @@ const Status = Schema.Literals(["failed", "denied", "cancelled"])
  */
 export type Status = "failed" | "denied" | "cancelled"
 
-const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }).annotate({ identifier: "Text" })
+const Text = Schema.Struct({
+  type: Schema.Literal("text"),
+  text: Schema.String,
+  part: Schema.optionalKey(Schema.String)
+}).annotate({ identifier: "Text" })
 /**
- * A part of the answer's text. Adjacent parts may be joined.
+ * An increment of the answer's text. `part` says which text of its step it belongs to, for answers of several; absent:
+ * the first. Adjacent increments of one part may be joined.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Text extends Schema.Schema.Type<typeof Text> {}
 
-const Reasoning = Schema.Struct({ type: Schema.Literal("reasoning"), text: Schema.String }).annotate({
-  identifier: "Reasoning"
-})
+const Reasoning = Schema.Struct({
+  type: Schema.Literal("reasoning"),
+  text: Schema.String,
+  part: Schema.optionalKey(Schema.String)
+}).annotate({ identifier: "Reasoning" })
 /**
- * A part of the model's reasoning, from models that show it.
+ * An increment of the model's reasoning, from models that show it. `part` as for text.
  *
  * @since 0.1.0
  * @category models
@@ -80,6 +87,45 @@ const MessageReceived = Schema.Struct({
  * @category models
  */
 export interface MessageReceived extends Schema.Schema.Type<typeof MessageReceived> {}
+
+const ToolInputDelta = Schema.Struct({
+  type: Schema.Literal("tool-input-delta"),
+  toolInvocationId: Schema.String,
+  toolName: Schema.String,
+  text: Schema.String,
+  execution: Schema.optionalKey(Schema.Literal("client"))
+}).annotate({ identifier: "ToolInputDelta" })
+/**
+ * An increment of the arguments of a call that the model is writing: JSON text, incomplete until the call is announced
+ * under the same id, with the same arguments. Never part of a history: nothing runs before the call. Input is void
+ * where its step is retracted or ends without the call. `toolName` is a tool or a specialist; `execution` as of the
+ * call.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ToolInputDelta extends Schema.Schema.Type<typeof ToolInputDelta> {}
+
+const Source = Schema.Struct({
+  type: Schema.Literal("source"),
+  data: Schema.Struct({
+    id: Schema.String,
+    sourceType: Schema.Literals(["url", "document"]),
+    url: Schema.optionalKey(Schema.String),
+    title: Schema.optionalKey(Schema.String),
+    mediaType: Schema.optionalKey(Schema.String),
+    filename: Schema.optionalKey(Schema.String),
+    providerMetadata: Schema.optionalKey(Schema.Record(Schema.String, Json))
+  })
+}).annotate({ identifier: "Source" })
+/**
+ * A source that the answer cites, after the text that it is for. `id` is the provider's, and may repeat. A `url` source
+ * has a `url`, a `document` a `mediaType` and a `title`. Never part of a history.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Source extends Schema.Schema.Type<typeof Source> {}
 
 const ToolCall = Schema.Struct({
   type: Schema.Literal("tool-invocation"),
@@ -236,7 +282,7 @@ const FileRegistered = Schema.Struct({
   })
 }).annotate({ identifier: "FileRegistered" })
 /**
- * A tool has created a file, which can now be fetched.
+ * A tool or a model has created a file, which can now be fetched.
  *
  * @since 0.1.0
  * @category models
@@ -377,6 +423,8 @@ export const known = [
   StepStart,
   StepRetracted,
   MessageReceived,
+  ToolInputDelta,
+  Source,
   ToolCall,
   ToolResult,
   ToolProgress,

@@ -63,7 +63,7 @@ export const initial: State = new State(new Automaton())
 
 /**
  * The state after `event`, or the violation. The cost grows with the open calls and the used ids of the run, except for
- * text and reasoning, which are free; the owner of a long log uses an `Automaton` instead.
+ * text, reasoning, input and sources, which are free; the owner of a long log uses an `Automaton` instead.
  *
  * @since 0.1.0
  * @category operations

@@ -24,8 +24,8 @@ export interface Placed {
 /**
  * Checks which events may come next in a run, and keeps the state.
  *
- * **Details**: `view` is `"log"` for a whole log, and `"root"` for a stream of events as `Runtime.query` emits it. Text
- * and reasoning cost a few comparisons each and change nothing; the usual events of steps and calls take a shortcut
+ * **Details**: `view` is `"log"` for a whole log, and `"root"` for a stream of events as `Runtime.query` emits it. Text,
+ * reasoning, input and sources cost a few comparisons each and change nothing; the usual events of steps and calls take a shortcut
  * through the rules (`OrderingRules.isPlain`). A path array that is passed again as the same object needs no look-up,
  * so an agent should keep its own.
  *
@@ -185,6 +185,8 @@ export const latePolicies: { readonly [T in EventType]?: LatePolicy } = {
   "data-flow-ui": "lift",
   text: "drop",
   reasoning: "drop",
+  "tool-input-delta": "drop",
+  source: "drop",
   "tool-progress": "drop"
 }
 

@@ -13,15 +13,22 @@ const nameOf = (event: ResultEvent): string => (event.type === "tool-agent" ? ev
 
 // Steps -------------------------------------------------------------------------------------------------------------
 
-export const textInStep = rule<Events.Text | Events.Reasoning>(
+export const textInStep = rule<Events.Text | Events.Reasoning | Events.ToolInputDelta | Events.Source>(
   "text-in-step",
-  "Text and reasoning stand in a step that has begun and has announced no call yet.",
+  "Text, reasoning, sources and the input of calls stand in a step that has begun and has announced no call yet.",
   ({ step }, event) =>
     stepPhases[step][event.type] === undefined
       ? step === "none"
         ? `${event.type} without a step-start`
         : `${event.type} after the step's calls`
       : undefined
+)
+
+export const inputIdNew = rule<Events.ToolInputDelta>(
+  "input-id-new",
+  "Input is of a call that is not announced yet: no call of this agent in this run has had its id.",
+  ({ used }, event) =>
+    used.has(event.toolInvocationId) ? `input of call ${named(event.toolInvocationId)}, which was announced` : undefined
 )
 
 export const stepAfterCalls = rule<Events.StepStart>(

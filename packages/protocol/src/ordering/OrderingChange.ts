@@ -97,6 +97,8 @@ export const apply = (agent: Agent, event: Event): void => {
   switch (event.type) {
     case "text":
     case "reasoning":
+    case "tool-input-delta":
+    case "source":
     case "data-file-registered":
     case "data-flow-ui":
     case "custom":

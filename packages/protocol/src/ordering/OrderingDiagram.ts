@@ -44,6 +44,8 @@ const stepNames: { readonly [S in StepSignal]: string } = {
   "step-start": "step-start",
   text: "text",
   reasoning: "reasoning",
+  "tool-input-delta": "tool-input-delta",
+  source: "source",
   "step-retracted": "step-retracted",
   "message-received": "message-received",
   call: "call announced",
@@ -111,9 +113,10 @@ ${runDrawing()}
 
 ## The step of an agent
 
-Text and reasoning come before the calls of their step, and the calls are announced together: after any other event about one of them
-(its approval, its progress, its result, an event of the specialist that it opened), the next call needs a new step. A step begins
-when every call of the previous step has its result. A user's message enters the conversation between two steps of the root agent, or
+Text, reasoning, sources and the input of calls come before the calls of their step, and the calls are announced together: after any
+other event about one of them (its approval, its progress, its result, an event of the specialist that it opened), the next call needs
+a new step. Input (\`tool-input-delta\`) has an id that no call of the agent has had. Where no call is announced under it, it is void, as
+all output of a step that is retracted. A step begins when every call of the previous step has its result. A user's message enters the conversation between two steps of the root agent, or
 behind its last one: it ends the step before it. The mark is not an event: a store that knows that a step is done calls
 \`Automaton.closeStep\`.
 

@@ -9,6 +9,7 @@ import type { AgentView, Rule, Violation, Call } from "./OrderingState.ts"
 
 const always = [Run.nothingAfterEnd, Run.endingOrder, Run.nestedAfterDecision]
 const text = [CallRules.textInStep]
+const input = [CallRules.textInStep, CallRules.inputIdNew]
 const stepStart = [CallRules.stepAfterCalls]
 const stepRetracted = [CallRules.retractOpenStep]
 const received = [Run.messageAtRoot, CallRules.messageAfterCalls, Run.messageInOrder]
@@ -45,7 +46,10 @@ const particular = (agent: AgentView, event: Event): Violation | undefined => {
   switch (event.type) {
     case "text":
     case "reasoning":
+    case "source":
       return first(text, agent, event)
+    case "tool-input-delta":
+      return first(input, agent, event)
     case "step-start":
       return first(stepStart, agent, event)
     case "step-retracted":
@@ -80,8 +84,9 @@ const particular = (agent: AgentView, event: Event): Violation | undefined => {
   }
 }
 
-/** Text and reasoning: they do not change the automaton's state. */
-export const isDelta = (event: Event): boolean => event.type === "text" || event.type === "reasoning"
+/** What a step says before its calls: it does not change the automaton's state. */
+export const isDelta = (event: Event): boolean =>
+  event.type === "text" || event.type === "reasoning" || event.type === "tool-input-delta" || event.type === "source"
 
 /**
  * Why `event` may not come next from `agent` (`undefined`: no call of a specialist with that path is open). An event of
@@ -118,7 +123,8 @@ const texts = (events: string, rules: ReadonlyArray<{ readonly id: string; reado
 
 export const ruleTexts: ReadonlyArray<RuleText> = [
   ...texts("every event", [Run.pathExists, ...always]),
-  ...texts("`text`, `reasoning`", text),
+  ...texts("`text`, `reasoning`, `tool-input-delta`, `source`", text),
+  ...texts("`tool-input-delta`", [CallRules.inputIdNew]),
   ...texts("`step-start`", stepStart),
   ...texts("`step-retracted`", stepRetracted),
   ...texts("`message-received`", received),
@@ -143,7 +149,10 @@ export const isPlain = (agent: AgentView, event: Event): boolean => {
   switch (event.type) {
     case "text":
     case "reasoning":
+    case "source":
       return agent.step === "open"
+    case "tool-input-delta":
+      return agent.step === "open" && !agent.used.has(event.toolInvocationId)
     case "step-start":
       return agent.calls.size === 0
     case "tool-invocation":

@@ -32,6 +32,8 @@ export type StepSignal =
   | "step-start"
   | "text"
   | "reasoning"
+  | "tool-input-delta"
+  | "source"
   | "step-retracted"
   | "message-received"
   | "call"
@@ -45,6 +47,8 @@ export const stepPhases: { readonly [P in StepPhase]: { readonly [S in StepSigna
     "step-start": "open",
     text: "open",
     reasoning: "open",
+    "tool-input-delta": "open",
+    source: "open",
     "step-retracted": "none",
     "message-received": "none",
     call: "calling",

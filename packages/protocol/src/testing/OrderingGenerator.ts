@@ -92,6 +92,9 @@ const stepMoves = (world: World, agent: Agent): ReadonlyArray<Move> => {
   add(agent.step === "open" ? 0.5 : 4, { type: "step-start" })
   add(6, { type: "text", text: Sample.words(random) })
   add(2, { type: "reasoning", text: Sample.words(random) })
+  add(1, Sample.second(random))
+  add(2, Sample.input(random, peekId(world, agent.key, "call-")))
+  add(0.4, Sample.source(random))
   add(0.4, { type: "step-retracted", reason: pick(random, "crash", "failover") })
   if (agent.calls.size < (options.parallel ?? 4)) {
     const id = peekId(world, agent.key, "call-")

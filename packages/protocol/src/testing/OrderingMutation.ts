@@ -23,6 +23,7 @@ const callOf = (event: Event): string | undefined => {
   switch (event.type) {
     case "tool-invocation":
     case "tool-agent":
+    case "tool-input-delta":
       return event.toolInvocationId
     case "tool-progress":
       return event.toolCallId
@@ -40,7 +41,10 @@ const alter = (random: Random, event: Event, other: Event): Event => {
   switch (event.type) {
     case "text":
     case "reasoning":
+    case "source":
       return pick<Event>(random, { type: "step-start" }, { type: "step-retracted", reason: "crash" })
+    case "tool-input-delta":
+      return pick<Event>(random, { type: "step-start" }, { ...event, toolInvocationId: id })
     case "step-start":
     case "step-retracted":
       return { type: "text", text: "so " }

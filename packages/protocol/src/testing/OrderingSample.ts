@@ -60,6 +60,32 @@ export const received = (random: Random, position: number): Events.MessageReceiv
     content: [{ type: "text", text: words(random) || "and then" }]
   })
 
+/** Of the second text or reasoning of a step. */
+export const second = (random: Random): Events.Text | Events.Reasoning =>
+  pick<Events.Text | Events.Reasoning>(random, Event.text(words(random), "2"), Event.reasoning(words(random), "2"))
+
+export const input = (random: Random, id: string): Events.ToolInputDelta =>
+  Event.toolInputDelta(
+    { id, name: pick(random, "look", "write", "refund", "planner") },
+    pick(random, '{"word":', '"so', '"}', ""),
+    random() < 0.1 ? "client" : undefined
+  )
+
+export const source = (random: Random): Events.Source =>
+  Event.source(
+    pick<Events.Source["data"]>(
+      random,
+      { id: "source-1", sourceType: "url", url: "https://acme.test/note", title: "A note" },
+      {
+        id: "source-2",
+        sourceType: "document",
+        mediaType: "application/pdf",
+        title: words(random),
+        filename: "note.pdf"
+      }
+    )
+  )
+
 export const toolCall = (random: Random, id: string): Events.ToolCall =>
   Event.toolCall(
     { id, name: pick(random, "look", "write", "refund"), args: { word: words(random) } },

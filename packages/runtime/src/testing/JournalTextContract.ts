@@ -21,8 +21,8 @@ import {
 } from "./JournalSamples.ts"
 
 /**
- * A long answer: text in pieces of many sizes, at repeated and increasing times, with reasoning in between, by two
- * agents.
+ * A long answer: text in pieces of many sizes, at repeated and increasing times, with reasoning, a second text and the
+ * input of two calls in between, by two agents.
  */
 const answer = (count: number): ReadonlyArray<Envelope.Envelope> => [
   envelope(1, { type: "step-start" }),
@@ -32,6 +32,11 @@ const answer = (count: number): ReadonlyArray<Envelope.Envelope> => [
     const at = 2000 + Math.floor(index / 5) * 3
     if (index % 400 === 399) return envelope(seq, { type: "reasoning", text: words }, { at })
     if (index % 700 > 690) return envelope(seq, { type: "text", text: words }, { at, agentPath: ["helper#1"] })
+    if (index % 500 > 480) {
+      const toolInvocationId = index % 500 > 490 ? "c1" : "c2"
+      return envelope(seq, { type: "tool-input-delta", toolInvocationId, toolName: "look", text: words }, { at })
+    }
+    if (index % 300 > 280) return envelope(seq, { type: "text", text: words, part: "2" }, { at })
     return { ...text(seq, words), at }
   })
 ]

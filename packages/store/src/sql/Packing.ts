@@ -1,5 +1,5 @@
 /**
- * Packs streamed text into few rows. A model's text arrives in hundreds of small events; adjacent ones are stored as
+ * Packs streamed text, and the streamed input of calls, into few rows. A model's text arrives in hundreds of small events; adjacent ones are stored as
  * one row, a pack: their concatenated texts, and how to split them. Unpacking returns exactly what was packed: numbers,
  * times, texts. So packing loses nothing, and a reader's position may be inside a pack.
  *
@@ -10,7 +10,7 @@ import type { AgentPath, Envelope, Event } from "@reins/protocol"
 /** The most events in a pack: a reader of one of them has to fetch all. */
 export const most = 1000
 
-type Delta = Extract<Event, { readonly type: "text" | "reasoning" }>
+type Delta = Extract<Event, { readonly type: "text" | "reasoning" | "tool-input-delta" }>
 
 /** How to split a pack: for each time in it, in epoch milliseconds, the lengths of the texts of that time. */
 export type Cuts = ReadonlyArray<ReadonlyArray<number>>
@@ -28,7 +28,14 @@ export interface Packed {
 /** An event of a log without the names of its run and thread. */
 export type Piece = Pick<Envelope.Envelope, "agentPath" | "at" | "event" | "seq">
 
-const isDelta = (event: Event): event is Delta => event.type === "text" || event.type === "reasoning"
+const isDelta = (event: Event): event is Delta =>
+  event.type === "text" || event.type === "reasoning" || event.type === "tool-input-delta"
+
+/** Whether two increments are of one text: of one part, or of one call's input. */
+const goesOn = (one: Delta, other: Event): boolean =>
+  one.type === "tool-input-delta"
+    ? other.type === one.type && other.toolInvocationId === one.toolInvocationId && other.execution === one.execution
+    : other.type === one.type && other.part === one.part
 
 const isSamePath = (one: AgentPath.AgentPath, other: AgentPath.AgentPath): boolean =>
   one === other || (one.length === other.length && one.every((segment, index) => segment === other[index]))
@@ -47,11 +54,11 @@ export const pack = (envelopes: ReadonlyArray<Piece>): ReadonlyArray<Packed> => 
 }
 
 /** The end of the pack that begins at `from`. */
-const endOf = (envelopes: ReadonlyArray<Piece>, from: number, first: Piece, { type }: Delta): number => {
+const endOf = (envelopes: ReadonlyArray<Piece>, from: number, first: Piece, delta: Delta): number => {
   let upTo = from + 1
   for (; upTo < envelopes.length && upTo - from < most; upTo++) {
     const next = envelopes[upTo]
-    if (next === undefined || next.event.type !== type || next.seq !== first.seq + upTo - from) break
+    if (next === undefined || !goesOn(delta, next.event) || next.seq !== first.seq + upTo - from) break
     if (!isSamePath(next.agentPath, first.agentPath)) break
   }
   return upTo
@@ -69,10 +76,10 @@ const alone = ({ agentPath, at, event, seq }: Piece): Packed => ({
 const joined = (pieces: ReadonlyArray<Piece>): Packed => {
   const cuts: Array<Array<number>> = []
   let text = ""
-  let type: Delta["type"] = "text"
+  let delta: Delta = { type: "text", text }
   for (const { at, event } of pieces) {
     if (!isDelta(event)) continue
-    type = event.type
+    delta = event
     text += event.text
     const last = cuts.at(-1)
     if (last?.[0] === at) last.push(event.text.length)
@@ -84,7 +91,7 @@ const joined = (pieces: ReadonlyArray<Piece>): Packed => {
     seq: last?.seq ?? 0,
     at: last?.at ?? 0,
     agentPath: first?.agentPath ?? [],
-    event: { type, text },
+    event: { ...delta, text },
     cuts
   }
 }
@@ -94,13 +101,13 @@ export const unpack = (row: Omit<Packed, "first">): ReadonlyArray<Piece> | undef
   const { agentPath, at, cuts, event, seq } = row
   if (cuts === undefined) return [{ agentPath, at, event, seq }]
   if (!isDelta(event)) return undefined
-  const { text, type } = event
+  const { text } = event
   const pieces: Array<{ readonly at: number; readonly event: Event }> = []
   let from = 0
   for (const [time, ...lengths] of cuts) {
     if (time === undefined) return undefined
     for (const length of lengths) {
-      pieces.push({ at: time, event: { type, text: text.slice(from, from + length) } })
+      pieces.push({ at: time, event: { ...event, text: text.slice(from, from + length) } })
       from += length
     }
   }

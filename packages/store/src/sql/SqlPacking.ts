@@ -1,4 +1,4 @@
-/** Packs the streamed text of ended runs, which was committed in many small pieces. */
+/** Packs the streamed text and input of ended runs, which was committed in many small pieces. */
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
@@ -27,7 +27,8 @@ export const pack = (db: Database, runId: string): Effect.Effect<number, SqlErro
       if (taken === undefined) return 0
       const rows = yield* db.rows(
         `SELECT seq, at, path, event, packed FROM reins_events
-         WHERE run_id = ? AND (event LIKE '{"type":"text"%' OR event LIKE '{"type":"reasoning"%') ORDER BY seq`,
+         WHERE run_id = ? AND (event LIKE '{"type":"text"%' OR event LIKE '{"type":"reasoning"%'
+           OR event LIKE '{"type":"tool-input-delta"%') ORDER BY seq`,
         run
       )
       const stored = yield* StoredJson.unpacked(rows)

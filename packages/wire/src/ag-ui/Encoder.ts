@@ -120,6 +120,10 @@ class AgUiEncoder implements Encoder {
       case "text":
       case "reasoning":
         return speaker.say(event.type, event.text)
+      case "tool-input-delta":
+        return []
+      case "source":
+        return [{ type: "CUSTOM", name: "reins.source", value: event.data, ...by }]
       case "step-start":
         return speaker.startStep()
       case "step-retracted":

@@ -16,7 +16,7 @@
  * The answer ends where the run waits for a person or a client tool; the next one continues the same message.
  */
 import { Approval } from "@reins/protocol"
-import type { AgentPath, Envelope, Event, Events, Json } from "@reins/protocol"
+import type { AgentPath, Envelope, Events, Json } from "@reins/protocol"
 import * as CallId from "../CallId.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
@@ -120,6 +120,9 @@ class UiMessageEncoder implements Encoder {
       case "text":
       case "reasoning":
         return this.#say(event.type, event.text)
+      case "tool-input-delta":
+      case "source":
+        return []
       case "step-start":
         return this.#startStep()
       case "step-retracted":
@@ -252,7 +255,7 @@ class UiMessageEncoder implements Encoder {
   }
 
   /** Of a specialist's calls: those that wait for somebody, and what they came to. */
-  #nested(path: AgentPath.AgentPath, event: Extract<Event, { readonly toolInvocationId: string }>): Chunks {
+  #nested(path: AgentPath.AgentPath, event: Events.CallEvent): Chunks {
     const callId = CallId.make(path, event.toolInvocationId)
     if (event.state === "call") {
       const isClient = event.type === "tool-invocation" && event.execution === "client"

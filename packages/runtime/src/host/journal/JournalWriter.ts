@@ -143,6 +143,7 @@ export class JournalWriter {
   }
 }
 
-/** Whether `next` continues the text of `last`. */
+/** Whether `next` continues the text, or the input, of `last`. */
 const goesOn = (last: Envelope.Envelope | undefined, next: Envelope.Envelope | undefined): boolean =>
-  (next?.event.type === "text" || next?.event.type === "reasoning") && last?.event.type === next.event.type
+  (next?.event.type === "text" || next?.event.type === "reasoning" || next?.event.type === "tool-input-delta") &&
+  last?.event.type === next.event.type

@@ -147,7 +147,8 @@ const hear = (speaking: Map<string, Speaking>, path: AgentPath.AgentPath, event:
       return
     }
     case "text":
-    case "reasoning": {
+    case "reasoning":
+    case "tool-input-delta": {
       const step = speaking.get(key)
       if (step !== undefined) step.said += event.text.length
       return
