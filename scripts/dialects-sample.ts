@@ -72,6 +72,11 @@ export const beginning: ReadonlyArray<Row> = [
   { title: "`step-start`", event: { type: "step-start" }, words: [] },
   { title: "`reasoning`", event: { type: "reasoning", text: "w-reasoning" }, words: ["w-reasoning"] },
   { title: "`text`", event: { type: "text", text: "w-text" }, words: ["w-text"] },
+  {
+    title: "`source`",
+    event: Event.source({ id: "w-source", sourceType: "url", url: "https://w-url.test", title: "w-title" }),
+    words: ["https://w-url.test", "w-title"]
+  },
   { title: "", event: { type: "step-start" }, words: [] },
   {
     title: "`step-retracted`",
@@ -92,14 +97,28 @@ export const beginning: ReadonlyArray<Row> = [
 
 export const middle: ReadonlyArray<Row> = [
   { title: "", event: { type: "step-start" }, words: [] },
-  { title: "`tool-invocation`, call", event: call("c1", "w-call"), words: ["w-call"] },
+  {
+    title: "`tool-input-delta`",
+    event: Event.toolInputDelta({ id: "c1", name: "tool-c1" }, '{"word":"w-input'),
+    words: ["w-input"]
+  },
+  {
+    title: "`tool-input-delta`, for the client",
+    event: Event.toolInputDelta({ id: "c4", name: "tool-c4" }, '{"word":"w-begun', "client"),
+    words: ["w-begun"]
+  },
+  { title: "`tool-invocation`, call", event: call("c1", "w-input w-call"), words: ["w-call"] },
   { title: "", event: call("c2", "w-asked"), words: [] },
   {
     title: "`tool-agent`, call",
     event: { type: "tool-agent", agentName: "helper", toolInvocationId: "c3", state: "call", prompt: "w-prompt" },
     words: ["w-prompt"]
   },
-  { title: "`tool-invocation`, call for the client", event: call("c4", "w-client", "client"), words: ["w-client"] },
+  {
+    title: "`tool-invocation`, call for the client",
+    event: call("c4", "w-begun w-client", "client"),
+    words: ["w-client"]
+  },
   {
     title: "`tool-progress`",
     event: {
