@@ -73,14 +73,21 @@ const outcome = (served: Served.Served, send: Send) =>
       for await (const { data } of frames) rest += data
     })
     if (second.status === 409) return "is refused"
+    assert.strictEqual(second.status, 200)
     return rest.includes("five") ? "steers" : "supersedes"
   })
 
+const limits = { concurrentRuns: 1 }
+
 describe("a message on a busy thread", () => {
-  for (const chat of chats) {
-    it.live(`${expected[chat.dialect.name]} in ${chat.dialect.name}`, () =>
+  for (const [chat, options] of chats.flatMap((chat) => [
+    [chat, {}] as const,
+    ...(expected[chat.dialect.name] === "is refused" ? [] : [[chat, { limits }] as const])
+  ])) {
+    const limited = "limits" in options ? ", at a limit of one run, too" : ""
+    it.live(`${expected[chat.dialect.name]} in ${chat.dialect.name}${limited}`, () =>
       Effect.gen(function* () {
-        const served = yield* Served.serve()
+        const served = yield* Served.serve(options)
         const tab: Tab = { thread: "t", runId: "", messages: [] }
         if (chat.create !== undefined) {
           const { json } = yield* served.ask("/karta/v1/sessions", { body: { session_id: "t" } })
@@ -103,6 +110,32 @@ describe("a message on a busy thread", () => {
       })
     )
   }
+
+  it.live("takes the place of the run that it ends, at a limit of one run, and nothing else takes it", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ limits })
+      const ask = (thread: string, id: string, text: string) =>
+        served.fetch("/ai-sdk/chat", {
+          body: { id: thread, messages: [{ id, role: "user", parts: [{ type: "text", text }] }] }
+        })
+      const told = (response: Promise<Response>) => Effect.promise(async () => (await response).status)
+      assert.strictEqual(yield* told(ask("t", "m1", "held")), 200)
+      assert.strictEqual(yield* told(ask("other", "m1", "hello")), 429)
+      const next = yield* Effect.promise(() => ask("t", "m2", "held"))
+      assert.strictEqual(next.status, 200)
+      assert.strictEqual(yield* told(ask("other", "m1", "hello")), 429)
+      const last = yield* Effect.promise(() => ask("t", "m3", "hello"))
+      assert.include(yield* Effect.promise(() => last.text()), "hello")
+      const ended = served.runtime.watch(last.headers.get("x-run-id") ?? "")
+      yield* Effect.ignore(Served.drained(ended))
+      yield* Effect.promise(() => next.text())
+      // Its slot is free when its end was noted.
+      let status = 429
+      while (status === 429) status = yield* told(ask("other", "m1", "held"))
+      assert.strictEqual(status, 200)
+      assert.strictEqual(yield* told(ask("more", "m1", "hello")), 429)
+    })
+  )
 
   it.live("supersedes a run in AG-UI whose question it refuses, although a call of the client is open, too", () =>
     Effect.gen(function* () {

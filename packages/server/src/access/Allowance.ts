@@ -13,6 +13,8 @@ interface Used {
 export class Allowance {
   readonly #limits: Limits
   readonly #tenants = new Map<string, Used>()
+  /** Runs whose place another one is taking. */
+  readonly #followed = new Set<string>()
 
   constructor(limits: Limits) {
     this.#limits = limits
@@ -34,6 +36,22 @@ export class Allowance {
     if (used.runs >= (this.#limits.concurrentRuns ?? Number.POSITIVE_INFINITY)) return false
     used.runs += 1
     return true
+  }
+
+  /**
+   * Reserves a slot beyond the limit, for a query that cancels the run `runId`, which has one, and starts when that has
+   * ended, or that becomes a message of it. One query at a time; false while there is another. `followed` ends it.
+   */
+  takePlaceOf(tenant: string, runId: string): boolean {
+    if (this.#followed.has(runId)) return false
+    this.#followed.add(runId)
+    this.#of(tenant).runs += 1
+    return true
+  }
+
+  /** The query that took the place of this run has started, or was refused. */
+  followed(runId: string): void {
+    this.#followed.delete(runId)
   }
 
   /** Releases a run's slot. */

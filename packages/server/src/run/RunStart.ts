@@ -200,12 +200,15 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
       ...(asked.model === undefined ? {} : { model: asked.model }),
       ...(settings === undefined ? {} : { tools: AgentDescription.toolsFor(serving.agents, agent, settings) })
     })
-  if (!serving.allowance.takeRun(tenant)) return yield* Effect.fail(manyRuns)
+  const place = yield* takePlace(serving, principal, threadId, onBusy)
   // The runtime itself starts uninterruptibly; only waiting for the thread can be interrupted.
   const handle = yield* (onBusy === "reject" ? start(agent) : restore(start(agent))).pipe(
     anyAgent ? Effect.catchReason("QueryRejected", "UnknownAgent", () => start(undefined)) : (same) => same,
     Effect.onExit((exit) =>
-      Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => serving.allowance.leaveRun(tenant))
+      Effect.sync(() => {
+        place.taken()
+        if (!Exit.isSuccess(exit)) serving.allowance.leaveRun(tenant)
+      })
     ),
     Effect.result
   )
@@ -243,6 +246,29 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
     until: "end",
     isThread: false
   })
+})
+
+const nothingToDo = { taken: () => {} }
+
+/**
+ * Reserves a slot for a run. At the limit, a query that ends its thread's run, or becomes a message of it, needs no slot
+ * besides that run's own. `taken`: to be called when the query has started, or was refused.
+ */
+const takePlace = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  threadId: string,
+  onBusy: Dialect.OnBusy
+) {
+  const { allowance, watchers } = serving
+  const { tenant } = principal
+  if (allowance.takeRun(tenant)) return nothingToDo
+  const ends = onBusy === "cancel-previous" || onBusy === "steer"
+  const runId = ends ? (yield* Lookup.info(serving, principal, threadId))?.runId : undefined
+  const isOurs = runId !== undefined && watchers.running(tenant).includes(runId)
+  return isOurs && allowance.takePlaceOf(tenant, runId)
+    ? { taken: () => allowance.followed(runId) }
+    : yield* Effect.fail(manyRuns)
 })
 
 /** The run that the query became a message of: its answer is the rest of the run, after the message. */
