@@ -2,8 +2,7 @@
  * Where a query continues: the thread, and its messages before the prompt. A query may have results that a run waits
  * for, and then answers that run; or continue an answer that is not its thread's last.
  */
-import type { Refusal } from "@reins/wire"
-import type { Command, Dialect } from "@reins/wire"
+import { Refusal, type Command, type Dialect } from "@reins/wire"
 import type { Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -189,4 +188,29 @@ export const onBusyOf = Effect.fnUntraced(function* (
     default:
       return onBusy
   }
+})
+
+const manyRuns = Refusal.make("rate-limited", "TooManyRuns", "Too many concurrent runs. Wait until one has ended", 1)
+
+const nothingToDo = { taken: () => {} }
+
+/**
+ * Reserves a slot for a run. At the limit, a query that ends its thread's run, or becomes a message of it, needs no slot
+ * besides that run's own. `taken`: to be called when the query has started, or was refused.
+ */
+export const takePlace = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  threadId: string,
+  onBusy: Dialect.OnBusy
+) {
+  const { allowance, watchers } = serving
+  const { tenant } = principal
+  if (allowance.takeRun(tenant)) return nothingToDo
+  const ends = onBusy === "cancel-previous" || onBusy === "steer"
+  const runId = ends ? (yield* Lookup.info(serving, principal, threadId))?.runId : undefined
+  const isOurs = runId !== undefined && watchers.running(tenant).includes(runId)
+  return isOurs && allowance.takePlaceOf(tenant, runId)
+    ? { taken: () => allowance.followed(runId) }
+    : yield* Effect.fail(manyRuns)
 })

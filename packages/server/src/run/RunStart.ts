@@ -32,7 +32,6 @@ import * as StreamResponse from "./StreamResponse.ts"
 import { actor, type Principal } from "../access/Authenticator.ts"
 import * as AgentDescription from "./AgentDescription.ts"
 
-const manyRuns = Refusal.make("rate-limited", "TooManyRuns", "Too many concurrent runs. Wait until one has ended", 1)
 const disconnected = Refusal.make(
   "unavailable",
   "StartInterrupted",
@@ -200,7 +199,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
       ...(asked.model === undefined ? {} : { model: asked.model }),
       ...(settings === undefined ? {} : { tools: AgentDescription.toolsFor(serving.agents, agent, settings) })
     })
-  const place = yield* takePlace(serving, principal, threadId, onBusy)
+  const place = yield* Continuation.takePlace(serving, principal, threadId, onBusy)
   // The runtime itself starts uninterruptibly; only waiting for the thread can be interrupted.
   const handle = yield* (onBusy === "reject" ? start(agent) : restore(start(agent))).pipe(
     anyAgent ? Effect.catchReason("QueryRejected", "UnknownAgent", () => start(undefined)) : (same) => same,
@@ -246,29 +245,6 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
     until: "end",
     isThread: false
   })
-})
-
-const nothingToDo = { taken: () => {} }
-
-/**
- * Reserves a slot for a run. At the limit, a query that ends its thread's run, or becomes a message of it, needs no slot
- * besides that run's own. `taken`: to be called when the query has started, or was refused.
- */
-const takePlace = Effect.fnUntraced(function* (
-  serving: ServerContext,
-  principal: Principal,
-  threadId: string,
-  onBusy: Dialect.OnBusy
-) {
-  const { allowance, watchers } = serving
-  const { tenant } = principal
-  if (allowance.takeRun(tenant)) return nothingToDo
-  const ends = onBusy === "cancel-previous" || onBusy === "steer"
-  const runId = ends ? (yield* Lookup.info(serving, principal, threadId))?.runId : undefined
-  const isOurs = runId !== undefined && watchers.running(tenant).includes(runId)
-  return isOurs && allowance.takePlaceOf(tenant, runId)
-    ? { taken: () => allowance.followed(runId) }
-    : yield* Effect.fail(manyRuns)
 })
 
 /** The run that the query became a message of: its answer is the rest of the run, after the message. */
