@@ -87,6 +87,26 @@ const gatesOf = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>) =
       }
     })
 
+/** The questions that the call asks itself: where each was asked, and where it ended. */
+const questionsOf = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>) =>
+  log.required
+    .filter(
+      ({ at, event, key }) =>
+        at > call.at &&
+        at <= endOf(log, call) &&
+        key === call.key &&
+        event.data.kind === "question" &&
+        event.data.toolInvocationId === call.event.toolInvocationId
+    )
+    .map((asked) => ({
+      asked: asked.at,
+      ended:
+        log.decisions.find(({ at, event }) => at > asked.at && event.data.id === asked.event.data.id)?.at ?? Infinity
+    }))
+
+const asksAt = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>, at: number): boolean =>
+  questionsOf(log, call).some((question) => question.asked < at && at < question.ended)
+
 const waitsAt = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>, at: number): boolean =>
   gatesOf(log, call).some((gate) => gate.asked < at && at < gate.answered)
 
@@ -116,10 +136,13 @@ const newsOf = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>): R
       if (event.type === "tool-invocation" || event.type === "tool-agent") {
         return event.state === "result" && event.toolInvocationId === id
       }
-      return event.type === "approval-required" && event.data.kind === "tool" && event.data.toolInvocationId === id
+      return event.type === "approval-required" && isOfCall(event.data.kind) && event.data.toolInvocationId === id
     })
     .map(({ at }) => at)
 }
+
+/** Kinds of approvals that name a call. */
+const isOfCall = (kind: Approval.Kind): boolean => kind === "tool" || kind === "question"
 
 /** News of some call of the agent, though it may not say of which. */
 const isNewsOfCalls = (said: Said, key: string): boolean =>
@@ -128,7 +151,7 @@ const isNewsOfCalls = (said: Said, key: string): boolean =>
     (said.event.type === "tool-progress" ||
       said.event.type === "data-tool-agent" ||
       ((said.event.type === "tool-invocation" || said.event.type === "tool-agent") && said.event.state === "result") ||
-      (said.event.type === "approval-required" && said.event.data.kind === "tool")))
+      (said.event.type === "approval-required" && isOfCall(said.event.data.kind))))
 
 const distinct = <A>(items: ReadonlyArray<A>): boolean => new Set(items).size === items.length
 
@@ -305,6 +328,36 @@ export const sentences: { readonly [sentence: string]: (log: Reading) => boolean
                 : call.event.type === "tool-invocation" && !deniedAt(log, call, at))
           )
       ),
+
+  "a question is of a tool's call that is open, may run, and has no other question open": (log) =>
+    log.required.every(
+      ({ at, event, key }) =>
+        event.data.kind !== "question" ||
+        openAt(log, at, key).some(
+          (call) =>
+            call.event.type === "tool-invocation" &&
+            call.event.toolInvocationId === event.data.toolInvocationId &&
+            !waitsAt(log, call, at) &&
+            !refusedAt(log, call, at) &&
+            !asksAt(log, call, at)
+        )
+    ),
+
+  "while a question is open its call has only progress": (log) =>
+    log.calls.every((call) =>
+      newsOf(log, call).every((at) => !asksAt(log, call, at) || log.said[at]?.event.type === "tool-progress")
+    ),
+
+  "a question ends with an answer, declined, expired, cancelled or superseded by a message; nothing else is answered": (
+    log
+  ) =>
+    log.decisions.every(({ at, event: { data } }) => {
+      const asked = log.required.find((one) => one.at < at && one.event.data.id === data.id)
+      if (asked?.event.data.kind !== "question") return data.outcome.outcome !== "answer"
+      return data.outcome.outcome === "superseded"
+        ? data.outcome.messageId !== undefined
+        : ["answer", "reject", "expired", "cancelled"].includes(data.outcome.outcome)
+    }),
 
   "a decision follows its question, on its path, once": (log) =>
     distinct(log.decisions.map(({ event }) => event.data.id)) &&

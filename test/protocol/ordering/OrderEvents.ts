@@ -1,5 +1,5 @@
 /** Short words for events and for logs of them, so that an example of the order reads as a list. */
-import type { AgentPath, Approval, Envelope, Event, Events } from "@reins/protocol"
+import type { AgentPath, Approval, Envelope, Event, Events, Json } from "@reins/protocol"
 
 /** One line of an example: who says what. */
 export type Line = readonly [path: AgentPath.AgentPath, event: Event]
@@ -156,9 +156,18 @@ export const askPlan = (id = "a1", more: Partial<Approval.Request> = {}): Events
 })
 
 export const decided = (
-  outcome: Exclude<Approval.Outcome["outcome"], "revise"> = "approve",
+  outcome: Exclude<Approval.Outcome["outcome"], "revise" | "answer"> = "approve",
   id = "a1"
 ): Events.ApprovalDecision => ({ type: "approval-decision", data: { id, outcome: { outcome } } })
+
+/** A question that the call asks itself. */
+export const question = (id = "q1", toolInvocationId = "c1"): Events.ApprovalRequired =>
+  ask(id, toolInvocationId, { kind: "question", payload: { question: "Which one?", schema: { type: "string" } } })
+
+export const answered = (value: Json = "this one", id = "q1"): Events.ApprovalDecision => ({
+  type: "approval-decision",
+  data: { id, outcome: { outcome: "answer", value } }
+})
 
 export const plan = (from: Events.PlanStatus, to: Events.PlanStatus, planId = "plan-1"): Event => ({
   type: "plan-status-change",

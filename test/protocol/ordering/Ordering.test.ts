@@ -302,6 +302,47 @@ const examples: ReadonlyArray<Example> = [
     broken: [...opened, ...root(E.namelessUsage(), E.ask("a1", "s1"))]
   },
   {
+    rule: "approval-before-work",
+    lawful: [...asked, ...root(E.decided(), E.question(), E.answered(), E.result())],
+    broken: root(E.start, E.call(), E.question(), E.answered(), E.ask())
+  },
+  {
+    rule: "approval-of-open-call",
+    lawful: root(E.start, E.call(), E.question()),
+    broken: root(E.start, E.question())
+  },
+  {
+    rule: "question-of-running",
+    lawful: root(E.start, E.call(), E.progress(0), E.question(), E.answered(), E.question("q2"), E.progress(1)),
+    broken: root(E.start, E.call(), E.question(), E.question("q2"))
+  },
+  {
+    rule: "question-of-running",
+    lawful: [...asked, ...root(E.decided(), E.question())],
+    broken: [...asked, ...root(E.decided("reject"), E.question())]
+  },
+  { rule: "question-of-running", lawful: opened, broken: [...opened, ...root(E.question("q1", "s1"))] },
+  {
+    rule: "result-after-decision",
+    lawful: root(E.start, E.call(), E.question(), E.decided("expired", "q1"), E.result()),
+    broken: root(E.start, E.call(), E.question(), E.result())
+  },
+  {
+    rule: "answer-of-question",
+    lawful: root(E.start, E.call(), E.question(), E.decided("reject", "q1"), E.result()),
+    broken: root(E.start, E.call(), E.question(), E.decided("approve", "q1"))
+  },
+  {
+    rule: "answer-of-question",
+    lawful: [...asked, ...root(E.decided("superseded"))],
+    broken: root(E.start, E.call(), E.question(), E.decided("superseded", "q1"))
+  },
+  {
+    rule: "answer-of-question",
+    lawful: root(E.askPlan(), E.decided()),
+    broken: root(E.askPlan(), E.answered("yes", "a1"))
+  },
+  {
     rule: "decision-of-pending",
     lawful: root(E.askPlan("a1"), E.askPlan("a2"), E.decided("approve", "a2"), E.decided("reject", "a1")),
     broken: root(E.askPlan(), E.decided(), E.decided())

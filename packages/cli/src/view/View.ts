@@ -206,7 +206,7 @@ export class View {
     const who = by === undefined ? "" : ` by ${by}`
     const wide = scope === undefined || scope === "call" ? "" : ` for this ${scope}`
     const why = feedback === undefined ? "" : `: ${feedback}`
-    const allowed = outcome.outcome === "approve" || outcome.outcome === "revise"
+    const allowed = ["approve", "revise", "answer"].includes(outcome.outcome)
     const sign = this.sign(allowed ? "allowed" : "refused")
     return this.say(speaker, allowed ? "green" : "red", `${sign} ${answers[outcome.outcome]}${wide}${who}${why}`)
   }
@@ -276,6 +276,7 @@ const answers: { readonly [outcome in Approval.Outcome["outcome"]]: string } = {
   approve: "approved",
   reject: "denied",
   revise: "approved with changes",
+  answer: "answered",
   expired: "expired: nobody answered in time",
   cancelled: "cancelled",
   superseded: "asked again, or answered by a message"

@@ -7,13 +7,13 @@ import { AgentPath } from "../AgentPath.ts"
 import { Json } from "../Json.ts"
 
 /**
- * What the request is about: a tool call, a plan, or more budget.
+ * What the request is about: a tool call, a plan, more budget, or a question that the model or a running tool asks.
  *
  * @since 0.1.0
  * @category schemas
  */
-export type Kind = "tool" | "plan" | "budget"
-export const Kind: Schema.Codec<Kind> = Schema.Literals(["tool", "plan", "budget"])
+export type Kind = "tool" | "plan" | "budget" | "question"
+export const Kind: Schema.Codec<Kind> = Schema.Literals(["tool", "plan", "budget", "question"])
 
 /**
  * The scope of an approval: this call, this run, this thread, or everything below one specialist.
@@ -103,9 +103,10 @@ const RequestStruct = Schema.Struct({
  *
  * **Details**
  * - `target`: the tool's name, the plan's id, or the exhausted limit.
- * - `payload`: the call's arguments, the plan, or `{ limit, max, used }`.
+ * - `payload`: the call's arguments, the plan, `{ limit, max, used }`, or of a question `{ question, schema, options? }`
+ *   (`Question`).
  * - `resourceId`: the tenant of the run; only this tenant may answer. `"default"` if tenants are not used.
- * - `toolInvocationId`: present exactly for `kind: "tool"`.
+ * - `toolInvocationId`: present exactly for the kinds `tool` and `question`: the call that may run, or that asks.
  * - `agentPath`: present when raised below the root.
  * - `begunBefore`: present on a repeated question: how often the call was started. Above 0: the process died before
  *   there was a result; the call may have taken effect, and the question is whether it may run again. 0: it never
@@ -126,6 +127,7 @@ export const Request: Schema.Codec<Request> = RequestStruct
 const Approve = Schema.Struct({ outcome: Schema.Literal("approve") })
 const Reject = Schema.Struct({ outcome: Schema.Literal("reject") })
 const Revise = Schema.Struct({ outcome: Schema.Literal("revise"), partial: Json })
+const Answered = Schema.Struct({ outcome: Schema.Literal("answer"), value: Json })
 const Expired = Schema.Struct({ outcome: Schema.Literal("expired") })
 const Cancelled = Schema.Struct({ outcome: Schema.Literal("cancelled") })
 const Superseded = Schema.Struct({
@@ -135,7 +137,8 @@ const Superseded = Schema.Struct({
 
 /**
  * How a request ended. `expired`, `cancelled` and `superseded` are set by the runtime, the others by a person. Expired
- * is not rejected. `superseded` with a `messageId`: the user wrote that message instead of answering, and the call did
+ * is not rejected. `answer`: the answer to a question, which fits its schema; `reject` of a question: the person declined
+ * to answer. `superseded` with a `messageId`: the user wrote that message instead of answering, and the call did
  * not run; without: the definition of the tool has changed since, and a new request asks about the call with the new
  * one.
  *
@@ -146,10 +149,19 @@ export type Outcome =
   | Schema.Schema.Type<typeof Approve>
   | Schema.Schema.Type<typeof Reject>
   | Schema.Schema.Type<typeof Revise>
+  | Schema.Schema.Type<typeof Answered>
   | Schema.Schema.Type<typeof Expired>
   | Schema.Schema.Type<typeof Cancelled>
   | Schema.Schema.Type<typeof Superseded>
-export const Outcome: Schema.Codec<Outcome> = Schema.Union([Approve, Reject, Revise, Expired, Cancelled, Superseded])
+export const Outcome: Schema.Codec<Outcome> = Schema.Union([
+  Approve,
+  Reject,
+  Revise,
+  Answered,
+  Expired,
+  Cancelled,
+  Superseded
+])
 
 /**
  * True when the question is repeated for another definition of its tool.

@@ -48,7 +48,7 @@ const about = {
   argsHash: Schema.optionalKey(Schema.String),
   by: Schema.optionalKey(Schema.String),
   roles: Schema.optionalKey(Schema.Array(Schema.String)),
-  outcome: Schema.optionalKey(Schema.Literals(["approve", "reject", "revise", "expired", "cancelled", "superseded"])),
+  outcome: Schema.optionalKey(Schema.Literals(["approve", "reject", "revise", "answer", "expired", "cancelled", "superseded"])),
   reason: Schema.optionalKey(Schema.String),
   level: Schema.optionalKey(Schema.Natural),
   quorum: Schema.optionalKey(Schema.Natural),
@@ -83,8 +83,8 @@ const ActStruct = Schema.Struct({
  * - `at`: epoch milliseconds.
  * - `about`, `target`: the question's kind, and the tool's name, the plan's id, or the limit.
  * - `toolHash`: the hash of the tool's definition that the act applies to. Absent if no tool is concerned.
- * - `argsHash`: SHA-256 of the JSON text of the arguments or the plan: of `answered`, those that may run; of `used`,
- *   the call's.
+ * - `argsHash`: SHA-256 of the JSON text of the arguments, the plan or the question: of `answered`, the arguments that
+ *   may run or the answer's value; of `used`, the call's.
  * - `by`: the principal; of `used` and `exhausted` the one who gave the grant; of `decided` all with counted answers,
  *   separated by commas. Absent: no principal (an expiry, a cancel, a program that names none).
  * - `roles`: the principal's, at that time.

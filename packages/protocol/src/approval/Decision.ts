@@ -1,5 +1,5 @@
 /**
- * A person's decision about an approval request: approve, reject or revise. Create one with the constructors below and
+ * A person's decision about an approval request: approve, reject, revise or answer. Create one with the constructors below and
  * pass it to `Runtime.respondToApproval`. A decision is plain data that can be stored and sent.
  */
 import * as Duration from "effect/Duration"
@@ -37,12 +37,18 @@ const Revise = Schema.Struct({ type: Schema.Literal("revise"), partial: Json, ..
   identifier: "DecisionRevise"
 })
 
+const Answer = Schema.Struct({ type: Schema.Literal("answer"), value: Json, ...Said }).annotate({
+  identifier: "DecisionAnswer"
+})
+
 /** Allow this call, or with a scope further calls; with `raise`, more budget. */
 export interface Approve extends Schema.Schema.Type<typeof Approve> {}
-/** Do not allow it. */
+/** Do not allow it; of a question: decline to answer. */
 export interface Reject extends Schema.Schema.Type<typeof Reject> {}
 /** Allow it with changed arguments: `partial` replaces those that it names. */
 export interface Revise extends Schema.Schema.Type<typeof Revise> {}
+/** Answer a question with `value`. */
+export interface Answer extends Schema.Schema.Type<typeof Answer> {}
 
 /**
  * A person's decision.
@@ -50,7 +56,7 @@ export interface Revise extends Schema.Schema.Type<typeof Revise> {}
  * @since 0.1.0
  * @category schemas
  */
-export type Decision = Approve | Reject | Revise
+export type Decision = Approve | Reject | Revise | Answer
 
 interface SaidOptions {
   /** Who decides; recorded with the decision and shown on its event. Absent: not recorded. */
@@ -102,6 +108,12 @@ const reject = (options?: SaidOptions): Decision => ({ type: "reject", ...said(o
  */
 const revise = (partial: Json, options?: SaidOptions): Decision => ({ type: "revise", partial, ...said(options) })
 
+/**
+ * Answers a question (a request of kind `question`). The value is validated by the question's schema when the decision is
+ * given; one that does not fit fails with `InvalidArguments` and leaves the question open.
+ */
+const answer = (value: Json, options?: SaidOptions): Decision => ({ type: "answer", value, ...said(options) })
+
 /** Allows more budget, for a request of kind `budget`: new limits by name, each above what is spent. */
 const raise = (limits: { readonly [limit: string]: number }, options?: SaidOptions): Decision => ({
   type: "approve",
@@ -109,11 +121,12 @@ const raise = (limits: { readonly [limit: string]: number }, options?: SaidOptio
   ...said(options)
 })
 
-const Union: Schema.Codec<Decision> = Schema.Union([Approve, Reject, Revise])
+const Union: Schema.Codec<Decision> = Schema.Union([Approve, Reject, Revise, Answer])
 
 export const Decision: Schema.Codec<Decision> & {
   readonly approve: typeof approve
   readonly reject: typeof reject
   readonly revise: typeof revise
+  readonly answer: typeof answer
   readonly raise: typeof raise
-} = Object.assign(Union, { approve, reject, revise, raise })
+} = Object.assign(Union, { approve, reject, revise, answer, raise })

@@ -99,11 +99,13 @@ export const resultSameName = rule<ResultEvent>(
 
 export const resultAfterDecision = rule<ResultEvent>(
   "result-after-decision",
-  "A call that waits for an approval has no result before the decision.",
-  ({ calls }, event) =>
-    calls.get(event.toolInvocationId)?.phase === "waiting"
-      ? `result of call ${named(event.toolInvocationId)}, which waits for its approval`
-      : undefined
+  "A call that waits for an approval or has a question open has no result before the decision.",
+  ({ calls }, event) => {
+    const phase = calls.get(event.toolInvocationId)?.phase
+    if (phase !== "waiting" && phase !== "asking") return undefined
+    const waits = phase === "asking" ? "has a question open" : "waits for its approval"
+    return `result of call ${named(event.toolInvocationId)}, which ${waits}`
+  }
 )
 
 export const refusedHasStatus = rule<ResultEvent>(

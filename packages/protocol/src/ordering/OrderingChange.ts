@@ -59,17 +59,22 @@ const report = (agent: Agent, agentName: string, id: string | undefined): void =
 
 const ask = (agent: Agent, request: Approval.Request): void => {
   const { run } = agent
+  const isQuestion = request.kind === "question"
   run.approvals.add(request.id)
   if (isOutOfView(agent, request)) {
     const agentKey = AgentPath.key(request.agentPath ?? [])
-    run.pending = put(run.pending, request.id, { agentKey, callId: undefined })
+    run.pending = put(run.pending, request.id, { agentKey, callId: undefined, isQuestion })
     return
   }
-  const callId = request.kind === "tool" ? request.toolInvocationId : undefined
-  run.pending = put(run.pending, request.id, { agentKey: agent.key, callId })
+  const callId = request.kind === "tool" || isQuestion ? request.toolInvocationId : undefined
+  run.pending = put(run.pending, request.id, { agentKey: agent.key, callId, isQuestion })
   agent.pending += 1
-  if (callId !== undefined) moveCall(agent, callId, request.begunBefore === undefined ? "required" : "again")
+  if (callId !== undefined) moveCall(agent, callId, askSignal(request))
 }
+
+/** What an approval of a call, or its question, is for the call. */
+export const askSignal = ({ begunBefore, kind }: Approval.Request): "required" | "again" | "question" =>
+  kind === "question" ? "question" : begunBefore === undefined ? "required" : "again"
 
 const answer = (agent: Agent, resolution: Approval.Resolution): void => {
   const asked = agent.run.pending.get(resolution.id)
@@ -77,7 +82,7 @@ const answer = (agent: Agent, resolution: Approval.Resolution): void => {
   if (asked === undefined || asked.agentKey !== agent.key) return
   agent.pending -= 1
   if (asked.callId !== undefined) {
-    moveCall(agent, asked.callId, signalOf(resolution.outcome))
+    moveCall(agent, asked.callId, asked.isQuestion ? "answered" : signalOf(resolution.outcome))
   }
 }
 

@@ -59,6 +59,8 @@ const callNames: { readonly [S in CallSignal]: string } = {
   allow: "decision approve or revise",
   refuse: "decision reject, expired or cancelled",
   supersede: "decision superseded",
+  question: "question",
+  answered: "decision of the question",
   progress: "tool-progress",
   nested: "event of the specialist",
   usage: "data-tool-agent",
@@ -125,7 +127,8 @@ ${stepDrawing()}
 ## A call
 
 The same for \`tool-invocation\` and \`tool-agent\`; only the former has progress, only the latter nested events and usage. A call that
-waits for an approval emits nothing, and a call that was refused only has its result, with a \`status\`.
+waits for an approval emits nothing, and a call that was refused only has its result, with a \`status\`. A question is an approval of kind
+\`question\`, which a tool call asks itself: however it ends, the call goes on, and while it is open the call only has progress.
 
 ${callDrawing()}
 

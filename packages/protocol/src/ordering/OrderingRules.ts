@@ -28,8 +28,14 @@ const progress = [
   CallRules.progressWithinPhases
 ]
 const agentUsage = [CallRules.usageOfOpenBracket, CallRules.usageAfterDecision, CallRules.usageOnce]
-const required = [Run.approvalIdNew, Run.approvalOwnPath, Run.approvalOfOpenCall, Run.approvalBeforeWork]
-const decision = [Run.decisionOfPending, Run.decisionOwnPath]
+const required = [
+  Run.approvalIdNew,
+  Run.approvalOwnPath,
+  Run.approvalOfOpenCall,
+  Run.approvalBeforeWork,
+  Run.questionOfRunning
+]
+const decision = [Run.decisionOfPending, Run.decisionOwnPath, Run.answerOfQuestion]
 const plan = [Run.planTransition, Run.planFromCurrent]
 const budget = [Run.budgetOnce]
 const ending = [Run.endingAtRoot, Run.endingCallsClosed, Run.endingApprovalsAnswered]

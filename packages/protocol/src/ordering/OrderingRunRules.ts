@@ -2,6 +2,7 @@
  * The rules for a run as a whole: which agents may emit events, approvals, plans, budgets and the ending.
  */
 import * as AgentPath from "../AgentPath.ts"
+import type * as Approval from "../approval/Approval.ts"
 import type * as Events from "../event/Event.ts"
 import type { Event } from "../event/Event.ts"
 import { anonymous, isOutOfView, limitKey, unreported, named, rule } from "./OrderingState.ts"
@@ -80,16 +81,30 @@ export const approvalOwnPath = rule<Events.ApprovalRequired>(
 
 export const approvalOfOpenCall = rule<Events.ApprovalRequired>(
   "approval-of-open-call",
-  "An approval of kind `tool` names an open call of the agent that raises it.",
+  "An approval of kind `tool` or `question` names an open call of the agent that raises it.",
   (agent, { data }) =>
-    data.kind !== "tool" || isOutOfView(agent, data) || agent.calls.has(data.toolInvocationId ?? "")
+    (data.kind !== "tool" && data.kind !== "question") ||
+    isOutOfView(agent, data) ||
+    agent.calls.has(data.toolInvocationId ?? "")
       ? undefined
       : `no call ${named(data.toolInvocationId ?? "")} is open`
 )
 
+export const questionOfRunning = rule<Events.ApprovalRequired>(
+  "question-of-running",
+  "A question is of a tool's call that may run and has no other question open.",
+  (agent, { data }) => {
+    const id = data.toolInvocationId ?? ""
+    const call = agent.calls.get(id)
+    if (data.kind !== "question" || isOutOfView(agent, data) || call === undefined) return undefined
+    if (call.kind === "agent") return `the call ${named(id)} is of a specialist`
+    return callPhases[call.phase].question === undefined ? `the call ${named(id)} is ${call.phase}` : undefined
+  }
+)
+
 export const approvalBeforeWork = rule<Events.ApprovalRequired>(
   "approval-before-work",
-  "A call is asked about before its progress, and before its specialist's events and usage: once; a tool's call once more where `begunBefore` says how often it was begun.",
+  "A call is asked about before its progress and questions, and before its specialist's events and usage: once; a tool's call once more where `begunBefore` says how often it was begun.",
   (agent, { data }) => {
     const id = data.toolInvocationId ?? ""
     const call = agent.calls.get(id)
@@ -119,6 +134,33 @@ export const decisionOwnPath = rule<Events.ApprovalDecision>(
       : undefined
   }
 )
+
+export const answerOfQuestion = rule<Events.ApprovalDecision>(
+  "answer-of-question",
+  "A question ends with `answer`, `reject`, `expired`, `cancelled`, or `superseded` by a message; no other approval ends with `answer`.",
+  ({ run }, { data: { id, outcome } }) => {
+    const asked = run.pending.get(id)
+    if (asked === undefined || mayEnd(asked.isQuestion, outcome)) return undefined
+    const what = asked.isQuestion ? "a question" : "no question"
+    return `${named(id)} is ${what}, and ends with ${outcome.outcome}`
+  }
+)
+
+const mayEnd = (isQuestion: boolean, outcome: Approval.Outcome): boolean => {
+  switch (outcome.outcome) {
+    case "answer":
+      return isQuestion
+    case "approve":
+    case "revise":
+      return !isQuestion
+    case "superseded":
+      return !isQuestion || outcome.messageId !== undefined
+    case "reject":
+    case "expired":
+    case "cancelled":
+      return true
+  }
+}
 
 // Plans and budgets -------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ const pairs = <A extends Schema.Top>(value: A) => Schema.Array(Schema.Tuple([Sch
 const Call = Schema.Struct({
   kind: Schema.Literals(["tool", "agent"]),
   name: Schema.String,
-  phase: Schema.Literals(["announced", "waiting", "allowed", "running", "refused", "superseded", "closed"]),
+  phase: Schema.Literals(["announced", "waiting", "allowed", "running", "asking", "refused", "superseded", "closed"]),
   progress: Schema.Int,
   reported: Schema.Boolean,
   segment: Schema.optionalKey(Schema.String)
@@ -53,7 +53,14 @@ const StoredAgent: Schema.Codec<StoredAgent> = Schema.Struct({
 const Stored = Schema.Struct({
   version: Schema.Literal(1),
   phase: Schema.Literals(["running", "finished", "finished-summed", "failing", "failing-timed", "ended"]),
-  pending: pairs(Schema.Struct({ agentKey: Schema.String, callId: Schema.optionalKey(Schema.String) })),
+  pending: pairs(
+    Schema.Struct({
+      agentKey: Schema.String,
+      callId: Schema.optionalKey(Schema.String),
+      // Left out unless it is true, as in snapshots of versions without questions.
+      isQuestion: Schema.optionalKey(Schema.Boolean)
+    })
+  ),
   approvals: Strings,
   exhausted: Strings,
   plans: pairs(Schema.Literals(["draft", "pending_approval", "approved", "executing", "executed", "failed"])),
@@ -71,9 +78,13 @@ export const save = (root: Agent): Json => {
   return encode({
     version: 1,
     phase: run.phase,
-    pending: Array.from(run.pending, ([id, { agentKey, callId }]) => [
+    pending: Array.from(run.pending, ([id, { agentKey, callId, isQuestion }]) => [
       id,
-      callId === undefined ? { agentKey } : { agentKey, callId }
+      {
+        agentKey,
+        ...(callId === undefined ? {} : { callId }),
+        ...(isQuestion ? { isQuestion } : {})
+      }
     ]),
     approvals: run.approvals.all(),
     exhausted: run.exhausted.all(),
@@ -106,7 +117,7 @@ export const load = (saved: unknown): Agent | undefined => {
   const run: Run = {
     view: "log",
     phase: stored.phase,
-    pending: sparse(stored.pending.map(([id, { agentKey, callId }]) => [id, { agentKey, callId }])),
+    pending: sparse(stored.pending.map(([id, { agentKey, callId, isQuestion = false }]) => [id, { agentKey, callId, isQuestion }])),
     approvals: Names.of(stored.approvals),
     exhausted: Names.of(stored.exhausted),
     plans: sparse(stored.plans),

@@ -33,10 +33,11 @@ export const withNews = (call: Call, phase: CallPhase, progress: number, reporte
     ? call
     : { kind: call.kind, name: call.name, phase, progress, reported, segment: call.segment }
 
-/** A pending approval: the agent that raised it, and the call that it is about, if any. */
+/** A pending approval: the agent that raised it, the call that it is about, if any, and whether it is a question. */
 export interface Ask {
   readonly agentKey: string
   readonly callId: string | undefined
+  readonly isQuestion: boolean
 }
 
 /** The state of the run as a whole. */

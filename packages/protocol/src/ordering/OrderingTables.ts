@@ -60,14 +60,23 @@ export const stepPhases: { readonly [P in StepPhase]: { readonly [S in StepSigna
 
 /**
  * `waiting` for a person, `allowed` or `refused` by one, `superseded` until the next question, `running` after any
- * other event about the call.
+ * other event about the call, `asking` while a question of the call itself is open.
  */
-export type CallPhase = "announced" | "waiting" | "allowed" | "running" | "refused" | "superseded" | "closed"
+export type CallPhase =
+  | "announced"
+  | "waiting"
+  | "allowed"
+  | "running"
+  | "asking"
+  | "refused"
+  | "superseded"
+  | "closed"
 
 /**
  * `required`, `allow`, `refuse`: its approval. `supersede`: the definition of its tool has changed since the question.
  * `again`: the request whether it may run again, since its process died while it ran or its tool changed
- * (`begunBefore`). `progress`: of a tool call. `nested`: an event of the specialist that the call opened. `usage`: that
+ * (`begunBefore`). `question`, `answered`: a question that the call asks, and its end, whatever that is. `progress`: of a
+ * tool call. `nested`: an event of the specialist that the call opened. `usage`: that
  * specialist's `data-tool-agent`.
  */
 export type CallSignal =
@@ -76,6 +85,8 @@ export type CallSignal =
   | "allow"
   | "refuse"
   | "supersede"
+  | "question"
+  | "answered"
   | "progress"
   | "nested"
   | "usage"
@@ -86,14 +97,30 @@ export const callPhases: { readonly [P in CallPhase]: { readonly [S in CallSigna
   announced: {
     required: "waiting",
     again: "waiting",
+    question: "asking",
     progress: "running",
     nested: "running",
     usage: "running",
     result: "closed"
   },
   waiting: { allow: "allowed", refuse: "refused", supersede: "superseded" },
-  allowed: { again: "waiting", progress: "running", nested: "running", usage: "running", result: "closed" },
-  running: { again: "waiting", progress: "running", nested: "running", usage: "running", result: "closed" },
+  allowed: {
+    again: "waiting",
+    question: "asking",
+    progress: "running",
+    nested: "running",
+    usage: "running",
+    result: "closed"
+  },
+  running: {
+    again: "waiting",
+    question: "asking",
+    progress: "running",
+    nested: "running",
+    usage: "running",
+    result: "closed"
+  },
+  asking: { answered: "running", progress: "asking" },
   refused: { usage: "refused", result: "closed" },
   superseded: { again: "waiting", usage: "superseded", result: "closed" },
   closed: {}

@@ -81,6 +81,10 @@ const callMoves = (world: World, agent: Agent, id: string, call: Call): Readonly
   if (call.kind === "tool") {
     add(call.phase === "superseded" ? 2 : 0.3, asked(call.phase === "superseded" ? 0 : 1 + Math.floor(random() * 2)))
     add(2, Sample.progress(random, id, call))
+    add(
+      1,
+      Sample.question(threadOf(world.options), peekId(world, "", "approval-"), agent.path, id, call.name)
+    )
   }
   return moves
 }
@@ -138,7 +142,7 @@ const movesOf = (world: World, agent: Agent): Array<Move> => {
   const moves: Array<Move> = []
   for (const [id, asked] of agent.run.pending) {
     if (asked.agentKey !== agent.key) continue
-    moves.push({ weight: 2, agent, event: Sample.decision(world.random, id) })
+    moves.push({ weight: 2, agent, event: Sample.decision(world.random, id, asked.isQuestion) })
   }
   for (const [id, call] of agent.calls) moves.push(...callMoves(world, agent, id, call))
   if (!world.draining) moves.push(...stepMoves(world, agent), ...otherMoves(world, agent))

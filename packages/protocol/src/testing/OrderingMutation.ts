@@ -1,6 +1,7 @@
 /**
  * Small random damage to valid logs, as a bug might cause it, for negative tests.
  */
+import type * as Approval from "../approval/Approval.ts"
 import type { Envelope } from "../event/Envelope.ts"
 import type { Event } from "../event/Event.ts"
 import { pick, type Random } from "./OrderingSample.ts"
@@ -86,7 +87,7 @@ const alter = (random: Random, event: Event, other: Event): Event => {
             { id: other.type === "approval-required" ? other.data.id : "approval-999" },
             { toolInvocationId: id },
             { begunBefore: event.data.begunBefore === undefined ? 1 : undefined },
-            { kind: pick(random, "tool", "plan", "budget") },
+            { kind: pick(random, "tool", "plan", "budget", "question") },
             { agentPath: ["planner#call-1"] },
             { threadId: "thread-999" }
           )
@@ -95,7 +96,7 @@ const alter = (random: Random, event: Event, other: Event): Event => {
     case "approval-decision":
       return {
         ...event,
-        data: other.type === "approval-decision" ? other.data : { ...event.data, outcome: { outcome: "expired" } }
+        data: other.type === "approval-decision" ? other.data : { ...event.data, outcome: pick<Approval.Outcome>(random, { outcome: "expired" }, { outcome: "answer", value: 1 }, { outcome: "approve" }) }
       }
     case "plan-status-change":
       return {

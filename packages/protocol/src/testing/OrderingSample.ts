@@ -152,6 +152,24 @@ export const toolRequest = (
   }
 })
 
+/** A question that a call asks. */
+export const question = (
+  threadId: string,
+  id: string,
+  agentPath: AgentPath,
+  toolInvocationId: string,
+  target: string
+): Events.ApprovalRequired => ({
+  type: "approval-required",
+  data: {
+    ...request(threadId, id, agentPath),
+    kind: "question",
+    target,
+    payload: { question: "Which one?", schema: { type: "string" } },
+    toolInvocationId
+  }
+})
+
 export const otherRequest = (
   random: Random,
   threadId: string,
@@ -180,9 +198,20 @@ const outcome = (random: Random): Outcome =>
     pick<Outcome>(random, { outcome: "superseded" }, { outcome: "superseded", messageId: "message-1" })
   )
 
-export const decision = (random: Random, id: string): Events.ApprovalDecision => ({
+const questionOutcome = (random: Random): Outcome =>
+  pick<Outcome>(
+    random,
+    { outcome: "answer", value: words(random) },
+    { outcome: "answer", value: { word: words(random) } },
+    { outcome: "reject" },
+    { outcome: "expired" },
+    { outcome: "cancelled" },
+    { outcome: "superseded", messageId: "message-1" }
+  )
+
+export const decision = (random: Random, id: string, isQuestion: boolean): Events.ApprovalDecision => ({
   type: "approval-decision",
-  data: { id, outcome: outcome(random) }
+  data: { id, outcome: isQuestion ? questionOutcome(random) : outcome(random) }
 })
 
 export const budgetExhausted = (random: Random, agentPath: AgentPath): Events.BudgetExhausted => {

@@ -143,6 +143,8 @@ const rule = (answer: Answer, call: Message.CallPart): Ruling => {
       const words = `${who}, permanently${Question.feedbackOf(answer)}`
       return { _tag: "Closed", end: Call.done(ToolOutcome.fault("Denied", words, "denied")) }
     }
+    // The automaton and `Answers` accept an answer to a question only.
+    case "answer":
     case "expired": {
       const words = "The approval expired without an answer. The call did not run"
       return { _tag: "Closed", end: Call.done(ToolOutcome.fault("Expired", words, "denied")) }

@@ -128,6 +128,8 @@ const refusalOf = (outcome: Approval.Outcome, said: string): Refusal | undefined
       const words = `The plan was rejected${said}`
       return { end: Call.done(ToolOutcome.fault("Denied", words, "denied")), status: "failed" }
     }
+    // The automaton and `Answers` accept an answer to a question only.
+    case "answer":
     case "expired": {
       const words = "The approval expired without an answer. The plan was not started"
       return { end: Call.done(ToolOutcome.fault("Expired", words, "denied")), status: "failed" }

@@ -151,6 +151,8 @@ const refusal = ({ outcome }: Approval.Outcome, said: string): CallEnd | undefin
       return undefined
     case "reject":
       return Call.done(fault(`a person rejected repeating it${said}`))
+    // The automaton and `Answers` accept an answer to a question only.
+    case "answer":
     case "expired":
       return Call.done(fault("the approval to repeat it expired without an answer"))
     case "superseded":

@@ -21,7 +21,8 @@ const responseSchema: Json = {
 const messages: { readonly [K in Approval.Kind]: (target: string) => string } = {
   tool: (target) => `Run ${target}?`,
   plan: (target) => `Carry out plan ${target}?`,
-  budget: (target) => `Budget limit ${target} is exhausted. Raise it?`
+  budget: (target) => `Budget limit ${target} is exhausted. Raise it?`,
+  question: (target) => `${target} asks a question`
 }
 
 /** `callId` and `subagentRunId` when the stream has shown them. */
