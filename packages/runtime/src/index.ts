@@ -13,12 +13,14 @@ export {
   Principal,
   QueryRejected,
   QueryRejections,
+  Question,
   Quota,
   RunError,
   RunErrors,
   Usage
 } from "@reins/protocol"
 export * as Agent from "./agent/Agent.ts"
+export * as AskPerson from "./tool/AskPerson.ts"
 export * as Compaction from "./thread/Compaction.ts"
 export * as Deployment from "./runtime/Deployment.ts"
 export * as EffectAiModel from "./model/EffectAiModel.ts"

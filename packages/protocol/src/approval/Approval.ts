@@ -82,6 +82,20 @@ export const levelAt = ({ escalations = [] }: Approvals, now: number): number =>
 export const needAt = (approvals: Approvals, level: number): Need =>
   level === 0 ? approvals : (approvals.escalations?.[level - 1] ?? approvals.escalations?.at(-1) ?? approvals)
 
+/**
+ * The approvals for a question: the same who may answer, of whom one is enough.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const single = (approvals: Approvals): Approvals => ({
+  ...approvals,
+  quorum: 1,
+  ...(approvals.escalations === undefined
+    ? {}
+    : { escalations: approvals.escalations.map((one) => ({ ...one, quorum: 1 })) })
+})
+
 const RequestStruct = Schema.Struct({
   id: Schema.String,
   kind: Kind,

@@ -48,7 +48,9 @@ const about = {
   argsHash: Schema.optionalKey(Schema.String),
   by: Schema.optionalKey(Schema.String),
   roles: Schema.optionalKey(Schema.Array(Schema.String)),
-  outcome: Schema.optionalKey(Schema.Literals(["approve", "reject", "revise", "answer", "expired", "cancelled", "superseded"])),
+  outcome: Schema.optionalKey(
+    Schema.Literals(["approve", "reject", "revise", "answer", "expired", "cancelled", "superseded"])
+  ),
   reason: Schema.optionalKey(Schema.String),
   level: Schema.optionalKey(Schema.Natural),
   quorum: Schema.optionalKey(Schema.Natural),

@@ -117,7 +117,9 @@ export const load = (saved: unknown): Agent | undefined => {
   const run: Run = {
     view: "log",
     phase: stored.phase,
-    pending: sparse(stored.pending.map(([id, { agentKey, callId, isQuestion = false }]) => [id, { agentKey, callId, isQuestion }])),
+    pending: sparse(
+      stored.pending.map(([id, { agentKey, callId, isQuestion = false }]) => [id, { agentKey, callId, isQuestion }])
+    ),
     approvals: Names.of(stored.approvals),
     exhausted: Names.of(stored.exhausted),
     plans: sparse(stored.plans),

@@ -62,15 +62,7 @@ export const stepPhases: { readonly [P in StepPhase]: { readonly [S in StepSigna
  * `waiting` for a person, `allowed` or `refused` by one, `superseded` until the next question, `running` after any
  * other event about the call, `asking` while a question of the call itself is open.
  */
-export type CallPhase =
-  | "announced"
-  | "waiting"
-  | "allowed"
-  | "running"
-  | "asking"
-  | "refused"
-  | "superseded"
-  | "closed"
+export type CallPhase = "announced" | "waiting" | "allowed" | "running" | "asking" | "refused" | "superseded" | "closed"
 
 /**
  * `required`, `allow`, `refuse`: its approval. `supersede`: the definition of its tool has changed since the question.

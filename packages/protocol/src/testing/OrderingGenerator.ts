@@ -81,10 +81,7 @@ const callMoves = (world: World, agent: Agent, id: string, call: Call): Readonly
   if (call.kind === "tool") {
     add(call.phase === "superseded" ? 2 : 0.3, asked(call.phase === "superseded" ? 0 : 1 + Math.floor(random() * 2)))
     add(2, Sample.progress(random, id, call))
-    add(
-      1,
-      Sample.question(threadOf(world.options), peekId(world, "", "approval-"), agent.path, id, call.name)
-    )
+    add(1, Sample.question(threadOf(world.options), peekId(world, "", "approval-"), agent.path, id, call.name))
   }
   return moves
 }

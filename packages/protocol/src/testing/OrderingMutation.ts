@@ -96,7 +96,18 @@ const alter = (random: Random, event: Event, other: Event): Event => {
     case "approval-decision":
       return {
         ...event,
-        data: other.type === "approval-decision" ? other.data : { ...event.data, outcome: pick<Approval.Outcome>(random, { outcome: "expired" }, { outcome: "answer", value: 1 }, { outcome: "approve" }) }
+        data:
+          other.type === "approval-decision"
+            ? other.data
+            : {
+                ...event.data,
+                outcome: pick<Approval.Outcome>(
+                  random,
+                  { outcome: "expired" },
+                  { outcome: "answer", value: 1 },
+                  { outcome: "approve" }
+                )
+              }
       }
     case "plan-status-change":
       return {

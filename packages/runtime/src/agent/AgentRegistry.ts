@@ -35,6 +35,8 @@ export interface Callable {
   readonly execution: "server" | "client"
   /** Its arguments are a plan, and a person is asked about the plan. */
   readonly isPlan: boolean
+  /** It asks a person the question in its decoded arguments, and is never run. Absent: it runs. */
+  readonly asks?: ToolSettings.Asks | undefined
   readonly definition: ToolDefinition
   readonly policy: Policy.Ruled
   /** Who may answer questions about its calls; absent: anybody of the tenant. */
@@ -276,7 +278,6 @@ const callable = Effect.fnUntraced(function* (
   const isPlan = execution === "server" && Context.get(tool.annotations, ToolSettings.IsPlan)
   const what = `the parameters of tool ${JSON.stringify(tool.name)}`
   const written = yield* jsonSchema(definition.name, what, () => Tool.getJsonSchema(tool))
-  const description = Tool.getDescription(tool)
   const most = Context.get(tool.annotations, ToolSettings.MaxCostUsd)
   const maxCost = most === undefined ? undefined : ToolSettings.mostCost(most)
   if (maxCost !== undefined && Result.isFailure(maxCost)) {
@@ -286,13 +287,14 @@ const callable = Effect.fnUntraced(function* (
   }
   const offered: ToolDefinition = {
     name: tool.name,
-    description,
+    description: Tool.getDescription(tool),
     parameters: yield* parameters(definition.name, what, written),
     strict: Tool.getStrictMode(tool)
   }
   const policy = Policy.resolve(
     ownPolicy(definition, tool.name),
-    declared(tool) ?? (isPlan ? true : undefined),
+    // The context of a predicate is part of ours.
+    Erased.as<boolean | Policy.Predicate | undefined>(tool.needsApproval) ?? (isPlan ? true : undefined),
     execution === "client" ? "never" : (definition.approvalFloor ?? capture.floor)
   )
   const named = Policy.approversOf(policy) ?? Context.get(tool.annotations, ToolSettings.Approvers)
@@ -300,6 +302,7 @@ const callable = Effect.fnUntraced(function* (
     name: tool.name,
     execution,
     isPlan,
+    asks: execution === "server" ? Context.get(tool.annotations, ToolSettings.AsksPerson) : undefined,
     definition: offered,
     hash: ToolHash.of(tool, written),
     policy: Policy.ruled(policy),
@@ -323,11 +326,6 @@ const levels = (agent: string, approvers: Approvers.Approvers | undefined) =>
 
 const ownPolicy = (definition: Agent.Definition, tool: string): Policy.Policy | undefined =>
   Object.hasOwn(definition.approvals, tool) ? definition.approvals[tool] : undefined
-
-const declared = (tool: Tool.Any): boolean | Policy.Predicate | undefined => Erased.as(tool.needsApproval) // its
-// context is
-// part of
-// ours
 
 /** A specialist's definition for its coordinator's model. */
 const offer = Effect.fnUntraced(function* (

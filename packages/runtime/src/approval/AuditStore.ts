@@ -139,7 +139,8 @@ export const refused = (
 ): Audit.Act => act(attempt, { kind: "refused", at, ...about, ...actor(principal), reason })
 
 /**
- * An answer was taken, or counted as one of several. `args`: the arguments that may run, if a reviewer changed them.
+ * An answer was taken, or counted as one of several. `args`: the arguments that may run, if a reviewer changed them. The
+ * value that answers a question is hashed in their place.
  *
  * @since 0.1.0
  * @category operations
@@ -156,7 +157,8 @@ export const answered = (
     readonly given?: number | undefined
   }
 ): Audit.Act => {
-  const { args, at, given, level, outcome, principal, quorum } = how
+  const { at, given, level, outcome, principal, quorum } = how
+  const args = how.args ?? (outcome.outcome === "answer" ? outcome.value : undefined)
   return act(JSON.stringify([about.approvalId, level, principal?.id, outcome.outcome]), {
     kind: "answered",
     at,

@@ -171,5 +171,5 @@ const decide = (answers: ReadonlyMap<string, Json>, vote: Vote, isAllowed: boole
 /** Whether the answer is final without others: a rejection, or a plan's revision, after which nothing runs. */
 const endsAlone = ({ answer, quorum }: Vote): boolean => {
   const { outcome } = answer.resolution.outcome
-  return outcome !== "approve" && (outcome !== "revise" || quorum > 1)
+  return outcome !== "approve" && ((outcome !== "revise" && outcome !== "answer") || quorum > 1)
 }

@@ -14,6 +14,7 @@ import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
 import { type Review, type CallContext, type CallEnd, type Ruling, reviewOf } from "./Call.ts"
 import * as Gate from "./Gate.ts"
+import * as PersonCall from "./PersonCall.ts"
 import * as PlanCall from "./PlanCall.ts"
 import * as Question from "./Question.ts"
 import * as RepeatedCall from "./RepeatedCall.ts"
@@ -49,6 +50,8 @@ const round = (context: CallContext, at: Gate.Round): Effect.Effect<CallEnd> => 
           tool.isPlan ? PlanCall.ask(context, at, verdict) : ask(context, at, verdict),
           (end): Effect.Effect<CallEnd> => (end === "superseded" ? anew(context, at) : Effect.succeed(end))
         )
+      case "Question":
+        return PersonCall.ask(context, at, verdict, verdict.question)
       case "Denied":
         return closed(
           run,

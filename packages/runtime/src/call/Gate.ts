@@ -2,15 +2,16 @@
  * Decides whether one tool call may run now.
  *
  * A `Gate` never runs the call and never waits for a person: its verdict is allow, granted (a person allowed it
- * before), ask, deny, or that the arguments are invalid. `Question` waits; `ToolStep` runs the call, with the `Permit`
+ * before), ask, the question that the call itself asks, deny, or that the arguments are invalid. `Question` waits; `ToolStep` runs the call, with the `Permit`
  * that only the gate makes.
  *
  * A predicate that fails, dies or takes too long means ask. The verdict is stored, since the predicate may return
  * another one next time.
  */
-import { Approval, type Grant, type Json, type Message } from "@reins/protocol"
+import { Approval, type Grant, type Json, type Message, Question as Asked } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Callable } from "../agent/AgentRegistry.ts"
 import * as Permit from "../approval/Permit.ts"
@@ -21,6 +22,7 @@ import * as StoredForm from "../kernel/StoredForm.ts"
 import { toPromptMessages } from "../model/PromptMessages.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Names from "../run/Names.ts"
+import type { Asks } from "../tool/ToolSettings.ts"
 import type { Shown, CallContext } from "./Call.ts"
 import * as Question from "./Question.ts"
 import * as ToolAdmission from "./ToolAdmission.ts"
@@ -40,6 +42,7 @@ export type Verdict =
       readonly toolHash: string | undefined
     }
   | ({ readonly _tag: "Ask" } & Shown)
+  | ({ readonly _tag: "Question"; readonly question: Asked.Question } & Shown)
   | { readonly _tag: "Denied"; readonly reason: string }
   | { readonly _tag: "Invalid"; readonly issue: string }
   | { readonly _tag: "Cancelled" }
@@ -57,6 +60,12 @@ const Stored = Schema.Union([
     verdict: Schema.Literal("ask"),
     expiresAt: Schema.optionalKey(Schema.Natural),
     toolHash: Schema.optionalKey(Schema.String),
+    approvals: Schema.optionalKey(Approval.Approvals)
+  }),
+  Schema.Struct({
+    verdict: Schema.Literal("question"),
+    question: Asked.Question,
+    expiresAt: Schema.optionalKey(Schema.Natural),
     approvals: Schema.optionalKey(Approval.Approvals)
   }),
   Schema.Struct({ verdict: Schema.Literal("denied"), reason: Schema.String }),
@@ -78,6 +87,13 @@ const read = (stored: typeof Stored.Type): Verdict => {
       }
     case "ask":
       return { _tag: "Ask", expiresAt: stored.expiresAt, toolHash: stored.toolHash, approvals: stored.approvals }
+    case "question":
+      return {
+        _tag: "Question",
+        question: stored.question,
+        expiresAt: stored.expiresAt,
+        approvals: stored.approvals
+      }
     case "denied":
       return { _tag: "Denied", reason: stored.reason }
     case "invalid":
@@ -109,6 +125,13 @@ const write = (verdict: Verdict): typeof Stored.Type => {
         ...(verdict.approvals === undefined ? {} : { approvals: verdict.approvals }),
         ...hashed(verdict)
       }
+    case "Question":
+      return {
+        verdict: "question",
+        question: verdict.question,
+        ...(verdict.expiresAt === undefined ? {} : { expiresAt: verdict.expiresAt }),
+        ...(verdict.approvals === undefined ? {} : { approvals: verdict.approvals })
+      }
     case "Denied":
       return { verdict: "denied", reason: verdict.reason }
     case "Invalid":
@@ -131,13 +154,14 @@ export interface Round {
 
 /**
  * Judges one call. After a change of definition a person is asked unless the policy denies, since the model made the
- * call for the old one. A tool that the runtime runs and that never asks is allowed at once, without an activity: it
+ * call for the old one. A tool that the runtime runs and that never needs approval is allowed at once, without an activity: it
  * validates its arguments itself. A client tool is always judged, so that no caller gets invalid arguments.
  */
 export const judge = (context: CallContext, { changes, subject }: Round): Effect.Effect<Verdict> => {
   const { agent, run, tool } = context
   const isAnew = changes > 0
-  if (tool.policy === "never" && tool.execution === "server" && !isAnew) return Effect.succeed(allow)
+  if (tool.policy === "never" && tool.execution === "server" && tool.asks === undefined && !isAnew)
+    return Effect.succeed(allow)
   const considered = (work: Work) =>
     Task.map(consider(context, work, isAnew), (value): Settled<Verdict> => ({
       value,
@@ -185,10 +209,30 @@ const decide = (context: CallContext, work: Work, args: unknown, isAnew: boolean
     // A cancelled run asks nobody.
     if (work.cancel.requested) return Effect.succeed(cancelled)
     if (typeof ruling !== "boolean") return Effect.succeed({ _tag: "Denied", reason: ruling.deny })
+    if (context.tool.asks !== undefined) return Effect.succeed(questionIn(context, work, context.tool.asks, args))
     if (isAnew) return Effect.succeed({ _tag: "Ask", ...shown(context, work) })
     if (ruling) return claimOrAsk(context, work)
     return Effect.succeed(isRuled(context) ? { _tag: "Allow", toolHash: context.tool.hash } : allow)
   })
+
+/** The question that the call asks: one answer is enough, whoever may give it. */
+const questionIn = ({ run, tool }: CallContext, work: Work, asks: Asks, args: unknown): Verdict => {
+  const found = Result.try(() => asks(args))
+  if (Result.isFailure(found))
+    return { _tag: "Invalid", issue: `${tool.name} could not make a question of its arguments` }
+  return Result.match(found.success, {
+    onFailure: (issue): Verdict => ({ _tag: "Invalid", issue }),
+    onSuccess: (question): Verdict => {
+      const { approvals, expiresAt } = Question.termsOf(run, tool.approvers, work.now())
+      return {
+        _tag: "Question",
+        question,
+        ...(expiresAt === undefined ? {} : { expiresAt }),
+        ...(approvals === undefined ? {} : { approvals: Approval.single(approvals) })
+      }
+    }
+  })
+}
 
 /** Whether code decided by the arguments: its verdict applies to the current definition only. */
 const isRuled = ({ tool }: CallContext): boolean => typeof tool.policy === "function"

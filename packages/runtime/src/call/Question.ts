@@ -1,6 +1,6 @@
 /**
- * A question to a person, from its announcement to its decision. Approvals of tools, plans, limits and repeated calls
- * all use it; the caller's `close` interprets the answer. The answer is stored under a name that is the same on every
+ * A question to a person, from its announcement to its decision. Approvals of tools, plans, limits and repeated calls,
+ * and the questions of calls themselves all use it; the caller's `close` interprets the answer. The answer is stored under a name that is the same on every
  * replay. The agent waits meanwhile.
  */
 import { Approval, type Event, type Grant } from "@reins/protocol"
@@ -91,7 +91,8 @@ const requestOf = <A>(
 const answered = <A>(run: Run, agent: AgentState, question: Question<A>, id: string): Effect.Effect<Answer> => {
   const { approvals, expiresAt } = question.request
   const way = agent.member.definition.unattended ?? run.settings.unattended
-  const constant = unattended(way, approvals !== undefined, id)
+  const isNeeded = approvals !== undefined || question.request.kind === "question"
+  const constant = unattended(way, isNeeded, id)
   if (constant !== undefined) return Effect.succeed(constant)
   agent.trim()
   const cancelled: Answer = { resolution: { id, outcome: { outcome: "cancelled" } } }
@@ -200,9 +201,9 @@ const warn = (
 export const unattendedName = "unattended"
 
 /** The answer if nobody can be asked. */
-const unattended = (way: "wait" | "deny" | "approve", isReviewed: boolean, id: string): Answer | undefined => {
-  // Named approvers cannot be replaced.
-  switch (way === "approve" && isReviewed ? "deny" : way) {
+const unattended = (way: "wait" | "deny" | "approve", isNeeded: boolean, id: string): Answer | undefined => {
+  // Named approvers cannot be replaced, nor can an answer be made up.
+  switch (way === "approve" && isNeeded ? "deny" : way) {
     case "wait":
       return undefined
     case "approve":

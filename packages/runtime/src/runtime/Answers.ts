@@ -2,20 +2,10 @@
  * Accepts decisions on approvals. A decision is validated against the stored question, never against data sent with it,
  * and is accepted at most once.
  */
-import {
-  Approval,
-  ApprovalError,
-  ApprovalErrors,
-  Budget,
-  Decision,
-  type Grant,
-  type Json,
-  type Principal
-} from "@reins/protocol"
+import { Approval, ApprovalError, ApprovalErrors, Decision, type Json, type Principal } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
@@ -24,10 +14,10 @@ import * as Approvers from "../approval/Approvers.ts"
 import * as AuditStore from "../approval/AuditStore.ts"
 import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
-import * as PlainJson from "../kernel/PlainJson.ts"
 import { failDamaged } from "./NotFound.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
+import { answerTo } from "./DecidedAnswer.ts"
 import { fromDecision } from "./GivenGrant.ts"
 
 /**
@@ -215,79 +205,6 @@ const isChanged = ({ kind, target, toolHash }: Approval.Request, tools: Tools | 
   return tool !== undefined && tool.hash !== toolHash
 }
 
-/** The stored form of a decision. Fails with a message if the decision does not fit the question. */
-const answerTo = (
-  tool: AgentRegistry.Callable | undefined,
-  asked: PendingApproval,
-  decision: Decision,
-  grant: Grant.Grant | undefined
-): Effect.Effect<Answer, string> => {
-  const { id, kind, payload, target } = asked.request
-  const said = {
-    ...(decision.by === undefined ? {} : { by: decision.by }),
-    ...(decision.feedback === undefined ? {} : { feedback: decision.feedback })
-  }
-  if (kind === "budget" && decision.type !== "reject") return raised(asked, decision, said)
-  switch (decision.type) {
-    case "approve":
-      if (decision.raise !== undefined)
-        return Effect.fail("Decision.raise answers a budget approval only. Approve, revise or reject this call")
-      return Effect.succeed({
-        resolution: {
-          id,
-          outcome: { outcome: "approve" },
-          ...said,
-          ...(grant === undefined ? {} : { scope: grant.scope, grantId: grant.id })
-        },
-        ...(grant === undefined ? {} : { grant })
-      })
-    case "reject":
-      return Effect.succeed({ resolution: { id, outcome: { outcome: "reject" }, ...said } })
-    case "revise": {
-      const partial = PlainJson.copy(decision.partial) ?? null
-      // The revision of a plan goes back to its planner unchanged.
-      if (kind === "plan") {
-        return Effect.succeed({
-          resolution: { id, outcome: { outcome: "revise", partial }, ...said }
-        })
-      }
-      const args = PlainJson.copy(revised(payload, partial)) ?? null
-      if (tool === undefined)
-        return Effect.fail(`Unknown tool ${JSON.stringify(target)}. Its agent no longer offers it`)
-      // A model may write `null` for no arguments; a revision to `null` is a mistake.
-      if (args === null) return Effect.fail("A revision must leave one JSON object as the arguments, not null")
-      return Effect.as(tool.decode(args), {
-        resolution: { id, outcome: { outcome: "revise", partial }, ...said },
-        args
-      })
-    }
-  }
-}
-
-/** A budget question is answered by new limits, including the exhausted one, which must be above its use. */
-const raised = (
-  { request }: PendingApproval,
-  decision: Decision,
-  said: { readonly by?: string; readonly feedback?: string }
-): Effect.Effect<Answer, string> => {
-  const raise = decision.type === "approve" ? decision.raise : undefined
-  if (raise === undefined) {
-    return Effect.fail(`Answer a budget approval with Decision.raise({ ${request.target}: … }) or Decision.reject()`)
-  }
-  const invalid = Budget.validateRaise(raise)
-  if (invalid !== undefined) return Effect.fail(invalid.message)
-  const used =
-    Predicate.hasProperty(request.payload, "used") && typeof request.payload.used === "number"
-      ? request.payload.used
-      : 0
-  const height = raise[request.target]
-  if (height === undefined || !(height > used)) {
-    return Effect.fail(`${request.target} must be raised above the ${used} that are used`)
-  }
-  const { id } = request
-  return Effect.succeed({ resolution: { id, outcome: { outcome: "approve" }, ...said }, raise })
-}
-
 /**
  * Withdraws the questions about calls and plans that a run had open at `at`, because the user sent a message instead of
  * answering. Returns the ids of the unanswered ones.
@@ -347,15 +264,3 @@ export const raise = Effect.fnUntraced(function* (
     discard: true
   })
 })
-
-const isRecord = (value: unknown): value is { readonly [key: string]: Json } =>
-  Predicate.isObject(value) && !Array.isArray(value)
-
-/**
- * The arguments after the revision: an object's named members replaced, anything else replaced whole. Keys are copied
- * as data, so a `__proto__` among them is a member like any other, for the schema to refuse.
- */
-const revised = (args: Json, partial: Json): Json =>
-  isRecord(args) && isRecord(partial)
-    ? Object.fromEntries([...Object.entries(args), ...Object.entries(partial)])
-    : partial

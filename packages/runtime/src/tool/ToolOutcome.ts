@@ -32,6 +32,8 @@ export type Fault =
   | "Denied"
   | "Expired"
   | "Withdrawn"
+  | "Declined"
+  | "Unanswered"
   | "Cancelled"
   | "BudgetExhausted"
   | "MayHaveRun"

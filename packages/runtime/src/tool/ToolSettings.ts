@@ -1,7 +1,7 @@
 /**
  * Settings of a tool, as annotations: `tool.annotate(ToolSettings.Timeout, Duration.seconds(30))`.
  */
-import { type Budget, Money } from "@reins/protocol"
+import { type Budget, Money, type Question } from "@reins/protocol"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Result from "effect/Result"
@@ -63,6 +63,27 @@ export const MayRepeat: Context.Reference<boolean> = Context.Reference<boolean>(
 export const IsPlan: Context.Reference<boolean> = Context.Reference<boolean>("@reins/runtime/ToolSettings/IsPlan", {
   defaultValue: () => false
 })
+
+/**
+ * The question in a call's decoded arguments, or what is wrong with them, as a sentence that the model reads.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Asks = (args: Erased.Any) => Result.Result<Question.Question, string>
+
+/**
+ * The tool asks a person: the runtime does not run it, but asks the question in its arguments (kind `question`) and
+ * closes its call with the answer. Its policy only counts where it denies; its approvers are who may answer. Absent: a
+ * tool that runs. `AskPerson` is such a tool.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export const AsksPerson: Context.Reference<Asks | undefined> = Context.Reference<Asks | undefined>(
+  "@reins/runtime/ToolSettings/AsksPerson",
+  { defaultValue: () => undefined }
+)
 
 /**
  * Who may answer the questions about this tool's calls, unless its agent's `approvals` name others. Absent: its agent's

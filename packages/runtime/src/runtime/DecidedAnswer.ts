@@ -1,0 +1,120 @@
+/**
+ * The stored answer that a decision makes of a question: checks that the decision fits the question's kind, and its
+ * content the question: a revision the tool's schema, a raise what is used, an answer the question's own schema. Pure,
+ * but for the schemas of tools.
+ */
+import { Budget, type Decision, type Grant, type Json, Question } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import type * as AgentRegistry from "../agent/AgentRegistry.ts"
+import type { Answer } from "../approval/Answer.ts"
+import type { PendingApproval } from "../engine/RunHost.ts"
+import * as PlainJson from "../kernel/PlainJson.ts"
+import * as JsonSchema from "../tool/JsonSchema.ts"
+
+/** The stored form of a decision. Fails with a message if the decision does not fit the question. */
+export const answerTo = (
+  tool: AgentRegistry.Callable | undefined,
+  asked: PendingApproval,
+  decision: Decision,
+  grant: Grant.Grant | undefined
+): Effect.Effect<Answer, string> => {
+  const { id, kind, payload, target } = asked.request
+  const said = {
+    ...(decision.by === undefined ? {} : { by: decision.by }),
+    ...(decision.feedback === undefined ? {} : { feedback: decision.feedback })
+  }
+  if (kind === "budget" && decision.type !== "reject") return raised(asked, decision, said)
+  if (kind === "question" && decision.type !== "reject") return answered(asked, decision, said)
+  switch (decision.type) {
+    case "approve":
+      if (decision.raise !== undefined)
+        return Effect.fail("Decision.raise answers a budget approval only. Approve, revise or reject this call")
+      return Effect.succeed({
+        resolution: {
+          id,
+          outcome: { outcome: "approve" },
+          ...said,
+          ...(grant === undefined ? {} : { scope: grant.scope, grantId: grant.id })
+        },
+        ...(grant === undefined ? {} : { grant })
+      })
+    case "reject":
+      return Effect.succeed({ resolution: { id, outcome: { outcome: "reject" }, ...said } })
+    case "answer":
+      return Effect.fail("Decision.answer answers a question only. Approve, revise or reject this request")
+    case "revise": {
+      const partial = PlainJson.copy(decision.partial) ?? null
+      // The revision of a plan goes back to its planner unchanged.
+      if (kind === "plan") {
+        return Effect.succeed({
+          resolution: { id, outcome: { outcome: "revise", partial }, ...said }
+        })
+      }
+      const args = PlainJson.copy(revised(payload, partial)) ?? null
+      if (tool === undefined)
+        return Effect.fail(`Unknown tool ${JSON.stringify(target)}. Its agent no longer offers it`)
+      // A model may write `null` for no arguments; a revision to `null` is a mistake.
+      if (args === null) return Effect.fail("A revision must leave one JSON object as the arguments, not null")
+      return Effect.as(tool.decode(args), {
+        resolution: { id, outcome: { outcome: "revise", partial }, ...said },
+        args
+      })
+    }
+  }
+}
+
+/** A question is answered by a value that fits its schema. */
+const answered = (
+  { request }: PendingApproval,
+  decision: Decision,
+  said: { readonly by?: string; readonly feedback?: string }
+): Effect.Effect<Answer, string> => {
+  if (decision.type !== "answer") {
+    return Effect.fail("Answer a question with Decision.answer(value), or decline with Decision.reject()")
+  }
+  const question = Question.of(request)
+  const value = PlainJson.copy(decision.value)
+  if (question === undefined) return Effect.fail("The stored question cannot be read. Decline it, or cancel its run")
+  const wanted = `Answer with ${Question.expected(question.schema)}`
+  if (value === undefined) return Effect.fail(`The answer is not JSON. ${wanted}`)
+  const issue = JsonSchema.checker(question.schema)(value)
+  if (issue !== undefined) return Effect.fail(`The answer does not fit the question: ${issue}. ${wanted}`)
+  return Effect.succeed({ resolution: { id: request.id, outcome: { outcome: "answer", value }, ...said } })
+}
+
+/** A budget question is answered by new limits, including the exhausted one, which must be above its use. */
+const raised = (
+  { request }: PendingApproval,
+  decision: Decision,
+  said: { readonly by?: string; readonly feedback?: string }
+): Effect.Effect<Answer, string> => {
+  const raise = decision.type === "approve" ? decision.raise : undefined
+  if (raise === undefined) {
+    return Effect.fail(`Answer a budget approval with Decision.raise({ ${request.target}: … }) or Decision.reject()`)
+  }
+  const invalid = Budget.validateRaise(raise)
+  if (invalid !== undefined) return Effect.fail(invalid.message)
+  const used =
+    Predicate.hasProperty(request.payload, "used") && typeof request.payload.used === "number"
+      ? request.payload.used
+      : 0
+  const height = raise[request.target]
+  if (height === undefined || !(height > used)) {
+    return Effect.fail(`${request.target} must be raised above the ${used} that are used`)
+  }
+  const { id } = request
+  return Effect.succeed({ resolution: { id, outcome: { outcome: "approve" }, ...said }, raise })
+}
+
+const isRecord = (value: unknown): value is { readonly [key: string]: Json } =>
+  Predicate.isObject(value) && !Array.isArray(value)
+
+/**
+ * The arguments after the revision: an object's named members replaced, anything else replaced whole. Keys are copied
+ * as data, so a `__proto__` among them is a member like any other, for the schema to refuse.
+ */
+const revised = (args: Json, partial: Json): Json =>
+  isRecord(args) && isRecord(partial)
+    ? Object.fromEntries([...Object.entries(args), ...Object.entries(partial)])
+    : partial
