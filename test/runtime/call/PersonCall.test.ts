@@ -43,7 +43,7 @@ const world = (
   const model = ScriptedModel.make({
     respond: (request) => {
       const results = ScriptedModel.lastResults(request)
-      if (results.length > 0) {
+      if (request.messages.some(({ role }) => role === "tool")) {
         read.push(...results.map(({ result }) => result))
         return ScriptedModel.text("Done.")
       }
