@@ -9,6 +9,7 @@ export {
   Envelope,
   Event,
   Grant,
+  ListedRun,
   Message,
   Principal,
   QueryRejected,
@@ -64,12 +65,14 @@ export type { ClientTool, QueryTools } from "./agent/QueryTools.ts"
 export { InvalidAgents } from "./agent/AgentRegistry.ts"
 export type { ImportedThread, NewThread } from "./runtime/Threads.ts"
 export { Runtime } from "./runtime/Runtime.ts"
+export type { RunFilter } from "./runtime/Runs.ts"
 export type { Answerer, Progress as ApprovalProgress } from "./runtime/Answers.ts"
 export type {
   HistoryOptions,
   QuotaSubject,
   RuntimeOptions,
   RuntimeShape,
+  RunVerbs,
   SteerOptions
 } from "./runtime/RuntimeShape.ts"
 export type {

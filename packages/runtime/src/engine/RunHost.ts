@@ -5,7 +5,7 @@
  * A deployment is a host: `memory` is the default; SQLite and Postgres hosts are in `@reins/store`. A host does not
  * depend on agents: it runs the `Drive` that it is given.
  */
-import type { AgentPath, Approval, Audit, Envelope, Event, Json, Message, QueryRejections } from "@reins/protocol"
+import type { AgentPath, Approval, Audit, Envelope, Event, Json, ListedRun, Message, QueryRejections } from "@reins/protocol"
 import { Budget, Quota } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -16,6 +16,7 @@ import { QueryTools } from "../agent/QueryTools.ts"
 import type { Engine } from "./Engine.ts"
 import type { Accepted, InboxMessage } from "./Inbox.ts"
 import type { Reading } from "./EventLog.ts"
+import type { RunQuery } from "./RunList.ts"
 import type { FileStore } from "../thread/FileStore.ts"
 import type { AuditStore } from "../approval/AuditStore.ts"
 import type { GrantStore } from "../approval/GrantStore.ts"
@@ -160,6 +161,8 @@ export interface RunHost extends Stores {
       ) => Reading<Event>)
     | undefined
   readonly status: (runId: string) => Effect.Effect<RunStatus | undefined>
+  /** A page of runs, the latest first. */
+  readonly list: (query: RunQuery) => Effect.Effect<ListedRun.Page>
   /**
    * Accepts a user's message for the run, in order of arrival, unless it is ending; the check and the change are
    * atomic. A message with an accepted id is accepted once.

@@ -24,7 +24,7 @@ import type { AsyncTool } from "./AsyncTool.ts"
 import * as Iteration from "./Iteration.ts"
 import type { Parameters } from "./Parameters.ts"
 import type { SpecialistsOf } from "./AgentTypes.ts"
-import type { PromiseRuntime, QueryOptions, QuotaSubject, RunHandle, RunOptions } from "./PromiseShape.ts"
+import type { PromiseRuntime, QueryOptions, QuotaSubject, RunHandle, RunOptions, RunVerbs } from "./PromiseShape.ts"
 
 /** Toolkits by name, such as those of MCP servers. */
 export interface Servers {
@@ -224,7 +224,7 @@ export const createRuntime = <
       cancel: () => managed.runPromise(run.cancel),
       ...(run.steered === undefined ? {} : { steered: run.steered })
     }))
-  const runs: PromiseRuntime["runs"] = {
+  const verbs: RunVerbs = {
     watch: (runId, { after, signal } = {}) => iterate((runtime) => runtime.watch(runId, { after }), { signal }),
     status: method((runtime) => runtime.status),
     steer: method((runtime) => runtime.steer),
@@ -244,8 +244,8 @@ export const createRuntime = <
     start: (first: First, second?: unknown, third?: AnyOptions) => start(told(first, second, third)),
     runSpecialist: (name, input, asked) => query(told({ name, description: name }, input, asked)),
     completeSpecialist: (name, input, asked) => complete(told({ name, description: name }, input, asked)),
-    ...runs,
-    runs,
+    ...verbs,
+    runs: { ...verbs, list: method((runtime) => runtime.runs.list) },
     approvals,
     respondToApproval: approvals.respond,
     pendingApprovals: approvals.pending,

@@ -123,6 +123,12 @@ export interface QuotaSubject extends Omit<Shape.QuotaSubject, "quotas"> {
   readonly quotas?: ReadonlyArray<Quota.Options> | undefined
 }
 
+/** Operations on a run by its id. */
+export type RunVerbs = Pick<
+  PromiseRuntime,
+  "status" | "watch" | "steer" | "cancel" | "submitToolResult" | "raiseBudget"
+>
+
 /**
  * A runtime. Close it with `await using`, or `await runtime[Symbol.asyncDispose]()`.
  *
@@ -171,8 +177,10 @@ export interface PromiseRuntime<
   readonly approvals: {
     readonly [Name in keyof Shape.RuntimeShape["approvals"]]: Promised<Shape.RuntimeShape["approvals"][Name]>
   }
-  /** Operations on a run by its id, as the methods of these names. */
-  readonly runs: Pick<PromiseRuntime, "status" | "watch" | "steer" | "cancel" | "submitToolResult" | "raiseBudget">
+  /** Operations on a run by its id, as the methods of these names; and lists of runs. */
+  readonly runs: RunVerbs & {
+    readonly list: Promised<Shape.RuntimeShape["runs"]["list"]>
+  }
   readonly grants: {
     readonly [Name in keyof Shape.RuntimeShape["grants"]]: Promised<Shape.RuntimeShape["grants"][Name]>
   }

@@ -8,7 +8,7 @@ import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type * as Agent from "../agent/Agent.ts"
 import type { AuditQuery } from "../approval/AuditStore.ts"
-import type { HistoryOptions, RuntimeOptions, RuntimeShape } from "./RuntimeShape.ts"
+import type { HistoryOptions, RuntimeOptions, RuntimeShape, RunVerbs } from "./RuntimeShape.ts"
 import * as RuntimeVerbs from "./RuntimeVerbs.ts"
 import { StartedRun } from "./StartedRun.ts"
 import { Budget, Decision, Quota } from "@reins/protocol"
@@ -37,6 +37,7 @@ import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import * as CallRow from "../agent/CallRow.ts"
 import type { Settings } from "../run/Run.ts"
 import * as Quotas from "./Quotas.ts"
+import * as Runs from "./Runs.ts"
 import * as RunStart from "./RunStart.ts"
 import * as Threads from "./Threads.ts"
 import * as TokenCount from "./TokenCount.ts"
@@ -235,7 +236,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
       )
     )
 
-  const runs: RuntimeShape["runs"] = {
+  const verbs: RunVerbs = {
     watch: (runId, options) =>
       Stream.unwrap(
         Effect.flatMap(host.status(runId), (status) =>
@@ -276,8 +277,8 @@ const service = (built: RuntimeParts): RuntimeShape => {
     runSpecialist: (specialist, input, options) => query({ _tag: "Specialist", specialist, input, options }),
     completeSpecialist: (specialist, input, options) => complete({ _tag: "Specialist", specialist, input, options }),
     countTokens: (prompt, options) => TokenCount.of(built, prompt, options),
-    ...runs,
-    runs,
+    ...verbs,
+    runs: { ...verbs, list: (filter) => host.list(Runs.queryOf(filter)) },
     approvals,
     respondToApproval: approvals.respond,
     pendingApprovals: approvals.pending,
@@ -329,16 +330,12 @@ const service = (built: RuntimeParts): RuntimeShape => {
 
 const specialistOf = (asked: RuntimeVerbs.Asked) => (asked._tag === "Specialist" ? asked.specialist : undefined)
 
-/** A moment in epoch milliseconds. */
-const millisOf = (time: number | Date | undefined): number | undefined =>
-  time === undefined ? undefined : typeof time === "number" ? time : time.getTime()
-
 const historyOf = ({ limit = 1000, resourceId, since, until, ...rest }: HistoryOptions = {}): AuditQuery => ({
   ...rest,
   resourceId: resourceId ?? defaultResource,
-  since: millisOf(since),
-  until: millisOf(until),
-  limit: Math.max(1, Math.min(10_000, Math.floor(limit) || 1))
+  since: Runs.millisOf(since),
+  until: Runs.millisOf(until),
+  limit: Runs.limitOf(limit, 10_000)
 })
 
 const owns = (host: RunHost, resourceId: string, id: string) =>

@@ -9,6 +9,7 @@ import type {
   Envelope,
   Event,
   Grant,
+  ListedRun,
   Message,
   QueryRejected,
   QueryRejections,
@@ -39,6 +40,7 @@ import type {
 } from "./NotFound.ts"
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
 import type { ImportedThread, NewThread } from "./Threads.ts"
+import type { RunFilter } from "./Runs.ts"
 import type { Complete, Query, QueryOptions, RunOptions, Start, Steered } from "./RuntimeVerbs.ts"
 import type * as Specialist from "../agent/Specialist.ts"
 
@@ -60,6 +62,12 @@ export interface SteerOptions {
   /** Only a run of this tenant; another's is `RunNotFound`. Absent: the caller is trusted with every tenant. */
   readonly resourceId?: string | undefined
 }
+
+/** What is done with a run by its id: the methods of these names. */
+export type RunVerbs = Pick<
+  RuntimeShape,
+  "status" | "watch" | "steer" | "cancel" | "submitToolResult" | "raiseBudget"
+>
 
 /**
  * The methods of a runtime.
@@ -156,8 +164,14 @@ export interface RuntimeShape {
      */
     readonly history: (options?: HistoryOptions) => Effect.Effect<Audit.Page>
   }
-  /** What is done with a run by its id: the methods of these names. */
-  readonly runs: Pick<RuntimeShape, "status" | "watch" | "steer" | "cancel" | "submitToolResult" | "raiseBudget">
+  readonly runs: RunVerbs & {
+    /**
+     * Runs that match all fields of the filter, the latest first, in pages: `after` is the `next` of the previous page,
+     * and runs that start meanwhile move no page. No log is read. Without `resourceId`, runs of every tenant. A store
+     * lists runs whose events were deleted, too; the memory deployment those that it still has.
+     */
+    readonly list: (filter?: RunFilter) => Effect.Effect<ListedRun.Page>
+  }
   readonly quotas: {
     /**
      * The use of the runtime's quotas, and of additional `quotas`, by a tenant (absent: `"default"`) and, for quotas

@@ -105,6 +105,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
     find: (runId, name) => alive(journal.find(runId, name)),
     read: (runId, after, limit) => alive(journal.read(runId, after, limit)),
     status: (runId) => alive(journal.status(runId)),
+    list: (query) => alive(journal.list(query)),
     unfinished: alive(journal.unfinished),
     pending: (resourceId) => alive(journal.pending(resourceId)),
     approval: (id) => alive(journal.approval(id)),

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as ApprovalContract from "./JournalApprovalContract.ts"
 import * as QuotaContract from "./JournalQuotaContract.ts"
 import * as LogContract from "./JournalLogContract.ts"
+import * as RunListContract from "./JournalRunListContract.ts"
 import * as TextContract from "./JournalTextContract.ts"
 import * as ThreadContract from "./JournalThreadContract.ts"
 import {
@@ -305,6 +306,7 @@ export const clauses: ReadonlyArray<Clause> = [
   ...threads,
   ...ApprovalContract.grants,
   ...QuotaContract.clauses,
+  ...RunListContract.clauses,
   ...ApprovalContract.approvals,
   ...files
 ]

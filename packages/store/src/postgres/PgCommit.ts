@@ -7,6 +7,7 @@ import * as Projection from "../sql/Projection.ts"
 import * as SqlAudit from "../sql/SqlAudit.ts"
 import * as SqlCommit from "../sql/SqlCommit.ts"
 import * as SqlQuotas from "../sql/SqlQuotas.ts"
+import * as SqlRunList from "../sql/SqlRunList.ts"
 
 /**
  * The parts of the statement; the rows of each are the JSON array in its parameter. A part without rows is left out.
@@ -38,7 +39,7 @@ const parts = {
 type Part = keyof typeof parts
 
 /** Releases the thread. */
-const end = `, gone AS (
+const released = `, gone AS (
   DELETE FROM reins_threads AS t USING run
   WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND t.version = 0 AND t.limits IS NULL AND t.description IS NULL
 ), freed AS (
@@ -55,11 +56,12 @@ const counted = `, released AS (
 /** The statement of a commit with these parts. There are few combinations, and each is planned once per connection. */
 const statement = (self: string, present: ReadonlyArray<Part>, ends: boolean, isCounted: boolean) => `
 WITH run AS (
-  UPDATE reins_runs SET last_seq = last_seq + CAST(? AS BIGINT), last_at = coalesce(CAST(? AS BIGINT), last_at),
-    ended_at = coalesce(CAST(? AS BIGINT), ended_at)
+  UPDATE reins_runs SET last_seq = last_seq + CAST(? AS BIGINT), last_at = coalesce(CAST(? AS BIGINT), last_at)${
+    ends ? `, ended_at = CAST(? AS BIGINT), ${SqlRunList.ending}` : ""
+  }
   WHERE run_id = ? AND epoch = ? AND last_seq = coalesce(CAST(? AS BIGINT), last_seq)
   RETURNING run_id, thread_id
-)${present.map((part) => `, ${part} AS (${parts[part]})`).join("")}${isCounted ? counted : ""}${ends ? end : ""}
+)${present.map((part) => `, ${part} AS (${parts[part]})`).join("")}${isCounted ? counted : ""}${ends ? released : ""}
 SELECT ${notify(self, "run.run_id")} FROM run`
 
 /** Commits for the process whose listener name is `self`. */
@@ -76,7 +78,7 @@ export const commit = (db: Database, self: string) => {
       const { envelopes, epoch, used } = batch
       const runId = Column.encode(batch.runId)
       const first = envelopes[0]?.seq
-      const { endedAt, ...projection } = Projection.fold(batch)
+      const { end, ...projection } = Projection.fold(batch)
       const rows = {
         new_events: SqlCommit.eventRows(batch),
         new_marks: SqlCommit.markRows(batch),
@@ -85,10 +87,10 @@ export const commit = (db: Database, self: string) => {
       }
       const present = names.filter((part) => rows[part].length > 0)
       const written = db.rows(
-        textOf(present, endedAt !== undefined, used !== undefined),
+        textOf(present, end !== undefined, used !== undefined),
         envelopes.length,
         SqlCommit.lastAt(batch),
-        endedAt ?? null,
+        ...(end === undefined ? [] : [end.endedAt, ...SqlRunList.ended(end)]),
         runId,
         epoch,
         first === undefined ? null : first - 1,

@@ -2,7 +2,7 @@
  * Administration of stored runs: export one as JSON lines, import such lines into a database, pack ended runs, delete runs
  * that ended long ago, and erase what a person asks for.
  */
-import { Entry, Envelope, Message } from "@reins/protocol"
+import { Entry, Envelope, type ListedRun, Message } from "@reins/protocol"
 import { type Fenced, RunRecord, type StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -15,6 +15,7 @@ import * as SqlFiles from "./SqlFiles.ts"
 import * as SqlCommit from "./SqlCommit.ts"
 import * as SqlPacking from "./SqlPacking.ts"
 import * as SqlAnswers from "./SqlAnswers.ts"
+import * as SqlRunList from "./SqlRunList.ts"
 import * as SqlRuns from "./SqlRuns.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import * as StoredJson from "./StoredJson.ts"
@@ -77,26 +78,6 @@ export class NotImported extends Schema.TaggedError<NotImported>()("NotImported"
 }
 
 /**
- * What is known of a run without reading it. Times are in epoch milliseconds.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ListedRun {
-  readonly runId: string
-  readonly threadId: string
-  readonly resourceId: string
-  readonly agent: string
-  readonly startedAt: number
-  /** When it last did something. */
-  readonly lastAt: number
-  /** Absent: it has not ended. */
-  readonly endedAt?: number
-  /** How many events it has. */
-  readonly lastSeq: number
-}
-
-/**
  * Which runs to list.
  *
  * @since 0.1.0
@@ -121,7 +102,7 @@ export interface ListOptions {
  */
 export interface Archive {
   /** Runs, the latest first. Rows that cannot be read are no part of it: only columns are read. */
-  readonly runs: (options?: ListOptions) => Effect.Effect<ReadonlyArray<ListedRun>, StoreFailure>
+  readonly runs: (options?: ListOptions) => Effect.Effect<ReadonlyArray<ListedRun.ListedRun>, StoreFailure>
   /**
    * All of a run, as JSON lines without line ends: its record, thread, events, marks and answers. Empty for an unknown
    * run.
@@ -204,28 +185,8 @@ export const make = (db: Database, compact: Effect.Effect<void, SqlError> = Effe
 })
 
 const list = (db: Database, { endedBefore, limit = 100, resourceId, threadId }: ListOptions) => {
-  const wanted = [
-    ["resource_id = ?", resourceId === undefined ? undefined : Column.encode(resourceId)],
-    ["thread_id = ?", threadId === undefined ? undefined : Column.encode(threadId)],
-    ["record <> '' AND ended_at < ?", endedBefore]
-  ].flatMap(([text, value]) => (value === undefined ? [] : [{ text, value }]))
-  const where = wanted.map(({ text }) => text).join(" AND ")
-  const statement = `SELECT run_id, thread_id, resource_id, agent, started_at, last_at, ended_at, last_seq FROM reins_runs ${
-    where === "" ? "" : `WHERE ${where}`
-  } ORDER BY started_at DESC, run_id LIMIT ?`
   const most = Math.max(0, Math.floor(limit) || 0)
-  return Effect.map(db.rows(statement, ...wanted.map(({ value }) => value), most), (rows) =>
-    rows.map((row): ListedRun => ({
-      runId: Column.decode(row["run_id"]),
-      threadId: Column.decode(row["thread_id"]),
-      resourceId: Column.decode(row["resource_id"]),
-      agent: Column.decode(row["agent"]),
-      startedAt: Number(row["started_at"]),
-      lastAt: Number(row["last_at"]),
-      ...(row["ended_at"] == null ? {} : { endedAt: Number(row["ended_at"]) }),
-      lastSeq: Number(row["last_seq"])
-    }))
-  )
+  return Effect.map(SqlRunList.list(db, { resourceId, threadId, limit: most }, endedBefore), ({ runs }) => runs)
 }
 
 /** Refusals as values, since `operation` only fails with database errors. */

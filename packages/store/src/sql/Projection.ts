@@ -2,7 +2,7 @@
  * Derives rows from the events of a commit: opened questions, decisions, opened client calls, the run's end. A pure
  * fold; what a batch both opens and closes is stored as closed.
  */
-import type { AgentPath, Envelope } from "@reins/protocol"
+import { type AgentPath, ListedRun } from "@reins/protocol"
 import type { Batch } from "@reins/runtime/journal"
 import * as Column from "./Column.ts"
 
@@ -17,7 +17,7 @@ export interface Projection {
   readonly opened: ReadonlyArray<Texts>
   /** path, call id */
   readonly closed: ReadonlyArray<Texts>
-  readonly endedAt: number | undefined
+  readonly end: ListedRun.End | undefined
 }
 
 interface Question {
@@ -65,18 +65,9 @@ export const fold = ({ envelopes }: Batch): Projection => {
     decided,
     opened: [...opened.values()],
     closed,
-    endedAt: endOf(envelopes)
+    end: ListedRun.endOf(envelopes)
   }
 }
 
 /** An agent path as stored in a column. */
 export const pathOf = (path: AgentPath.AgentPath): string => JSON.stringify(path)
-
-/** A run's last events are in one commit, so the batch alone shows that the run ended. */
-const endOf = (envelopes: ReadonlyArray<Envelope.Envelope>): number | undefined => {
-  const last = envelopes.at(-1)
-  const ended =
-    last?.event.type === "error" ||
-    (last?.event.type === "data-latency-summary" && envelopes.at(-3)?.event.type === "finish")
-  return ended ? last?.at : undefined
-}

@@ -2,7 +2,7 @@
  * One commit of a run's owner: the statements that write its events, its marks and everything derived from them. Pure
  * except for `write`; each database runs the statements in a transaction its own way.
  */
-import { Event } from "@reins/protocol"
+import { Event, type ListedRun } from "@reins/protocol"
 import { type Batch, Fenced, StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
@@ -11,6 +11,7 @@ import type { Database, Value, Dialect } from "./Database.ts"
 import * as Packing from "./Packing.ts"
 import * as SqlAudit from "./SqlAudit.ts"
 import * as Projection from "./Projection.ts"
+import * as SqlRunList from "./SqlRunList.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import * as SqlQuotas from "./SqlQuotas.ts"
 
@@ -47,9 +48,9 @@ export const fault = ({ runId }: Batch, isOwner: boolean): Fenced | StoreFailure
 
 /** The statements of batches, in a dialect. */
 export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) => {
-  const guard = `UPDATE reins_runs SET last_seq = last_seq + ?, last_at = coalesce(?, last_at),
-    ended_at = coalesce(?, ended_at)${news}
+  const guard = (ending: string) => `UPDATE reins_runs SET last_seq = last_seq + ?, last_at = coalesce(?, last_at)${ending}${news}
     WHERE run_id = ? AND epoch = ? AND last_seq = coalesce(?, last_seq) RETURNING 1`
+  const [goesOn, ends] = [guard(""), guard(`, ended_at = ?, ${SqlRunList.ending}`)]
   const events = `INSERT INTO reins_events (run_id, seq, at, path, event, packed)
     SELECT ?, ${eventColumns} FROM ${each}`
   const marks = `INSERT INTO reins_marks (run_id, kind, name, seq, at, path, value, spent)
@@ -87,7 +88,8 @@ export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) =>
     }
     const told = actRows(batch)
     if (told.length > 0) rest.push({ text: acts, values: [JSON.stringify(told)] })
-    if (projection.endedAt !== undefined) {
+    const { end } = projection
+    if (end !== undefined) {
       const values = [Column.encode(envelopes[0]?.threadId ?? ""), runId]
       for (const text of released) rest.push({ text, values })
     }
@@ -97,13 +99,17 @@ export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) =>
     const expected = first === undefined ? null : first - 1
     return {
       guard: {
-        text: guard,
-        values: [envelopes.length, lastAt(batch), projection.endedAt ?? null, runId, epoch, expected]
+        text: end === undefined ? goesOn : ends,
+        values: [envelopes.length, lastAt(batch), ...ending(end), runId, epoch, expected]
       },
       rest
     }
   }
 }
+
+/** When and how a run ended, as parameters; none while it has not. */
+const ending = (end: ListedRun.End | undefined): ReadonlyArray<Value> =>
+  end === undefined ? [] : [end.endedAt, ...SqlRunList.ended(end)]
 
 const decided = "UPDATE reins_approvals SET outcome = ?, decided_at = ? WHERE id = ?"
 const closed = "DELETE FROM reins_client_calls WHERE run_id = ? AND path = ? AND call_id = ?"

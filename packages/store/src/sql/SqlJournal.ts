@@ -11,6 +11,7 @@ import * as SqlGrants from "./SqlGrants.ts"
 import * as SqlPacking from "./SqlPacking.ts"
 import * as SqlQuotas from "./SqlQuotas.ts"
 import * as SqlAnswers from "./SqlAnswers.ts"
+import * as SqlRunList from "./SqlRunList.ts"
 import * as SqlRuns from "./SqlRuns.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import * as StoredJson from "./StoredJson.ts"
@@ -36,6 +37,7 @@ export const make = (db: Database, wakes: Stream.Stream<string>, commit: Journal
   find: (runId, name) => db.operation("find", SqlAnswers.find(db, runId, name)),
   read: (runId, after, limit) => db.operation("read", SqlRuns.read(db, runId, after, limit)),
   status: (runId) => db.operation("status", SqlRuns.status(db, runId)),
+  list: (query) => db.operation("list", SqlRunList.list(db, query)),
   unfinished: db.operation("unfinished", SqlRuns.unfinished(db)),
   pending: (resourceId) =>
     db.operation(

@@ -36,15 +36,16 @@ export const create = (
         const [run, thread] = [Column.encode(runId), Column.encode(threadId)]
         const resource = Column.encode(input.resourceId)
         const [made] = yield* db.rows(
-          `INSERT INTO reins_runs (run_id, thread_id, resource_id, agent, isolated, record, started_at, last_at)
-           VALUES (?, ?, ?, ?, ?, '', ?, ?) ON CONFLICT (run_id) DO NOTHING RETURNING 1`,
+          `INSERT INTO reins_runs (run_id, thread_id, resource_id, agent, isolated, record, started_at, last_at, principal)
+           VALUES (?, ?, ?, ?, ?, '', ?, ?, ?) ON CONFLICT (run_id) DO NOTHING RETURNING 1`,
           run,
           thread,
           resource,
           input.agent,
           isolated ? 1 : 0,
           input.startedAt,
-          input.startedAt
+          input.startedAt,
+          input.principal === undefined ? null : Column.encode(input.principal)
         )
         if (made === undefined) return yield* new QueryRejections.RunExists({ runId })
         const found = isolated ? { historyVersion: 0 } : yield* lease(db, { thread, resource, run, threadId })
@@ -226,7 +227,8 @@ export const abandon = (db: Database, runId: string, at: number): Effect.Effect<
     Effect.gen(function* () {
       const run = Column.encode(runId)
       const [ended] = yield* db.rows(
-        "UPDATE reins_runs SET epoch = epoch + 1, ended_at = ? WHERE run_id = ? AND ended_at IS NULL RETURNING thread_id",
+        `UPDATE reins_runs SET epoch = epoch + 1, ended_at = ?, end_reason = 'abandoned'
+         WHERE run_id = ? AND ended_at IS NULL RETURNING thread_id`,
         at,
         run
       )

@@ -7,9 +7,13 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Database } from "./Database.ts"
+import * as SqlRunList from "./SqlRunList.ts"
 
-/** The statements of each version, in order. `keyed` ends a table that is stored in its primary key. */
-const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> => [
+/** A statement, or what needs more than one can say. */
+type Step = string | ((db: Database) => Effect.Effect<void, SqlError>)
+
+/** The steps of each version, in order. `keyed` ends a table that is stored in its primary key. */
+const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
   [
     `CREATE TABLE reins_runs (
       run_id TEXT NOT NULL PRIMARY KEY,
@@ -174,6 +178,25 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<string>> => [
     `UPDATE reins_threads SET created_at = r.first, updated_at = r.last
      FROM (SELECT thread_id, min(started_at) AS first, max(last_at) AS last FROM reins_runs GROUP BY thread_id) AS r
      WHERE r.thread_id = reins_threads.thread_id`
+  ],
+  // What lists of runs tell and select by: who started a run, how it ended, and what it cost.
+  [
+    "ALTER TABLE reins_runs ADD COLUMN principal TEXT",
+    "ALTER TABLE reins_runs ADD COLUMN end_reason TEXT",
+    "ALTER TABLE reins_runs ADD COLUMN error_code TEXT",
+    "ALTER TABLE reins_runs ADD COLUMN cost_nano_usd BIGINT",
+    "ALTER TABLE reins_runs ADD COLUMN unpriced BIGINT",
+    "ALTER TABLE reins_runs ADD COLUMN prompt_tokens BIGINT",
+    "ALTER TABLE reins_runs ADD COLUMN completion_tokens BIGINT",
+    SqlRunList.backfill,
+    "CREATE INDEX reins_runs_listed ON reins_runs (resource_id, started_at, run_id)",
+    "CREATE INDEX reins_runs_unended ON reins_runs (resource_id, started_at, run_id) WHERE ended_at IS NULL",
+    "CREATE INDEX reins_runs_thread ON reins_runs (thread_id, started_at, run_id)",
+    "CREATE INDEX reins_runs_agent ON reins_runs (resource_id, agent, started_at, run_id)",
+    `CREATE INDEX reins_runs_principal ON reins_runs (resource_id, principal, started_at, run_id)
+     WHERE principal IS NOT NULL`,
+    `CREATE INDEX reins_runs_reason ON reins_runs (resource_id, end_reason, started_at, run_id)
+     WHERE end_reason IS NOT NULL`
   ]
 ]
 
@@ -195,17 +218,17 @@ export const migrate = (
   db: Database,
   options: { readonly keyed: string; readonly lock: Effect.Effect<unknown, SqlError> }
 ): Effect.Effect<void, SqlError | NewerSchema> => {
-  const steps = versions(options.keyed)
+  const all = versions(options.keyed)
   const migrate = db.atomic(
     Effect.gen(function* () {
       yield* options.lock
       yield* db.rows("CREATE TABLE IF NOT EXISTS reins_versions (version INTEGER NOT NULL PRIMARY KEY)")
       const [row] = yield* db.rows("SELECT max(version) AS version FROM reins_versions")
       const found = Number(row?.["version"] ?? 0)
-      if (found > steps.length) return yield* new NewerSchema({ found, known: steps.length })
-      for (const [index, statements] of steps.entries()) {
+      if (found > all.length) return yield* new NewerSchema({ found, known: all.length })
+      for (const [index, steps] of all.entries()) {
         if (index < found) continue
-        for (const statement of statements) yield* db.rows(statement)
+        for (const step of steps) yield* typeof step === "string" ? db.rows(step) : step(db)
         yield* db.rows("INSERT INTO reins_versions (version) VALUES (?)", index + 1)
       }
     })

@@ -1,5 +1,5 @@
 export { NotImported } from "../sql/Archive.ts"
-export type { Archive, ListedRun, ListOptions } from "../sql/Archive.ts"
+export type { Archive, ListOptions } from "../sql/Archive.ts"
 export { NotErased } from "../sql/Erasure.ts"
 export type { EraseOptions, Holdings, Subject } from "../sql/Erasure.ts"
 export * as NodeSqlite from "./NodeSqlite.ts"

@@ -14,6 +14,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Answered, Drive, RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
 import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
+import type { RunQuery } from "../../engine/RunList.ts"
 import * as AnswerDelivery from "./AnswerDelivery.ts"
 import { Hibernation } from "./Hibernation.ts"
 import * as Names from "../../run/Names.ts"
@@ -263,6 +264,7 @@ class Host implements RunHost {
     Effect.map(this.answer(runId, Names.cancel, true), (answered) => answered._tag !== "Unknown")
 
   readonly status = (runId: string) => Effect.orDie(this.store.status(runId))
+  readonly list = (query: RunQuery) => Effect.orDie(this.store.list(query))
   readonly pending = (resourceId: string) => Effect.orDie(this.store.pending(resourceId))
   readonly approval = (id: string) => Effect.orDie(this.store.approval(id))
   readonly hasClientCall = (runId: string, path: AgentPath.AgentPath, callId: string) =>

@@ -13,6 +13,7 @@ import type {
   Entry,
   Envelope,
   Json,
+  ListedRun,
   Message,
   Quota,
   QueryRejections
@@ -21,6 +22,7 @@ import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { Answered, PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
+import type { RunQuery } from "../../engine/RunList.ts"
 import type { FileStore } from "../../thread/FileStore.ts"
 import type { AuditStore } from "../../approval/AuditStore.ts"
 import type { Amendment } from "../../approval/Quorum.ts"
@@ -202,6 +204,11 @@ export interface JournalStore {
     limit: number
   ) => Effect.Effect<ReadonlyArray<Envelope.Envelope>, StoreFailure>
   readonly status: (runId: string) => Effect.Effect<RunStatus | undefined, StoreFailure>
+  /**
+   * A page of runs, the latest first, also of those whose events were deleted. How a run ended (`ListedRun.endOf`) is
+   * stored in the commit of its last events.
+   */
+  readonly list: (query: RunQuery) => Effect.Effect<ListedRun.Page, StoreFailure>
   /** Runs that have not ended. */
   readonly unfinished: Effect.Effect<ReadonlyArray<string>, StoreFailure>
   readonly pending: (resourceId: string) => Effect.Effect<ReadonlyArray<PendingApproval>, StoreFailure>

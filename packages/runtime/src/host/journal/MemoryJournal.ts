@@ -2,11 +2,12 @@
  * A journal in memory. It outlives the hosts that use it, so a test can stop a host and make another. It is the
  * reference for the SQL stores.
  */
-import { AgentPath, type Approval, Envelope, type Json, QueryRejections } from "@reins/protocol"
+import { AgentPath, type Approval, Envelope, type Json, ListedRun, QueryRejections } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { MemoryQuotas } from "../../budget/QuotaStore.ts"
 import type { PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
+import * as RunList from "../../engine/RunList.ts"
 import { type Batch, Fenced, type JournalStore, type Mark, type Opened, type StoredAnswer } from "./JournalStore.ts"
 import { MemoryAudit } from "../../approval/AuditStore.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
@@ -22,6 +23,7 @@ interface Row {
   epoch: number
   lastAt: number
   ended: boolean
+  end: ListedRun.End | undefined
 }
 
 interface Asked {
@@ -103,7 +105,8 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
         clientCalls: new Set(),
         epoch: 0,
         lastAt: input.startedAt,
-        ended: false
+        ended: false,
+        end: undefined
       })
       return Effect.void
     })
@@ -139,6 +142,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
         row.marks.set(`${mark.kind} ${mark.name}`, mark)
         row.lastAt = Math.max(row.lastAt, mark.at)
       }
+      row.end ??= ListedRun.endOf(batch.envelopes)
       if (batch.used !== undefined) quotas.settle(batch.runId, row.record.quotas ?? [], batch.used)
       audit.add(batch.acts ?? [])
       options.after?.(batch)
@@ -199,6 +203,25 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
       }
     })
 
+  const isAsking = (runId: string): boolean =>
+    Array.from(approvals.values()).some(({ asked, outcome }) => outcome === undefined && asked.runId === runId)
+
+  const listed = ({ clientCalls, end, ended, envelopes, lastAt, record }: Row): ListedRun.ListedRun => {
+    const { agent, principal, resourceId, runId, startedAt, threadId } = record
+    return {
+      runId,
+      threadId,
+      resourceId,
+      agent,
+      ...(principal === undefined ? {} : { principal }),
+      state: ended ? "ended" : clientCalls.size > 0 || isAsking(runId) ? "waiting" : "running",
+      startedAt,
+      lastAt,
+      lastSeq: envelopes.length,
+      ...end
+    }
+  }
+
   return {
     threads,
     audit,
@@ -219,6 +242,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
         for (const each of approvals.values()) {
           if (each.asked.runId === runId) each.outcome ??= { outcome: "cancelled" }
         }
+        row.end = { endedAt: at, endReason: "abandoned" }
         end(row)
         return true
       }),
@@ -252,6 +276,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
             .map(Envelope.toReader) ?? []
       ),
     status,
+    list: (query) => Effect.sync(() => RunList.select(Array.from(rows.values(), listed), query)),
     unfinished: Effect.sync(() => [...rows.values()].filter((row) => !row.ended).map((row) => row.record.runId)),
     pending: (resourceId) =>
       Effect.sync(() =>

@@ -8,6 +8,8 @@ export type { Engine, Readings, RunInfo, Settled, Work } from "../../engine/Engi
 export type { WaitEnd, WaitRow } from "../../engine/Engine.ts"
 export type { Answered, Drive, PendingApproval, RunHostFactory, RunStatus } from "../../engine/RunHost.ts"
 export { RunRecord } from "../../engine/RunHost.ts"
+export * as RunList from "../../engine/RunList.ts"
+export type { RunQuery } from "../../engine/RunList.ts"
 export * as Names from "../../run/Names.ts"
 export type { FileInfo, FileStore, StoredFile } from "../../thread/FileStore.ts"
 export { refusalOf } from "../../budget/QuotaStore.ts"

@@ -9,6 +9,7 @@ import {
   type Audit,
   type Envelope,
   type Json,
+  ListedRun,
   type Message,
   QueryRejections
 } from "@reins/protocol"
@@ -34,6 +35,7 @@ import type {
   StartRefusal
 } from "../../engine/RunHost.ts"
 import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
+import * as RunList from "../../engine/RunList.ts"
 import * as Names from "../../run/Names.ts"
 import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
@@ -207,6 +209,32 @@ class Host implements RunHost, MemoryRunOwner {
         lastSeq: run.log.envelopes.length
       }
     })
+
+  readonly list = (query: RunList.RunQuery) =>
+    Effect.sync(() =>
+      RunList.select(
+        Array.from(this.runs.values(), (carried) => this.listed(carried)),
+        query
+      )
+    )
+
+  private listed({ record, run }: Carried): ListedRun.ListedRun {
+    const { agent, principal, resourceId, runId, startedAt, threadId } = record
+    const { envelopes } = run.log
+    const isAsking = run.asked?.some((id) => this.approvals.get(id)?.outcome === undefined) === true
+    return {
+      runId,
+      threadId,
+      resourceId,
+      agent,
+      ...(principal === undefined ? {} : { principal }),
+      state: run.log.ended ? "ended" : isAsking || run.isCalling ? "waiting" : "running",
+      startedAt,
+      lastAt: envelopes.at(-1)?.at ?? startedAt,
+      lastSeq: envelopes.length,
+      ...(run.log.ended ? ListedRun.endOf(envelopes.slice(-3)) : undefined)
+    }
+  }
 
   readonly answer = (
     runId: string,

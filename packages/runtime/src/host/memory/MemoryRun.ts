@@ -195,6 +195,11 @@ export class MemoryRun implements Engine, Work {
     return this.clientCalls?.has(key) === true
   }
 
+  /** Whether a call that the caller must run is open. */
+  get isCalling(): boolean {
+    return this.clientCalls !== undefined && this.clientCalls.size > 0
+  }
+
   /** Answers a wait by name, also before it began. The first answer is kept. */
   answer(name: string, value: Json): Answered {
     const approval = this.approvalOf(name)

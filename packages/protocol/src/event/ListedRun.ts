@@ -1,0 +1,131 @@
+/**
+ * A run in a list: who started what, when, how it ended and what it cost, without its log and without content. A store
+ * writes these fields in the commit of the run's last events, so that a list reads no log.
+ */
+import * as Schema from "effect/Schema"
+import type { Envelope } from "./Envelope.ts"
+
+const endReasons = [
+  "stop",
+  "length",
+  "content-filter",
+  "budget",
+  "cancelled",
+  "repeated-calls",
+  "other",
+  "failed",
+  "abandoned"
+] as const
+
+/**
+ * How a run ended: its finish reason, or `failed` with an error, or `abandoned`: its stored rows could not be read, so
+ * that it was ended without being executed.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export type EndReason = (typeof endReasons)[number]
+export const EndReason: Schema.Codec<EndReason> = Schema.Literals(endReasons)
+
+const states = ["running", "waiting", "ended"] as const
+
+/**
+ * The state of a run in a list. `waiting`: it has an open question, or an open call that its caller must run.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export type State = (typeof states)[number]
+export const State: Schema.Codec<State> = Schema.Literals(states)
+
+const outcome = {
+  endReason: Schema.optionalKey(EndReason),
+  errorCode: Schema.optionalKey(Schema.String),
+  costNanoUsd: Schema.optionalKey(Schema.Natural),
+  unpriced: Schema.optionalKey(Schema.Natural),
+  promptTokens: Schema.optionalKey(Schema.Natural),
+  completionTokens: Schema.optionalKey(Schema.Natural)
+}
+
+const ListedRunStruct = Schema.Struct({
+  runId: Schema.String,
+  threadId: Schema.String,
+  resourceId: Schema.String,
+  agent: Schema.String,
+  principal: Schema.optionalKey(Schema.String),
+  state: State,
+  startedAt: Schema.Natural,
+  lastAt: Schema.Natural,
+  endedAt: Schema.optionalKey(Schema.Natural),
+  lastSeq: Schema.Natural,
+  isForgotten: Schema.optionalKey(Schema.Literal(true)),
+  ...outcome
+}).annotate({ identifier: "ListedRun" })
+
+/**
+ * One run of a list. Times are epoch milliseconds.
+ *
+ * **Details**
+ * - `principal`: the id of who started it; absent: nobody is named.
+ * - `lastAt`: when it last did something. `lastSeq`: the number of its last event so far.
+ * - `isForgotten`: its events were deleted.
+ * - `endReason`, `errorCode`: absent while it has not ended; the code only if it failed.
+ * - `costNanoUsd`, `unpriced`, `promptTokens`, `completionTokens`: the sums of its cost summary, and how many of its calls
+ *   have no known price. Absent while it has not ended, and if it ended without a summary.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export interface ListedRun extends Schema.Schema.Type<typeof ListedRunStruct> {}
+export const ListedRun: Schema.Codec<ListedRun> = ListedRunStruct
+
+const PageStruct = Schema.Struct({
+  runs: Schema.Array(ListedRunStruct),
+  next: Schema.optionalKey(Schema.String)
+}).annotate({ identifier: "RunPage" })
+
+/**
+ * A page of runs, the latest first. `next`: the cursor of the next page (`after`); absent: there was none when it was
+ * read.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export interface Page extends Schema.Schema.Type<typeof PageStruct> {}
+export const Page: Schema.Codec<Page> = PageStruct
+
+/** How a run ended, and when. */
+export interface End extends Pick<
+  ListedRun,
+  "errorCode" | "costNanoUsd" | "unpriced" | "promptTokens" | "completionTokens"
+> {
+  readonly endedAt: number
+  readonly endReason: EndReason
+}
+
+/**
+ * How a run ended, from a part of its log; `undefined` if the part does not end it. The last events of a run are in one
+ * commit, so each commit alone tells.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const endOf = (envelopes: ReadonlyArray<Envelope>): End | undefined => {
+  const last = envelopes.at(-1)
+  if (last === undefined) return undefined
+  const { at: endedAt, event } = last
+  if (event.type === "error") {
+    return { endedAt, endReason: "failed", errorCode: event.error.code, ...costOf(envelopes.slice(-3)) }
+  }
+  const finish = envelopes.at(-3)?.event
+  if (event.type !== "data-latency-summary" || finish?.type !== "finish") return undefined
+  return { endedAt, endReason: finish.finishReason, ...costOf(envelopes.slice(-3)) }
+}
+
+const costOf = (last: ReadonlyArray<Envelope>) => {
+  const summary = last.find(({ event }) => event.type === "data-cost-summary")?.event
+  if (summary?.type !== "data-cost-summary") return {}
+  const { costNanoUsd, root, unpriced } = summary.data
+  const { completionTokens, promptTokens } = root.usage
+  return { costNanoUsd, ...(unpriced === 0 ? {} : { unpriced }), promptTokens, completionTokens }
+}
