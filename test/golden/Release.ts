@@ -87,6 +87,30 @@ export const copy = (release: string): Effect.Effect<string, never, Scope.Scope>
     }
   )
 
+/** Fails unless lists tell of each run of the release what its log tells. */
+export const areListed = Effect.fnUntraced(function* (runtime: Runtime["Service"], { log }: Told) {
+  const { next, runs } = yield* runtime.runs.list({ limit: 1000 })
+  assert.isUndefined(next)
+  const ids = [...Golden.runIds.ended, ...Golden.runIds.unfinished]
+  assert.deepStrictEqual(
+    ids.filter((runId) => !runs.some((run) => run.runId === runId)),
+    []
+  )
+  for (const run of runs) {
+    const all = envelopes(log(run.runId))
+    if (all.length === 0) continue
+    const last = all.at(-1)
+    const cost = all.findLast(({ event }) => event.type === "data-cost-summary")?.event
+    const finish = all.findLast(({ event }) => event.type === "finish")?.event
+    const ended = Golden.runIds.ended.includes(run.runId)
+    assert.strictEqual(run.state === "ended", ended, run.runId)
+    assert.strictEqual(run.costNanoUsd, cost?.type === "data-cost-summary" ? cost.data.costNanoUsd : undefined)
+    const reason = finish?.type === "finish" ? finish.finishReason : ended ? "failed" : undefined
+    assert.strictEqual(run.endReason, reason, run.runId)
+    assert.strictEqual(run.endedAt, ended ? last?.at : undefined)
+  }
+})
+
 export interface Opened {
   readonly runtime: Runtime["Service"]
   readonly world: World

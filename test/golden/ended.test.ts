@@ -38,6 +38,7 @@ describe.each(Release.names)("the files of %s", (release) => {
               each.toSorted((one, other) => one - other),
               each
             )
+          yield* Release.areListed(runtime, told)
           assert.deepStrictEqual([world.calls, world.requests], [[], []])
         })
       )

@@ -47,6 +47,7 @@ describe.each(Release.names)("a Postgres database of %s", (release) => {
               assert.strictEqual(Golden.lines(yield* Golden.log(runtime, runId)), told.log(runId), runId)
             }
             assert.strictEqual(yield* Golden.state(runtime), told.state)
+            yield* Release.areListed(runtime, told)
           })
         )
       )

@@ -65,7 +65,7 @@ export type { ClientTool, QueryTools } from "./agent/QueryTools.ts"
 export { InvalidAgents } from "./agent/AgentRegistry.ts"
 export type { ImportedThread, NewThread } from "./runtime/Threads.ts"
 export { Runtime } from "./runtime/Runtime.ts"
-export type { RunFilter } from "./runtime/Runs.ts"
+export type { RunDetail, RunFilter } from "./runtime/Runs.ts"
 export type { Answerer, Progress as ApprovalProgress } from "./runtime/Answers.ts"
 export type {
   HistoryOptions,

@@ -189,6 +189,13 @@ describe("a runtime over SQLite", () => {
         "ALTER TABLE reins_threads DROP COLUMN created_at",
         "ALTER TABLE reins_threads DROP COLUMN updated_at",
         "ALTER TABLE reins_threads DROP COLUMN description",
+        ...["listed", "unended", "thread", "agent", "principal", "reason"].map(
+          (name) => `DROP INDEX reins_runs_${name}`
+        ),
+        ...["principal", "end_reason", "error_code", "cost_nano_usd", "unpriced", "prompt_tokens"].map(
+          (name) => `ALTER TABLE reins_runs DROP COLUMN ${name}`
+        ),
+        "ALTER TABLE reins_runs DROP COLUMN completion_tokens",
         "DELETE FROM reins_versions WHERE version > 1"
       )
       yield* Effect.gen(function* () {
@@ -198,6 +205,9 @@ describe("a runtime over SQLite", () => {
           [...log].map(({ event }) => event.type),
           ["step-start", "text", "finish", "data-cost-summary", "data-latency-summary"]
         )
+        const [run] = (yield* (yield* Runtime).runs.list()).runs
+        const [cost] = log.flatMap(({ event }) => (event.type === "data-cost-summary" ? [event.data] : []))
+        assert.deepStrictEqual([run?.endReason, run?.costNanoUsd], ["stop", cost?.costNanoUsd])
         assert.strictEqual(yield* asks("thread", "two"), "Done.")
       }).pipe(Effect.provide(runtime(file)))
     })

@@ -47,7 +47,13 @@ const outcome = {
   completionTokens: Schema.optionalKey(Schema.Natural)
 }
 
-const ListedRunStruct = Schema.Struct({
+/**
+ * The fields of `ListedRun`, for schemas that have more.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const fields = {
   runId: Schema.String,
   threadId: Schema.String,
   resourceId: Schema.String,
@@ -60,7 +66,9 @@ const ListedRunStruct = Schema.Struct({
   lastSeq: Schema.Natural,
   isForgotten: Schema.optionalKey(Schema.Literal(true)),
   ...outcome
-}).annotate({ identifier: "ListedRun" })
+}
+
+const ListedRunStruct = Schema.Struct(fields).annotate({ identifier: "ListedRun" })
 
 /**
  * One run of a list. Times are epoch milliseconds.
@@ -94,7 +102,12 @@ const PageStruct = Schema.Struct({
 export interface Page extends Schema.Schema.Type<typeof PageStruct> {}
 export const Page: Schema.Codec<Page> = PageStruct
 
-/** How a run ended, and when. */
+/**
+ * How a run ended, and when.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface End extends Pick<
   ListedRun,
   "errorCode" | "costNanoUsd" | "unpriced" | "promptTokens" | "completionTokens"

@@ -5,7 +5,17 @@
  * A deployment is a host: `memory` is the default; SQLite and Postgres hosts are in `@reins/store`. A host does not
  * depend on agents: it runs the `Drive` that it is given.
  */
-import type { AgentPath, Approval, Audit, Envelope, Event, Json, ListedRun, Message, QueryRejections } from "@reins/protocol"
+import type {
+  AgentPath,
+  Approval,
+  Audit,
+  Envelope,
+  Event,
+  Json,
+  ListedRun,
+  Message,
+  QueryRejections
+} from "@reins/protocol"
 import { Budget, Quota } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

@@ -83,7 +83,8 @@ const isBehind = (a: Place, b: Place): boolean =>
   a.startedAt === b.startedAt ? a.runId < b.runId : a.startedAt < b.startedAt
 
 const fits = (run: ListedRun.ListedRun, query: RunQuery): boolean => {
-  const { agent, endReason, maxNanoUsd, minNanoUsd, principal, resourceId, runId, since, state, threadId, until } = query
+  const { agent, endReason, maxNanoUsd, minNanoUsd, principal, resourceId, runId, since, state, threadId, until } =
+    query
   const { costNanoUsd = Number.NaN } = run
   return (
     (resourceId === undefined || run.resourceId === resourceId) &&

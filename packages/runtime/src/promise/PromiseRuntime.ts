@@ -245,7 +245,11 @@ export const createRuntime = <
     runSpecialist: (name, input, asked) => query(told({ name, description: name }, input, asked)),
     completeSpecialist: (name, input, asked) => complete(told({ name, description: name }, input, asked)),
     ...verbs,
-    runs: { ...verbs, list: method((runtime) => runtime.runs.list) },
+    runs: {
+      ...verbs,
+      list: method((runtime) => runtime.runs.list),
+      get: method((runtime) => runtime.runs.get)
+    },
     approvals,
     respondToApproval: approvals.respond,
     pendingApprovals: approvals.pending,

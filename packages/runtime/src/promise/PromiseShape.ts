@@ -180,6 +180,7 @@ export interface PromiseRuntime<
   /** Operations on a run by its id, as the methods of these names; and lists of runs. */
   readonly runs: RunVerbs & {
     readonly list: Promised<Shape.RuntimeShape["runs"]["list"]>
+    readonly get: Promised<Shape.RuntimeShape["runs"]["get"]>
   }
   readonly grants: {
     readonly [Name in keyof Shape.RuntimeShape["grants"]]: Promised<Shape.RuntimeShape["grants"][Name]>

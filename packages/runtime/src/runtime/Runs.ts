@@ -1,5 +1,8 @@
-/** What of a list of runs a caller asks for, as the host's query. Pure. */
-import { Money } from "@reins/protocol"
+/** Lists of runs as callers ask for them, and one run with its summaries. */
+import { type CostSummary, type LatencySummary, type ListedRun, Money } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { RunHost } from "../engine/RunHost.ts"
 import type { RunQuery } from "../engine/RunList.ts"
 
 /**
@@ -41,3 +44,36 @@ export const queryOf = ({ limit = 100, maxCostUsd, minCostUsd, since, until, ...
   maxNanoUsd: nanoUsdOf(maxCostUsd),
   limit: limitOf(limit, 1000)
 })
+
+/**
+ * A run with its summaries; they are absent while it has not ended, and if its events were deleted.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunDetail extends ListedRun.ListedRun {
+  readonly cost?: CostSummary.CostSummary
+  readonly latency?: LatencySummary.LatencySummary
+}
+
+/** See `RuntimeShape.runs.get`. */
+export const get = (
+  host: RunHost,
+  runId: string,
+  resourceId: string | undefined
+): Effect.Effect<RunDetail | undefined> =>
+  Effect.flatMap(host.list({ runId, resourceId, limit: 1 }), ({ runs: [run] }) => {
+    if (run === undefined || run.state !== "ended" || run.lastSeq === 0)
+      return Effect.succeed<RunDetail | undefined>(run)
+    // The summaries are among its last three events.
+    const last = Stream.take(host.watch(runId, { after: run.lastSeq - 3, bounded: false }), 3)
+    return Effect.map(Stream.runCollect(last), (envelopes): RunDetail => {
+      const cost = envelopes.flatMap(({ event }) => (event.type === "data-cost-summary" ? [event.data] : []))[0]
+      const latency = envelopes.flatMap(({ event }) => (event.type === "data-latency-summary" ? [event.data] : []))[0]
+      return {
+        ...run,
+        ...(cost === undefined ? {} : { cost }),
+        ...(latency === undefined ? {} : { latency })
+      }
+    })
+  })

@@ -278,7 +278,11 @@ const service = (built: RuntimeParts): RuntimeShape => {
     completeSpecialist: (specialist, input, options) => complete({ _tag: "Specialist", specialist, input, options }),
     countTokens: (prompt, options) => TokenCount.of(built, prompt, options),
     ...verbs,
-    runs: { ...verbs, list: (filter) => host.list(Runs.queryOf(filter)) },
+    runs: {
+      ...verbs,
+      list: (filter) => host.list(Runs.queryOf(filter)),
+      get: (runId, options) => Runs.get(host, runId, options?.resourceId)
+    },
     approvals,
     respondToApproval: approvals.respond,
     pendingApprovals: approvals.pending,

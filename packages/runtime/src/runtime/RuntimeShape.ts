@@ -40,7 +40,7 @@ import type {
 } from "./NotFound.ts"
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
 import type { ImportedThread, NewThread } from "./Threads.ts"
-import type { RunFilter } from "./Runs.ts"
+import type { RunDetail, RunFilter } from "./Runs.ts"
 import type { Complete, Query, QueryOptions, RunOptions, Start, Steered } from "./RuntimeVerbs.ts"
 import type * as Specialist from "../agent/Specialist.ts"
 
@@ -63,11 +63,13 @@ export interface SteerOptions {
   readonly resourceId?: string | undefined
 }
 
-/** What is done with a run by its id: the methods of these names. */
-export type RunVerbs = Pick<
-  RuntimeShape,
-  "status" | "watch" | "steer" | "cancel" | "submitToolResult" | "raiseBudget"
->
+/**
+ * What is done with a run by its id: the methods of these names.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RunVerbs = Pick<RuntimeShape, "status" | "watch" | "steer" | "cancel" | "submitToolResult" | "raiseBudget">
 
 /**
  * The methods of a runtime.
@@ -171,6 +173,11 @@ export interface RuntimeShape {
      * lists runs whose events were deleted, too; the memory deployment those that it still has.
      */
     readonly list: (filter?: RunFilter) => Effect.Effect<ListedRun.Page>
+    /**
+     * A run as lists tell of it, with its summaries once it has ended; those of a run whose events were deleted are
+     * gone. `undefined` when it is unknown; with `resourceId`, also when it belongs to another tenant.
+     */
+    readonly get: (runId: string, options?: TenantOptions) => Effect.Effect<RunDetail | undefined>
   }
   readonly quotas: {
     /**

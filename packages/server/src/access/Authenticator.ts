@@ -46,8 +46,9 @@ export class Authenticator extends Context.Service<
   }
 
   /**
-   * Keys from the configuration: `key=tenant`, separated by commas, in `REINS_API_KEYS` or the given name. Fails when
-   * the setting is absent or has an entry without a tenant, instead of silently rejecting everybody.
+   * Keys from the configuration: `key=tenant`, separated by commas, in `REINS_API_KEYS` or the given name. A tenant may
+   * be followed by the key's role: `key=tenant:operator`, `key=tenant:auditor`. Fails when the setting is absent or has
+   * an entry without a tenant, instead of silently rejecting everybody.
    */
   static layerConfig(name = "REINS_API_KEYS"): Layer.Layer<Authenticator, Config.ConfigError> {
     const keys = Config.map(Config.Redacted(name), (text) => byKey(parse(Redacted.value(text))))
@@ -77,11 +78,17 @@ const parse = (text: string): KeyRecord =>
     text
       .split(",")
       .map((pair) => pair.trim())
-      .flatMap((pair): ReadonlyArray<readonly [string, string]> => {
+      .flatMap((pair): ReadonlyArray<readonly [string, string | Principal]> => {
         const at = pair.lastIndexOf("=")
-        return at > 0 && at < pair.length - 1 ? [[pair.slice(0, at), pair.slice(at + 1)]] : []
+        return at > 0 && at < pair.length - 1 ? [[pair.slice(0, at), withRole(pair.slice(at + 1))]] : []
       })
   )
+
+/** `tenant`, or `tenant:role` with a role that the server knows. */
+const withRole = (text: string): string | Principal => {
+  const [, tenant, role] = /^(.+):(operator|auditor)$/.exec(text) ?? []
+  return tenant === undefined || role === undefined ? text : { tenant, roles: [role] }
+}
 
 /**
  * Who a request is from. `tenant` decides what is visible: runs, threads and approvals of one tenant do not exist for
@@ -97,7 +104,12 @@ export interface Principal {
    * recorded.
    */
   readonly name?: string | undefined
-  /** Their roles, which a policy's approvers can require. Only of a principal with a name. Absent: none. */
+  /**
+   * Their roles, which a policy's approvers can require of a principal with a name. Two mean something to the server,
+   * with or without a name: `operator` sees every run and cost of the tenant; `auditor` sees when runs happened and what
+   * they cost, no content, and changes nothing. A named principal without them sees its own in lists of runs and costs.
+   * Absent: none.
+   */
   readonly roles?: ReadonlyArray<string> | undefined
   /**
    * Quotas of the key, in addition to the runtime's: its runs are charged to them, by its tenant or its name. An

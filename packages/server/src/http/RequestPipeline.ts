@@ -12,6 +12,7 @@ import * as Redacted from "effect/Redacted"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { Authenticator, Principal } from "../access/Authenticator.ts"
+import * as Role from "../access/Role.ts"
 import * as Exchanges from "../run/Exchanges.ts"
 import * as SocketConnection from "./SocketConnection.ts"
 import type { Feed, Outcome } from "../run/Outcome.ts"
@@ -138,6 +139,9 @@ const admit = Effect.fnUntraced(function* (
   if (principal === undefined) return yield* turn(noKey)
   if (matched._tag === "NoRoute") return yield* turn(noRoute)
   if (matched._tag === "OtherMethods") return yield* turn(noMethod, { allow: matched.methods.join(", ") })
+  if (Role.sightOf(principal) === "order" && NativeRoutes.find(matched.route)?.isForAuditors !== true) {
+    return yield* turn(Role.forbidden)
+  }
   const params = pathParameters(matched.params)
   if (params === undefined) return yield* turn(badPath)
   const wait = pipeline.serving.allowance.request(principal.tenant, Number(yield* Clock.monotonicTimeNanos) / 1e6)

@@ -2,7 +2,7 @@
  * The native REST interface as a typed contract, from which its OpenAPI document and typed clients are made
  * (`HttpApiClient.make(Api.make(), …)`). Requests go through the same pipeline as every dialect.
  */
-import { Approval, Audit, Decision, Grant, Message, Quota } from "@reins/protocol"
+import { Approval, Audit, Decision, Grant, ListedRun, Message, Quota } from "@reins/protocol"
 import { Query, ToolResult } from "@reins/wire/native"
 import * as Schema from "effect/Schema"
 import * as HttpApi from "effect/http-api/HttpApi"
@@ -11,20 +11,10 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
 import { Raise, Steer } from "./NativeRoutes.ts"
+import * as OperatorApi from "./OperatorApi.ts"
+import { refusals } from "./Refused.ts"
 
-/**
- * The error format of the native interface. `code` is machine-readable.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const Refused = Schema.Struct({
-  error: Schema.Struct({ code: Schema.String, message: Schema.String })
-}).annotate({ identifier: "Refused" })
-
-const refusals = [400, 401, 403, 404, 405, 409, 410, 413, 422, 429, 500, 503].map((status) =>
-  Refused.pipe(HttpApiSchema.status(status))
-)
+export { Refused } from "./Refused.ts"
 
 /** An answer, named so that generated declarations can refer to it. */
 const Answer: Schema.Codec<Decision> = Decision
@@ -45,17 +35,15 @@ const Thread = Schema.Struct({
 }).annotate({ identifier: "Thread" })
 
 const Run = Schema.Struct({
-  runId: Schema.String,
-  threadId: Schema.String,
-  state: Schema.Literals(["running", "waiting", "ended"]),
-  text: Schema.String,
+  ...ListedRun.fields,
+  text: Schema.optionalKey(Schema.String),
   finishReason: Schema.optionalKey(Schema.String),
   usage: Schema.optionalKey(Schema.Json),
   error: Schema.optionalKey(Schema.Json),
   cost: Schema.optionalKey(Schema.Json),
   latency: Schema.optionalKey(Schema.Json),
-  approvals: Schema.Array(Approval.Request),
-  clientCalls: Schema.Array(Schema.Json)
+  approvals: Schema.optionalKey(Schema.Array(Approval.Request)),
+  clientCalls: Schema.optionalKey(Schema.Array(Schema.Json))
 }).annotate({ identifier: "Run" })
 
 const place = {
@@ -80,7 +68,12 @@ const runs = HttpApiGroup.make("runs").add(
     params: { runId: Schema.String },
     success: Run,
     error: refusals
-  }).annotateMerge(OpenApi.annotations({ summary: "A run's state and its output so far" })),
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "A run: its state, its summaries and its output so far",
+      description: "The role auditor gets no text, approvals and client calls."
+    })
+  ),
   HttpApiEndpoint.get("watch", "/runs/:runId/events", {
     params: { runId: Schema.String },
     query: { ...place, after: Schema.optionalKey(Schema.String) },
@@ -249,7 +242,7 @@ const withSecurity = (page: Record<string, unknown>): Record<string, unknown> =>
  */
 export const make = (path: `/${string}` = "/native") =>
   HttpApi.make("reins")
-    .add(runs, approvals, grants, quotas, threads, files, agents)
+    .add(runs, OperatorApi.group, approvals, grants, quotas, threads, files, agents)
     .prefix(path)
     .annotateMerge(
       OpenApi.annotations({

@@ -2,34 +2,13 @@
  * The native dialect as this server mounts it: its own routes, and those for runs, threads and agents that no foreign
  * protocol defines.
  */
-import { Accumulation, Refusal } from "@reins/wire"
+import { Refusal } from "@reins/wire"
 import type { Dialect, Facts } from "@reins/wire"
 import { dialect as native } from "@reins/wire/native"
 import * as Result from "effect/Result"
 import * as NativeRoutes from "./NativeRoutes.ts"
 
 type Reply = Dialect.Reply
-
-/** A run so far. `waiting`: for an approval, or for the result of a client call. */
-const standing = (run: Accumulation.Accumulated): Reply => {
-  const isOver = run.latency !== undefined
-  const isWaiting = run.questions.length + run.clientCalls.length > 0
-  return {
-    status: 200,
-    body: {
-      runId: run.runId,
-      threadId: run.threadId,
-      state: isOver ? "ended" : isWaiting ? "waiting" : "running",
-      text: run.text,
-      ...(run.finish === undefined ? {} : { finishReason: run.finish.finishReason, usage: run.finish.usage }),
-      ...(run.error === undefined ? {} : { error: run.error }),
-      ...(run.cost === undefined ? {} : { cost: run.cost }),
-      ...(run.latency === undefined ? {} : { latency: run.latency }),
-      approvals: run.questions,
-      clientCalls: run.clientCalls.map(({ call, path }) => ({ ...call, agentPath: path }))
-    }
-  }
-}
 
 const threadOf = ({ clientCalls, questions, secrets: _, settings: __, ...thread }: Facts.Thread) => ({
   ...thread,
@@ -64,15 +43,6 @@ const limitOf = (text: string | undefined): Result.Result<number | undefined, Re
 }
 
 const routes: ReadonlyArray<Dialect.Route> = [
-  {
-    method: "GET",
-    path: "/runs/:runId",
-    decode: ({ params }) =>
-      Result.succeed({
-        command: { _tag: "Resume", address: { runId: params["runId"] ?? "" }, only: "stored" },
-        answer: { _tag: "Whole", open: () => Accumulation.whole("never", standing) }
-      })
-  },
   {
     method: "GET",
     path: "/threads",

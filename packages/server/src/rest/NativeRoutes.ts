@@ -1,6 +1,6 @@
 /**
- * Native routes without a command, since no foreign protocol has them: grants, quotas, files, messages to a running
- * run, and raising its budget.
+ * Native routes without a command, since no foreign protocol has them: lists of runs, grants, quotas, files, messages
+ * to a running run, and raising its budget.
  */
 import { Audit, type Json, Message } from "@reins/protocol"
 import type { Grant, StoredFile } from "@reins/runtime"
@@ -12,10 +12,13 @@ import * as Schema from "effect/Schema"
 import * as Lookup from "../run/Lookup.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
 import { actor, type Principal } from "../access/Authenticator.ts"
+import * as OperatorRoutes from "./OperatorRoutes.ts"
 
 export interface NativeRoute {
   readonly method: Dialect.Method
   readonly path: string
+  /** True: it shows no content and changes nothing, so that the role `auditor` may use it. Absent: it may not. */
+  readonly isForAuditors?: boolean
   readonly handle: (
     serving: ServerContext,
     principal: Principal,
@@ -64,7 +67,26 @@ const outward = ({ naming }: ServerContext, grant: Grant.Grant): Json => ({
 export const routes: ReadonlyArray<NativeRoute> = [
   {
     method: "GET",
+    path: "/runs",
+    isForAuditors: true,
+    handle: (serving, principal, { query }) => OperatorRoutes.list(serving, principal, query)
+  },
+  {
+    method: "GET",
+    path: "/runs/:runId",
+    isForAuditors: true,
+    handle: (serving, principal, { params }) => OperatorRoutes.get(serving, principal, params["runId"] ?? "")
+  },
+  {
+    method: "GET",
+    path: "/principal",
+    isForAuditors: true,
+    handle: (_, principal) => OperatorRoutes.self(principal)
+  },
+  {
+    method: "GET",
     path: "/quotas",
+    isForAuditors: true,
     handle: ({ runtime }, { name, quotas, tenant }) =>
       runtime.quotas.usage({ resourceId: tenant, principal: name, quotas }).pipe(
         Effect.map((quotas) => ({ status: 200, body: { quotas } })),
@@ -74,6 +96,7 @@ export const routes: ReadonlyArray<NativeRoute> = [
   {
     method: "GET",
     path: "/approvals/history",
+    isForAuditors: true,
     handle: Effect.fnUntraced(function* (serving, { tenant }, { headers, query }) {
       const { naming, runtime } = serving
       const times = { since: timeOf(query["since"]), until: timeOf(query["until"]), limit: timeOf(query["limit"]) }

@@ -48,7 +48,9 @@ export const fault = ({ runId }: Batch, isOwner: boolean): Fenced | StoreFailure
 
 /** The statements of batches, in a dialect. */
 export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) => {
-  const guard = (ending: string) => `UPDATE reins_runs SET last_seq = last_seq + ?, last_at = coalesce(?, last_at)${ending}${news}
+  const guard = (
+    ending: string
+  ) => `UPDATE reins_runs SET last_seq = last_seq + ?, last_at = coalesce(?, last_at)${ending}${news}
     WHERE run_id = ? AND epoch = ? AND last_seq = coalesce(?, last_seq) RETURNING 1`
   const [goesOn, ends] = [guard(""), guard(`, ended_at = ?, ${SqlRunList.ending}`)]
   const events = `INSERT INTO reins_events (run_id, seq, at, path, event, packed)

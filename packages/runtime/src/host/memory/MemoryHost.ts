@@ -228,7 +228,7 @@ class Host implements RunHost, MemoryRunOwner {
       resourceId,
       agent,
       ...(principal === undefined ? {} : { principal }),
-      state: run.log.ended ? "ended" : isAsking || run.isCalling ? "waiting" : "running",
+      state: run.log.ended ? "ended" : isAsking || run.hasClientCall() ? "waiting" : "running",
       startedAt,
       lastAt: envelopes.at(-1)?.at ?? startedAt,
       lastSeq: envelopes.length,

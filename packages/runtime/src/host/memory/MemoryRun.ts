@@ -190,14 +190,9 @@ export class MemoryRun implements Engine, Work {
     return approval
   }
 
-  /** Whether the call of that key, its path and id, is an open client call. */
-  hasClientCall(key: string): boolean {
-    return this.clientCalls?.has(key) === true
-  }
-
-  /** Whether a call that the caller must run is open. */
-  get isCalling(): boolean {
-    return this.clientCalls !== undefined && this.clientCalls.size > 0
+  /** Whether the call of that key, its path and id, is an open client call; without a key, whether any is. */
+  hasClientCall(key?: string): boolean {
+    return key === undefined ? (this.clientCalls?.size ?? 0) > 0 : this.clientCalls?.has(key) === true
   }
 
   /** Answers a wait by name, also before it began. The first answer is kept. */

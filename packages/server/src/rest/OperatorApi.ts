@@ -1,0 +1,52 @@
+/** The part of the native contract that lists runs and costs: for operators, auditors, and each principal's own. */
+import { ListedRun } from "@reins/protocol"
+import * as Schema from "effect/Schema"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as OpenApi from "effect/http-api/OpenApi"
+import { refusals } from "./Refused.ts"
+
+const Text = Schema.optionalKey(Schema.String)
+const Amount = Schema.optionalKey(Schema.NumberFromString)
+
+/** The endpoints. */
+export const group = HttpApiGroup.make("operator").add(
+  HttpApiEndpoint.get("listRuns", "/runs", {
+    query: {
+      state: Schema.optionalKey(Schema.Literals(["running", "waiting", "open", "ended"])),
+      agent: Text,
+      threadId: Text,
+      principal: Text,
+      endReason: Schema.optionalKey(ListedRun.EndReason),
+      since: Amount,
+      until: Amount,
+      minCostUsd: Amount,
+      maxCostUsd: Amount,
+      after: Text,
+      limit: Amount
+    },
+    success: ListedRun.Page,
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "Runs, the latest first, in pages",
+      description:
+        "Runs that match all given fields; `since` and `until` are about their start, in epoch milliseconds. `after` is the `next` of the previous page: runs that start meanwhile move no page. A named principal without the role operator or auditor gets its own runs."
+    })
+  ),
+  HttpApiEndpoint.get("principal", "/principal", {
+    success: Schema.Struct({
+      tenant: Schema.String,
+      name: Text,
+      roles: Schema.optionalKey(Schema.Array(Schema.String)),
+      sees: Schema.Literals(["all", "order", "own"])
+    }),
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "Who the key is, and what it sees",
+      description:
+        "`all`: everything of the tenant. `order`: when runs happened and what they cost, without content. `own`: in lists of runs and costs its own only."
+    })
+  )
+)

@@ -1,0 +1,142 @@
+/**
+ * Native routes for operators and auditors: lists of runs, one run with its summaries, and what the key may see. Others
+ * get their own runs only.
+ */
+import { ListedRun } from "@reins/protocol"
+import type { RunDetail, RunFilter } from "@reins/runtime"
+import { Accumulation, type Dialect, Refusal } from "@reins/wire"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { Principal } from "../access/Authenticator.ts"
+import * as Role from "../access/Role.ts"
+import * as Lookup from "../run/Lookup.ts"
+import type { ServerContext } from "../run/ServerContext.ts"
+import * as ThreadName from "../thread/ThreadName.ts"
+
+type Query = Dialect.Request["query"]
+
+const isState = Schema.is(Schema.Union([ListedRun.State, Schema.Literal("open")]))
+const isReason = Schema.is(ListedRun.EndReason)
+
+/** A whole number of a query; refused if it is none. */
+export const natural = (query: Query, field: string): Effect.Effect<number | undefined, Refusal.Refusal> => {
+  const text = query[field]
+  if (text === undefined) return Effect.undefined
+  return /^\d{1,15}$/.test(text)
+    ? Effect.succeed(Number(text))
+    : Effect.fail(Refusal.badRequest(`Invalid ${field}. Use a whole number, 0 or more`))
+}
+
+/** An amount of US dollars of a query. */
+const dollars = (query: Query, field: string): Effect.Effect<number | undefined, Refusal.Refusal> => {
+  const text = query[field]
+  if (text === undefined) return Effect.undefined
+  return /^\d{1,9}(\.\d{1,9})?$/.test(text)
+    ? Effect.succeed(Number(text))
+    : Effect.fail(Refusal.badRequest(`Invalid ${field}. Use US dollars, such as 0.25`))
+}
+
+/** A word of a query; refused if it is none that is known. */
+const word = <A extends string>(
+  query: Query,
+  field: string,
+  is: (value: unknown) => value is A,
+  known: string
+): Effect.Effect<A | undefined, Refusal.Refusal> => {
+  const text = query[field]
+  if (text === undefined) return Effect.undefined
+  return is(text) ? Effect.succeed(text) : Effect.fail(Refusal.badRequest(`Invalid ${field}. Use ${known}`))
+}
+
+const filterOf = Effect.fnUntraced(function* ({ naming }: ServerContext, { tenant }: Principal, query: Query) {
+  const { after, agent, threadId } = query
+  return {
+    agent,
+    threadId: threadId === undefined ? undefined : naming.inner(tenant, threadId),
+    state: yield* word(query, "state", isState, "running, waiting, open or ended"),
+    endReason: yield* word(
+      query,
+      "endReason",
+      isReason,
+      "stop, length, content-filter, budget, cancelled, repeated-calls, other, failed or abandoned"
+    ),
+    since: yield* natural(query, "since"),
+    until: yield* natural(query, "until"),
+    minCostUsd: yield* dollars(query, "minCostUsd"),
+    maxCostUsd: yield* dollars(query, "maxCostUsd"),
+    after,
+    limit: yield* natural(query, "limit")
+  } satisfies RunFilter
+})
+
+/** A run with its thread as its tenant names it. */
+const outward = <Run extends ListedRun.ListedRun>({ naming }: ServerContext, run: Run): Run => ({
+  ...run,
+  threadId: naming.outer(run.resourceId, run.threadId) ?? run.threadId
+})
+
+/** `GET /runs` */
+export const list = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, query: Query) {
+  const filter = yield* filterOf(serving, principal, query)
+  const seen = Role.restrict(principal, query["principal"])
+  const { next, runs } = seen === undefined ? { runs: [] } : yield* serving.runtime.runs.list({ ...filter, ...seen })
+  const body = { runs: runs.map((run) => outward(serving, run)), ...(next === undefined ? {} : { next }) }
+  return { status: 200, body }
+})
+
+/**
+ * `GET /runs/:runId`: what lists tell of the run, its summaries, and, but for an auditor, what it has said so far and
+ * what it waits for.
+ */
+export const get = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, runId: string) {
+  const { runtime } = serving
+  const run = yield* runtime.runs.get(runId, { resourceId: principal.tenant })
+  if (run === undefined) return yield* Effect.fail(Lookup.noRun)
+  const told = outward(serving, run)
+  if (Role.sightOf(principal) === "order") return { status: 200, body: told }
+  return { status: 200, body: { ...told, ...(yield* said(serving, run)) } }
+})
+
+/** What of the run is in its events. `waiting`: for an approval, or for the result of a client call. */
+const said = Effect.fnUntraced(function* (
+  { naming, runtime }: ServerContext,
+  { lastSeq, resourceId, runId }: RunDetail
+) {
+  const accumulation = new Accumulation.Accumulation()
+  const rename = ThreadName.envelopes(naming, resourceId)
+  yield* runtime.watch(runId).pipe(
+    Stream.take(lastSeq),
+    Stream.runForEachArray((envelopes) =>
+      Effect.sync(() => {
+        for (const envelope of envelopes) accumulation.step(rename(envelope))
+      })
+    ),
+    // A run that no longer exists has no more events.
+    Effect.ignore
+  )
+  const { clientCalls, cost, error, finish, latency, questions, text } = accumulation.result()
+  const isWaiting = questions.length + clientCalls.length > 0
+  return {
+    ...(latency === undefined ? { state: isWaiting ? ("waiting" as const) : ("running" as const) } : {}),
+    text,
+    ...(finish === undefined ? {} : { finishReason: finish.finishReason, usage: finish.usage }),
+    ...(error === undefined ? {} : { error }),
+    ...(cost === undefined ? {} : { cost }),
+    ...(latency === undefined ? {} : { latency }),
+    approvals: questions,
+    clientCalls: clientCalls.map(({ call, path }) => ({ ...call, agentPath: path }))
+  }
+})
+
+/** `GET /principal`: who the key is, and what it sees. */
+export const self = (principal: Principal) => {
+  const { name, roles, tenant } = principal
+  const body = {
+    tenant,
+    ...(name === undefined ? {} : { name }),
+    ...(roles === undefined ? {} : { roles }),
+    sees: Role.sightOf(principal)
+  }
+  return Effect.succeed({ status: 200, body })
+}
