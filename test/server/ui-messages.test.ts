@@ -49,6 +49,23 @@ describe("the messages of a chat", () => {
     })
   )
 
+  it.live("have the ids that their client gave and was given, however many runs there were", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const told: Array<string> = []
+      for (let count = 1; count <= 110; count += 1) {
+        const message = words("hello", `own-${count}`)
+        const { frames } = yield* served.ask("/ai-sdk/chat", { body: { id: "t", messages: [message] } })
+        told.push(`own-${count}`, JSON.parse(frames[0]?.data ?? "{}").messageId)
+      }
+      const { json } = yield* served.ask("/ai-sdk/chat/t/messages")
+      assert.deepStrictEqual(
+        json.map(({ id }: { readonly id: string }) => id),
+        told
+      )
+    })
+  )
+
   it.live("of another tenant, and of no chat, are not found", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()

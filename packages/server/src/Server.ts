@@ -29,7 +29,8 @@ import * as RequestPipeline from "./http/RequestPipeline.ts"
 import * as Pages from "./http/Pages.ts"
 import * as NativeRest from "./rest/NativeRest.ts"
 import type { Mount, ServerOptions, ServerSettings } from "./options/ServerOptions.ts"
-import { makeMemory, ThreadBook } from "./thread/ThreadBook.ts"
+import * as StoredBook from "./thread/StoredBook.ts"
+import { makeMemory, ThreadBook, type ThreadBookShape } from "./thread/ThreadBook.ts"
 import * as ThreadName from "./thread/ThreadName.ts"
 
 type Path = `/${string}`
@@ -37,10 +38,22 @@ type Path = `/${string}`
 const millis = (input: Duration.Input | undefined, usual: Duration.Input): Duration.Duration =>
   Duration.fromInputUnsafe(input ?? usual)
 
+const bookOf = (
+  { threads: { notes } }: RuntimeShape,
+  { descriptions = {} }: ServerOptions,
+  naming: ThreadName.Naming
+): ThreadBookShape =>
+  notes === undefined
+    ? makeMemory()
+    : StoredBook.make(notes, naming, (agent, option) =>
+        (descriptions[agent ?? ""]?.options ?? []).some(({ name, type }) => name === option && type !== "secret")
+      )
+
 const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: ServerOptions, bell: Bell) {
   const fibers = yield* FiberSet.make<unknown, unknown>()
   // Added last, so it runs first: readers are disconnected before anything is torn down.
   yield* Effect.addFinalizer(() => Effect.sync(() => bell.close()))
+  const naming = options.threadIds === "shared" ? ThreadName.shared : ThreadName.perTenant
   const silence = millis(options.keepAlive, "15 seconds")
   yield* FiberSet.run(
     fibers,
@@ -51,8 +64,8 @@ const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: S
   )
   const serving: ServerContext = {
     runtime,
-    book: (yield* ThreadBook) ?? makeMemory(),
-    naming: options.threadIds === "shared" ? ThreadName.shared : ThreadName.perTenant,
+    book: (yield* ThreadBook) ?? bookOf(runtime, options, naming),
+    naming,
     allowance: new Allowance(options.limits ?? {}),
     agents: options.agents ?? [],
     descriptions: options.descriptions ?? {},

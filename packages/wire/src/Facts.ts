@@ -108,7 +108,7 @@ export type Facts =
       readonly messages: ReadonlyArray<Message.Message>
       /** Where in `messages` the active run begins, with its prompt. Absent: no run is active. */
       readonly runAt?: number
-      /** Where the last runs begin. Absent: it is not known. */
+      /** Where the runs begin. Absent: it is not known. */
       readonly runs?: ReadonlyArray<RunPlace>
     }
   | { readonly _tag: "Threads"; readonly threads: ReadonlyArray<Thread>; readonly next?: string }

@@ -29,6 +29,23 @@ const handlers = Tools.toLayer({
   })
 })
 
+/** What a server notes of the thread and of these runs. */
+const note = (threadId: string, ...runs: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const { notes = assert.fail("no notes") } = (yield* Runtime).threads
+    const noted = runs.map((runId) => ({ runId, note: `${personal} asked ${runId}` }))
+    const thread = { threadId, resourceId: "default" }
+    assert.isAbove(yield* notes.put(thread, { version: 0, thread: personal, runs: noted }), 0)
+  })
+
+/** The runs that have notes, after those of the thread itself; absent: it has none. */
+const notesOf = (threadId: string) =>
+  Effect.gen(function* () {
+    const { notes = assert.fail("no notes") } = (yield* Runtime).threads
+    const found = yield* notes.get({ threadId, resourceId: "default" })
+    return found?.runs.map(({ runId }) => runId)
+  })
+
 const runtime = (filename: string) =>
   Runtime.layer({ agents: [desk] }).pipe(
     Layer.provide([
@@ -82,6 +99,7 @@ describe("erasing", () => {
       yield* Effect.gen(function* () {
         yield* noted("ada", "one")
         yield* noted("ada", "two")
+        yield* note("ada", "one", "two")
       }).pipe(Effect.provide(runtime(filename)))
       assert.isTrue(bytesOf(path).includes(personal))
       const deleted = yield* Effect.scoped(
@@ -102,6 +120,7 @@ describe("erasing", () => {
       yield* Effect.gen(function* () {
         const { approvals, grants, start, status, threads } = yield* Runtime
         assert.deepStrictEqual(yield* threads.list(), [])
+        assert.isUndefined(yield* notesOf("ada"))
         assert.deepStrictEqual(yield* grants.list(), [])
         assert.isAbove((yield* approvals.history({ threadId: "ada" })).acts.length, 0)
         const refused = yield* Effect.flip(start("Again.", { threadId: "ada", runId: "one" }))
@@ -138,11 +157,13 @@ describe("erasing", () => {
       yield* Effect.gen(function* () {
         yield* noted("ada", "one")
         yield* noted("ada", "two")
+        yield* note("ada", "one", "two")
       }).pipe(Effect.provide(runtime(filename)))
       const archive = yield* Sqlite.archive({ filename })
       const lines = yield* archive.exportRun("one")
       assert.strictEqual((yield* archive.erase({ runId: "one" })).runs, 1)
       assert.deepStrictEqual(yield* archive.exportRun("one"), [])
+      assert.deepStrictEqual(yield* Effect.provide(notesOf("ada"), runtime(filename)), ["two"])
       assert.strictEqual((yield* archive.holdings({ threadId: "ada" })).messages, 8)
       assert.strictEqual(yield* archive.importRun(lines), "one")
       assert.deepStrictEqual(yield* archive.exportRun("one"), lines)

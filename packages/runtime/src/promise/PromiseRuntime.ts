@@ -275,6 +275,7 @@ export const createRuntime = <
         ),
       describe: method((runtime) => runtime.threads.describe),
       before: method((runtime) => runtime.threads.before),
+      places: method((runtime) => runtime.threads.places),
       delete: method((runtime) => runtime.threads.delete)
     },
     ready: () => managed.runPromise(Effect.void),

@@ -193,7 +193,7 @@ export interface PromiseRuntime<
     readonly [Name in keyof Shape.RuntimeShape["files"]]: Promised<Shape.RuntimeShape["files"][Name]>
   }
   readonly threads: {
-    readonly [Name in Exclude<keyof Threads, "limit">]: Promised<Threads[Name]>
+    readonly [Name in Exclude<keyof Threads, "limit" | "notes">]: Promised<Threads[Name]>
   } & {
     readonly limit: (
       threadId: string,

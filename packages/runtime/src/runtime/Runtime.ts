@@ -313,6 +313,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
         )
     },
     threads: {
+      ...(host.threads.notes === undefined ? {} : { notes: host.threads.notes }),
       get: (threadId, options) => failDamaged("thread", threadId)(host.threads.read(threadId, options)),
       info: (threadId, options) =>
         Effect.map(host.threads.info(threadId), (info) =>
@@ -327,10 +328,16 @@ const service = (built: RuntimeParts): RuntimeShape => {
         Effect.flatMap(host.threads.info(threadId), (info) =>
           info !== undefined && isOf(info, options) ? host.threads.before(threadId, runId) : Effect.succeed(undefined)
         ),
+      places: (threadId, options) =>
+        Effect.flatMap(host.threads.info(threadId), (info) =>
+          info !== undefined && isOf(info, options) ? host.threads.places(threadId) : Effect.succeed(nowhere)
+        ),
       delete: (threadId, options) => host.threads.remove(threadId, options?.resourceId)
     }
   }
 }
+
+const nowhere: ReadonlyMap<string, number> = new Map()
 
 const specialistOf = (asked: RuntimeVerbs.Asked) => (asked._tag === "Specialist" ? asked.specialist : undefined)
 

@@ -26,6 +26,7 @@ import type { FileInfo, StoredFile } from "../thread/FileStore.ts"
 import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
 import type { DescriptionChange } from "../thread/ThreadDescription.ts"
 import type { ThreadInfo } from "../thread/ThreadStore.ts"
+import type { ThreadNoteStore } from "../thread/ThreadNotes.ts"
 import type { Answerer, Progress } from "./Answers.ts"
 import type { GrantOptions } from "./GivenGrant.ts"
 import type { Completion } from "./Completion.ts"
@@ -241,6 +242,8 @@ export interface RuntimeShape {
   /** Cancels a run: open calls are closed, and it finishes with `cancelled`. False when it has ended or is unknown. */
   readonly cancel: (runId: string) => Effect.Effect<boolean>
   readonly threads: {
+    /** Notes of a program with its threads, which outlive the process. Absent: the host's store keeps none. */
+    readonly notes?: ThreadNoteStore
     /**
      * A thread's messages, pair-complete; empty when there is none. With `resourceId`, another tenant's thread reads as
      * absent. Fails with `DataDamaged` if a stored message cannot be read.
@@ -298,6 +301,8 @@ export interface RuntimeShape {
      * also because they were replaced; with `resourceId`, if it belongs to another tenant.
      */
     readonly before: (threadId: string, runId: string, options?: TenantOptions) => Effect.Effect<number | undefined>
+    /** As `before`, of all runs that the thread has messages of, by their ids. */
+    readonly places: (threadId: string, options?: TenantOptions) => Effect.Effect<ReadonlyMap<string, number>>
     /**
      * Deletes a thread. False when there is none, a run leases it, or, with `resourceId`, it belongs to another tenant.
      */

@@ -51,6 +51,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
   const alive = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.suspend(() => (dead ? silence : effect))
   const { grants, threads } = journal
+  const { notes } = threads
   const store: JournalStore = {
     threads: {
       begin: (threadId, resourceId, messages) => alive(threads.begin(threadId, resourceId, messages)),
@@ -58,11 +59,23 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
       read: (threadId, options) => alive(threads.read(threadId, options)),
       append: (threadId, runId, messages, kept) => alive(threads.append(threadId, runId, messages, kept)),
       before: (threadId, runId) => alive(threads.before(threadId, runId)),
+      places: (threadId) => alive(threads.places(threadId)),
       rewrite: (threadId, resourceId, rewrite) => alive(threads.rewrite(threadId, resourceId, rewrite)),
       limit: (threadId, resourceId, limits) => alive(threads.limit(threadId, resourceId, limits)),
       describe: (threadId, resourceId, change) => alive(threads.describe(threadId, resourceId, change)),
       list: (resourceId) => alive(threads.list(resourceId)),
-      remove: (threadId, resourceId) => alive(threads.remove(threadId, resourceId))
+      remove: (threadId, resourceId) => alive(threads.remove(threadId, resourceId)),
+      ...(notes === undefined
+        ? {}
+        : {
+            notes: {
+              version: (thread) => alive(notes.version(thread)),
+              get: (thread) => alive(notes.get(thread)),
+              put: (thread, written) => alive(notes.put(thread, written)),
+              list: (resourceId) => alive(notes.list(resourceId)),
+              remove: (thread) => alive(notes.remove(thread))
+            }
+          })
     },
     ...(grants === undefined
       ? {}

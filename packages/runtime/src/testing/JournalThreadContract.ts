@@ -46,6 +46,38 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* tagOf(store.create(record({ resourceId: "a" }))), "no failure", "its own tenant's run")
     })
   ),
+  clause("notes are their tenant's own, change by one writer at a time, and go with their thread", (store) =>
+    Effect.gen(function* () {
+      const { notes } = store.threads
+      if (notes === undefined) return
+      const mine = { threadId: "thread", resourceId: "tenant" }
+      const theirs = { ...mine, resourceId: "stranger" }
+      const runs = ["r1", "r2"].map((runId) => ({ runId, note: `of ${runId} \u0000 ä` }))
+      const first = yield* notes.put(mine, { version: 0, thread: "{}", runs })
+      yield* same(first > 0, true, "that they were written")
+      yield* same(yield* notes.put(mine, { version: 0, thread: "other", runs: [] }), 0, "a second first one")
+      const second = yield* notes.put(mine, { version: first, thread: "more", runs: [{ runId: "r1", note: "new" }] })
+      yield* same(yield* notes.put(mine, { version: first, thread: "late", runs: [] }), 0, "a late one")
+      yield* same(yield* notes.version(mine), second, "their version")
+      const found = { version: second, thread: "more", runs: [{ runId: "r1", note: "new" }, ...runs.slice(1)] }
+      yield* same(yield* notes.get(mine), found, "what is noted")
+      yield* same([yield* notes.version(theirs), yield* notes.get(theirs)], [0, undefined], "another tenant's")
+      yield* notes.put(theirs, { version: 0, thread: "theirs", runs: [] })
+      yield* same(
+        (yield* notes.list("tenant")).map(({ threadId }) => threadId),
+        ["thread"],
+        "the threads that have some"
+      )
+      yield* notes.remove(mine)
+      yield* same(yield* notes.get(mine), undefined, "what is noted after they were removed")
+      yield* same((yield* notes.get(theirs))?.thread, "theirs", "what others noted")
+      yield* store.threads.begin("noted", "tenant", [says("one")])
+      const noted = { threadId: "noted", resourceId: "tenant" }
+      yield* notes.put(noted, { version: 0, thread: "{}", runs: runs.slice(0, 1) })
+      yield* store.threads.remove("noted")
+      yield* same(yield* notes.get(noted), undefined, "what is noted of a thread that was deleted")
+    })
+  ),
   clause("a leased thread cannot be imported, not even by its own tenant", (store) =>
     Effect.gen(function* () {
       yield* create(store)
@@ -162,6 +194,17 @@ export const clauses: ReadonlyArray<Clause> = [
         [yield* store.threads.before("thread", "run"), yield* store.threads.before("thread", "next")],
         [0, 2],
         "where the runs began"
+      )
+      const places = Effect.map(store.threads.places("thread"), (found) =>
+        [...found].toSorted(([a], [b]) => (a < b ? -1 : 1))
+      )
+      yield* same(
+        yield* places,
+        [
+          ["next", 2],
+          ["run", 0]
+        ],
+        "where all of them began"
       )
       yield* same(yield* rewrite(2, 1, []), false, "that it is replaced when it has grown")
       yield* same(yield* rewrite(3, 1, [], "other"), false, "that another tenant replaces it")

@@ -9,6 +9,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as ThreadDescription from "./ThreadDescription.ts"
+import type { ThreadNoteStore } from "./ThreadNotes.ts"
 
 const SummaryStruct = Schema.Struct({ strategy: Schema.String, covers: Schema.Natural, text: Schema.String })
 
@@ -139,6 +140,8 @@ export interface ThreadStore {
    * rewrite.
    */
   readonly before: (threadId: string, runId: string) => Effect.Effect<number | undefined>
+  /** The same for all runs that the thread has messages of. */
+  readonly places: (threadId: string) => Effect.Effect<ReadonlyMap<string, number>>
   /**
    * Replaces the end of a tenant's thread in one transaction; summaries that cover more than what is kept are dropped.
    * False, without effect, if there is no such thread, it belongs to another tenant, a run leases it, or its length has
@@ -166,6 +169,8 @@ export interface ThreadStore {
    * another tenant than a given `resourceId`.
    */
   readonly remove: (threadId: string, resourceId?: string) => Effect.Effect<boolean>
+  /** Notes of a program that outlive the process. Absent: this store keeps none. */
+  readonly notes?: ThreadNoteStore
 }
 
 interface Thread {
@@ -336,6 +341,9 @@ export class MemoryThreads implements ThreadStore {
 
   readonly before = (threadId: string, runId: string): Effect.Effect<number | undefined> =>
     Effect.sync(() => this.threads.get(threadId)?.runs?.get(runId))
+
+  readonly places = (threadId: string): Effect.Effect<ReadonlyMap<string, number>> =>
+    Effect.sync(() => new Map(this.threads.get(threadId)?.runs))
 
   readonly rewrite = (
     threadId: string,

@@ -49,7 +49,7 @@ export const repeated = Effect.fnUntraced(function* (
   const wanted = digest(given)
   const note = address.threadId === undefined ? undefined : yield* book.get(tenant, address.threadId)
   const notes =
-    address.threadId === undefined ? (yield* book.list(tenant)).toReversed() : note === undefined ? [] : [note]
+    address.threadId === undefined ? (yield* book.recent(tenant)).toReversed() : note === undefined ? [] : [note]
   for (const { runs, threadId } of notes) {
     for (const { openings, runId } of runs.toReversed()) {
       if (address.runId !== undefined && address.runId !== runId) continue

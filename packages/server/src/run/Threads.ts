@@ -86,8 +86,10 @@ export const list = Effect.fnUntraced(function* (
   if ((after !== undefined && from === 0) || to < 0) return yield* Effect.fail(badPage)
   const start = after === undefined && before !== undefined ? Math.max(0, to - size) : from
   const page = all.slice(start, Math.min(to, start + size))
-  const threads = yield* Effect.forEach(page, ({ info, note, threadId }) =>
-    Effect.map(stand(serving, principal, info), (standing) => threadOf(serving, threadId, note, info, standing))
+  const threads = yield* Effect.forEach(page, ({ info, threadId }) =>
+    Effect.zipWith(serving.book.get(principal.tenant, threadId), stand(serving, principal, info), (note, standing) =>
+      threadOf(serving, threadId, note, info, standing)
+    )
   )
   const last = page.at(-1)
   const hasMore = start + page.length < to && last !== undefined
@@ -151,7 +153,8 @@ const describe = (
 
 interface Known {
   readonly threadId: string
-  readonly note: ThreadNote | undefined
+  /** Of the note, if there is one. */
+  readonly note: Pick<ThreadNote, "createdAt"> | undefined
   readonly info: ThreadInfo | undefined
 }
 
@@ -168,7 +171,7 @@ const known = Effect.fnUntraced(function* ({ book, naming, runtime }: ServerCont
 })
 
 /** The note's where there is one: it may have been written before the thread's first run. 0: not known. */
-const createdAt = ({ info, note }: Pick<Known, "info" | "note">): number => note?.createdAt ?? info?.createdAt ?? 0
+const createdAt = ({ info, note }: Omit<Known, "threadId">): number => note?.createdAt ?? info?.createdAt ?? 0
 
 /** A thread's active run and its log so far. */
 interface Standing {
@@ -249,15 +252,13 @@ const read = Effect.fnUntraced(function* (serving: ServerContext, principal: Pri
   ]
   const thread = threadOf(serving, threadId, note, info, standing)
   const runs: Array<Facts.RunPlace> = []
-  for (const { messageId, runId } of note?.runs.slice(-placedRuns) ?? []) {
-    const isActive = runId === standing?.status.runId
-    const before = isActive
-      ? stored.length
-      : yield* runtime.threads.before(naming.inner(tenant, threadId), runId, { resourceId: tenant })
-    if (before !== undefined) runs.push({ at: before, runId, ...(messageId === undefined ? {} : { messageId }) })
+  const places =
+    note === undefined
+      ? undefined
+      : yield* runtime.threads.places(naming.inner(tenant, threadId), { resourceId: tenant })
+  for (const { messageId, runId } of note?.runs ?? []) {
+    const at = runId === standing?.status.runId ? stored.length : places?.get(runId)
+    if (at !== undefined) runs.push({ at, runId, ...(messageId === undefined ? {} : { messageId }) })
   }
   return { thread, messages, runs, ...(standing === undefined ? {} : { runAt: stored.length }) }
 })
-
-/** Of how many runs a thread's messages are named as in their answers. */
-const placedRuns = 100

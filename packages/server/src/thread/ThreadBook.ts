@@ -2,8 +2,8 @@
  * What a server stores about threads besides their messages: who created them and when, their runs, and what clients of
  * other protocols keep with them. The messages are the runtime's.
  *
- * In memory by default and lost with the process; then a thread still exists with its messages, and its last run is its
- * active one.
+ * By default they are in the runtime's store (`StoredBook`), if that keeps notes, and otherwise in memory and lost with
+ * the process; then a thread still exists with its messages, and its last run is its active one.
  */
 import type { Json, Message } from "@reins/protocol"
 import type { Command, ModelOptions } from "@reins/wire"
@@ -75,8 +75,10 @@ export interface ThreadNote {
  */
 export interface ThreadBookShape {
   readonly get: (tenant: string, threadId: string) => Effect.Effect<ThreadNote | undefined>
-  /** A tenant's notes, oldest first. */
-  readonly list: (tenant: string) => Effect.Effect<ReadonlyArray<ThreadNote>>
+  /** The threads of a tenant that have notes, oldest first. */
+  readonly list: (tenant: string) => Effect.Effect<ReadonlyArray<Pick<ThreadNote, "threadId" | "createdAt">>>
+  /** A tenant's notes that were used lately, oldest first. Repeated answers are looked for in these. */
+  readonly recent: (tenant: string) => Effect.Effect<ReadonlyArray<ThreadNote>>
   /**
    * Updates the thread's note by `change` (which gets `undefined` without a note) in one transaction, and returns it.
    * Nothing is written when `change` returns `undefined`. `change` must be pure: it may be called again after a
@@ -107,9 +109,12 @@ export const makeMemory = (kept = 10_000): ThreadBookShape => {
   // In order of their last write: a map keeps the order in which its keys were set.
   const notes = new Map<string, ThreadNote>()
   const waiting = new Map<string, Set<() => void>>()
+  const ofTenant = (tenant: string) =>
+    Effect.sync(() => [...notes.values()].filter((note) => note.tenant === tenant).toSorted(byAge))
   return {
     get: (tenant, threadId) => Effect.sync(() => notes.get(keyOf(tenant, threadId))),
-    list: (tenant) => Effect.sync(() => [...notes.values()].filter((note) => note.tenant === tenant).toSorted(byAge)),
+    list: ofTenant,
+    recent: ofTenant,
     update: (tenant, threadId, change) =>
       Effect.sync(() => {
         const key = keyOf(tenant, threadId)
@@ -144,7 +149,8 @@ export const makeMemory = (kept = 10_000): ThreadBookShape => {
 }
 
 /**
- * The server's thread notes. Read when the server is built. Absent: an in-memory book for that server alone.
+ * The server's thread notes. Read when the server is built. Absent: a book in the runtime's store, or in memory where
+ * that keeps no notes.
  *
  * @since 0.1.0
  * @category services

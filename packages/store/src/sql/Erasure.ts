@@ -73,7 +73,8 @@ const tables = [
   "reins_answers",
   "reins_approvals",
   "reins_client_calls",
-  "reins_claims"
+  "reins_claims",
+  "reins_notes"
 ] as const
 
 /** Deletes the data of runs, by the column values of their ids. */
@@ -151,7 +152,9 @@ export const holdings = Effect.fnUntraced(function* (db: Database, subject: Subj
 /** Whether there is anything to erase. */
 const isThere = Effect.fnUntraced(function* (db: Database, subject: Subject, condition: Condition, audit: boolean) {
   if ((yield* count(db, "reins_runs", condition, " AND record <> ''")) > 0) return true
-  if ("threadId" in subject && (yield* count(db, "reins_threads", condition)) > 0) return true
+  if ("threadId" in subject) {
+    for (const table of ["reins_threads", "reins_notes"]) if ((yield* count(db, table, condition)) > 0) return true
+  }
   return audit && (yield* count(db, "reins_audit", condition)) > 0
 })
 
@@ -175,6 +178,7 @@ const erased = Effect.fnUntraced(function* (db: Database, subject: Subject, { au
     const [owned] = yield* db.rows(`DELETE FROM reins_threads WHERE ${condition.text} RETURNING 1`, ...condition.values)
     if (owned !== undefined) yield* db.rows("DELETE FROM reins_messages WHERE thread_id = ?", thread)
     yield* db.rows(`DELETE FROM reins_files WHERE ${condition.text}`, ...condition.values)
+    yield* db.rows(`DELETE FROM reins_notes WHERE ${condition.text}`, ...condition.values)
   }
   const runs = yield* db.rows(
     `UPDATE reins_runs SET last_seq = 0, record = '' WHERE ${condition.text} AND record <> '' RETURNING run_id`,

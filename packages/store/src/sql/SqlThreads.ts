@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
 import type { Database, Row } from "./Database.ts"
+import * as SqlNotes from "./SqlNotes.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 const columns = "thread_id, resource_id, version, run_id, limits, kept, created_at, updated_at, description"
@@ -58,6 +59,20 @@ export const make = (db: Database): ThreadStore => {
         Effect.orDie
       )
 
+  const places = (threadId: string): Effect.Effect<ReadonlyMap<string, number>> =>
+    db
+      .operation(
+        "threads",
+        db.rows(
+          "SELECT run_id, min(position) AS first FROM reins_messages WHERE thread_id = ? GROUP BY run_id",
+          Column.encode(threadId)
+        )
+      )
+      .pipe(
+        Effect.map((rows) => new Map(rows.map((row) => [Column.decode(row["run_id"]), Number(row["first"]) - 1]))),
+        Effect.orDie
+      )
+
   const rewrite = (threadId: string, resourceId: string, given: Rewrite): Effect.Effect<boolean> =>
     Effect.orDie(db.operation("threads", db.atomic(replace(db, { threadId, resourceId }, given))))
 
@@ -84,7 +99,7 @@ export const make = (db: Database): ThreadStore => {
   const remove = (threadId: string, resourceId?: string): Effect.Effect<boolean> =>
     Effect.orDie(db.operation("threads", db.atomic(erase(db, threadId, resourceId))))
 
-  return { begin, info, read, append, before, rewrite, limit, describe, list, remove }
+  return { begin, info, read, append, before, places, rewrite, limit, describe, list, remove, notes: SqlNotes.make(db) }
 }
 
 /** A damaged row still has the thread's tenant and run, so that the thread is listed and can be deleted. */
@@ -331,5 +346,6 @@ const erase = Effect.fnUntraced(function* (db: Database, threadId: string, resou
   if (gone === undefined) return false
   yield* db.rows("DELETE FROM reins_messages WHERE thread_id = ?", thread)
   yield* db.rows("DELETE FROM reins_files WHERE thread_id = ?", thread)
+  yield* db.rows("DELETE FROM reins_notes WHERE thread_id = ?", thread)
   return true
 })

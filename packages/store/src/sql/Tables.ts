@@ -197,6 +197,20 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
      WHERE principal IS NOT NULL`,
     `CREATE INDEX reins_runs_reason ON reins_runs (resource_id, end_reason, started_at, run_id)
      WHERE end_reason IS NOT NULL`
+  ],
+  // What programs, such as servers, note of threads (an empty `run_id`) and of their runs.
+  [
+    `CREATE TABLE reins_notes (
+      thread_id TEXT NOT NULL,
+      resource_id TEXT NOT NULL,
+      run_id TEXT NOT NULL,
+      place BIGINT NOT NULL,
+      at BIGINT NOT NULL,
+      note TEXT NOT NULL,
+      PRIMARY KEY (thread_id, resource_id, run_id)
+    )${keyed}`,
+    "CREATE INDEX reins_notes_threads ON reins_notes (resource_id, at) WHERE run_id = ''",
+    "CREATE INDEX reins_notes_runs ON reins_notes (run_id) WHERE run_id <> ''"
   ]
 ]
 
