@@ -16,12 +16,14 @@ import * as StoredJson from "./StoredJson.ts"
 const columns = "thread_id, resource_id, version, run_id, limits, kept, created_at, updated_at, description"
 
 export const make = (db: Database): ThreadStore => {
+  const done = <A>(effect: Effect.Effect<A, SqlError | StoredJson.CorruptRow>): Effect.Effect<A> =>
+    Effect.orDie(db.operation("threads", effect))
+
   const begin = (
     threadId: string,
     resourceId: string,
     messages: ReadonlyArray<Message.Message>
-  ): Effect.Effect<boolean> =>
-    Effect.orDie(db.operation("threads", db.atomic(insert(db, { threadId, resourceId }, begun, messages))))
+  ): Effect.Effect<boolean> => done(db.atomic(insert(db, { threadId, resourceId }, begun, messages)))
 
   const info = (threadId: string): Effect.Effect<ThreadInfo | undefined> =>
     db
@@ -35,52 +37,46 @@ export const make = (db: Database): ThreadStore => {
       )
 
   const read = (threadId: string, { resourceId, version = Number.MAX_SAFE_INTEGER }: ReadOptions = {}) =>
-    Effect.orDie(db.operation("threads", history(db, threadId, version, resourceId)))
+    done(history(db, threadId, version, resourceId))
 
   const append = (
     threadId: string,
     runId: string,
     messages: ReadonlyArray<Message.Message>,
     kept?: Kept
-  ): Effect.Effect<void> => Effect.orDie(db.operation("threads", db.atomic(write(db, threadId, runId, messages, kept))))
+  ): Effect.Effect<void> => done(db.atomic(write(db, threadId, runId, messages, kept)))
 
   const before = (threadId: string, runId: string): Effect.Effect<number | undefined> =>
-    db
-      .operation(
-        "threads",
+    Effect.map(
+      done(
         db.rows(
           "SELECT min(position) AS first FROM reins_messages WHERE thread_id = ? AND run_id = ?",
           Column.encode(threadId),
           Column.encode(runId)
         )
-      )
-      .pipe(
-        Effect.map(([found]) => (found?.["first"] == null ? undefined : Number(found["first"]) - 1)),
-        Effect.orDie
-      )
+      ),
+      ([found]) => (found?.["first"] == null ? undefined : Number(found["first"]) - 1)
+    )
 
   const places = (threadId: string): Effect.Effect<ReadonlyMap<string, number>> =>
-    db
-      .operation(
-        "threads",
+    Effect.map(
+      done(
         db.rows(
           "SELECT run_id, min(position) AS first FROM reins_messages WHERE thread_id = ? GROUP BY run_id",
           Column.encode(threadId)
         )
-      )
-      .pipe(
-        Effect.map((rows) => new Map(rows.map((row) => [Column.decode(row["run_id"]), Number(row["first"]) - 1]))),
-        Effect.orDie
-      )
+      ),
+      (rows) => new Map(rows.map((row) => [Column.decode(row["run_id"]), Number(row["first"]) - 1]))
+    )
 
   const rewrite = (threadId: string, resourceId: string, given: Rewrite): Effect.Effect<boolean> =>
-    Effect.orDie(db.operation("threads", db.atomic(replace(db, { threadId, resourceId }, given))))
+    done(db.atomic(replace(db, { threadId, resourceId }, given)))
 
   const limit = (threadId: string, resourceId: string, limits: Budget.Budget | undefined): Effect.Effect<boolean> =>
-    Effect.orDie(db.operation("threads", db.atomic(setLimits(db, { threadId, resourceId }, limits))))
+    done(db.atomic(setLimits(db, { threadId, resourceId }, limits)))
 
   const describe = (threadId: string, resourceId: string, change: ThreadDescription.DescriptionChange) =>
-    Effect.orDie(db.operation("threads", db.atomic(say(db, { threadId, resourceId }, change))))
+    done(db.atomic(say(db, { threadId, resourceId }, change)))
 
   const list = (resourceId: string): Effect.Effect<ReadonlyArray<ThreadInfo>> =>
     db
@@ -97,7 +93,7 @@ export const make = (db: Database): ThreadStore => {
       )
 
   const remove = (threadId: string, resourceId?: string): Effect.Effect<boolean> =>
-    Effect.orDie(db.operation("threads", db.atomic(erase(db, threadId, resourceId))))
+    done(db.atomic(erase(db, threadId, resourceId)))
 
   return { begin, info, read, append, before, places, rewrite, limit, describe, list, remove, notes: SqlNotes.make(db) }
 }
