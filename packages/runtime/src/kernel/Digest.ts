@@ -1,10 +1,23 @@
 /**
- * SHA-256 of a text: for ids that a replay computes again, and for comparing definitions. Written in JavaScript because
- * the runtime does not depend on a platform: a short text takes 1 to 2 microseconds, about three times as long as with
- * the platform's own function.
+ * SHA-256 of a text: for ids that a replay computes again, and for comparing definitions. With the platform's own
+ * function where it has one that does not wait (Node, Deno, Bun), a tenth of the cost of the one in JavaScript, which
+ * is used everywhere else.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
 import { utf8ToBytes } from "@noble/hashes/utils.js"
+import * as Erased from "./Erased.ts"
+
+/** The 32 bytes of a text's digest, as a string of one character a byte. */
+type Hash = (algorithm: "sha256", text: string, encoding: "latin1") => string
+
+interface Platform {
+  readonly process?: {
+    readonly getBuiltinModule?: (id: "node:crypto") => { readonly hash?: Hash | undefined } | undefined
+  }
+}
+
+// Any of these members may be missing. Not the process: the function depends on its text alone.
+const native = Erased.as<Platform>(globalThis).process?.getBuiltinModule?.("node:crypto")?.hash
 
 const digits = "0123456789abcdef"
 
@@ -15,13 +28,19 @@ const digits = "0123456789abcdef"
 const whole = Array.from({ length: 64 }, () => 0)
 const half = Array.from({ length: 32 }, () => 0)
 
+const put = (codes: Array<number>, index: number, byte: number): void => {
+  codes[index] = digits.charCodeAt(byte >> 4)
+  codes[index + 1] = digits.charCodeAt(byte & 15)
+}
+
 /** As many digits of the digest in hexadecimal as `codes` has places. */
 const hexOf = (text: string, codes: Array<number>): string => {
-  const bytes = sha256(utf8ToBytes(text))
-  for (let index = 0; index < codes.length; index += 2) {
-    const byte = bytes[index / 2] ?? 0
-    codes[index] = digits.charCodeAt(byte >> 4)
-    codes[index + 1] = digits.charCodeAt(byte & 15)
+  if (native === undefined) {
+    const bytes = sha256(utf8ToBytes(text))
+    for (let index = 0; index < codes.length; index += 2) put(codes, index, bytes[index / 2] ?? 0)
+  } else {
+    const bytes = native("sha256", text, "latin1")
+    for (let index = 0; index < codes.length; index += 2) put(codes, index, bytes.charCodeAt(index / 2))
   }
   return String.fromCharCode(...codes)
 }
