@@ -4,6 +4,7 @@
 import { Quota, QueryRejections } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import { defaultResource, type RuntimeParts } from "./RuntimeParts.ts"
 import type { QuotaSubject } from "./RuntimeShape.ts"
 
@@ -11,19 +12,19 @@ import type { QuotaSubject } from "./RuntimeShape.ts"
 export const chargesOf = (
   { quotas }: RuntimeParts,
   { principal, quotas: own, resourceId = defaultResource }: QuotaSubject
-): Effect.Effect<ReadonlyArray<Quota.Charge>, QueryRejections.InvalidQuota> => {
+): Result.Result<ReadonlyArray<Quota.Charge>, QueryRejections.InvalidQuota> => {
   // The runtime's own quotas were validated when it was built.
   const all = own === undefined || own.length === 0 ? quotas : [...quotas, ...own]
   const invalid = all === quotas ? undefined : Quota.validateAll(all)
-  if (invalid !== undefined) return Effect.fail(invalid)
-  return Effect.succeed(all.length === 0 ? none : Quota.charges(all, { resourceId, principal }))
+  if (invalid !== undefined) return Result.fail(invalid)
+  return Result.succeed(all.length === 0 ? none : Quota.charges(all, { resourceId, principal }))
 }
 
 const none: ReadonlyArray<Quota.Charge> = []
 
 /** The standings of the quotas. */
 export const usage = Effect.fnUntraced(function* (built: RuntimeParts, subject: QuotaSubject = {}) {
-  const charges = yield* chargesOf(built, subject)
+  const charges = yield* Effect.fromResult(chargesOf(built, subject))
   const standings = yield* built.host.quotas.standings(charges, yield* Clock.currentTimeMillis)
   const names = [...built.quotas, ...(subject.quotas ?? [])].map(({ name }) => name)
   return standings.map(Quota.toUsage).toSorted((a, b) => names.indexOf(a.name) - names.indexOf(b.name))
@@ -36,7 +37,7 @@ export const limit = Effect.fnUntraced(function* (
   limits: Quota.LimitOptions | undefined,
   subject: QuotaSubject = {}
 ) {
-  const charges = yield* chargesOf(built, subject)
+  const charges = yield* Effect.fromResult(chargesOf(built, subject))
   const charge = charges.find(({ quota }) => quota.name === name)
   if (charge === undefined) {
     const known = charges.map(({ quota }) => quota.name).join(", ") || "none"

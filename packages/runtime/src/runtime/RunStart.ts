@@ -4,6 +4,7 @@
 import { Budget, Message, QueryRejected, QueryRejections, Transcript } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -13,6 +14,7 @@ import type { RunHost, RunRecord } from "../engine/RunHost.ts"
 import type { QueryOptions, RunOptions } from "./RuntimeVerbs.ts"
 import * as SpecialistText from "../agent/SpecialistText.ts"
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
+import * as Task from "../kernel/Task.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as QueryModel from "../agent/QueryModel.ts"
 import * as QueryTools from "../agent/QueryTools.ts"
@@ -44,44 +46,75 @@ export type Rejected = QueryRejected
 export const busy = ({ reason }: Rejected): QueryRejections.ThreadBusy | undefined =>
   reason._tag === "ThreadBusy" ? reason : undefined
 
-const reject = (reason: QueryRejections.Reason) => Effect.fail(new QueryRejected({ reason }))
+const reject = (reason: QueryRejections.Reason) => Exit.fail(new QueryRejected({ reason }))
 
 /** The agent that a query asks, with the query's tools; what the query asks of its model is not applied yet. */
-export const memberOf = Effect.fnUntraced(function* (built: RuntimeParts, options: QueryOptions) {
-  const own = options.agent === undefined ? built.roster.first : yield* find(built, options.agent)
-  const tools = options.tools === undefined ? undefined : yield* toolsOf(own, options.tools)
-  const member = tools === undefined ? own : QueryTools.apply(own, tools)
-  const model = options.model === undefined ? undefined : yield* modelOf(member, options.model)
-  return { member, tools, model }
-})
+export const memberOf = (built: RuntimeParts, options: QueryOptions): Effect.Effect<Asked, QueryRejected> => {
+  const found = options.agent === undefined ? Exit.succeed(built.roster.first) : find(built, options.agent)
+  if (options.tools === undefined && options.model === undefined) return Task.map(found, (member) => ({ member }))
+  return Effect.gen(function* () {
+    const own = yield* found
+    const tools = options.tools === undefined ? undefined : yield* toolsOf(own, options.tools)
+    const member = tools === undefined ? own : QueryTools.apply(own, tools)
+    const model = options.model === undefined ? undefined : yield* modelOf(member, options.model)
+    return { member, tools, model }
+  })
+}
+
+/** The agent of a query, and what the query asks of it. */
+interface Asked {
+  readonly member: AgentRegistry.Member
+  readonly tools?: QueryTools.QueryTools | undefined
+  readonly model?: QueryModel.QueryModel | undefined
+}
 
 /** The record of a query. */
-export const query = Effect.fnUntraced(function* (
+export const query = (
   built: RuntimeParts,
   prompt: Message.Prompt,
   options: QueryOptions = {}
+): Effect.Effect<NewRun, QueryRejected> =>
+  Effect.withFiber((fiber) => {
+    if (Message.isEmpty(prompt) && !continues(prompt, options.history)) {
+      return reject(new QueryRejections.EmptyPrompt({}))
+    }
+    const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+    return Task.flatMap(memberOf(built, options), (asked) => {
+      const { model } = asked
+      const member = model === undefined ? asked.member : QueryModel.apply(asked.member, model)
+      const made = record(built, member, prompt, now, { ...options, isolated: false })
+      const whole = isPlain(asked, options) ? made : Task.map(made, (run) => ({ ...run, ...asksOf(asked, options) }))
+      const { history, onThread } = options
+      if (history === undefined) return whole
+      return Effect.flatMap(whole, (run) => adopting(built, run, history, onThread))
+    })
+  })
+
+/** Whether a query asks for nothing beside its prompt. */
+const isPlain = ({ model, tools }: Asked, { instructions }: QueryOptions): boolean =>
+  model === undefined && tools === undefined && instructions === undefined
+
+/** What a query asks for beside its prompt, as its record keeps it. */
+const asksOf = ({ model, tools }: Asked, { instructions }: QueryOptions): Partial<NewRun> => ({
+  ...(tools === undefined ? {} : { tools }),
+  ...(model === undefined ? {} : { model }),
+  ...(instructions === undefined ? {} : { instructions })
+})
+
+/** The record of a query with a history of its own. */
+const adopting = Effect.fnUntraced(function* (
+  built: RuntimeParts,
+  made: NewRun,
+  history: ReadonlyArray<Message.Message>,
+  onThread: QueryOptions["onThread"] = "ignore"
 ) {
-  if (Message.isEmpty(prompt) && !continues(prompt, options.history)) {
-    return yield* reject(new QueryRejections.EmptyPrompt({}))
-  }
-  const { member, model, tools } = yield* memberOf(built, options)
-  const made: NewRun = {
-    ...(yield* record(built, model === undefined ? member : QueryModel.apply(member, model), prompt, false, options)),
-    ...(tools === undefined ? {} : { tools }),
-    ...(model === undefined ? {} : { model }),
-    ...(options.instructions === undefined ? {} : { instructions: options.instructions })
-  }
-  if (options.history !== undefined) {
-    const adopted = yield* Effect.mapError(
-      Threads.adopt(options.history),
-      (issue) => new QueryRejected({ reason: new QueryRejections.InvalidInput({ agent: member.name, issue }) })
-    )
-    const { messages } = adopted
-    const { onThread = "ignore" } = options
-    if (onThread !== "ignore") return { ...made, given: { messages, onThread } }
-    // An existing thread is not changed.
-    if (messages.length > 0) yield* built.host.threads.begin(made.threadId, made.resourceId, messages)
-  }
+  const { messages } = yield* Effect.mapError(
+    Threads.adopt(history),
+    (issue) => new QueryRejected({ reason: new QueryRejections.InvalidInput({ agent: made.agent, issue }) })
+  )
+  if (onThread !== "ignore") return { ...made, given: { messages, onThread } } satisfies NewRun
+  // An existing thread is not changed.
+  if (messages.length > 0) yield* built.host.threads.begin(made.threadId, made.resourceId, messages)
   return made
 })
 
@@ -119,11 +152,12 @@ export const specialist = Effect.fnUntraced(function* (
   options: RunOptions = {}
 ) {
   const member = yield* find(built, agent)
+  const now = yield* Clock.currentTimeMillis
   const prompt = yield* Effect.result(SpecialistText.promptFromValue(member, input))
   if (Result.isFailure(prompt)) {
     return yield* reject(new QueryRejections.InvalidInput({ agent: member.name, issue: prompt.failure }))
   }
-  return yield* record(built, member, prompt.success, true, options)
+  return yield* record(built, member, prompt.success, now, { ...options, isolated: true })
 })
 
 /** Applies the query's changes to the thread, and passes the run to the host. */
@@ -168,76 +202,81 @@ const lay = (
     if (!done) yield* lay(host, { resourceId, threadId }, { messages, onThread })
   })
 
-const find = (built: RuntimeParts, agent: string | Agent.Any): Effect.Effect<AgentRegistry.Member, QueryRejected> => {
+const find = (built: RuntimeParts, agent: string | Agent.Any): Exit.Exit<AgentRegistry.Member, QueryRejected> => {
   const name = Predicate.isString(agent) ? agent : agent.name
   const member = built.roster.members.get(name)
   return member === undefined || (!Predicate.isString(agent) && member.definition !== agent.definition)
     ? reject(new QueryRejections.UnknownAgent({ name, known: [...built.roster.members.keys()] }))
-    : Effect.succeed(member)
+    : Exit.succeed(member)
 }
 
-const record = Effect.fnUntraced(function* (
+/** `now`: when the run starts. `isolated`: its thread's history is neither read nor written. */
+const record = (
   built: RuntimeParts,
   member: AgentRegistry.Member,
   prompt: Message.Prompt,
-  isolated: boolean,
-  options: RunOptions
-) {
-  const { host, ids } = built
+  now: number,
+  options: RunOptions & { readonly isolated: boolean }
+): Effect.Effect<NewRun, QueryRejected> => {
   const said = PlainJson.copy(prompt)
   if (said === undefined) {
-    return yield* reject(
-      new QueryRejections.InvalidInput({ agent: member.name, issue: "The prompt is not valid JSON" })
-    )
+    return reject(new QueryRejections.InvalidInput({ agent: member.name, issue: "The prompt is not valid JSON" }))
   }
   const own = options.budget
   const invalid = own === undefined ? undefined : (Budget.validate(own) ?? unknownTool(built, member, own))
-  if (invalid !== undefined) return yield* reject(invalid)
+  if (invalid !== undefined) return reject(invalid)
   const budget = own === undefined ? member.budget : Budget.narrow(member.budget, own)
-  const now = yield* Clock.currentTimeMillis
-  const threadId = options.threadId ?? ids.make("thread")
+  const threadId = options.threadId ?? built.ids.make("thread")
   const resourceId = options.resourceId ?? defaultResource
-  const thread = isolated || options.threadId === undefined ? undefined : yield* host.threads.info(threadId)
-  if (thread !== undefined && thread.resourceId !== resourceId) {
-    return yield* reject(new QueryRejections.ThreadForbidden({ threadId }))
-  }
-  if (thread?.isDamaged === true) {
-    return yield* reject(new QueryRejections.ThreadDamaged({ threadId, table: "reins_threads" }))
-  }
-  const quotas = yield* Effect.mapError(Quotas.chargesOf(built, options), (reason) => new QueryRejected({ reason }))
-  const limits = [budget, ...(thread?.limits === undefined ? [] : [thread.limits]), ...quotas.map(({ quota }) => quota)]
-  const unpriced = withoutPrice(built, member, limits, now)
-  if (unpriced !== undefined) return yield* reject(unpriced)
-  const spent = thread === undefined ? undefined : Threads.exhausted(thread)
-  if (spent !== undefined) {
-    const { limit, max, used } = spent
-    return yield* reject(new QueryRejections.ThreadExhausted({ threadId, limit, max, used }))
-  }
-  const issue = CallRow.problemOf(options.repeatedCallLimit)
-  if (issue !== undefined) return yield* reject(new QueryRejections.InvalidInput({ agent: member.name, issue }))
-  const { defaultMaxSteps, repeatedCallLimit } = built.settings
-  const limit = CallRow.limitOf(options.repeatedCallLimit, member.definition.repeatedCallLimit, repeatedCallLimit)
-  const run: NewRun = {
-    runId: options.runId ?? ids.make("run"),
-    threadId,
-    resourceId,
-    agent: member.name,
-    prompt: said,
-    isolated,
-    budget:
-      defaultMaxSteps === Number.POSITIVE_INFINITY || bounds(budget) || bounds(thread?.limits ?? {})
-        ? budget
-        : { ...budget, maxSteps: defaultMaxSteps },
-    ...(limit === Number.POSITIVE_INFINITY ? {} : { repeatedCallLimit: limit }),
-    ...(quotas.length === 0 ? {} : { quotas }),
-    startedAt: now,
-    ...(options.principal === undefined ? {} : { principal: options.principal }),
-    ...(options.providerKeys === undefined
-      ? {}
-      : { keys: options.providerKeys, keyed: Object.keys(options.providerKeys) })
-  }
-  return run
-})
+  const known = options.isolated || options.threadId === undefined ? noThread : built.host.threads.info(threadId)
+  return Task.flatMap(known, (thread) => {
+    if (thread !== undefined && thread.resourceId !== resourceId) {
+      return reject(new QueryRejections.ThreadForbidden({ threadId }))
+    }
+    if (thread?.isDamaged === true) {
+      return reject(new QueryRejections.ThreadDamaged({ threadId, table: "reins_threads" }))
+    }
+    const charged = Quotas.chargesOf(built, options)
+    if (Result.isFailure(charged)) return reject(charged.failure)
+    const quotas = charged.success
+    const limits =
+      thread?.limits === undefined && quotas.length === 0
+        ? [budget]
+        : [budget, thread?.limits ?? {}, ...quotas.map(({ quota }) => quota)]
+    const unpriced = withoutPrice(built, member, limits, now)
+    if (unpriced !== undefined) return reject(unpriced)
+    const spent = thread === undefined ? undefined : Threads.exhausted(thread)
+    if (spent !== undefined) {
+      const { limit, max, used } = spent
+      return reject(new QueryRejections.ThreadExhausted({ threadId, limit, max, used }))
+    }
+    const issue = CallRow.problemOf(options.repeatedCallLimit)
+    if (issue !== undefined) return reject(new QueryRejections.InvalidInput({ agent: member.name, issue }))
+    const { defaultMaxSteps, repeatedCallLimit } = built.settings
+    const limit = CallRow.limitOf(options.repeatedCallLimit, member.definition.repeatedCallLimit, repeatedCallLimit)
+    return Exit.succeed<NewRun>({
+      runId: options.runId ?? built.ids.make("run"),
+      threadId,
+      resourceId,
+      agent: member.name,
+      prompt: said,
+      isolated: options.isolated,
+      budget:
+        defaultMaxSteps === Number.POSITIVE_INFINITY || bounds(budget) || bounds(thread?.limits ?? {})
+          ? budget
+          : { ...budget, maxSteps: defaultMaxSteps },
+      ...(limit === Number.POSITIVE_INFINITY ? {} : { repeatedCallLimit: limit }),
+      ...(quotas.length === 0 ? {} : { quotas }),
+      startedAt: now,
+      ...(options.principal === undefined ? {} : { principal: options.principal }),
+      ...(options.providerKeys === undefined
+        ? {}
+        : { keys: options.providerKeys, keyed: Object.keys(options.providerKeys) })
+    })
+  })
+}
+
+const noThread = Exit.succeed(undefined)
 
 /** Whether a budget ends an endless run. */
 const bounds = (budget: Budget.Budget): boolean =>
