@@ -175,7 +175,10 @@ describe("a decision that cannot be applied", () => {
     ["a grant of no lawful amount", Decision.approve({ scope: "thread", maxCostUsd: -1 })],
     ["what is no decision", untyped({ type: "shrug" })],
     ["a text that is no decision", untyped("yes")],
-    ["a decision by a number", untyped({ type: "approve", by: 7 })]
+    ["a decision by a number", untyped({ type: "approve", by: 7 })],
+    ["a rejection with a remark that is no text", untyped({ type: "reject", feedback: ["no"] })],
+    ["an approval of a scope that does not exist", untyped({ type: "approve", scope: "everything" })],
+    ["an approval with a scope that is no text", untyped({ type: "approve", feedback: "yes", scope: 1 })]
   ])("is rejected with a reason and leaves the question open: %s", ([, decision]) =>
     Effect.gen(function* () {
       const { id, probe, ran, runtime } = yield* asking()

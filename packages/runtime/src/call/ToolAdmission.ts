@@ -48,12 +48,13 @@ const reserve = (
   context: CallContext,
   work: Work,
   held: Budget.Amount,
-  until = work.now() + context.run.settings.quotaWaitMs
+  waitsUntil?: number
 ): Effect.Effect<ToolAdmission> => {
   if (work.cancel.requested) return Exit.succeed(closed(Call.cancelled()))
   const seen = work.tree.version
   const refusal = refuse(context, work, held) ?? work.tree.reserve(context.agent.path, held, work.elapsed())
   if (refusal === undefined) return Exit.succeed({ _tag: "Admitted", held })
+  const until = waitsUntil ?? work.now() + context.run.settings.quotaWaitMs
   if (work.tree.lease?.mayExtend(refusal) === true) return leased(work, held, () => reserve(context, work, held, until))
   if (work.tree.lease?.isHeld === true && Budget.isOfQuota(refusal.limit) && work.now() < until) {
     return Effect.flatMap(turn({ ...context, work }, until), () =>

@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
-import { Answer } from "../approval/Answer.ts"
+import { Answer, encode, encodeFor, isPlain, revised } from "../approval/Answer.ts"
 import * as Approvers from "../approval/Approvers.ts"
 import * as AuditStore from "../approval/AuditStore.ts"
 import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
@@ -99,7 +99,6 @@ const take = Effect.fnUntraced(function* ({ host, ids, roster }: RuntimeParts, g
   const need = approvals === undefined ? undefined : Approval.needAt(approvals, level)
   const excluded = need === undefined ? undefined : Approvers.exclusion(need, principal, requestedBy)
   if (excluded !== undefined) return yield* fail(new ApprovalErrors.Forbidden({ need: excluded }))
-  const sound = SchemaCheck.inWords(Schema.decodeUnknownEffect(Decision)(decision), "a decision")
   const status = yield* host.status(asked.runId)
   const tools = toolsOf(roster, status, asked)
   const tool = tools?.get(asked.request.target)
@@ -117,13 +116,17 @@ const take = Effect.fnUntraced(function* ({ host, ids, roster }: RuntimeParts, g
       ? fail(second(taken.value, expiresAt))
       : fail(changed, taken._tag === "Unknown")
   }
-  const read = Effect.andThen(sound, () => answerTo(tool, asked, decision, grant))
+  const read = isPlain(decision)
+    ? answerTo(tool, asked, decision, grant)
+    : Effect.andThen(SchemaCheck.inWords(Schema.decodeUnknownEffect(Decision)(decision), "a decision"), () =>
+        answerTo(tool, asked, decision, grant)
+      )
   const answer = yield* Effect.result(Effect.andThen(fits(asked, decision, need), read))
   if (Result.isFailure(answer)) return yield* fail(new ApprovalErrors.InvalidArguments({ issue: answer.failure }))
   if (need === undefined || principal === undefined) {
     const { args, resolution } = answer.success
     const act = AuditStore.answered(about, { at: now, principal, outcome: resolution.outcome, args })
-    const taken = yield* host.answer(asked.runId, name, encode(answer.success), [act])
+    const taken = yield* host.answer(asked.runId, name, encodeFor(decision, answer.success), [act])
     if (taken._tag === "Taken") return alone
     return yield* taken._tag === "Resolved"
       ? fail(second(taken.value, expiresAt))
@@ -161,8 +164,6 @@ const fits = (
   type === "revise" && kind === "tool" && need !== undefined && need.quorum > 1
     ? Effect.fail(`${need.quorum} principals must approve the same call: approve it or reject it, without changes`)
     : Effect.void
-
-const encode: (answer: Answer) => Json = Schema.encodeSync(Answer)
 
 const changed = new ApprovalErrors.DefinitionChanged({})
 
