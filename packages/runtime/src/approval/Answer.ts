@@ -1,8 +1,7 @@
 /**
  * The stored answer to a question, and the combination of several approvals of one question. Pure.
  */
-import { Approval, type Decision, Grant, type Json } from "@reins/protocol"
-import * as Predicate from "effect/Predicate"
+import { Approval, Grant } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 
 const AnswerStruct = Schema.Struct({
@@ -18,36 +17,6 @@ const AnswerStruct = Schema.Struct({
  */
 export interface Answer extends Schema.Schema.Type<typeof AnswerStruct> {}
 export const Answer: Schema.Codec<Answer> = AnswerStruct
-
-/** The answer as JSON. */
-export const encode: (answer: Answer) => Json = Schema.encodeSync(Answer)
-
-/** The same. An answer to a plain decision, which was validated, is JSON already. */
-export const encodeFor = (decision: Decision, answer: Answer): Json =>
-  isPlain(decision) ? { resolution: answer.resolution } : encode(answer)
-
-/**
- * Whether a decision is plainly valid: it allows or rejects this call, with texts at most. The schema decides about
- * every other one.
- */
-export const isPlain = (decision: Decision): boolean => {
-  for (const [name, value] of Object.entries(decision)) {
-    if ((name !== "type" && name !== "by" && name !== "feedback") || typeof value !== "string") return false
-  }
-  return decision.type === "approve" || decision.type === "reject"
-}
-
-const isRecord = (value: unknown): value is { readonly [key: string]: Json } =>
-  Predicate.isObject(value) && !Array.isArray(value)
-
-/**
- * The arguments after the revision: an object's named members replaced, anything else replaced whole. Keys are copied
- * as data, so a `__proto__` among them is a member like any other, for the schema to refuse.
- */
-export const revised = (args: Json, partial: Json): Json =>
-  isRecord(args) && isRecord(partial)
-    ? Object.fromEntries([...Object.entries(args), ...Object.entries(partial)])
-    : partial
 
 const reach = ["subtree", "run", "thread"] as const
 

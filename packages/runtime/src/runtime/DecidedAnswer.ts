@@ -6,11 +6,30 @@
 import { Budget, type Decision, type Grant, type Json, Question } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
 import type * as AgentRegistry from "../agent/AgentRegistry.ts"
-import type { Answer } from "../approval/Answer.ts"
+import { Answer } from "../approval/Answer.ts"
 import type { PendingApproval } from "../engine/RunHost.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as JsonSchema from "../tool/JsonSchema.ts"
+
+/** An answer as JSON. */
+export const encode: (answer: Answer) => Json = Schema.encodeSync(Answer)
+
+/** The answer of a decision as JSON. That of a plain decision, which was validated, is JSON already. */
+export const encodeFor = (decision: Decision, answer: Answer): Json =>
+  isPlain(decision) ? { resolution: answer.resolution } : encode(answer)
+
+/**
+ * Whether a decision is plainly valid: it allows or rejects this call, with texts at most. The schema decides about
+ * every other one.
+ */
+export const isPlain = (decision: Decision): boolean => {
+  for (const [name, value] of Object.entries(decision)) {
+    if ((name !== "type" && name !== "by" && name !== "feedback") || typeof value !== "string") return false
+  }
+  return decision.type === "approve" || decision.type === "reject"
+}
 
 /** The stored form of a decision. Fails with a message if the decision does not fit the question. */
 export const answerTo = (
