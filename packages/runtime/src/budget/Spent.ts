@@ -8,7 +8,7 @@ export const fromEntry = (entry: Entry.Entry): Budget.Amount => {
   switch (entry.kind) {
     case "model":
       return {
-        steps: entry.purpose === undefined ? 1 : 0,
+        steps: entry.purpose === undefined && !isLost(entry) ? 1 : 0,
         inputTokens: Usage.inputTokens(entry.usage),
         outputTokens: Usage.outputTokens(entry.usage),
         nanoUsd: (entry.costNanoUsd ?? 0) + Entry.feesOf(entry)
@@ -22,6 +22,10 @@ export const fromEntry = (entry: Entry.Entry): Budget.Amount => {
   }
 }
 
+/** Whether all requests of a step died with their process: it was refused when it was due again, and is no step. */
+const isLost = ({ attempts }: Entry.ModelEntry): boolean =>
+  attempts.length > 0 && attempts.every(({ outcome }) => outcome === "lost")
+
 /** Each row with its amount. A step that used several models has a row for each and counts as one step. */
 export const fromLedger = (
   entries: ReadonlyArray<Entry.Entry>
@@ -30,7 +34,7 @@ export const fromLedger = (
   const steps = new Set<string>()
   return entries.map((entry) => {
     const amount = fromEntry(entry)
-    if (entry.kind !== "model" || entry.purpose !== undefined) return [entry, amount]
+    if (entry.kind !== "model" || amount.steps !== 1) return [entry, amount]
     const step = `${AgentPath.key(entry.path)}${entry.step}`
     if (steps.has(step)) return [entry, { ...amount, steps: 0 }]
     steps.add(step)

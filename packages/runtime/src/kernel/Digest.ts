@@ -48,5 +48,23 @@ const hexOf = (text: string, codes: Array<number>): string => {
 /** 64 hexadecimal digits. */
 export const sha256Hex = (text: string): string => hexOf(text, whole)
 
+/**
+ * 16 hexadecimal digits that differ where texts differ, except by accident: for comparing what a program itself has
+ * made, never for ids or against somebody who wants them to be equal. About ten times as fast as SHA-256 on long texts.
+ */
+export const fingerprint = (text: string): string => {
+  let one = 0x811c9dc5
+  let two = 0x2f6e2b1d
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    one = Math.imul(one ^ code, 0x01000193)
+    two = Math.imul(two ^ code, 0x5bd1e995)
+    two ^= two >>> 15
+  }
+  return eight(one) + eight(two)
+}
+
+const eight = (value: number): string => (value >>> 0).toString(16).padStart(8, "0")
+
 /** `prefix` and the first 32 hexadecimal digits: an id that is the same for the same text. */
 export const digestId = (prefix: string, text: string): string => `${prefix}_${hexOf(text, half)}`

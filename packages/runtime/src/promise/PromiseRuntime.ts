@@ -278,6 +278,7 @@ export const createRuntime = <
       places: method((runtime) => runtime.threads.places),
       delete: method((runtime) => runtime.threads.delete)
     },
+    replay: method((runtime) => runtime.replay),
     ready: () => managed.runPromise(Effect.void),
     layer: Layer.effectContext(managed.contextEffect),
     agents: built.agents,

@@ -167,6 +167,7 @@ export interface PromiseRuntime<
     runId: string,
     options?: { readonly after?: number | undefined; readonly signal?: AbortSignal | undefined }
   ) => AsyncIterableIterator<Envelope.Envelope, undefined>
+  readonly replay: Promised<Shape.RuntimeShape["replay"]>
   readonly status: Promised<Shape.RuntimeShape["status"]>
   readonly respondToApproval: Promised<Shape.RuntimeShape["respondToApproval"]>
   readonly raiseBudget: Promised<Shape.RuntimeShape["raiseBudget"]>

@@ -8,6 +8,7 @@ import type { Callable, Member } from "../agent/AgentRegistry.ts"
 import * as Trimmed from "../kernel/Trimmed.ts"
 import type { ModelPort } from "../model/Model.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
+import { type RequestDigest, RequestDigests } from "./RequestDigest.ts"
 import type { Summary } from "../thread/ThreadStore.ts"
 import * as CallRow from "../agent/CallRow.ts"
 
@@ -57,6 +58,7 @@ export class AgentState {
   private readonly prompt: Message.Message | undefined
   private counted = 0
   private tokens = 0
+  private digested: RequestDigests | undefined
 
   constructor(options: {
     readonly path: AgentPath.AgentPath
@@ -181,6 +183,13 @@ export class AgentState {
     this.summary = text === undefined ? undefined : { strategy, covers: this.covered, text }
     this.counted = 0
     this.tokens = 0
+    this.digested?.restart()
+  }
+
+  /** The digest of the request of `step`. `offersTools`: false in a last step without tools. */
+  digest(step: number, offersTools: boolean): RequestDigest {
+    this.digested ??= new RequestDigests(this.member)
+    return this.digested.of(this.messages, step, offersTools)
   }
 
   /** Replaces messages by an earlier run's summary of them. False without one of this strategy. */

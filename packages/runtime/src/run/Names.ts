@@ -59,6 +59,23 @@ export const ofLimit = (count: number): Subject => `budget/${count}`
 
 const isAmbiguous = /^budget\/\d+$|\/again\/\d+$|\/changed\/\d+$|^[^/]*#[^/]*\//
 
+/**
+ * The word for the kind of what is stored under `name`, of the agent with this prefix: `tool` of `planner#2/tool/c1`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const kindOf = (prefix: string, name: string): string => name.slice(prefix.length).split("/", 1)[0] ?? ""
+
+/**
+ * The call that a name of the agent with this prefix is about, if it is about one: `c1` of `planner#2/tool/c1/again/2`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const callOf = (prefix: string, name: string): string =>
+  name.slice(prefix.length + kindOf(prefix, name).length + 1).replace(/\/(again|changed)\/\d+$/, "")
+
 // Activities and emits of an agent. `prefix` is its path's key.
 
 /**

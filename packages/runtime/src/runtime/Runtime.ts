@@ -36,6 +36,7 @@ import { RunNotFound, failDamaged } from "./NotFound.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import * as CallRow from "../agent/CallRow.ts"
 import type { Settings } from "../run/Run.ts"
+import * as Replay from "../replay/Replay.ts"
 import * as Quotas from "./Quotas.ts"
 import * as Runs from "./Runs.ts"
 import * as RunStart from "./RunStart.ts"
@@ -277,6 +278,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
     runSpecialist: (specialist, input, options) => query({ _tag: "Specialist", specialist, input, options }),
     completeSpecialist: (specialist, input, options) => complete({ _tag: "Specialist", specialist, input, options }),
     countTokens: (prompt, options) => TokenCount.of(built, prompt, options),
+    replay: (exported) => Replay.replayExported(built, exported),
     ...verbs,
     runs: {
       ...verbs,

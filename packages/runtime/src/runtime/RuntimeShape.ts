@@ -24,6 +24,7 @@ import type * as Agent from "../agent/Agent.ts"
 import type { Policy } from "../approval/Policy.ts"
 import type { FileInfo, StoredFile } from "../thread/FileStore.ts"
 import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
+import type { NotReplayed, Replayed } from "../replay/Replay.ts"
 import type { DescriptionChange } from "../thread/ThreadDescription.ts"
 import type { ThreadInfo } from "../thread/ThreadStore.ts"
 import type { ThreadNoteStore } from "../thread/ThreadNotes.ts"
@@ -114,6 +115,12 @@ export interface RuntimeShape {
    * stored.
    */
   readonly countTokens: (prompt: Message.Prompt, options?: QueryOptions) => Effect.Effect<number, QueryRejected>
+  /**
+   * Runs an exported run (`exportRun` of a store's archive: its text or its lines) again on this runtime's agents, and
+   * says whether it goes the same way. Answers of models, results of tools, answers of people, the clock and the ids are
+   * the log's; everything that the program decides is decided again. No model and no tool is called, nothing is stored.
+   */
+  readonly replay: (exported: string | ReadonlyArray<string>) => Effect.Effect<Replayed, NotReplayed>
   /** The status of a run; `undefined` when it is unknown. */
   readonly status: (runId: string) => Effect.Effect<RunStatus | undefined>
   /**

@@ -10,6 +10,7 @@ import type { ModelRequest } from "../model/Model.ts"
 import type { Estimator } from "../model/TokenEstimator.ts"
 import type { ModelSettings } from "../model/ModelSettings.ts"
 import type { AgentState } from "../run/AgentState.ts"
+import type { RequestDigest } from "../run/RequestDigest.ts"
 import * as Names from "../run/Names.ts"
 import type { Run } from "../run/Run.ts"
 import * as Admission from "./Admission.ts"
@@ -31,9 +32,10 @@ export const modelStep = (run: Run, agent: AgentState, options: StepOptions): Ef
   const carried = (work: Work) => {
     // The wrap-up step is paid from the reserve.
     if (!options.offersTools) work.tree.releaseReserve(agent.path)
-    const paid = new PaidRequest(new StepAsk(run, work, agent, options))
+    const ask = new StepAsk(run, work, agent, options)
+    const paid = new PaidRequest(ask)
     work.spending.begin(paid)
-    return Task.map(paid.send(), (sent) => settled(paid, options, sent))
+    return Task.map(paid.send(), (sent) => digested(ask, settled(paid, options, sent)))
   }
   return run.engine.direct === undefined
     ? run.engine.activity(Names.model(agent.prefix, options.step), StepValue, carried)
@@ -58,6 +60,8 @@ class StepAsk implements Ask {
   readonly steps = 1
   readonly isShown = true
   readonly maxOutputTokens: number | undefined
+  /** Of its last request; absent before one, and on an engine without storage. */
+  digest: RequestDigest | undefined
   private readonly offersTools: boolean
 
   constructor(run: Run, work: Work, agent: AgentState, { offersTools, step }: StepOptions) {
@@ -75,6 +79,7 @@ class StepAsk implements Ask {
   }
 
   request(maxOutputTokens: number | undefined, attempt: number): ModelRequest {
+    if (this.work.begin !== undefined) this.digest = this.agent.digest(this.step, this.offersTools)
     return new StepRequest(this, this.offersTools, maxOutputTokens, attempt)
   }
 }
@@ -127,6 +132,10 @@ const settled = (paid: PaidRequest, options: StepOptions, sent: Sent): Settled<S
   const value: StepValue = { _tag: "Completed", content, usage: paid.usage, calls, stop, stopSequence, model, dropped }
   return { value, path, events: calls.length === 0 ? events : withUsage(paid, events), spent: paid.settle(), by: paid }
 }
+
+/** The step with the digest of its request. */
+const digested = ({ digest }: StepAsk, settled: Settled<StepValue>): Settled<StepValue> =>
+  digest === undefined ? settled : { ...settled, value: { ...settled.value, request: digest } }
 
 /** The events of a step, with the run's usage on client calls. */
 const withUsage = ({ ask: { work }, usage }: PaidRequest, events: ReadonlyArray<Event>): ReadonlyArray<Event> => {

@@ -6,11 +6,14 @@ import * as Schema from "effect/Schema"
 import * as Erased from "../kernel/Erased.ts"
 import * as StoredForm from "../kernel/StoredForm.ts"
 import type { StopReason } from "../model/Model.ts"
+import { RequestDigest } from "../run/RequestDigest.ts"
 
 interface Said {
   readonly content: ReadonlyArray<Message.AssistantPart>
   /** Of all attempts. */
   readonly usage: Usage.Usage
+  /** Of its last attempt; absent where none was sent, on an engine without storage, and in logs of earlier releases. */
+  readonly request?: RequestDigest | undefined
 }
 
 /** Dropped calls: the names of their tools, and how the answer ended. */
@@ -45,7 +48,11 @@ export type StepValue =
   | (Said & MayDrop & { readonly _tag: "Refused"; readonly refusal: Budget.Refusal })
   | (Said & { readonly _tag: "Failed"; readonly failure: ModelFailure.ModelFailure })
 
-const said = { content: Schema.Array(Message.AssistantPart), usage: Usage.Usage }
+const said = {
+  content: Schema.Array(Message.AssistantPart),
+  usage: Usage.Usage,
+  request: Schema.optionalKey(RequestDigest)
+}
 
 const dropped = Schema.optionalKey(Schema.Struct({ reason: Schema.String, tools: Schema.Array(Schema.String) }))
 
@@ -79,18 +86,28 @@ const read = (stored: Stored): StepValue => {
       const { outcome: _, ...rest } = stored
       return { _tag: "Completed", ...rest }
     }
-    case "cancelled":
-      return { _tag: "Cancelled", content: stored.content, usage: stored.usage }
+    case "cancelled": {
+      const { outcome: _, ...rest } = stored
+      return { _tag: "Cancelled", ...rest }
+    }
     case "refused": {
       const { outcome: _, ...rest } = stored
       return { _tag: "Refused", ...rest }
     }
-    case "failed":
-      return { _tag: "Failed", content: stored.content, usage: stored.usage, failure: stored.failure }
+    case "failed": {
+      const { outcome: _, ...rest } = stored
+      return { _tag: "Failed", ...rest }
+    }
   }
 }
 
 const write = (value: StepValue): Stored => {
+  const stored = without(value)
+  return value.request === undefined ? stored : { ...stored, request: value.request }
+}
+
+/** The state without the digest of its request. */
+const without = (value: StepValue): Stored => {
   const { content, usage } = value
   switch (value._tag) {
     case "Completed": {

@@ -19,6 +19,7 @@ import * as MemoryJournal from "../host/journal/MemoryJournal.ts"
 import { Ids, type IdSource } from "../kernel/Ids.ts"
 import type { RunHostFactory } from "../engine/RunHost.ts"
 import { memoryHost } from "../host/memory/MemoryHost.ts"
+import type { NotReplayed, Replayed } from "../replay/Replay.ts"
 import { Runtime } from "../runtime/Runtime.ts"
 import type { RuntimeShape } from "../runtime/RuntimeShape.ts"
 import * as BudgetWatch from "./BudgetWatch.ts"
@@ -48,6 +49,8 @@ export interface Report {
   readonly budget: BudgetWatch.BudgetWatch
   /** The journal's marks; empty on the memory engine. */
   readonly marks: ReadonlyArray<Mark>
+  /** The run as JSON lines, as a store exports it; absent or empty when it has no journal in memory. */
+  readonly exported?: ReadonlyArray<string> | undefined
   /** For each crash: what was stored, and what had been executed. */
   readonly deaths: ReadonlyArray<Remembered>
   /** The quotas' standings on the day on which the run ended. */
@@ -107,11 +110,39 @@ export const onStore = (
   scenario: Scenario.Scenario,
   store: JournalStore,
   deaths: ReadonlyArray<Death> = []
-): Effect.Effect<Report> => execute(scenario, { ...store, marks: () => [] }, deaths)
+): Effect.Effect<Report> => execute(scenario, { ...store, marks: () => [], exportRun: () => [] }, deaths)
 
-/** A store, and the marks of a run where they can be looked at. */
+/**
+ * Replays the run of a report on the agents of `scenario`: by default its own, without its defect, which counts calls.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const replayed = (
+  { exported = [], scenario: own }: Report,
+  scenario: Scenario.Scenario = { ...own, defect: undefined }
+): Effect.Effect<Replayed, NotReplayed> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { runtime } = yield* live(
+        scenario,
+        memoryHost({ shutdownMs: 0 }),
+        ScenarioAgents.makeWorld(),
+        BudgetWatch.make(),
+        counting(),
+        undefined
+      )
+      const replaying = yield* Effect.forkScoped(runtime.replay(exported))
+      // Policies that never answer.
+      while (replaying.pollUnsafe() === undefined) yield* TestClock.adjust(tickMs)
+      return yield* Fiber.join(replaying)
+    })
+  ).pipe(Effect.provide(TestClock.layer()))
+
+/** A store, and what of a run can be looked at. */
 interface Journal extends JournalStore {
   readonly marks: (runId: string) => ReadonlyArray<Mark>
+  readonly exportRun: (runId: string) => ReadonlyArray<string>
 }
 
 interface Life {
@@ -206,6 +237,7 @@ const execute = (
       world,
       budget,
       marks: journal?.marks(runId) ?? [],
+      exported: journal?.exportRun(runId) ?? [],
       deaths: remembered,
       quotas,
       grants,

@@ -1,6 +1,7 @@
 export * as BudgetWatch from "./BudgetWatch.ts"
 export * as Contract from "./Contract.ts"
 export * as CrashingJournal from "./CrashingJournal.ts"
+export { expectReplay } from "./ExpectReplay.ts"
 export * as GeneralWay from "./GeneralWay.ts"
 export * as HostContract from "./HostContract.ts"
 export * as JournalContract from "./JournalContract.ts"

@@ -2,8 +2,8 @@
  * Administration of stored runs: export one as JSON lines, import such lines into a database, pack ended runs, delete runs
  * that ended long ago, and erase what a person asks for.
  */
-import { Entry, Envelope, type ListedRun, Message } from "@reins/protocol"
-import { type Fenced, RunRecord, type StoreFailure } from "@reins/runtime/journal"
+import type { ListedRun } from "@reins/protocol"
+import { type Fenced, RunExport, type StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -20,38 +20,6 @@ import * as SqlRuns from "./SqlRuns.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import * as StoredJson from "./StoredJson.ts"
 
-const Line = Schema.Union([
-  Schema.Struct({ kind: Schema.Literal("run"), version: Schema.Literal(1), record: Schema.toCodecJson(RunRecord) }),
-  Schema.Struct({ kind: Schema.Literal("history"), message: Message.Message }),
-  Schema.Struct({ kind: Schema.Literal("message"), message: Message.Message }),
-  Schema.Struct({ kind: Schema.Literal("event"), envelope: Envelope.Envelope }),
-  Schema.Struct({
-    kind: Schema.Literal("mark"),
-    mark: Schema.Struct({
-      kind: Schema.Literals(["result", "emit", "begin", "ask", "note"]),
-      name: Schema.String,
-      path: Schema.Array(Schema.String),
-      seq: Schema.Natural,
-      at: Schema.Natural,
-      value: Schema.Json,
-      spent: Schema.Array(Entry.Entry)
-    })
-  }),
-  Schema.Struct({ kind: Schema.Literal("answer"), name: Schema.String, at: Schema.Natural, value: Schema.Json }),
-  Schema.Struct({
-    kind: Schema.Literal("file"),
-    fileId: Schema.String,
-    filename: Schema.String,
-    mediaType: Schema.String,
-    at: Schema.Natural,
-    content: Schema.Uint8ArrayFromBase64
-  })
-])
-type Line = typeof Line.Type
-
-const encode = Schema.encodeSync(Schema.fromJsonString(Line))
-const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Line))
-
 /**
  * The lines are not an exported run, or the run cannot be imported: its id exists, its thread has an active run, or its
  * thread belongs to another tenant.
@@ -61,12 +29,22 @@ const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Line))
  */
 export class NotImported extends Schema.TaggedError<NotImported>()("NotImported", {
   reason: Schema.Literals(["NotARun", "RunExists", "ThreadBusy", "ThreadForbidden"]),
-  line: Schema.optionalKey(Schema.Natural)
+  line: Schema.optionalKey(Schema.Natural),
+  version: Schema.optionalKey(Schema.Finite)
 }) {
-  override get message() {
+  /** The lines cannot be read. */
+  static of({ line, version }: RunExport.NotARun): NotImported {
+    const where = line === undefined ? {} : { line }
+    return new NotImported({ reason: "NotARun", ...where, ...(version === undefined ? {} : { version }) })
+  }
+
+  override get message(): string {
     switch (this.reason) {
-      case "NotARun":
-        return this.line === undefined ? "Not an exported run" : `Line ${this.line} is not a line of an exported run`
+      case "NotARun": {
+        const { line, version } = this
+        const where = line === undefined ? {} : { line }
+        return new RunExport.NotARun({ ...where, ...(version === undefined ? {} : { version }) }).message
+      }
       case "RunExists":
         return "A run with this id exists already"
       case "ThreadBusy":
@@ -148,14 +126,10 @@ export interface Archive {
 export const make = (db: Database, compact: Effect.Effect<void, SqlError> = Effect.void): Archive => ({
   runs: (options = {}) => db.operation("list runs", list(db, options)),
   exportRun: (runId) =>
-    Effect.map(db.operation("export", db.atomic(gather(db, runId))), (lines) => lines.map((line) => encode(line))),
+    Effect.map(db.operation("export", db.atomic(gather(db, runId))), (lines) => lines.map(RunExport.write)),
   importRun: (lines) =>
     Effect.gen(function* () {
-      const parsed: Array<Line> = []
-      for (const [index, text] of lines.entries()) {
-        const line = Effect.mapError(decode(text), () => new NotImported({ reason: "NotARun", line: index + 1 }))
-        parsed.push(yield* line)
-      }
+      const parsed = yield* Effect.mapError(RunExport.read(lines), NotImported.of)
       const outcome = yield* db.operation("import", settled(db.atomic(take(db, parsed))))
       return yield* Result.match(outcome, { onFailure: Effect.fail, onSuccess: Effect.succeed })
     }),
@@ -208,7 +182,7 @@ const gather = Effect.fnUntraced(function* (db: Database, runId: string) {
   const { answers, envelopes, marks, record } = run
   const history = yield* SqlThreads.history(db, record.threadId, record.historyVersion)
   const own = yield* SqlThreads.ofRun(db, record.threadId, runId)
-  const lines: Array<Line> = [{ kind: "run", version: 1, record }]
+  const lines: Array<RunExport.Line> = [{ kind: "run", version: 1, record }]
   if (!record.isolated) for (const message of history) lines.push({ kind: "history", message })
   for (const message of own) lines.push({ kind: "message", message })
   for (const envelope of envelopes) lines.push({ kind: "event", envelope })
@@ -224,7 +198,7 @@ const gather = Effect.fnUntraced(function* (db: Database, runId: string) {
   return lines
 })
 
-const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Line>) {
+const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<RunExport.Line>) {
   const [first] = lines
   if (first?.kind !== "run") return yield* new NotImported({ reason: "NotARun" })
   const { record } = first

@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream"
 import { MemoryQuotas } from "../../budget/QuotaStore.ts"
 import type { PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
 import * as RunList from "../../engine/RunList.ts"
+import * as RunExport from "./RunExport.ts"
 import { type Batch, Fenced, type JournalStore, type Mark, type Opened, type StoredAnswer } from "./JournalStore.ts"
 import { MemoryAudit } from "../../approval/AuditStore.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
@@ -53,6 +54,8 @@ export interface MemoryJournal extends JournalStore {
   readonly log: (runId: string) => ReadonlyArray<Envelope.Envelope>
   /** A run's marks, in the order in which they were first made. */
   readonly marks: (runId: string) => ReadonlyArray<Mark>
+  /** A run as JSON lines (`RunExport`); empty for an unknown one. */
+  readonly exportRun: (runId: string) => ReadonlyArray<string>
 }
 
 type Refusal =
@@ -293,6 +296,13 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
       Effect.sync(() => rows.get(runId)?.clientCalls.has(AgentPath.callKey(path, callId)) === true),
     wakes: Stream.never,
     log: (runId) => rows.get(runId)?.envelopes ?? [],
-    marks: (runId) => [...(rows.get(runId)?.marks.values() ?? [])]
+    marks: (runId) => [...(rows.get(runId)?.marks.values() ?? [])],
+    exportRun: (runId) => {
+      const row = rows.get(runId)
+      if (row === undefined) return []
+      const { answers, envelopes, marks, record } = row
+      const history = record.isolated ? [] : threads.history(record.threadId).slice(0, record.historyVersion)
+      return RunExport.linesOf({ record, history, envelopes, marks: [...marks.values()], answers }).map(RunExport.write)
+    }
   }
 }

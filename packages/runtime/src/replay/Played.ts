@@ -1,0 +1,177 @@
+/**
+ * A run's log as a replay reads it: its marks by name, which of them the replay has come to, and the events that a
+ * difference is reported at. It knows no loop and no agent.
+ */
+import { AgentPath, type Entry, type Envelope } from "@reins/protocol"
+import type { Mark, StoredAnswer } from "../host/journal/JournalStore.ts"
+import type { Recording } from "../host/journal/RunExport.ts"
+import * as Names from "../run/Names.ts"
+
+/** The kinds of marks that state what people and the clock did while a question waited: nobody waits in a replay. */
+const whileWaiting: ReadonlySet<string> = new Set(["warn", "escalated", "given"])
+
+export class Played {
+  readonly recording: Recording
+  readonly results = new Map<string, Mark>()
+  readonly emits = new Map<string, Mark>()
+  private readonly begins = new Map<string, Mark>()
+  private readonly asks = new Map<string, Mark>()
+  private readonly open = new Set<Mark>()
+  /** Whether a defect has stopped the run: what it was at then is in no mark. */
+  readonly isStruck: boolean
+  /** Time in which no process executed the run, in milliseconds. */
+  readonly downMs: number
+  /** How far the replay has come, by path. */
+  private readonly reached = new Map<string, number>()
+  private readonly paths = new Map<string, AgentPath.AgentPath>()
+
+  constructor(recording: Recording) {
+    this.recording = recording
+    let isStruck = false
+    let downMs = 0
+    for (const mark of recording.marks) {
+      this.know(mark.path)
+      switch (mark.kind) {
+        case "result":
+        case "emit": {
+          const all = mark.kind === "result" ? this.results : this.emits
+          all.set(mark.name, mark)
+          if (!whileWaiting.has(this.kindOf(mark))) this.open.add(mark)
+          continue
+        }
+        case "begin":
+          this.begins.set(mark.name, mark)
+          continue
+        case "ask":
+          this.asks.set(mark.name, mark)
+          continue
+        case "note":
+          if (mark.name === Names.struck) isStruck = true
+          if (mark.name === Names.down) downMs = Number(mark.value)
+          continue
+        case "snapshot":
+      }
+    }
+    this.isStruck = isStruck
+    this.downMs = downMs
+  }
+
+  /** Whether a process died while it executed the run. */
+  get hasDied(): boolean {
+    return this.downMs > 0 || Array.from(this.begins.values()).some(({ value }) => Number(value) > 1)
+  }
+
+  kindOf({ name, path }: Mark): string {
+    return Names.kindOf(AgentPath.key(path), name)
+  }
+
+  /** An agent of the run. */
+  know(path: AgentPath.AgentPath): void {
+    this.paths.set(AgentPath.key(path), path)
+  }
+
+  /** The path of the agent that a name belongs to: the deepest known one. */
+  pathOf(name: string): AgentPath.AgentPath {
+    let found: AgentPath.AgentPath = AgentPath.root
+    for (const [key, path] of this.paths) if (path.length > found.length && name.startsWith(key)) found = path
+    return found
+  }
+
+  /** The replay has come to what the mark states. */
+  visit(mark: Mark): void {
+    this.open.delete(mark)
+    const key = AgentPath.key(mark.path)
+    this.reached.set(key, Math.max(mark.seq, this.reached.get(key) ?? 0))
+  }
+
+  /** What the log states and the replay has not come to, the earliest first. */
+  get unvisited(): ReadonlyArray<Mark> {
+    return [...this.open].toSorted((a, b) => a.seq - b.seq)
+  }
+
+  answer(name: string): StoredAnswer | undefined {
+    return this.recording.answers.get(name)
+  }
+
+  /** When a wait began, in epoch milliseconds. */
+  askedAt(name: string): number | undefined {
+    return this.asks.get(name)?.at
+  }
+
+  /** What was settled before the work of this mark began. */
+  before(mark: Mark): ReadonlyArray<Entry.Entry> {
+    const { seq } = this.begins.get(mark.name) ?? mark
+    return this.recording.marks.flatMap((one) => (one.seq <= seq && one !== mark ? one.spent : []))
+  }
+
+  /** Every row of the ledger that a mark has. */
+  get spent(): ReadonlyArray<Entry.Entry> {
+    return this.recording.marks.flatMap(({ spent }) => spent)
+  }
+
+  /** The event of that number. */
+  at(seq: number): Envelope.Envelope | undefined {
+    return this.recording.envelopes[seq - 1]
+  }
+
+  /** The number of the first event of a model step: its `step-start`. */
+  stepOf(mark: Mark): number {
+    const key = AgentPath.key(mark.path)
+    const before = this.recording.marks.reduce(
+      (seq, one) =>
+        AgentPath.key(one.path) === key && one.seq < mark.seq && this.kindOf(one) === "model"
+          ? Math.max(seq, one.kind === "result" ? one.seq : 0)
+          : seq,
+      0
+    )
+    const start = this.recording.envelopes.find(
+      ({ agentPath, event, seq }) => seq > before && event.type === "step-start" && AgentPath.key(agentPath) === key
+    )
+    return start === undefined || start.seq > mark.seq ? mark.seq : start.seq
+  }
+
+  /** The number of the first event about a call after its announcement; `undefined` without one. */
+  callOf(path: AgentPath.AgentPath, callId: string): number | undefined {
+    const key = AgentPath.key(path)
+    return this.recording.envelopes.find(
+      ({ agentPath, event }) => AgentPath.key(agentPath) === key && isAbout(event, callId)
+    )?.seq
+  }
+
+  /** The name of the tool that a call is of; empty for an unknown call. */
+  toolOf(path: AgentPath.AgentPath, callId: string): string {
+    const key = AgentPath.key(path)
+    for (const { agentPath, event } of this.recording.envelopes) {
+      if (event.type === "tool-invocation" && event.toolInvocationId === callId && AgentPath.key(agentPath) === key) {
+        return event.toolName
+      }
+    }
+    return ""
+  }
+
+  /** The number of the first event of the agent behind what the replay has come to; else of the event behind the end. */
+  nextOf(path: AgentPath.AgentPath): number {
+    const key = AgentPath.key(path)
+    const reached = this.reached.get(key) ?? 0
+    const next = this.recording.envelopes.find(
+      ({ agentPath, seq }) => seq > reached && AgentPath.key(agentPath) === key
+    )
+    return next?.seq ?? this.recording.envelopes.length + 1
+  }
+}
+
+/** Whether an event other than its announcement is about the call. */
+const isAbout = (event: Envelope.Envelope["event"], callId: string): boolean => {
+  switch (event.type) {
+    case "tool-invocation":
+    case "tool-agent":
+      return event.state === "result" && event.toolInvocationId === callId
+    case "tool-progress":
+      return event.toolCallId === callId
+    case "data-tool-agent":
+    case "approval-required":
+      return event.data.toolInvocationId === callId
+    default:
+      return false
+  }
+}

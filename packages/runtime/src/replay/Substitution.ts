@@ -1,0 +1,87 @@
+/**
+ * Agents whose models and tools are not called: each says that it would have been asked, and never answers. So a
+ * replay runs everything of an agent up to the moment in which something outside would be asked.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { Json } from "@reins/protocol"
+import type { Predicate } from "../approval/Policy.ts"
+import type { AgentRegistry, Callable, Member } from "../agent/AgentRegistry.ts"
+import * as PlainJson from "../kernel/PlainJson.ts"
+import type { ModelPort, ModelRequest } from "../model/Model.ts"
+import * as Task from "../kernel/Task.ts"
+import * as ToolOutcome from "../tool/ToolOutcome.ts"
+
+/** What would have been asked. */
+export type Asked =
+  | { readonly _tag: "Model"; readonly model: Pick<ModelPort, "model" | "provider">; readonly request: ModelRequest }
+  | { readonly _tag: "Tool" }
+
+/** Who is told what would have been asked, in the work of one activity. */
+export const Asking: Context.Reference<(asked: Asked) => void> = Context.Reference<(asked: Asked) => void>(
+  "@reins/runtime/replay/Asking",
+  { defaultValue: () => () => {} }
+)
+
+const ask = (asked: Asked): Effect.Effect<never> =>
+  Effect.flatMap(Asking, (tell) => {
+    tell(asked)
+    return Effect.never
+  })
+
+/**
+ * The agents of a runtime, with substitutes for their models and tools. `predicateMs`: how long a policy may take before
+ * a person is asked instead; the time of a run stands still while it is replayed.
+ */
+export const of = ({ first, members }: AgentRegistry, predicateMs: number): AgentRegistry => {
+  const made = new Map<Member, Member>()
+  const substituted = (member: Member): Member => {
+    const known = made.get(member)
+    if (known !== undefined) return known
+    const { fallbacks, model, specialists, tools } = member
+    const result: Member = {
+      ...member,
+      model: modelOf(model),
+      fallbacks: fallbacks.map(modelOf),
+      tools: new Map(Array.from(tools, ([name, tool]) => [name, toolOf(tool, predicateMs)])),
+      specialists: new Map(Array.from(specialists, ([name, specialist]) => [name, substituted(specialist)]))
+    }
+    made.set(member, result)
+    return result
+  }
+  return {
+    first: substituted(first),
+    members: new Map(Array.from(members, ([name, member]) => [name, substituted(member)]))
+  }
+}
+
+const modelOf = ({ model, provider }: ModelPort): ModelPort => ({
+  provider,
+  model,
+  attempt: (request) => ask({ _tag: "Model", model: { provider, model }, request })
+})
+
+const toolOf = (tool: Callable, predicateMs: number): Callable => ({
+  ...tool,
+  policy: typeof tool.policy === "function" ? within(tool.policy, predicateMs) : tool.policy,
+  invoke: tool.invoke === undefined ? undefined : (args) => called(tool, args),
+  retries: 0,
+  timeoutMs: undefined
+})
+
+/** The arguments are decoded as for the tool itself. */
+const called = (tool: Callable, args: Json): Effect.Effect<ToolOutcome.ToolOutcome> => {
+  const decoded = tool.decode(PlainJson.thaw(args))
+  if (Task.isDone(decoded)) return ask({ _tag: "Tool" })
+  return Effect.matchEffect(decoded, {
+    onFailure: (issue) => Effect.succeed(ToolOutcome.fault("InvalidArguments", issue)),
+    onSuccess: () => ask({ _tag: "Tool" })
+  })
+}
+
+const within =
+  (policy: Predicate, ms: number): Predicate =>
+  (args, context) => {
+    const said = policy(args, context)
+    return Effect.isEffect(said) ? Effect.raceFirst(said, Effect.as(Effect.sleep(ms), true)) : said
+  }

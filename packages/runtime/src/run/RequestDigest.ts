@@ -1,0 +1,98 @@
+/**
+ * The digest of a step's request: what a replay compares to find a changed prompt, tool or setting, since a log has the
+ * answers of models and not what they were sent. Only a durable engine stores it, with the step's value.
+ *
+ * The part that is the same in all steps of an agent is digested once, and each message once; only a step's new
+ * messages cost something. Values are digested with sorted members, so that what was read from a store has the same
+ * digest as what was written.
+ */
+import type { Message } from "@reins/protocol"
+import * as Schema from "effect/Schema"
+import type * as Agent from "../agent/Agent.ts"
+import type { Member } from "../agent/AgentRegistry.ts"
+import { fingerprint } from "../kernel/Digest.ts"
+import type { ModelRequest, ToolDefinition } from "../model/Model.ts"
+
+const RequestDigestStruct = Schema.Struct({
+  instructions: Schema.String,
+  tools: Schema.String,
+  settings: Schema.String,
+  messages: Schema.String,
+  each: Schema.optionalKey(Schema.Record(Schema.String, Schema.String))
+})
+
+/**
+ * One digest for each part of a request. `settings`: how to sample, the output's schema and the provider's options.
+ * `each`: of each tool, only in an agent's first step; `tools` is that of all together.
+ */
+export interface RequestDigest extends Schema.Schema.Type<typeof RequestDigestStruct> {}
+export const RequestDigest: Schema.Codec<RequestDigest> = RequestDigestStruct
+
+type Fixed = Pick<RequestDigest, "instructions" | "tools" | "settings">
+
+/** The digests of one agent's requests, in the order of its steps. */
+export class RequestDigests {
+  private readonly member: Member
+  private fixed: Fixed | undefined
+  private chain = ""
+  private counted = 0
+
+  constructor(member: Member) {
+    this.member = member
+  }
+
+  /** The digest of a request with `messages`. `offersTools`: false in a last step without tools. */
+  of(messages: ReadonlyArray<Message.Message>, step: number, offersTools: boolean): RequestDigest {
+    const { definition, offered, output } = this.member
+    this.fixed ??= fixedOf({ ...definition, tools: offered, output })
+    for (; this.counted < messages.length; this.counted++) {
+      this.chain = next(this.chain, messages[this.counted])
+    }
+    const digest = { ...this.fixed, messages: this.chain, ...(offersTools ? {} : { tools: noTools }) }
+    return step === 1 && offersTools ? { ...digest, each: eachOf(offered) } : digest
+  }
+
+  /** Call when the conversation was shortened: all of it is digested again. */
+  restart(): void {
+    this.chain = ""
+    this.counted = 0
+  }
+}
+
+/** The digest of a request, computed from nothing else. */
+export const ofRequest = (request: ModelRequest): RequestDigest => ({
+  ...fixedOf(request),
+  messages: request.messages.reduce(next, ""),
+  ...(request.metadata.step === 1 ? { each: eachOf(request.tools) } : {})
+})
+
+const next = (chain: string, message: Message.Message | undefined): string => fingerprint(chain + canonical(message))
+
+const noTools = fingerprint("[]")
+
+/** `toolChoice` is left out: it is that of a step. */
+const fixedOf = (
+  request: Pick<Agent.Definition, "instructions" | "providerOptions" | "settings"> &
+    Pick<ModelRequest, "tools" | "output">
+): Fixed => {
+  const { instructions, output, providerOptions, settings, tools } = request
+  const { toolChoice: _, ...sampling } = settings ?? {}
+  return {
+    instructions: fingerprint(instructions ?? ""),
+    tools: fingerprint(canonical(tools)),
+    settings: fingerprint(canonical([sampling, output, providerOptions]))
+  }
+}
+
+const eachOf = (tools: ReadonlyArray<ToolDefinition>): { readonly [name: string]: string } =>
+  Object.fromEntries(tools.map((tool) => [tool.name, fingerprint(canonical(tool))]))
+
+/** JSON with sorted members; absent ones are left out. */
+const canonical = (value: unknown): string => {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null"
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`
+  const members = Object.entries(value)
+    .filter(([, member]) => member !== undefined)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonical(member)}`).join(",")}}`
+}
