@@ -5,7 +5,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Agent, Compaction, Deployment, Model, type Policy, Runtime, Specialist } from "@reins/runtime"
 import { journalHost, MemoryJournal } from "@reins/runtime/journal"
-import { Probe, ScriptedModel } from "@reins/runtime/testing"
+import { createRuntime, expectReplay as expectSame } from "@reins/runtime/promise"
+import { expectReplay, Probe, ScriptedModel } from "@reins/runtime/testing"
 import { Effect, Layer, References, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 
@@ -234,4 +235,39 @@ describe("an export that cannot be replayed", () => {
       )
     }).pipe(quiet)
   )
+})
+
+describe("a test", () => {
+  it.effect("passes for the same way, and fails with both sides of the first difference", () =>
+    Effect.gen(function* () {
+      const exported = yield* record()
+      yield* expectReplay(exported).pipe(Effect.provide(runtimeOf({})))
+      const other = Effect.provide(expectReplay(exported), runtimeOf({ instructions: "Be polite." }))
+      const failure = yield* Effect.flip(other)
+      assert.isTrue(failure._tag === "ReplayDiffers" && failure.seq === 1 && failure.field === "instructions")
+      assert.match(
+        failure.message,
+        /goes another way at event 1 \(step-start\): instructions\n {2}log: {4}digest \w+\n {2}replay: Be polite\./
+      )
+    }).pipe(quiet)
+  )
+
+  it("does so without Effect, too", async () => {
+    const journal = MemoryJournal.make()
+    const runtime = (instructions: string) =>
+      createRuntime({
+        model: ScriptedModel.make({ respond: () => ScriptedModel.text("Sold.") }),
+        agents: [{ name: "desk", instructions }],
+        services: Layer.succeed(Deployment.Deployment, journalHost(journal))
+      })
+    await using same = runtime("Be brief.")
+    await using other = runtime("Be polite.")
+    const { runId } = await same.start("Sell.")
+    for await (const _ of same.watch(runId)) continue
+    const exported = journal.exportRun(runId)
+    await expectSame(exported, same)
+    assert.deepInclude(await same.replay(exported.join("\n")), { _tag: "Identical", undigested: 0 })
+    const failure = await expectSame(exported, other).then(String, String)
+    assert.match(failure, /goes another way at event 1 \(step-start\): instructions/)
+  })
 })

@@ -70,7 +70,9 @@ export const describe = (replayed: Replayed): string => {
   if (replayed._tag === "Identical") {
     const { undigested } = replayed
     const unknown =
-      undigested === 0 ? "" : `; the prompts of ${undigested} model requests are not compared, as the log has no digest of them`
+      undigested === 0
+        ? ""
+        : `; the prompts of ${undigested} model requests are not compared, as the log has no digest of them`
     return `Run ${runId} goes the same way: ${events} events${unknown}`
   }
   const { agentPath, event, field, recorded, replayed: now, seq } = replayed.divergence

@@ -30,10 +30,25 @@ export const RequestDigest: Schema.Codec<RequestDigest> = RequestDigestStruct
 
 type Fixed = Pick<RequestDigest, "instructions" | "tools" | "settings">
 
+/** What is the same in all steps. */
+type Parts = Required<Omit<RequestDigest, "messages">>
+
+/** By agent, for all its runs. */
+const known = new WeakMap<Member, Parts>()
+
+const fixedParts = (member: Member): Parts => {
+  const found = known.get(member)
+  if (found !== undefined) return found
+  const { definition, offered, output } = member
+  const parts = { ...fixedOf({ ...definition, tools: offered, output }), each: eachOf(offered) }
+  known.set(member, parts)
+  return parts
+}
+
 /** The digests of one agent's requests, in the order of its steps. */
 export class RequestDigests {
   private readonly member: Member
-  private fixed: Fixed | undefined
+  private fixed: Parts | undefined
   private chain = ""
   private counted = 0
 
@@ -43,13 +58,13 @@ export class RequestDigests {
 
   /** The digest of a request with `messages`. `offersTools`: false in a last step without tools. */
   of(messages: ReadonlyArray<Message.Message>, step: number, offersTools: boolean): RequestDigest {
-    const { definition, offered, output } = this.member
-    this.fixed ??= fixedOf({ ...definition, tools: offered, output })
+    this.fixed ??= fixedParts(this.member)
     for (; this.counted < messages.length; this.counted++) {
       this.chain = next(this.chain, messages[this.counted])
     }
-    const digest = { ...this.fixed, messages: this.chain, ...(offersTools ? {} : { tools: noTools }) }
-    return step === 1 && offersTools ? { ...digest, each: eachOf(offered) } : digest
+    const { each, instructions, settings, tools } = this.fixed
+    const digest = { instructions, tools: offersTools ? tools : noTools, settings, messages: this.chain }
+    return step === 1 && offersTools ? { ...digest, each } : digest
   }
 
   /** Call when the conversation was shortened: all of it is digested again. */
@@ -90,9 +105,15 @@ const eachOf = (tools: ReadonlyArray<ToolDefinition>): { readonly [name: string]
 /** JSON with sorted members; absent ones are left out. */
 const canonical = (value: unknown): string => {
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null"
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`
-  const members = Object.entries(value)
-    .filter(([, member]) => member !== undefined)
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonical(member)}`).join(",")}}`
+  let out = ""
+  if (Array.isArray(value)) {
+    for (const item of value) out += `,${canonical(item)}`
+    return `[${out}]`
+  }
+  for (const [key, member] of Object.entries(value).sort(byKey)) {
+    if (member !== undefined) out += `,${key}:${canonical(member)}`
+  }
+  return `{${out}}`
 }
+
+const byKey = ([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number => (one < other ? -1 : 1)
