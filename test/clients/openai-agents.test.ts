@@ -2,7 +2,7 @@
 import { assert, beforeEach, describe, it, vi } from "@effect/vitest"
 import { Agent, hostedMcpTool, MemorySession, Runner, tool } from "@openai/agents-core"
 import type { AgentInputItem } from "@openai/agents-core"
-import { OpenAIProvider } from "@openai/agents-openai"
+import { OpenAIConversationsSession, OpenAIProvider } from "@openai/agents-openai"
 import { Effect } from "effect"
 import OpenAI from "openai"
 import { z } from "zod"
@@ -130,6 +130,50 @@ describe("OpenAI Agents over Responses", () => {
       await runner.run(desk, 'call weather {"city":"Rome"}', { conversationId })
       const third = await runner.run(desk, "now show", { conversationId })
       assert.deepStrictEqual(ServeAll.shown(third.finalOutput ?? ""), called)
+    })
+  )
+
+  it.live("keeps a session of conversations: over runs, pops what came last, and clears it", () =>
+    over(true, async (runner, client) => {
+      const session = new OpenAIConversationsSession({ client })
+      await runner.run(desk, 'call weather {"city":"Rome"}', { session })
+      assert.deepStrictEqual(
+        (await session.getItems()).map((item) => item.type ?? "message"),
+        ["message", "message", "function_call", "function_call_result", "message"]
+      )
+      const second = await runner.run(desk, "now show", { session })
+      assert.deepStrictEqual(ServeAll.shown(second.finalOutput ?? ""), called)
+      // The answer that shows, and its question.
+      for (let count = 0; count < 2; count += 1) assert.isDefined(await session.popItem())
+      assert.lengthOf(await session.getItems(), 5)
+      assert.lengthOf(await session.getItems(2), 2)
+      const third = await runner.run(desk, "again show", { session })
+      assert.deepStrictEqual(ServeAll.shown(third.finalOutput ?? ""), [...called.slice(0, -1), "user: again show"])
+      await session.addItems([user("by hand"), { role: "system", content: "Be brief" }])
+      const fourth = await runner.run(desk, "once more show", { session })
+      const shown = ServeAll.shown(fourth.finalOutput ?? "")
+      assert.deepStrictEqual(shown.slice(-2), ["user: by hand", "user: once more show"])
+      await session.clearSession()
+      assert.deepStrictEqual(await session.getItems(), [])
+    })
+  )
+
+  it.live("keeps in its session what waits for its person, and goes on from there", () =>
+    over(true, async (runner, client) => {
+      const session = new OpenAIConversationsSession({ client })
+      const first = await runner.run(desk, 'call risky {"city":"Rome"}', { session })
+      assert.lengthOf(first.interruptions, 1)
+      for (const interruption of first.interruptions) first.state.approve(interruption)
+      assert.include((await runner.run(desk, first.state, { session })).finalOutput, 'Done: "risk in Rome"')
+      const next = await runner.run(desk, "now show", { session })
+      assert.deepStrictEqual(ServeAll.shown(next.finalOutput ?? ""), [
+        'user: call risky {"city":"Rome"}',
+        "assistant: Let me see. ",
+        'call: risky {"city":"Rome"}',
+        "result: risk in Rome",
+        'assistant: Done: "risk in Rome"',
+        "user: now show"
+      ])
     })
   )
 

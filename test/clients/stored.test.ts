@@ -136,6 +136,65 @@ describe("Responses", () => {
   )
 })
 
+describe("Conversations", () => {
+  it.live("get items and lose them, by ids that stay, and refuse what is no part of them", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const { conversations, responses } = openai(served, "/openai-responses/v1")
+      yield* Effect.promise(async () => {
+        const says = (content: string) => ({ role: "user" as const, content })
+        const call = { type: "function_call" as const, call_id: "c1", name: "locate", arguments: "{}" }
+        const { id } = await conversations.create({ items: [says("one"), { role: "system", content: "Be brief" }] })
+        const added = await conversations.items.create(id, { items: [says("same"), call, says("same")] })
+        for (const item of added.data) assert.isUndefined(Vendors.Item(item))
+        assert.deepStrictEqual(
+          added.data.map(({ type }) => type),
+          ["message", "function_call", "message"]
+        )
+        const output = { type: "function_call_output" as const, call_id: "c1", output: '{"got":"late"}' }
+        await conversations.items.create(id, { items: [output] })
+        const all = async () => (await conversations.items.list(id, { order: "asc" })).data
+        const types = (items: Awaited<ReturnType<typeof all>>) => items.map(({ type }) => type)
+        const before = await all()
+        assert.deepStrictEqual(types(before), [
+          "message",
+          "message",
+          "function_call",
+          "function_call_output",
+          "message"
+        ])
+        const [one, first, , , last] = before
+        const at = { conversation_id: id }
+        await conversations.items.delete(one?.id ?? "", at)
+        assert.deepStrictEqual(await all(), before.slice(1))
+        assert.deepStrictEqual(await conversations.items.retrieve(last?.id ?? "", at), last)
+        assert.strictEqual(await refusal(conversations.items.retrieve(one?.id ?? "", at)), 404)
+        assert.strictEqual(await refusal(conversations.items.delete(one?.id ?? "", at)), 404)
+        assert.notStrictEqual(first?.id, last?.id)
+        const orphan = { ...output, call_id: "unknown" }
+        assert.strictEqual(await refusal(conversations.items.create(id, { items: [orphan] })), 400)
+        assert.strictEqual(await refusal(conversations.items.create("none", { items: [says("x")] })), 404)
+        const shown = JSON.parse((await responses.create({ conversation: id, input: "show" })).output_text)
+        const given = shown.messages.map(({ role }: { readonly role: string }) => role)
+        assert.deepStrictEqual(given, ["user", "assistant", "tool", "user", "user"])
+        assert.include(JSON.stringify(shown.messages), "late")
+        assert.include(shown.instructions, "Be brief")
+        assert.deepInclude(await conversations.update(id, { metadata: { topic: "tides" } }), {
+          id,
+          metadata: { topic: "tides" }
+        })
+        assert.deepInclude(await conversations.retrieve(id), { metadata: { topic: "tides" } })
+        const waiting = await responses.create({ conversation: id, input: "client", tools: [tool] })
+        assert.strictEqual(waiting.output.at(-1)?.type, "function_call")
+        assert.strictEqual(await refusal(conversations.items.create(id, { items: [says("x")] })), 409)
+        const other = new OpenAI({ apiKey: "other-key", baseURL: `${served.url}/openai-responses/v1`, maxRetries: 0 })
+        assert.strictEqual(await refusal(other.conversations.items.create(id, { items: [says("x")] })), 404)
+        assert.strictEqual(await refusal(other.conversations.items.delete(last?.id ?? "", at)), 404)
+      })
+    })
+  )
+})
+
 describe("A stored answer", () => {
   it.live("says what the request said, as it did when it was made", () =>
     Effect.gen(function* () {

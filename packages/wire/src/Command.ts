@@ -7,6 +7,8 @@
 import type { Approval, Decision, Json, Message } from "@reins/protocol"
 import type { AnswerOf } from "./AnswerId.ts"
 import type { ModelOptions } from "./ModelOptions.ts"
+import type { Refusal } from "./Refusal.ts"
+import type * as Result from "effect/Result"
 import * as CallId from "./CallId.ts"
 
 /**
@@ -259,6 +261,25 @@ export interface CreateThread {
   readonly settings?: Settings
 }
 /**
+ * Changes a thread that has no active run: its messages, its metadata, its instructions.
+ *
+ * **Details**
+ * - `change`: the messages after the change, or why it cannot be made. Pure: it may be called again after a conflict.
+ * - `recalls`: as for `StartQuery`.
+ * - `settings`: of these only the instructions, which are added to the thread's own.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EditHistory {
+  readonly _tag: "EditHistory"
+  readonly threadId: string
+  readonly change?: (messages: ReadonlyArray<Message.Message>) => Result.Result<ReadonlyArray<Message.Message>, Refusal>
+  readonly recalls?: ReadonlyArray<Recall>
+  readonly metadata?: Json
+  readonly settings?: Pick<Settings, "instructions">
+}
+/**
  * Read a thread with its messages.
  *
  * @since 0.1.0
@@ -420,6 +441,7 @@ export type Command =
   | Cancel
   | Resume
   | CreateThread
+  | EditHistory
   | GetThread
   | ListThreads
   | DeleteThread

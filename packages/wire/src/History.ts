@@ -56,6 +56,13 @@ export class History {
   #orphans = 0
   #refusal: Refusal.Refusal | undefined
 
+  /** `before`: a conversation that these messages follow. Its calls may get their results now. Absent: none. */
+  constructor(before: ReadonlyArray<Message.Message> = []) {
+    for (const { content } of before)
+      for (const part of content) if (part.type === "tool-call") this.#calls.set(part.id, part.name)
+    this.#messages.push(...before)
+  }
+
   /** What a system or developer message says. */
   instruct(text: string): void {
     if (text.trim() !== "") this.#instructions.push(text)
@@ -108,6 +115,7 @@ export class History {
       ...(status === undefined ? {} : { status }),
       ...(content === undefined ? {} : { content })
     }
+    this.#unclose(id)
     const isCall = (one: Message.AssistantPart | Message.UserPart) => one.type === "tool-call" && one.id === id
     const at = this.#messages.findLastIndex(({ content, role }) => role === "assistant" && content.some(isCall))
     const place = at < 0 ? this.#messages.length : at + 1
@@ -115,6 +123,17 @@ export class History {
     if (after?.role !== "tool") this.#messages.splice(place, 0, { role: "tool", content: [part] })
     else this.#messages[at < 0 ? place - 1 : place] = { role: "tool", content: this.#inOrder([...after.content, part]) }
     return name !== undefined
+  }
+
+  /** Drops what a call was closed with that had no result when it was stored. */
+  #unclose(id: string): void {
+    const at = this.#messages.findLastIndex(
+      ({ content, role }) => role === "tool" && content.some((part) => part.id === id && isMissing(part))
+    )
+    const closed = this.#messages[at]
+    if (closed?.role !== "tool") return
+    const content = closed.content.filter((part) => part.id !== id)
+    this.#messages.splice(at, 1, ...(content.length === 0 ? [] : [{ ...closed, content }]))
   }
 
   /** Results in the order of their calls. */
@@ -131,6 +150,16 @@ export class History {
 
   #refuse(): void {
     this.#refusal ??= Refusal.badRequest("A tool result must come after the call that it names")
+  }
+
+  /** What system and developer messages say; absent: nothing. */
+  get instructions(): string | undefined {
+    return this.#instructions.length === 0 ? undefined : this.#instructions.join("\n\n")
+  }
+
+  /** Calls of ours whose results the client did not send back. */
+  get recalls(): ReadonlyArray<string> {
+    return this.#recalls
   }
 
   /** All messages, as the beginning of a new thread. */
@@ -153,10 +182,14 @@ export class History {
       results,
       isWhole: this.#orphans === 0,
       ...(this.#recalls.length === 0 ? {} : { recalls: this.#recalls }),
-      ...(this.#instructions.length === 0 ? {} : { instructions: this.#instructions.join("\n\n") })
+      ...(this.instructions === undefined ? {} : { instructions: this.instructions })
     })
   }
 }
+
+/** Whether a call was closed with this when a conversation was stored in which it had no result. */
+export const isMissing = ({ result, status }: Message.ResultPart): boolean =>
+  status === "cancelled" && JSON.stringify(result) === '{"error":"cancelled"}'
 
 /** The target of a conversation, and its other data. `start`: the other fields of a query that it starts. */
 export interface Way {

@@ -84,6 +84,26 @@ for (const [where, services] of [
       }).pipe(Effect.scoped)
     )
 
+    it.effect("is replaced by other messages, repaired, from the first that differs, unless it has changed", () =>
+      Effect.gen(function* () {
+        const { threads } = yield* Solo.runtime(echo(), { services: services() })
+        yield* threads.import([says("one"), answers("two"), says("three")], { threadId: "t", resourceId: "a" })
+        const wanted = [says("one"), ...broken.slice(1)]
+        const mine = { resourceId: "a" }
+        assert.isFalse(yield* threads.replace("t", wanted, { ...mine, version: 2 }))
+        assert.isTrue(yield* threads.replace("t", wanted, { ...mine, version: 3 }))
+        const found = yield* threads.get("t", mine)
+        assert.deepStrictEqual(
+          found.map(({ role }) => role),
+          ["user", "assistant", "tool", "user"]
+        )
+        assert.isTrue(yield* threads.replace("t", [], mine))
+        assert.deepStrictEqual(yield* threads.get("t", mine), [])
+        const theirs = yield* Effect.flip(threads.replace("t", wanted, { resourceId: "b" }))
+        assert.strictEqual(theirs._tag, "ThreadNotFound")
+      })
+    )
+
     it.effect("continues without a prompt from the results at the end of its history", () =>
       Effect.gen(function* () {
         const model = ScriptedModel.make({ respond: (request) => ScriptedModel.text(`${request.instructions}`) })

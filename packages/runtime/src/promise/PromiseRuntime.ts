@@ -274,6 +274,7 @@ export const createRuntime = <
           runtime.threads.limit(threadId, budget === undefined ? undefined : Budget.make(budget), options)
         ),
       describe: method((runtime) => runtime.threads.describe),
+      replace: method((runtime) => runtime.threads.replace),
       before: method((runtime) => runtime.threads.before),
       places: method((runtime) => runtime.threads.places),
       delete: method((runtime) => runtime.threads.delete)

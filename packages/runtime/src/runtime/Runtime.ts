@@ -323,6 +323,8 @@ const service = (built: RuntimeParts): RuntimeShape => {
         ),
       list: (options) => host.threads.list(options?.resourceId ?? defaultResource),
       import: (history, options) => Threads.importHistory(built, history, options),
+      replace: (threadId, history, options) =>
+        failDamaged("thread", threadId)(Threads.replace(built, threadId, history, options)),
       fork: (threadId, options) => failDamaged("thread", threadId)(Threads.fork(built, threadId, options)),
       limit: (threadId, budget, options) => Threads.limit(built, threadId, budget, options),
       describe: (threadId, change, options) => Threads.describe(built, threadId, change, options),

@@ -270,6 +270,16 @@ export interface RuntimeShape {
       options?: NewThread
     ) => Effect.Effect<ImportedThread, ThreadExists | HistoryInvalid>
     /**
+     * Replaces a thread's messages, which are repaired as by `import`; those that stay the same are not written. `version`:
+     * how many messages the thread had when that was decided; absent: any. With `resourceId`, only that tenant's thread.
+     * False, without effect, if a run leases the thread or its length has changed.
+     */
+    readonly replace: (
+      threadId: string,
+      history: ReadonlyArray<Message.Message>,
+      options?: TenantOptions & { readonly version?: number | undefined }
+    ) => Effect.Effect<boolean, ThreadNotFound | HistoryInvalid | RunErrors.DataDamaged>
+    /**
      * Creates another thread of the same tenant with the first `at` messages of this one (absent: all), shortened so
      * that every call has its result. A running run of the thread is not affected, and its messages are not in the
      * fork: a thread gets a run's messages when the run ends. With `resourceId`, only that tenant's thread.

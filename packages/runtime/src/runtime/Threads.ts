@@ -59,6 +59,27 @@ export const importHistory = Effect.fnUntraced(function* (
   return imported
 })
 
+/** See `RuntimeShape.threads.replace`. */
+export const replace = Effect.fnUntraced(function* (
+  { host }: RuntimeParts,
+  threadId: string,
+  history: ReadonlyArray<Message.Message>,
+  options: { readonly resourceId?: string | undefined; readonly version?: number | undefined } = {}
+) {
+  const adopted = yield* Effect.mapError(adopt(history), (issue) => new HistoryInvalid({ issue }))
+  const info = yield* host.threads.info(threadId)
+  if (info === undefined || (options.resourceId !== undefined && info.resourceId !== options.resourceId)) {
+    return yield* new ThreadNotFound({ threadId })
+  }
+  const { resourceId, version } = info
+  if (options.version !== undefined && options.version !== version) return false
+  const stored = yield* host.threads.read(threadId, { version, resourceId })
+  const { messages } = adopted
+  const differs = messages.findIndex((message, index) => JSON.stringify(message) !== JSON.stringify(stored[index]))
+  const keep = Math.min(differs < 0 ? messages.length : differs, stored.length)
+  return yield* host.threads.rewrite(threadId, resourceId, { version, keep, messages: messages.slice(keep) })
+})
+
 /** See `RuntimeShape.threads.fork`. */
 export const fork = Effect.fnUntraced(function* (
   { host, ids }: RuntimeParts,

@@ -55,6 +55,8 @@ export const execute = (
       return resume(serving, principal, command)
     case "CreateThread":
       return Threads.create(serving, principal, command)
+    case "EditHistory":
+      return Threads.edit(serving, principal, command)
     case "GetThread":
       return Threads.get(serving, principal, command.threadId)
     case "ListThreads":

@@ -57,6 +57,65 @@ export const create = Effect.fnUntraced(function* (
   })
 })
 
+/** Changes a thread without an active run; answers it as `get` does. */
+export const edit = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  asked: Command.EditHistory
+): Effect.fn.Return<Outcome.Outcome, Refusal.Refusal> {
+  const { book, naming, runtime } = serving
+  const { tenant } = principal
+  const { change, metadata, recalls = [], settings, threadId } = asked
+  if (!(yield* Lookup.hasThread(serving, principal, threadId))) return yield* Effect.fail(Lookup.noThread)
+  const inner = naming.inner(tenant, threadId)
+  if (change !== undefined) {
+    const info = yield* Lookup.info(serving, principal, threadId)
+    if (info?.runId !== undefined) return yield* Effect.fail(busy)
+    const stored = info === undefined ? [] : yield* messagesOf(serving, principal, threadId)
+    const seed = yield* Effect.fromResult(change(stored))
+    const { seed: messages = [] } = yield* Past.recalled(serving, principal, {
+      _tag: "StartQuery",
+      prompt: [],
+      seed,
+      recalls
+    })
+    const written = Effect.gen(function* () {
+      if (info !== undefined) {
+        return yield* runtime.threads.replace(inner, messages, { resourceId: tenant, version: info.version })
+      }
+      yield* runtime.threads.import(messages, { threadId: inner, resourceId: tenant })
+      return true
+    })
+    const isDone = yield* Effect.catchTags(written, {
+      ThreadExists: () => Effect.succeed(false),
+      ThreadNotFound: () => Effect.succeed(false),
+      HistoryInvalid: ({ message }) => Effect.fail(Refusal.make("bad-request", "HistoryInvalid", message)),
+      DataDamaged: (damaged) => Effect.fail(Refusal.fromDataDamaged(damaged))
+    })
+    // Somebody else has changed it.
+    if (!isDone) return yield* edit(serving, principal, asked)
+  }
+  if (metadata !== undefined) yield* describe(serving, principal, threadId, { metadata })
+  const now = yield* Clock.currentTimeMillis
+  const added = settings?.instructions
+  yield* book.update(tenant, threadId, (note) =>
+    note === undefined
+      ? undefined
+      : {
+          ...note,
+          updatedAt: now,
+          ...(metadata === undefined ? {} : { metadata }),
+          ...(added === undefined ? {} : { settings: withInstructions(note.settings, added) })
+        }
+  )
+  return yield* get(serving, principal, threadId)
+})
+
+const withInstructions = (settings: Command.Settings | undefined, added: string): Command.Settings => ({
+  ...settings,
+  instructions: settings?.instructions === undefined ? added : `${settings.instructions}\n\n${added}`
+})
+
 export const get = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, threadId: string) {
   return Outcome.facts({ _tag: "Thread", ...(yield* read(serving, principal, threadId)) })
 })
@@ -229,6 +288,12 @@ const threadOf = (
   }
 }
 
+/** A thread's messages without those of its active run. */
+const messagesOf = ({ naming, runtime }: ServerContext, { tenant }: Principal, threadId: string) =>
+  Effect.mapError(runtime.threads.get(naming.inner(tenant, threadId), { resourceId: tenant }), ({ table }) =>
+    Refusal.fromDataDamaged(new RunErrors.DataDamaged({ subject: "thread", id: threadId, table }))
+  )
+
 /** A thread with all its messages, including those of its active run. */
 const read = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, threadId: string) {
   const { book, naming, runtime } = serving
@@ -237,13 +302,7 @@ const read = Effect.fnUntraced(function* (serving: ServerContext, principal: Pri
   const info = yield* Lookup.info(serving, principal, threadId)
   if (note === undefined && info === undefined) return yield* Effect.fail(Lookup.noThread)
   const standing = yield* stand(serving, principal, info)
-  const stored =
-    info === undefined
-      ? []
-      : yield* Effect.mapError(
-          runtime.threads.get(naming.inner(tenant, threadId), { resourceId: tenant }),
-          ({ table }) => Refusal.fromDataDamaged(new RunErrors.DataDamaged({ subject: "thread", id: threadId, table }))
-        )
+  const stored = info === undefined ? [] : yield* messagesOf(serving, principal, threadId)
   const prompt = note?.runs.find(({ runId }) => runId === standing?.status.runId)?.prompt
   const messages: ReadonlyArray<Message.Message> = [
     ...stored,

@@ -1,9 +1,10 @@
 /**
- * A conversation as items, as a model was given it. Ids are made of the place, so that the same conversation has the
- * same ids.
+ * A conversation as items, as a model was given it. An item's id is made of what it says and of how many items before it
+ * say the same: it stays the same when others are added or deleted, and no other item gets it.
  */
 import type { Json, Message } from "@reins/protocol"
 import * as Body from "../Body.ts"
+import * as History from "../History.ts"
 import { server, type Item } from "./Item.ts"
 
 type Content =
@@ -58,38 +59,92 @@ const callOf = (
   }
 }
 
+/** An item, and the part of the conversation that it is: by indexes; without a part, it is the whole message. */
+export interface Placed {
+  readonly item: InputItem
+  readonly message: number
+  readonly part?: number
+}
+
+/** Two 32-bit FNV-1a hashes of a text, from different beginnings. */
+const digest = (text: string): string => {
+  let [one, other] = [0x811c9dc5, 0x1b873593]
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index)
+    one = Math.imul(one ^ unit, 0x01000193)
+    other = Math.imul(other ^ unit, 0x01000193) ^ (other >>> 15)
+  }
+  return [one, other].map((hash) => (hash >>> 0).toString(36).padStart(7, "0")).join("")
+}
+
 /** `name`: names what the conversation belongs to, for the ids. */
-export const fromMessages = (name: string, messages: ReadonlyArray<Message.Message>): ReadonlyArray<InputItem> => {
-  const items: Array<InputItem> = []
-  const idOf = (prefix: string): string => `${prefix}_in_${name}_${items.length + 1}`
+export const fromMessages = (name: string, messages: ReadonlyArray<Message.Message>): ReadonlyArray<InputItem> =>
+  placed(name, messages).map(({ item }) => item)
+
+/** The same, with where each item is. */
+export const placed = (name: string, messages: ReadonlyArray<Message.Message>): ReadonlyArray<Placed> => {
+  const items: Array<Placed> = []
+  const said = new Map<string, number>()
+  const idOf = (prefix: string, what: unknown): string => {
+    const key = digest(JSON.stringify(what))
+    const count = (said.get(key) ?? 0) + 1
+    said.set(key, count)
+    return `${prefix}_in_${name}_${key}${count === 1 ? "" : count}_1`
+  }
   const results = new Map<string, Message.ResultPart>()
   const ours = new Set<string>()
   for (const { content } of messages)
     for (const part of content) if (part.type === "tool-result") results.set(part.id, part)
-  for (const message of messages) {
+  for (const [at, message] of messages.entries()) {
     if (message.role === "user") {
       const content = message.content.map(contentOf)
-      items.push({ type: "message", id: idOf("msg"), role: "user", status: "completed", content })
+      const id = idOf("msg", content)
+      items.push({ message: at, item: { type: "message", id, role: "user", status: "completed", content } })
       continue
     }
-    for (const part of message.content) {
+    for (const [index, part] of message.content.entries()) {
+      const push = (item: InputItem) => void items.push({ message: at, part: index, item })
       if (part.type === "text") {
         const content = [{ type: "output_text", text: part.text, annotations: [] }] as const
-        items.push({ type: "message", id: idOf("msg"), status: "completed", role: "assistant", content })
+        push({ type: "message", id: idOf("msg", part.text), status: "completed", role: "assistant", content })
       } else if (part.type === "reasoning") {
-        items.push({ type: "reasoning", id: idOf("rs"), summary: [{ type: "summary_text", text: part.text }] })
+        push({ type: "reasoning", id: idOf("rs", part.text), summary: [{ type: "summary_text", text: part.text }] })
       } else if (part.type === "tool-call" && part.execution === "client") {
         const { args, id, name: called } = part
         const call = { call_id: id, name: called, arguments: JSON.stringify(args) }
-        items.push({ type: "function_call", id: idOf("fc"), ...call, status: "completed" })
+        push({ type: "function_call", id: idOf("fc", call), ...call, status: "completed" })
       } else if (part.type === "tool-call") {
         ours.add(part.id)
-        items.push(callOf(idOf("mcp"), part, results.get(part.id)))
-      } else if (part.type === "tool-result" && !ours.has(part.id)) {
-        const output = Body.resultText(part.result)
-        items.push({ type: "function_call_output", id: idOf("fco"), call_id: part.id, status: "completed", output })
+        push(callOf(idOf("mcp", [part.id, part.name]), part, results.get(part.id)))
+      } else if (part.type === "tool-result" && !ours.has(part.id) && !History.isMissing(part)) {
+        const output = { call_id: part.id, output: Body.resultText(part.result) }
+        push({ type: "function_call_output", id: idOf("fco", output), ...output, status: "completed" })
       }
     }
   }
   return items
+}
+
+/** The conversation without an item. `undefined`: it has none of this id. */
+export const without = (
+  name: string,
+  messages: ReadonlyArray<Message.Message>,
+  id: string
+): ReadonlyArray<Message.Message> | undefined => {
+  const found = placed(name, messages).find(({ item }) => item.id === id)
+  if (found === undefined) return undefined
+  const { message: at, part } = found
+  return messages.flatMap((message, index): ReadonlyArray<Message.Message> => {
+    if (index !== at) return [message]
+    if (part === undefined || message.content.length === 1) return []
+    const isLeft = (_: unknown, one: number) => one !== part
+    switch (message.role) {
+      case "user":
+        return []
+      case "assistant":
+        return [{ ...message, content: message.content.filter(isLeft) }]
+      case "tool":
+        return [{ ...message, content: message.content.filter(isLeft) }]
+    }
+  })
 }

@@ -7,6 +7,7 @@ import type { Approval, Events, Json } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 import * as AnswerId from "../AnswerId.ts"
 import * as Body from "../Body.ts"
+import type { Recall } from "../Command.ts"
 
 const Status = Schema.Literals(["in_progress", "completed", "incomplete"])
 
@@ -70,6 +71,10 @@ export const answerOf = (id: string): AnswerId.AnswerOf => {
   const [, prefix = "", rest = id] = /^(msg_|rs_|fc_|mcp_)(.*)_\d+$/s.exec(id) ?? []
   return AnswerId.parse(prefix, rest)
 }
+
+/** Calls of ours by the ids of their items, with the runs that made them. */
+export const recallsOf = (ids: ReadonlyArray<string>): ReadonlyArray<Recall> =>
+  ids.map((id) => ({ id, runId: answerOf(id).runId }))
 
 /** The server name of our own tools. */
 export const server = "reins"

@@ -6,7 +6,6 @@
  * names the agent.
  */
 import { Decision } from "@reins/protocol"
-import type { Json, Message } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as AnswerId from "../AnswerId.ts"
@@ -14,61 +13,15 @@ import * as Body from "../Body.ts"
 import type { DecisionFor } from "../Command.ts"
 import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
 import * as History from "../History.ts"
-import * as Media from "../Media.ts"
 import * as Refusal from "../Refusal.ts"
 import { modelRoutes } from "../openai-chat/Models.ts"
-import { conversation, storedRoutes } from "./Stored.ts"
+import { conversationRoutes } from "./Conversation.ts"
+import * as Input from "./Input.ts"
+import { storedRoutes } from "./Stored.ts"
 import * as Encoder from "./Encoder.ts"
 import { fields, modelFields, modelOptionsOf, saidOf, toolsOf } from "./Fields.ts"
 import * as Item from "./Item.ts"
 import * as Response from "./Response.ts"
-
-const Part = Schema.Struct({
-  type: Schema.Literals(["input_text", "output_text", "input_image", "input_file"]),
-  text: Schema.optionalKey(Schema.String),
-  image_url: Schema.optionalKey(Schema.String),
-  file_url: Schema.optionalKey(Schema.String),
-  file_data: Schema.optionalKey(Schema.String),
-  filename: Schema.optionalKey(Schema.String)
-})
-const Content = Schema.Union([Schema.String, Schema.Array(Part)])
-type Content = typeof Content.Type
-
-const Spoken = Schema.Struct({
-  type: Schema.optionalKey(Schema.Literal("message")),
-  role: Schema.Literals(["user", "assistant", "system", "developer"]),
-  content: Content
-})
-const CallOutput = Schema.Struct({
-  type: Schema.Literal("function_call_output"),
-  call_id: Schema.String,
-  output: Schema.Union([Schema.String, Schema.Array(Part)])
-})
-const ApprovalResponse = Schema.Struct({
-  type: Schema.Literal("mcp_approval_response"),
-  approval_request_id: Schema.String,
-  approve: Schema.Boolean,
-  reason: Schema.optionalKey(Schema.NullOr(Schema.String))
-})
-const FunctionCall = Schema.Struct({
-  type: Schema.Literal("function_call"),
-  call_id: Schema.String,
-  name: Schema.String,
-  arguments: Schema.String
-})
-const McpCall = Schema.Struct({
-  type: Schema.Literal("mcp_call"),
-  id: Schema.String,
-  name: Schema.String,
-  arguments: Schema.String,
-  output: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  error: Schema.optionalKey(Schema.NullOr(Schema.Json))
-})
-const Reference = Schema.Struct({ type: Schema.Literal("item_reference"), id: Schema.String })
-// What of our own output the model need not see again.
-const Echo = Schema.Struct({ type: Schema.Literals(["mcp_approval_request", "reasoning"]) })
-const InputItem = Schema.Union([CallOutput, ApprovalResponse, FunctionCall, McpCall, Reference, Echo, Spoken])
-type InputItem = typeof InputItem.Type
 
 /**
  * The body of `POST /responses`.
@@ -78,7 +31,7 @@ type InputItem = typeof InputItem.Type
  */
 export const Create = Schema.Struct({
   model: Schema.optionalKey(Schema.String),
-  input: Schema.Union([Schema.String, Schema.Array(InputItem)]),
+  input: Schema.Union([Schema.String, Schema.Array(Input.Item)]),
   ...modelFields,
   conversation: Schema.optionalKey(
     Schema.NullOr(Schema.Union([Schema.NonEmptyString, Schema.Struct({ id: Schema.NonEmptyString })]))
@@ -88,26 +41,7 @@ export const Create = Schema.Struct({
 })
 type Create = typeof Create.Type
 
-export const Conversation = Schema.Struct({
-  items: Schema.optionalKey(Schema.NullOr(Schema.Array(InputItem))),
-  metadata: Schema.optionalKey(Schema.NullOr(Schema.Record(Schema.String, Schema.String)))
-})
-
 const read = Body.read(Create, fields)
-const readConversation = Body.read(Conversation)
-
-const partsOf = (content: Content): ReadonlyArray<Message.UserPart> =>
-  typeof content === "string"
-    ? [{ type: "text", text: content }]
-    : content.map((part): Message.UserPart => {
-        if (part.type === "input_text" || part.type === "output_text") return { type: "text", text: part.text ?? "" }
-        const data = part.image_url ?? part.file_url ?? part.file_data ?? ""
-        return Media.file({
-          data,
-          filename: part.filename,
-          ...(part.type === "input_image" ? { kind: "image/*" } : {})
-        })
-      })
 
 const optionsOf = (request: Create, events = false): Encoder.Options => {
   const { conversation, model = "reins", previous_response_id } = request
@@ -130,35 +64,6 @@ const answerOf = (request: Create, events: boolean): Answer => {
     : { _tag: "Whole", open: () => Encoder.fold(options) }
 }
 
-/** What the error of an `mcp_call` says. Earlier clients send it as a text. */
-const failureOf = (error: Json): Json => {
-  if (typeof error === "string") return Body.jsonOr(error)
-  return typeof error === "object" && error !== null && "content" in error ? (error["content"] ?? null) : error
-}
-
-const historyOf = (instructions: string | null | undefined, items: ReadonlyArray<InputItem>): History.History => {
-  const history = new History.History()
-  if (instructions != null) history.instruct(instructions)
-  for (const item of items) {
-    if ("role" in item) {
-      if (item.role === "user") history.user(partsOf(item.content))
-      else if (item.role === "assistant") history.assistant(...partsOf(item.content))
-      else history.instruct(Media.textOf(partsOf(item.content)))
-    } else if (item.type === "function_call_output") history.result(History.given(item.call_id, partsOf(item.output)))
-    else if (item.type === "function_call") {
-      const { arguments: args, call_id: id, name } = item
-      history.assistant({ type: "tool-call", id, name, args: Body.jsonOr(args), execution: "client" })
-    } else if (item.type === "mcp_call") {
-      const { arguments: args, error, id, name, output } = item
-      history.assistant({ type: "tool-call", id, name, args: Body.jsonOr(args) })
-      if (error != null) history.ran({ id, result: failureOf(error) }, "failed")
-      else if (output == null) history.recall(id)
-      else history.ran({ id, result: Body.jsonOr(output) }, undefined)
-    }
-  }
-  return history
-}
-
 /** The answer that the request continues: one that it names, or the one whose items it refers to. */
 const continuedOf = ({ previous_response_id }: Create, reference: string | undefined): AnswerId.AnswerOf | undefined =>
   previous_response_id == null
@@ -169,7 +74,7 @@ const continuedOf = ({ previous_response_id }: Create, reference: string | undef
 
 const create = (request: Create, { headers }: Request): Decoded => {
   const { conversation, input, instructions, metadata, model } = request
-  const all: ReadonlyArray<InputItem> = typeof input === "string" ? [{ role: "user", content: input }] : input
+  const all: ReadonlyArray<Input.Item> = typeof input === "string" ? [{ role: "user", content: input }] : input
   if (conversation != null && request.previous_response_id != null) {
     return Result.fail(Refusal.badRequest("Send either conversation or previous_response_id, not both"))
   }
@@ -191,7 +96,7 @@ const create = (request: Create, { headers }: Request): Decoded => {
   const named = optionsOf(request).conversation
   const threadId = named ?? metadata?.["thread_id"]
   const thread = threadId === undefined ? {} : { threadId }
-  return Result.map(historyOf(instructions, items).divide(decisions.length > 0), (divided) => ({
+  return Result.map(Input.historyOf(instructions, items).divide(decisions.length > 0), (divided) => ({
     command: History.command(divided, {
       address: continues === undefined ? thread : { runId: continues.runId },
       decisions,
@@ -199,9 +104,7 @@ const create = (request: Create, { headers }: Request): Decoded => {
         ...(model === undefined ? {} : { agent: model }),
         ...(continues === undefined ? thread : { continues }),
         ...(named === undefined ? {} : { create: "existing" as const }),
-        ...(divided.recalls === undefined
-          ? {}
-          : { recalls: divided.recalls.map((id) => ({ id, runId: Item.answerOf(id).runId })) }),
+        ...(divided.recalls === undefined ? {} : { recalls: Item.recallsOf(divided.recalls) }),
         onThread: named === undefined && continues === undefined ? "replace" : "append",
         // Each request lists its client's tools again.
         settings: { clientTools: toolsOf(request) },
@@ -218,9 +121,9 @@ const create = (request: Create, { headers }: Request): Decoded => {
 
 /** The tokens of the input of a response that is not made. */
 const count = ({ input, instructions, model, ...request }: Create): Decoded => {
-  const items: ReadonlyArray<InputItem> = typeof input === "string" ? [{ role: "user", content: input }] : input
+  const items: ReadonlyArray<Input.Item> = typeof input === "string" ? [{ role: "user", content: input }] : input
   const start = { ...(model === undefined ? {} : { agent: model }), settings: { clientTools: toolsOf(request) } }
-  return Result.map(historyOf(instructions, items).divide(), (divided) => ({
+  return Result.map(Input.historyOf(instructions, items).divide(), (divided) => ({
     command: { _tag: "CountTokens", query: History.query(divided, start) },
     answer: {
       _tag: "Facts",
@@ -229,18 +132,6 @@ const count = ({ input, instructions, model, ...request }: Create): Decoded => {
         body: { object: "response.input_tokens", input_tokens: facts._tag === "Tokens" ? facts.input : 0 }
       })
     }
-  }))
-}
-
-const createConversation = ({ items, metadata }: typeof Conversation.Type): Decoded => {
-  const history = historyOf(undefined, items ?? [])
-  return Result.map(history.all(), (seed) => ({
-    command: {
-      _tag: "CreateThread",
-      ...(seed.length === 0 ? {} : { seed }),
-      ...(metadata == null ? {} : { metadata })
-    },
-    answer: { _tag: "Facts", shape: conversation }
   }))
 }
 
@@ -255,11 +146,7 @@ export const routes: ReadonlyArray<Route> = [
     path: "/responses/input_tokens",
     decode: ({ body }) => Result.flatMap(read(body), count)
   },
-  {
-    method: "POST",
-    path: "/conversations",
-    decode: ({ body }) => Result.flatMap(readConversation(body ?? {}), createConversation)
-  },
   ...storedRoutes,
+  ...conversationRoutes,
   ...modelRoutes
 ]

@@ -1,7 +1,6 @@
 /**
- * What is kept: responses by their ids, with the input that they were made of, and conversations.
- *
- * A response is deleted with its thread, where the thread was made for it; one in a conversation is part of it.
+ * Responses that are kept, by their ids, with the input that they were made of. A response is deleted with its thread,
+ * where the thread was made for it; one in a conversation is part of it.
  */
 import * as Result from "effect/Result"
 import * as AnswerId from "../AnswerId.ts"
@@ -42,14 +41,6 @@ const fetch = (request: Request): Decoded => {
   })
 }
 
-/** A conversation of the protocol is a thread. */
-export const conversation = (facts: Facts): Reply => {
-  if (facts._tag !== "Thread") return { status: 200, body: {} }
-  const { createdAt, metadata, threadId } = facts.thread
-  const created_at = Math.floor(createdAt / 1000)
-  return { status: 200, body: { id: threadId, object: "conversation", created_at, metadata: metadata ?? {} } }
-}
-
 /** The response as it stands when its run has been cancelled; one that has ended stays as it is. */
 const cancel = (request: Request): Decoded => {
   const { answer, runId } = answerOf(request)
@@ -69,7 +60,7 @@ const remove = (request: Request): Decoded =>
   })
 
 /** A page of items. `all` are in the order in which they were said; the protocol's own order is the other way round. */
-const page = (all: ReadonlyArray<InputItem.InputItem>, { query }: Request): Reply => {
+export const page = (all: ReadonlyArray<InputItem.InputItem>, { query }: Request): Reply => {
   const ordered = query["order"] === "asc" ? all : all.toReversed()
   const after = query["after"]
   const start = after === undefined ? 0 : ordered.findIndex(({ id }) => id === after) + 1
@@ -79,10 +70,13 @@ const page = (all: ReadonlyArray<InputItem.InputItem>, { query }: Request): Repl
   return { status: 200, body: { object: "list", data, has_more: start + limit < ordered.length, ...ends } }
 }
 
-const isLimit = ({ query: { limit = "20" } }: Request): boolean =>
+export const isLimit = ({ query: { limit = "20" } }: Request): boolean =>
   /^\d{1,3}$/.test(limit) && +limit >= 1 && +limit <= 100
 
-const invalidLimit = Result.fail({ ...Refusal.badRequest("Invalid limit. Use a number from 1 to 100"), field: "limit" })
+export const invalidLimit = Result.fail({
+  ...Refusal.badRequest("Invalid limit. Use a number from 1 to 100"),
+  field: "limit"
+})
 
 const itemsOf = (request: Request, name: string): ((facts: Facts) => Reply) => {
   return (facts) => {
@@ -101,39 +95,9 @@ const inputItems = (request: Request): Decoded => {
     : invalidLimit
 }
 
-const conversationItems = (request: Request): Decoded =>
-  isLimit(request)
-    ? Result.succeed({
-        command: { _tag: "GetHistory", threadId: idOf(request), form: "full" },
-        answer: { _tag: "Facts", shape: itemsOf(request, idOf(request)) }
-      })
-    : invalidLimit
-
 export const storedRoutes: ReadonlyArray<Route> = [
   { method: "GET", path: "/responses/:id", decode: fetch },
   { method: "DELETE", path: "/responses/:id", decode: remove },
   { method: "POST", path: "/responses/:id/cancel", decode: cancel },
-  { method: "GET", path: "/responses/:id/input_items", decode: inputItems },
-  {
-    method: "GET",
-    path: "/conversations/:id",
-    decode: (request) =>
-      Result.succeed({
-        command: { _tag: "GetThread", threadId: idOf(request) },
-        answer: { _tag: "Facts", shape: conversation }
-      })
-  },
-  { method: "GET", path: "/conversations/:id/items", decode: conversationItems },
-  {
-    method: "DELETE",
-    path: "/conversations/:id",
-    decode: (request) =>
-      Result.succeed({
-        command: { _tag: "DeleteThread", threadId: idOf(request) },
-        answer: {
-          _tag: "Facts",
-          shape: () => ({ status: 200, body: { id: idOf(request), object: "conversation.deleted", deleted: true } })
-        }
-      })
-  }
+  { method: "GET", path: "/responses/:id/input_items", decode: inputItems }
 ]
