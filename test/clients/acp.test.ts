@@ -7,6 +7,7 @@ import { spawn } from "node:child_process"
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { createInterface } from "node:readline"
 import { Readable, Writable } from "node:stream"
 
 const main = join(import.meta.dirname, "..", "..", "examples", "serve-all", "stdio.ts")
@@ -163,6 +164,40 @@ describe("an editor", () => {
           (update) => update.sessionUpdate === "tool_call_update" && update.status === "failed"
         )
         assert.include(JSON.stringify(failed), "cannot run")
+      })
+    })
+  )
+
+  it.live("cancels a turn in the same breath as it began, and a line that is too long is refused", () =>
+    Effect.gen(function* () {
+      const { ask, agent } = yield* editor()
+      yield* Effect.promise(async () => {
+        await ask.request("initialize", { protocolVersion: 1, clientCapabilities: {} })
+        const { sessionId } = await ask.request("session/new", { cwd: "/work", mcpServers: [] })
+        const params = { sessionId, prompt: text("scenario slow") }
+        const replies: Array<{ readonly id?: unknown; readonly result?: unknown; readonly error?: object }> = []
+        const seen = new Promise<void>((resolve) => {
+          createInterface({ input: agent.stdout }).on("line", (line) => {
+            const said = JSON.parse(line)
+            if (said.id === 77 || said.id === null) replies.push(said)
+            if (replies.length === 2) resolve()
+          })
+        })
+        agent.stdin.write(
+          [
+            { jsonrpc: "2.0", id: 77, method: "session/prompt", params },
+            { jsonrpc: "2.0", method: "session/cancel", params: { sessionId } },
+            { jsonrpc: "2.0", id: 78, method: "session/list", params: { cursor: "x".repeat(5_000_000) } }
+          ]
+            .map((message) => `${JSON.stringify(message)}\n`)
+            .join("")
+        )
+        await seen
+        assert.deepInclude(replies.find(({ id }) => id === 77)?.result, { stopReason: "cancelled" })
+        assert.deepInclude(replies.find(({ id }) => id === null)?.error, {
+          code: -32600,
+          message: "The line is longer than 4194304 characters. Send a shorter one, or raise maxBodyBytes"
+        })
       })
     })
   )

@@ -121,4 +121,25 @@ describe("the sidecar as a process", () => {
       assert.strictEqual(errors(), "")
     })
   )
+
+  it.live("cancels a stream in the same breath as it was asked for, and drops a line that is too long", () =>
+    Effect.gen(function* () {
+      const { call, sidecar, until } = yield* host("--quiet-ready")
+      yield* Effect.promise(async () => {
+        await until(({ method }) => method === "lifecycle.ready")
+        const line = (id: number, method: string, params: object) =>
+          `${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`
+        sidecar.stdin.write(
+          line(901, "agent.chat.stream", chat("brief", "scenario slow")) +
+            line(902, "agent.chat.cancel", { streamId: "brief" })
+        )
+        assert.strictEqual((await until(({ id }) => id === 902)).error, undefined)
+        assert.deepInclude((await until(ofStream("brief", "stream.done"))).params, { cancelled: true })
+        sidecar.stdin.write(line(903, "system.ping", { padding: "x".repeat(5_000_000) }))
+        const refused = await until(({ error }) => error?.data.kind === "invalid_request")
+        assert.match(JSON.stringify(refused), /longer than 4194304 characters\. Send a shorter one/)
+        assert.deepInclude((await call("system.ping")).result, { status: "ok" })
+      })
+    })
+  )
 })

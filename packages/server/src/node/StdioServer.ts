@@ -14,6 +14,9 @@ import * as Lines from "../stdio/Lines.ts"
 import * as SidecarServer from "../stdio/SidecarServer.ts"
 import * as Server from "../Server.ts"
 
+/** The most characters of a line, as of a request's body over HTTP. */
+const usualLine = 4 * 1024 * 1024
+
 /**
  * Whoever starts the process is its only client.
  *
@@ -47,7 +50,7 @@ const served = (
 ): Promise<void> =>
   Effect.gen(function* () {
     const serving = yield* Server.context(serverOptions(runtime, { ...options, access: "open" }))
-    yield* serve(serving, { tenant }, yield* Lines.fromStdio)
+    yield* serve(serving, { tenant }, yield* Lines.fromStdio(options.maxBodyBytes ?? usualLine))
   }).pipe(
     Effect.scoped,
     // An open pipe would keep the process alive.

@@ -15,7 +15,7 @@ import * as Stream from "effect/Stream"
 import type { Principal } from "../access/Authenticator.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
 import * as Answering from "./Answering.ts"
-import { drained, type Lines } from "./Lines.ts"
+import { drained, type Lines, tooLong } from "./Lines.ts"
 
 /** What waits for a response of the client. */
 interface Asked {
@@ -37,7 +37,10 @@ export const serve = Effect.fnUntraced(function* (
 ) {
   const speaker: Answering.Speaker = { serving, principal, dialect }
   const turns = yield* FiberSet.make<unknown, unknown>()
+  /** The sessions with a turn, and its run; the empty text until it has one. */
   const active = new Map<string, string>()
+  /** Sessions whose turn was cancelled before it had a run. */
+  const cancelled = new Set<string>()
   const asked = new Map<string, Asked>()
   let requests = 0
 
@@ -84,12 +87,14 @@ export const serve = Effect.fnUntraced(function* (
     if (active.has(threadId)) return yield* fail(id, busy)
     active.set(threadId, "")
     const begun = yield* Effect.result(Answering.run(speaker, command, dialect.open))
+    const isCancelled = cancelled.delete(threadId)
     if (begun._tag === "Failure") {
       active.delete(threadId)
       return yield* fail(id, begun.failure)
     }
     const { feed, read } = begun.success
     active.set(threadId, feed.runId)
+    if (isCancelled) yield* serving.runtime.cancel(feed.runId)
     yield* serving.fork(refuseCalls(feed.runId))
     yield* Effect.ensuring(
       read(take(id, feed.runId)),
@@ -119,7 +124,8 @@ export const serve = Effect.fnUntraced(function* (
         return id === undefined ? undefined : yield* prompt(id, wanted)
       case "Cancel": {
         const runId = active.get(wanted.threadId)
-        if (runId !== undefined && runId !== "") yield* serving.runtime.cancel(runId)
+        if (runId === "") cancelled.add(wanted.threadId)
+        else if (runId !== undefined) yield* serving.runtime.cancel(runId)
         return id === undefined ? undefined : yield* say({ id, result: {} })
       }
       case "Ask": {
@@ -151,6 +157,7 @@ export const serve = Effect.fnUntraced(function* (
   })
 
   yield* Stream.runForEach(incoming, (text) => {
+    if (typeof text !== "string") return say({ id: null, error: { code: -32600, message: tooLong(text) } })
     const line = Acp.decodeLine(text)
     if (line === undefined) return say({ id: null, error: { code: -32700, message: "Invalid JSON" } })
     if ("kind" in line) return say({ id: null, error: { code: -32600, message: line.message } })

@@ -6,22 +6,77 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 
 /**
+ * Takes the place of a line that is longer than is accepted. The rest of it is read and dropped.
+ */
+export interface TooLong {
+  readonly _tag: "TooLong"
+  /** The most characters of a line. */
+  readonly limit: number
+}
+
+/** A line, or the news that one was too long. */
+export type Incoming = string | TooLong
+
+/** What the other side is told of it. */
+export const tooLong = ({ limit }: TooLong): string =>
+  `The line is longer than ${limit} characters. Send a shorter one, or raise maxBodyBytes`
+
+/** Cuts text into lines as it arrives. Of a line above the limit nothing is held. */
+export class LineSplitter {
+  private readonly limit: number
+  private held = ""
+  private skips = false
+
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  /** The lines that end in this piece, without their breaks. */
+  push(piece: string): ReadonlyArray<Incoming> {
+    const lines: Array<Incoming> = []
+    for (let from = 0; ;) {
+      const at = piece.indexOf("\n", from)
+      const part = piece.slice(from, at < 0 ? undefined : at)
+      if (!this.skips && this.held.length + part.length > this.limit) {
+        lines.push({ _tag: "TooLong", limit: this.limit })
+        this.skips = true
+        this.held = ""
+      }
+      if (!this.skips) this.held += part
+      if (at < 0) return lines
+      if (!this.skips) lines.push(this.held)
+      this.held = ""
+      this.skips = false
+      from = at + 1
+    }
+  }
+
+  /** What is left without a break at the end. */
+  end(): ReadonlyArray<Incoming> {
+    return this.held === "" ? [] : [this.held]
+  }
+}
+
+/**
  * `send` writes one line, without its break, and completes when the other side has room. The end of `incoming` is the
  * end of the other side.
  */
 export interface Lines {
-  readonly incoming: Stream.Stream<string>
+  readonly incoming: Stream.Stream<Incoming>
   readonly send: (line: string) => Effect.Effect<void>
 }
 
-/** The process's standard input and output. Nothing else may write to the output. */
-export const fromStdio: Effect.Effect<Lines, never, Stdio.Stdio> = Effect.map(Stdio.Stdio, (stdio) => {
+/** The process's standard input and output, with lines of up to `limit` characters. Nothing else may write to the output. */
+export const fromStdio = (limit: number): Effect.Effect<Lines, never, Stdio.Stdio> => Effect.map(Stdio.Stdio, (stdio) => {
   const turn = Semaphore.makeUnsafe(1)
+  const splitter = new LineSplitter(limit)
   return {
     incoming: stdio.stdin.pipe(
       Stream.decodeText(),
-      Stream.splitLines,
-      Stream.filter((line) => line.trim() !== ""),
+      Stream.map((piece) => splitter.push(piece)),
+      Stream.concat(Stream.sync(() => splitter.end())),
+      Stream.flattenIterable,
+      Stream.filter((line) => typeof line !== "string" || line.trim() !== ""),
       Stream.catchCause(() => Stream.empty)
     ),
     send: (line) =>

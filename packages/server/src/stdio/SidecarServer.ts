@@ -19,7 +19,7 @@ import * as Lookup from "../run/Lookup.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
 import * as ThreadName from "../thread/ThreadName.ts"
 import * as Answering from "./Answering.ts"
-import { drained, type Lines } from "./Lines.ts"
+import { drained, type Lines, tooLong } from "./Lines.ts"
 
 /**
  * What the process says of itself. `ready`: told the line that announces it, on standard error; absent: it is left out.
@@ -46,6 +46,8 @@ export const serve = Effect.fnUntraced(function* (
   const over = yield* Deferred.make<"normal" | "eof">()
   const runs = new Map<string, string>()
   const open = new Set<string>()
+  /** Streams that were asked for and have no run yet: what is said of one waits for it. */
+  const starting = new Map<string, Deferred.Deferred<void>>()
   let logLevel = "INFO"
   let isDraining = false
 
@@ -65,10 +67,14 @@ export const serve = Effect.fnUntraced(function* (
   }))
 
   /** The run that a stream's id stands for, or the run of that id itself. */
-  const runOf = (id: string): string => runs.get(id) ?? id
+  const runOf = (id: string): Effect.Effect<string> => {
+    const begun = starting.get(id)
+    const known = Effect.sync(() => runs.get(id) ?? id)
+    return begun === undefined ? known : Effect.andThen(Deferred.await(begun), known)
+  }
 
   const trace = Effect.fnUntraced(function* (traceId: string) {
-    const status = yield* Lookup.run(serving, principal, runOf(traceId))
+    const status = yield* Lookup.run(serving, principal, yield* runOf(traceId))
     const rename = ThreadName.envelopes(serving.naming, status.resourceId)
     const log = yield* serving.runtime.watch(status.runId).pipe(
       Stream.take(status.lastSeq),
@@ -81,19 +87,20 @@ export const serve = Effect.fnUntraced(function* (
   /** Starts a stream: its id is answered at once, and its frames follow as they come. */
   const stream = Effect.fnUntraced(function* (
     id: JsonRpc.Id | undefined,
-    { command, streamId: named }: Extract<Sidecar.Called, { readonly _tag: "Command" }>
+    command: Extract<Sidecar.Called, { readonly _tag: "Command" }>["command"],
+    streamId: string,
+    begins: Deferred.Deferred<void>
   ) {
-    const streamId = named ?? serving.newId("stream")
     const reply = (line: (to: JsonRpc.Id) => string) => (id === undefined ? Effect.void : send(line(id)))
-    if (open.has(streamId)) return yield* reply((to) => JsonRpc.refused(to, taken))
-    open.add(streamId)
     const begun = yield* Effect.result(Answering.run(speaker, command, () => Sidecar.open(streamId)))
+    if (begun._tag === "Success") runs.set(streamId, begun.success.feed.runId)
+    starting.delete(streamId)
+    yield* Deferred.succeed(begins, undefined)
     if (begun._tag === "Failure") {
       open.delete(streamId)
       return yield* reply((to) => JsonRpc.refused(to, begun.failure))
     }
-    const { feed, read } = begun.success
-    runs.set(streamId, feed.runId)
+    const { read } = begun.success
     yield* reply((to) => JsonRpc.response(to, { streamId }))
     yield* Effect.ensuring(
       read(({ data }) => send(data)),
@@ -135,7 +142,7 @@ export const serve = Effect.fnUntraced(function* (
         const found = yield* Effect.result(
           Answering.facts(speaker, {
             _tag: "Answer",
-            address: { runId: runOf(streamId) },
+            address: { runId: yield* runOf(streamId) },
             decisions: [
               {
                 ...(approvalId === undefined ? {} : { approvalId }),
@@ -151,11 +158,18 @@ export const serve = Effect.fnUntraced(function* (
       case "Command": {
         const { command } = wanted
         if (command._tag === "StartQuery") {
-          yield* FiberSet.run(streams, stream(id, wanted))
+          const streamId = wanted.streamId ?? serving.newId("stream")
+          if (open.has(streamId)) return yield* refuse(taken)
+          open.add(streamId)
+          const begins = Deferred.makeUnsafe<void>()
+          starting.set(streamId, begins)
+          yield* FiberSet.run(streams, stream(id, command, streamId, begins))
           return
         }
         const meant =
-          command._tag === "Cancel" ? { ...command, address: { runId: runOf(command.address.runId ?? "") } } : command
+          command._tag === "Cancel"
+            ? { ...command, address: { runId: yield* runOf(command.address.runId ?? "") } }
+            : command
         const found = yield* Effect.result(Answering.facts(speaker, meant))
         return yield* found._tag === "Failure" ? refuse(found.failure) : reply(Sidecar.shape(found.success))
       }
@@ -166,6 +180,9 @@ export const serve = Effect.fnUntraced(function* (
   yield* send(JsonRpc.notification("lifecycle.ready", { version, protocolVersion, pid, listenInfo: null }))
   const requests = yield* FiberSet.make<unknown, unknown>()
   const read = Stream.runForEach(incoming, (line) => {
+    if (typeof line !== "string") {
+      return send(JsonRpc.failure({ id: null, kind: "invalid_request", message: tooLong(line) }))
+    }
     const request = JsonRpc.decodeLine(line)
     if (Result.isFailure(request)) return send(JsonRpc.failure(request.failure))
     return Effect.asVoid(FiberSet.run(requests, answer(request.success)))
