@@ -50,6 +50,7 @@ describe("a new project", () => {
     for (const file of outcome.files) {
       const text = readFileSync(join(outcome.folder, file), "utf8")
       assert.notInclude(text, "my-agent")
+      assert.notMatch(text, /"(workspace|catalog):/)
     }
     const read = readFileSync(join(outcome.folder, "README.md"), "utf8")
     for (const [, file] of read.matchAll(/`((?:src|test)\/[\w.]+)`/g)) assert.include(outcome.files, file)
@@ -61,6 +62,16 @@ describe("a new project", () => {
       adapted("package.json", manifest, "shop", { effect: "4.1.0", reins: "^0.1.0" }),
       '{\n  "name": "shop",\n  "effect": "^4.1.0",\n  "reins": "^0.1.0",\n  "zod": "4.0.0"\n}'
     )
+  })
+
+  it("depends on what a clone of the repository has, and is said to be of one", () => {
+    using place = folder()
+    const outcome = write({ folder: join(place.path, "shop"), front: "effect" })
+    const { dependencies } = JSON.parse(readFileSync(join(place.path, "shop", "package.json"), "utf8"))
+    assert.match(dependencies["@reins/runtime"], /^\^\d+\.\d+\.\d+/)
+    assert.match(dependencies["effect"], /^\^4\.\d+\.\d+/)
+    assert.isTrue(outcome._tag === "Written" && outcome.isOfClone)
+    assert.include(run([join(place.path, "other")], place.path).text, "a clone of the repository")
   })
 
   it("has every dependency of its template among those that the package is developed with", () => {

@@ -30,6 +30,6 @@ export const run = (args: ReadonlyArray<string>, from: string): Said => {
   const steps = [...(place === "" ? [] : [`cd ${place}`]), "npm install", "npm start", "npm test"]
   return {
     code: 0,
-    text: `Created ${outcome.name} (${outcome.files.length} files). Next:\n\n${steps.map((step) => `  ${step}\n`).join("")}\nREADME.md explains the project.\n`
+    text: `Created ${outcome.name} (${outcome.files.length} files). Next:\n\n${steps.map((step) => `  ${step}\n`).join("")}\nREADME.md explains the project.\n${outcome.isOfClone ? `${Scaffold.ofClone}\n` : ""}`
   }
 }

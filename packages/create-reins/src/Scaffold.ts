@@ -19,7 +19,14 @@ export interface Project {
 
 /** The outcome of `write`. */
 export type Outcome =
-  | { readonly _tag: "Written"; readonly folder: string; readonly name: string; readonly files: ReadonlyArray<string> }
+  | {
+      readonly _tag: "Written"
+      readonly folder: string
+      readonly name: string
+      readonly files: ReadonlyArray<string>
+      /** Whether the versions are those of a clone of the repository, which a registry may not have yet. */
+      readonly isOfClone: boolean
+    }
   | { readonly _tag: "Refused"; readonly reason: string }
 
 /** The folder of this package, from `src` and from `dist`. Evaluated when used, since a bundle may have no URL. */
@@ -39,7 +46,7 @@ export const write = ({ folder, front }: Project): Outcome => {
     return refused(`Folder ${target} has files already. Name a new folder, or an empty one`)
   }
   const from = template(front)
-  const versions = versionsOf(join(own(), "package.json"))
+  const versions = versionsOf()
   const files = filesOf(from).map((file) => {
     const text = readFileSync(join(from, file), "utf8")
     const path = file === "gitignore" ? ".gitignore" : file
@@ -47,8 +54,12 @@ export const write = ({ folder, front }: Project): Outcome => {
     writeFileSync(join(target, path), adapted(file, text, name, versions))
     return path
   })
-  return { _tag: "Written", folder: target, name, files }
+  return { _tag: "Written", folder: target, name, files, isOfClone: isClone() }
 }
+
+/** What to know of a project that was written from a clone, before its dependencies are installed. */
+export const ofClone =
+  "It was made by a clone of the repository, whose version may not be published yet: npm install fails until it is."
 
 const refused = (reason: string): Outcome => ({ _tag: "Refused", reason })
 
@@ -78,9 +89,31 @@ export const adapted = (
     : named
 }
 
-/** The versions that this package was published with: its own development has every dependency of the templates. */
-const versionsOf = (manifest: string): { readonly [dependency: string]: string } =>
-  createRequire(import.meta.url)(manifest).devDependencies ?? {}
+interface Manifest {
+  readonly version: string
+  readonly devDependencies?: { readonly [dependency: string]: string }
+}
+
+/** The manifest of a package. */
+const manifestOf = (path: string): Manifest => createRequire(import.meta.url)(join(path, "package.json"))
+
+/** What only a workspace can read. Publishing replaces it. */
+const isUnresolved = (version: string): boolean => /^(workspace|catalog):/.test(version)
+
+/** Whether this package is not published but developed. */
+const isClone = (): boolean => Object.values(manifestOf(own()).devDependencies ?? {}).some(isUnresolved)
+
+/**
+ * The versions that this package was published with: its own development has every dependency of the templates. In a clone, the
+ * versions that are installed there.
+ */
+const versionsOf = (): { readonly [dependency: string]: string } =>
+  Object.fromEntries(
+    Object.entries(manifestOf(own()).devDependencies ?? {}).map(([name, version]) => [
+      name,
+      isUnresolved(version) ? manifestOf(join(own(), "node_modules", name)).version : version
+    ])
+  )
 
 /** What running a template leaves in its folder, and what only this repository needs. */
 const leftOut = /^(node_modules|dist|\.cache)$|^runs\.db|\.tsbuildinfo$/

@@ -27,4 +27,5 @@ export const run = Effect.fnUntraced(function* ({ effect, folder }: Given) {
     ...steps.map((step) => `  ${step}`)
   ]
   yield* screen.print(lines.map((line) => `${line}\n`).join(""))
+  if (outcome.isOfClone) yield* screen.note(`\n${Scaffold.ofClone}\n`)
 })
