@@ -65,6 +65,19 @@ describe("a chat", () => {
       _tag: "Leave",
       isForced: true
     })
+    // The second, when the run has ended meanwhile; a moment later it is a first again.
+    const ended: ChatState.Happening = { _tag: "Ended" }
+    assert.deepStrictEqual(through(typed("one"), started, interrupted, ended, interrupted).acts.at(-1), {
+      _tag: "Leave",
+      isForced: true
+    })
+    for (const between of [
+      [{ _tag: "Rested" }, interrupted],
+      [typed("/help"), interrupted]
+    ] as const) {
+      assert.notInclude(through(typed("one"), started, interrupted, ended, ...between).tags, "Leave")
+    }
+    assert.notInclude(through(typed("one"), started, ended, interrupted).tags, "Leave")
     assert.deepStrictEqual(through(interrupted).tags, ["Show"])
     assert.deepStrictEqual(through(interrupted, interrupted).acts.at(-1), { _tag: "Leave", isForced: false })
     assert.notInclude(through(interrupted, typed("/help"), interrupted).tags, "Leave")
@@ -93,15 +106,16 @@ describe("a chat", () => {
   })
 
   it("never takes another sentence for an answer", () => {
-    const { tags } = through(
-      typed("x"),
-      started,
-      asked("1"),
-      typed("yes please"),
-      typed("approve it"),
-      typed("what is this?")
-    )
-    assert.deepStrictEqual(tags, ["Query", "Answer", "Answer", "Show"])
+    const sentences = [
+      "a better name would be report.md",
+      "yes, but not that one",
+      "y not?",
+      "approve nothing",
+      "t is a variable",
+      "what is this?"
+    ]
+    const { tags } = through(typed("x"), started, asked("1"), ...sentences.map(typed), typed("yes"))
+    assert.deepStrictEqual(tags, ["Query", ...sentences.map(() => "Show"), "Answer"])
   })
 
   it("leaves at the end of its input when the run is over, not before", () => {

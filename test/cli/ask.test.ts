@@ -138,6 +138,24 @@ layer(Sample.layer, { excludeTestServices: true })("reins ask", (it) => {
   )
 })
 
+layer(Sample.layer, { excludeTestServices: true })("an app that makes its own runtime", (it) => {
+  it.effect("is closed when the command ends, also where it is refused or serves an editor", () =>
+    Effect.gen(function* () {
+      const apps = `${import.meta.dirname}/apps`
+      for (const [args, code] of [
+        [["ask", "Hello"], 0],
+        [["ask", "Hello", "--model", "scripted"], 2],
+        [["chat", "-q", "Hello"], 0],
+        [["acp"], 0]
+      ] as const) {
+        const result = yield* reins(apps, [...args, "--app", "closing.ts"])
+        assert.match(result.stderr, /(^|\n)the app is closed\n/, args.join(" "))
+        assert.strictEqual(result.code, code)
+      }
+    })
+  )
+})
+
 layer(Sample.layer, { excludeTestServices: true })("reins", (it) => {
   it.effect("tells its version, its commands, their flags, and completions for a shell", () =>
     Effect.gen(function* () {

@@ -102,6 +102,10 @@ if (hasTerminal) {
           const end = yield* terminal.until(/\nCost\n[^]*\ntotal[^]*\nTime\n[^]*\ntotal[^]*\nready/)
           assert.include(end, "Cancelling. Press Ctrl-C again to leave at once.")
           assert.include(end, "Cancelled.")
+          // What is typed in between makes the next one a first.
+          yield* terminal.type("/budget")
+          yield* terminal.press("Enter")
+          yield* terminal.until(/A run may use/)
           yield* terminal.press("C-c")
           yield* terminal.until(/Press Ctrl-C again to leave\./)
           yield* terminal.press("C-c")

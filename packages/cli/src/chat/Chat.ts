@@ -52,6 +52,9 @@ export const threadName = Effect.map(
   ([now, chance]) => `chat-${now.toString(36)}${chance.toString(36).padStart(3, "0")}`
 )
 
+/** How long after the end of a cancelled run a Ctrl-C counts as the second. */
+const secondPress = "1 second"
+
 const isHappening = (item: Item): item is ChatState.Happening =>
   item._tag !== "Key" &&
   item._tag !== "Resized" &&
@@ -212,6 +215,14 @@ export const chat = Effect.fnUntraced(function* <R>(options: Options<R>) {
     const before = state.questions[0]
     const [next, acts] = ChatState.after(state, happening)
     state = next
+    if (happening._tag === "Ended" && state.hasJustCancelled) {
+      yield* Effect.forkScoped(
+        Effect.delay(
+          Effect.sync(() => offer({ _tag: "Rested" })),
+          secondPress
+        )
+      )
+    }
     if (happening._tag === "Happened" && happening.envelope.event.type === "approval-required") {
       if (mode !== "prompt" || !isAttended) yield* unasked(happening.envelope.event.data)
     }

@@ -26,6 +26,8 @@ export interface State {
   readonly queue: ReadonlyArray<string>
   /** The run was asked to end. */
   readonly isCancelling: boolean
+  /** The run that was asked to end has just done so: a second Ctrl-C that was meant for it still leaves. */
+  readonly hasJustCancelled: boolean
   /** Ctrl-C was pressed while nothing ran. */
   readonly isLeaving: boolean
   /** How the last run ended. */
@@ -39,6 +41,7 @@ export const start: State = {
   edits: false,
   queue: [],
   isCancelling: false,
+  hasJustCancelled: false,
   isLeaving: false,
   last: undefined
 }
@@ -53,6 +56,8 @@ export type Happening =
   | { readonly _tag: "NotStarted"; readonly why: string }
   | { readonly _tag: "Happened"; readonly envelope: Envelope.Envelope; readonly agent: string }
   | { readonly _tag: "Ended" }
+  /** A moment has passed since a run was cancelled. */
+  | { readonly _tag: "Rested" }
   | { readonly _tag: "NotSteered"; readonly text: string }
   | { readonly _tag: "NotAnswered"; readonly id: string; readonly why: string; readonly isOpen: boolean }
 
@@ -79,7 +84,7 @@ export const isBusy = ({ isStarting, runId }: State): boolean => isStarting || r
 export const after = (state: State, happening: Happening): readonly [State, ReadonlyArray<Act>] => {
   switch (happening._tag) {
     case "Typed":
-      return typed({ ...state, isLeaving: false }, happening.text)
+      return typed({ ...state, isLeaving: false, hasJustCancelled: false }, happening.text)
     case "Interrupted":
       return interrupted(state)
     case "Left":
@@ -97,7 +102,19 @@ export const after = (state: State, happening: Happening): readonly [State, Read
     case "Happened":
       return happened(state, happening.envelope, happening.agent)
     case "Ended":
-      return next({ ...state, runId: undefined, questions: [], edits: false, isCancelling: false }, nothing)
+      return next(
+        {
+          ...state,
+          runId: undefined,
+          questions: [],
+          edits: false,
+          isCancelling: false,
+          hasJustCancelled: state.isCancelling
+        },
+        nothing
+      )
+    case "Rested":
+      return [{ ...state, hasJustCancelled: false }, nothing]
     case "NotSteered":
       // The run ends just now: what was said begins the next query.
       return isBusy(state)
@@ -162,7 +179,8 @@ const answered = (state: State, { request }: Asked, text: string): readonly [Sta
 }
 
 const interrupted = (state: State): readonly [State, ReadonlyArray<Act>] => {
-  if (state.isCancelling) return [state, [{ _tag: "Leave", isForced: true }]]
+  if (state.isCancelling || (state.hasJustCancelled && !isBusy(state)))
+    return [state, [{ _tag: "Leave", isForced: true }]]
   if (isBusy(state)) {
     const acts: ReadonlyArray<Act> = state.runId === undefined ? [] : [{ _tag: "Cancel", runId: state.runId }]
     return [

@@ -29,6 +29,8 @@ export type App =
       readonly layer: Layer.Layer<Runtime, unknown>
       /** Its agents, as far as they are known: they are described to clients of a server. */
       readonly agents: ReadonlyArray<Agent.Any>
+      /** Closes what the runtime opened when the file was loaded. Nothing, where the layer opens it. */
+      readonly close: Effect.Effect<void>
     }
   | {
       readonly _tag: "Agents"
@@ -49,11 +51,17 @@ const isServices = (value: unknown): value is Layer.Layer<never, unknown> => Lay
 /** Made by `createRuntime`. */
 const isPromiseRuntime = (
   value: unknown
-): value is { readonly layer: Layer.Layer<Runtime, unknown>; readonly agents: ReadonlyArray<Agent.Any> } =>
+): value is {
+  readonly layer: Layer.Layer<Runtime, unknown>
+  readonly agents: ReadonlyArray<Agent.Any>
+  readonly [Symbol.asyncDispose]: () => Promise<void>
+} =>
   Predicate.hasProperty(value, "layer") &&
   isLayer(value.layer) &&
   Predicate.hasProperty(value, "agents") &&
-  Array.isArray(value.agents)
+  Array.isArray(value.agents) &&
+  Predicate.hasProperty(value, Symbol.asyncDispose) &&
+  Predicate.isFunction(value[Symbol.asyncDispose])
 
 /** Made by `agent()` of the Promise front, or written like it: it knows neither its tools nor its model. */
 const isPlainAgent = (value: unknown): boolean =>
@@ -80,10 +88,13 @@ export const read = (file: string, module: { readonly [name: string]: unknown })
     return failed(`${file} has no default export. Export ${wanted} as default or as "app". ${exported}.`)
   }
   const services = module["services"] ?? Layer.empty
-  if (isPromiseRuntime(value)) return { _tag: "Whole", layer: value.layer, agents: value.agents }
+  if (isPromiseRuntime(value)) {
+    const close = Effect.ignore(Effect.tryPromise(() => value[Symbol.asyncDispose]()))
+    return { _tag: "Whole", layer: value.layer, agents: value.agents, close }
+  }
   if (isLayer(value)) {
     const { agents } = module
-    return { _tag: "Whole", layer: value, agents: isAgents(agents) ? agents : [] }
+    return { _tag: "Whole", layer: value, agents: isAgents(agents) ? agents : [], close: Effect.void }
   }
   const agents: unknown = isAgent(value) ? [value] : value
   if (isPlainAgent(value)) {
@@ -155,12 +166,17 @@ const reasonOf = (cause: unknown): string => {
   return sentence.startsWith("it failed with ") ? sentence.slice("it failed with ".length) : sentence
 }
 
-/** The layer of a whole app: what it cannot be built for is a sentence. */
-export const wholeLayer = (file: string, layer: Layer.Layer<Runtime, unknown>): Layer.Layer<Runtime, CommandFailed> =>
+/** The layer of a whole app: what it cannot be built for is a sentence. `close` runs when the layer is closed. */
+export const wholeLayer = (
+  file: string,
+  layer: Layer.Layer<Runtime, unknown>,
+  close: Effect.Effect<void> = Effect.void
+): Layer.Layer<Runtime, CommandFailed> =>
   Layer.effect(
     Runtime,
     Effect.gen(function* () {
       const scope = yield* Effect.scope
+      yield* Effect.addFinalizer(() => close)
       const context = yield* Layer.buildWithScope(layer, scope)
       return yield* Effect.provideContext(Runtime, context)
     }).pipe(Effect.catchCause((cause) => Effect.fail(failed(sentenceOf(file, cause), Cause.squash(cause)))))

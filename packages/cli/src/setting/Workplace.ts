@@ -62,6 +62,7 @@ export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
     if (app?._tag === "Whole") {
       const chosen = [given.model === undefined ? [] : ["--model"], given.store === undefined ? [] : ["--store"]].flat()
       if (chosen.length > 0) {
+        yield* app.close
         return yield* misused(`${file} makes its own runtime: leave out ${chosen.join(" and ")}, or export an agent.`)
       }
       const [root] = app.agents
@@ -72,7 +73,7 @@ export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
         place: undefined,
         store: undefined,
         agents: app.agents,
-        layer: AppFile.wholeLayer(file, app.layer)
+        layer: AppFile.wholeLayer(file, app.layer, app.close)
       }
     }
     yield* isFolder(folder)

@@ -106,12 +106,12 @@ export const read = (request: Approval.Request, typed: string): Answer => {
     case "y":
     case "yes":
     case "approve":
-      return request.kind === "budget" ? raised(rest) : decided(Decision.approve())
+      if (request.kind === "budget") return raised(rest)
+      return rest === "" ? decided(Decision.approve()) : alone("a")
     case "t":
     case "thread":
-      return request.kind === "tool"
-        ? decided(Decision.approve({ scope: "thread" }))
-        : unclear("It can be approved only as it is: a")
+      if (request.kind !== "tool") return unclear("It can be approved only as it is: a")
+      return rest === "" ? decided(Decision.approve({ scope: "thread" })) : alone("t")
     case "r":
     case "n":
     case "no":
@@ -131,6 +131,10 @@ export const read = (request: Approval.Request, typed: string): Answer => {
       return unclear("Answer with a, t, e, r, v or ?")
   }
 }
+
+/** A sentence that begins like an answer is none: "a better name is notes.md" must approve nothing. */
+const alone = (letter: string): Answer =>
+  unclear(`To approve, type ${letter} alone; e NAME=VALUE changes it, r REASON rejects it`)
 
 const unclear = (why: string): Answer => ({ _tag: "Unclear", why })
 

@@ -67,22 +67,23 @@ export interface Lines {
 }
 
 /** The process's standard input and output, with lines of up to `limit` characters. Nothing else may write to the output. */
-export const fromStdio = (limit: number): Effect.Effect<Lines, never, Stdio.Stdio> => Effect.map(Stdio.Stdio, (stdio) => {
-  const turn = Semaphore.makeUnsafe(1)
-  const splitter = new LineSplitter(limit)
-  return {
-    incoming: stdio.stdin.pipe(
-      Stream.decodeText(),
-      Stream.map((piece) => splitter.push(piece)),
-      Stream.concat(Stream.sync(() => splitter.end())),
-      Stream.flattenIterable,
-      Stream.filter((line) => typeof line !== "string" || line.trim() !== ""),
-      Stream.catchCause(() => Stream.empty)
-    ),
-    send: (line) =>
-      turn.withPermits(1)(Effect.ignore(Stream.run(Stream.make(`${line}\n`), stdio.stdout({ endOnDone: false }))))
-  }
-})
+export const fromStdio = (limit: number): Effect.Effect<Lines, never, Stdio.Stdio> =>
+  Effect.map(Stdio.Stdio, (stdio) => {
+    const turn = Semaphore.makeUnsafe(1)
+    const splitter = new LineSplitter(limit)
+    return {
+      incoming: stdio.stdin.pipe(
+        Stream.decodeText(),
+        Stream.map((piece) => splitter.push(piece)),
+        Stream.concat(Stream.sync(() => splitter.end())),
+        Stream.flattenIterable,
+        Stream.filter((line) => typeof line !== "string" || line.trim() !== ""),
+        Stream.catchCause(() => Stream.empty)
+      ),
+      send: (line) =>
+        turn.withPermits(1)(Effect.ignore(Stream.run(Stream.make(`${line}\n`), stdio.stdout({ endOnDone: false }))))
+    }
+  })
 
 /**
  * Waits for what the other side has asked before it closed its end, but not for long: a run may wait for somebody who
