@@ -3,9 +3,17 @@ import { Output, Sandbox } from "@reins/cli"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Exit, Fiber, FileSystem, Schema } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
+import { spawn } from "./Command.ts"
 import * as Sample from "./Sample.ts"
 
-const limits = { timeoutMs: 1500, keptBytes: 1000, outputBytes: 200_000, processes: 24, fileBytes: 1_000_000 }
+const limits = {
+  timeoutMs: 1500,
+  keptBytes: 1000,
+  outputBytes: 200_000,
+  processes: 24,
+  fileBytes: 1_000_000,
+  isolates: true
+}
 
 const runs = (folder: string, command: string, more: Partial<Sandbox.Limits> = {}) =>
   Effect.flatMap(Sandbox.Sandbox, (sandbox) => sandbox.run(command, folder)).pipe(
@@ -78,6 +86,33 @@ layer(NodeServices.layer, { excludeTestServices: true })("a command", (it) => {
       const outcome = yield* runs(yield* Sample.folder({}), command)
       assert.strictEqual(outcome.output, "started\n")
       assert.strictEqual(alive(word), 0)
+    })
+  )
+
+  it.effect(
+    "without namespaces leaves nothing running either, also what leaves its group and clears its environment",
+    () =>
+      Effect.gen(function* () {
+        const word = `8${Math.floor(performance.now())}7`
+        const daemon = `env -i /bin/sh -c 'setsid sleep ${word} >/dev/null 2>&1 &'`
+        const command = `${daemon}; (env -i setsid sh -c '(sleep ${word} &) ; exec sleep ${word}' >/dev/null 2>&1 &); echo started`
+        const outcome = yield* runs(yield* Sample.folder({}), command, { isolates: false })
+        assert.strictEqual(outcome.output, "started\n")
+        assert.strictEqual(alive(word), 0)
+      })
+  )
+
+  it.effect("without namespaces finds no key in the environment of the process that runs it, which keeps it", () =>
+    Effect.gen(function* () {
+      const app = `${import.meta.dirname}/apps/hidden.ts`
+      const { stderr, stdout } = yield* spawn(yield* Sample.folder({}), process.execPath, [app], {
+        env: { CANARY_API_KEY: "canary" }
+      })
+      assert.strictEqual(stderr, "")
+      const { output, own, path } = JSON.parse(stdout)
+      assert.deepStrictEqual({ own, path }, { own: "canary", path: process.env["PATH"] })
+      assert.match(output, /end\n$/)
+      assert.notInclude(output, "canary")
     })
   )
 

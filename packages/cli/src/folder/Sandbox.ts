@@ -1,7 +1,8 @@
 /**
  * Runs a shell command in a child process that is bounded: by time, by output, by processes, by the size of files it writes, and by an
  * allow-list of environment variables, with an empty home folder. When it ends, however it ends, everything it started is killed: its
- * process group, its PID namespace where the system lets us make one (`unshare`), and what still carries its mark.
+ * process group, its PID namespace where the system lets us make one (`unshare`), and what still carries one of its marks: a variable, and
+ * limits that a process cannot raise.
  *
  * It is no jail: a command that a person approves reads and writes what the person could. Not on Windows, which has no `sh`.
  */
@@ -19,6 +20,7 @@ import { join } from "node:path"
 import process from "node:process"
 import * as Text from "../text/Text.ts"
 import { Output } from "./Output.ts"
+import * as OwnEnvironment from "./OwnEnvironment.ts"
 
 /** Limits of a command. */
 export interface Limits {
@@ -32,6 +34,8 @@ export interface Limits {
   readonly processes: number
   /** The largest file that it can write, in bytes. Default 256 MiB. */
   readonly fileBytes: number
+  /** Whether it has namespaces of its own where the system lets us make them. Default true. */
+  readonly isolates: boolean
 }
 
 export const usual: Limits = {
@@ -39,7 +43,8 @@ export const usual: Limits = {
   keptBytes: 32 * 1024,
   outputBytes: 16 * 1024 * 1024,
   processes: 128,
-  fileBytes: 256 * 1024 * 1024
+  fileBytes: 256 * 1024 * 1024,
+  isolates: true
 }
 
 /** How a command ended, other than by itself. */
@@ -95,14 +100,27 @@ export const environmentOf = (
 
 const marker = "REINS_COMMAND"
 
+/** What a command's processes are known by. */
+interface Mark {
+  /** The value of `marker` in their environment. */
+  readonly word: string
+  /** Limits that are theirs alone: how many processes and open files they may have. */
+  readonly processes: number
+  readonly files: number
+}
+
+/** How many values a limit has that marks a command. */
+const spread = 4096
+
 /** Limits that the system enforces. Shells name the one on processes differently, and root is not held to it. */
-const script = ({ fileBytes, processes, timeoutMs }: Limits): string =>
+const script = ({ fileBytes, timeoutMs }: Limits, mark: Mark): string =>
   [
     "ulimit -c 0",
     `ulimit -f ${Math.ceil(fileBytes / 512)}`,
     `ulimit -t ${Math.ceil((2 * timeoutMs) / 1000) + 1}`,
+    `ulimit -n ${mark.files} 2>/dev/null`,
     // Of the whole user, so that there must be room for what runs besides.
-    `ulimit -u ${4096 + processes} 2>/dev/null || ulimit -p ${4096 + processes} 2>/dev/null`,
+    `ulimit -u ${mark.processes} 2>/dev/null || ulimit -p ${mark.processes} 2>/dev/null`,
     'exec sh -c "$1"'
   ].join("\n")
 
@@ -112,13 +130,19 @@ const unshare = ["--user", "--map-current-user", "--pid", "--fork", "--kill-chil
 const lookEveryMs = 50
 
 const make = Effect.fnUntraced(function* (limits: Limits) {
-  const isolates = yield* works("unshare", [...unshare, "true"])
+  const isolates = limits.isolates && (yield* works("unshare", [...unshare, "true"]))
+  // In a user namespace of its own, a command is shown no other process's environment.
+  if (!isolates) yield* OwnEnvironment.hide
 
   const run = (command: string, folder: string): Effect.Effect<Outcome, CommandNotStarted> =>
     Effect.gen(function* () {
       if (process.platform === "win32") return yield* new CommandNotStarted({ reason: "not on Windows" })
       const began = yield* Clock.currentTimeMillis
-      const mark = `${process.pid}-${yield* Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER)}`
+      const mark: Mark = {
+        word: `${process.pid}-${yield* Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER)}`,
+        processes: 4096 + limits.processes + (yield* Random.nextIntBetween(0, spread)),
+        files: 4096 + (yield* Random.nextIntBetween(0, spread))
+      }
       const home = yield* Effect.acquireRelease(
         Effect.tryPromise({
           try: () => mkdtemp(join(tmpdir(), "reins-home-")),
@@ -128,13 +152,13 @@ const make = Effect.fnUntraced(function* (limits: Limits) {
       )
       const output = new Output(limits.keptBytes)
       const stop = yield* Deferred.make<typeof Stopped.Type>()
-      const shell = ["sh", "-c", script(limits), "sh", command]
+      const shell = ["sh", "-c", script(limits, mark), "sh", command]
       const [program = "sh", ...args] = isolates ? ["unshare", ...unshare, ...shell] : shell
       const child = yield* Effect.acquireRelease(
         Effect.sync(() =>
           spawn(program, args, {
             cwd: folder,
-            env: environmentOf(process.env, home, mark),
+            env: environmentOf(process.env, home, mark.word),
             // A process group of its own, which is killed as a whole.
             detached: true,
             stdio: ["ignore", "pipe", "pipe"]
@@ -205,6 +229,8 @@ interface Status {
   readonly parent: number
   readonly group: number
   readonly owner: number
+  /** `Z` is dead, and nobody has asked how it ended. */
+  readonly state: string
 }
 
 /** The processes of the system, as `/proc` tells them; none where there is no `/proc`. */
@@ -218,8 +244,12 @@ const processes: Effect.Effect<ReadonlyArray<Status>> = Effect.promise(() =>
             readFile(`/proc/${name}/stat`, "utf8").then(
               (stat) => {
                 // The name in parentheses may contain anything.
-                const [, parent = "", group = "", owner = ""] = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-                return [{ pid: Number(name), parent: Number(parent), group: Number(group), owner: Number(owner) }]
+                const [state = "", parent = "", group = "", owner = ""] = stat
+                  .slice(stat.lastIndexOf(")") + 2)
+                  .split(" ")
+                return [
+                  { pid: Number(name), parent: Number(parent), group: Number(group), owner: Number(owner), state }
+                ]
               },
               () => []
             )
@@ -249,7 +279,7 @@ const processesOf = (child: ChildProcess): Effect.Effect<number> =>
 /** How often it is looked for what is left. */
 const rounds = 20
 
-const killAll = (child: ChildProcess, mark: string): Effect.Effect<void> =>
+const killAll = (child: ChildProcess, mark: Mark): Effect.Effect<void> =>
   Effect.gen(function* () {
     for (let round = 0; round < rounds; round++) {
       if (child.pid !== undefined) yield* kill(-child.pid)
@@ -262,17 +292,25 @@ const killAll = (child: ChildProcess, mark: string): Effect.Effect<void> =>
 
 const kill = (pid: number): Effect.Effect<void> => Effect.ignore(Effect.try(() => process.kill(pid, "SIGKILL")))
 
-/** Processes that were started with this mark in their environment and are not dead yet. */
-const marked = (mark: string): Effect.Effect<ReadonlyArray<number>> =>
-  Effect.flatMap(processes, (all) =>
+/** Whether a process has the limits of a mark. Pure. */
+const hasLimits = (limits: string, mark: Mark): boolean =>
+  new RegExp(`^Max processes +${mark.processes} +${mark.processes} `, "m").test(limits) &&
+  new RegExp(`^Max open files +${mark.files} +${mark.files} `, "m").test(limits)
+
+/** Processes with one of these marks that are not dead yet. A process can clear its environment, and cannot raise its limits. */
+const marked = (mark: Mark): Effect.Effect<ReadonlyArray<number>> => {
+  const variable = `${marker}=${mark.word}\0`
+  const has = (file: string, fits: (text: string) => boolean) => readFile(file, "latin1").then(fits, () => false)
+  return Effect.flatMap(processes, (all) =>
     Effect.promise(() =>
       Promise.all(
-        all.map(({ pid }) =>
-          readFile(`/proc/${pid}/environ`, "latin1").then(
-            (environment) => (environment.includes(`${marker}=${mark}\0`) ? [pid] : []),
-            () => []
-          )
+        all.map(({ pid, state }) =>
+          Promise.all([
+            has(`/proc/${pid}/environ`, (environment) => environment.includes(variable)),
+            state !== "Z" && has(`/proc/${pid}/limits`, (limits) => hasLimits(limits, mark))
+          ]).then((found) => (found.includes(true) ? [pid] : []))
         )
       ).then((found) => found.flat())
     )
   )
+}
