@@ -29,8 +29,8 @@ export interface Terminal {
   readonly until: (pattern: RegExp) => Effect.Effect<string>
 }
 
-/** How long a screen is waited for, in steps of 50 ms. */
-const patience = 120
+/** How long a screen is waited for, in steps of 50 ms: long, since a busy machine starts a process slowly. */
+const patience = 400
 
 /** Opens a terminal in `cwd` that runs a shell command. */
 export const open = (

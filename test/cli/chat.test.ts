@@ -55,7 +55,7 @@ layer(Sample.layer, { excludeTestServices: true })("reins chat in a pipe", (it) 
 // oxlint-disable-next-line vitest/no-conditional-tests -- there is nothing to try where there is no terminal; Terminal.ts says so
 if (hasTerminal) {
   layer(Sample.layer, { excludeTestServices: true })("reins chat in a terminal", (it) => {
-    describe("a person", () => {
+    describe("a person", { timeout: 60_000 }, () => {
       it.effect("sees text as it streams with its running cost, and approves a call with edited arguments", () =>
         Effect.gen(function* () {
           const fs = yield* FileSystem.FileSystem
@@ -186,7 +186,7 @@ if (hasTerminal) {
       )
     })
 
-    describe("reins ask", () => {
+    describe("reins ask", { timeout: 60_000 }, () => {
       it.effect("ends with its tables and code 130 after Ctrl-C, and asks its question at the terminal", () =>
         Effect.gen(function* () {
           const ships = yield* Sample.folder(Sample.ships)
@@ -201,7 +201,7 @@ if (hasTerminal) {
       )
     })
 
-    describe("a terminal", () => {
+    describe("a terminal", { timeout: 60_000 }, () => {
       it.effect("that is dumb, or read aloud, is never redrawn: lines are typed and answered", () =>
         Effect.gen(function* () {
           const ships = yield* Sample.folder(Sample.ships)
