@@ -32,8 +32,8 @@ export interface Difference {
   readonly replayed: Json | undefined
 }
 
-/** How far two readings of the clock may be apart, in milliseconds. */
-const toleranceMs = 1000
+/** How far two readings of the clock may be apart, in milliseconds; a duration is rounded from two of them. */
+const toleranceOf = (name: string): number => (times.has(name) ? 1000 : name.endsWith("Ms") ? 3 : 0)
 
 const times: ReadonlySet<string> = new Set(["at", "expiresAt", "elapsedMs", "resetsAt", "startedAt", "endedAt"])
 
@@ -55,9 +55,8 @@ export const between = (recorded: Json | undefined, replayed: Json | undefined, 
     }
     return undefined
   }
-  const isTime = times.has(field.slice(field.lastIndexOf(".") + 1))
-  if (isTime && typeof recorded === "number" && typeof replayed === "number") {
-    if (Math.abs(recorded - replayed) <= toleranceMs) return undefined
+  if (typeof recorded === "number" && typeof replayed === "number") {
+    if (Math.abs(recorded - replayed) <= toleranceOf(field.slice(field.lastIndexOf(".") + 1))) return undefined
   }
   return { field, recorded, replayed }
 }

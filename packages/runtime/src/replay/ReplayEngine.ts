@@ -156,7 +156,7 @@ export class ReplayEngine implements Engine {
   ): Effect.Effect<void> {
     const kind = this.log.kindOf(mark)
     if (mark.name === Names.finish) {
-      return Effect.map(tryOut(this.scene(mark, this.closingTime), effect), (tried) => {
+      return Effect.map(tryOut(this.scene(this.closingTime), effect), (tried) => {
         if (tried._tag === "Settled") this.compareEvents(mark.path, tried.settled.events, mark)
         else this.died(mark, tried)
       })
@@ -164,7 +164,7 @@ export class ReplayEngine implements Engine {
     const check = Checks.of(kind)
     if (check === undefined) return Effect.void
     const tree = this.treeAfter(this.log.before(mark))
-    return Effect.flatMap(tryOut({ ...this.scene(mark, mark.at), tree }, effect), (tried) => {
+    return Effect.flatMap(tryOut({ ...this.scene(mark.at), tree }, effect), (tried) => {
       if (tried._tag === "Died") return Effect.sync(() => this.died(mark, tried))
       const settled = tried._tag === "Asked" ? undefined : tried.settled
       const encoded =
@@ -202,7 +202,7 @@ export class ReplayEngine implements Engine {
     const kind = Names.kindOf(prefix, name)
     const call = Names.callOf(prefix, name)
     if (!decisions.has(kind)) return this.stop(path, call, ...Checks.beyond(kind, call))
-    const scene = this.scene({ path, seq: this.log.recording.envelopes.length, at: this.time }, this.time)
+    const scene = this.scene(this.time)
     return Effect.flatMap(tryOut(scene, effect), (tried): Effect.Effect<A> =>
       tried._tag === "Settled"
         ? Effect.succeed(tried.settled.value)
@@ -264,13 +264,13 @@ export class ReplayEngine implements Engine {
     }
   }
 
-  private scene({ path: _, ...mark }: Pick<Mark, "path" | "seq" | "at">, at: number): Trial.Scene {
+  private scene(at: number): Trial.Scene {
     return {
       info: this,
       tree: this.treeAfter(this.entries),
       entries: this.ledger,
       downMs: this.log.downMs,
-      at: Math.max(at, mark.at)
+      at
     }
   }
 
