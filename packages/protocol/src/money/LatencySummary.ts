@@ -7,11 +7,19 @@
  */
 import { AgentPath, key } from "../AgentPath.ts"
 import type { Attempt, Entry, ModelEntry, ToolEntry, WaitEntry } from "./Entry.ts"
-import type { Interval } from "./Intervals.ts"
-import * as Intervals from "./Intervals.ts"
 import * as Schema from "effect/Schema"
 
-export type { Interval } from "./Intervals.ts"
+/**
+ * An interval, in milliseconds of one clock: it includes `from` and excludes `to`. One that ends before it starts,
+ * because a clock was set back, is empty.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Interval {
+  readonly from: number
+  readonly to: number
+}
 
 /**
  * The run's own times.
@@ -57,7 +65,7 @@ export const humanWaitMs = (
   if (waits.length === 0) return 0
   const busy: Array<Interval> = [...down]
   for (const entry of entries) if (entry.kind !== "wait") busy.push(span(entry))
-  return Intervals.length(Intervals.difference(Intervals.clip(waits, from, to), busy))
+  return lengthOf(difference(clip(waits, from, to), busy))
 }
 
 const milliseconds = (value: number): number => (value > 0 ? Math.round(value) : 0)
@@ -189,7 +197,7 @@ export const fold = (entries: ReadonlyArray<Entry>, options: Options): LatencySu
   const totalMs = duration(options)
   const downMs = Math.min(
     totalMs,
-    milliseconds(down === undefined ? options.downMs : Intervals.length(Intervals.clip(down, startedAt, endedAt)))
+    milliseconds(down === undefined ? options.downMs : lengthOf(clip(down, startedAt, endedAt)))
   )
   const human = Math.min(totalMs - downMs, milliseconds(humanWaitMs(entries, startedAt, endedAt, down)))
   return {
@@ -297,3 +305,46 @@ const LatencySummaryStruct = Schema.Struct({
  */
 export interface LatencySummary extends Schema.Schema.Type<typeof LatencySummaryStruct> {}
 export const LatencySummary: Schema.Codec<LatencySummary> = LatencySummaryStruct
+
+/** The same time as disjoint intervals in ascending order. */
+const union = (intervals: ReadonlyArray<Interval>): ReadonlyArray<Interval> => {
+  const sorted = intervals.filter(({ from, to }) => from < to).toSorted((a, b) => a.from - b.from)
+  const out: Array<Interval> = []
+  for (const { from, to } of sorted) {
+    const last = out.at(-1)
+    if (last === undefined || from > last.to) out.push({ from, to })
+    else if (to > last.to) out[out.length - 1] = { from: last.from, to }
+  }
+  return out
+}
+
+/** The time of `intervals` between `from` and `to`. */
+const clip = (intervals: ReadonlyArray<Interval>, from: number, to: number): ReadonlyArray<Interval> =>
+  intervals.map((interval) => ({ from: Math.max(interval.from, from), to: Math.min(interval.to, to) }))
+
+/** The time of `intervals` that `others` do not cover, as disjoint intervals in ascending order. */
+const difference = (intervals: ReadonlyArray<Interval>, others: ReadonlyArray<Interval>): ReadonlyArray<Interval> => {
+  const cuts = union(others)
+  const out: Array<Interval> = []
+  let first = 0
+  for (const { from, to } of union(intervals)) {
+    // Both are sorted, so cuts that end before this interval are not needed again.
+    while ((cuts[first]?.to ?? Infinity) <= from) first++
+    let at = from
+    for (let index = first; index < cuts.length; index++) {
+      const cut = cuts[index]
+      if (cut === undefined || cut.from >= to) break
+      if (cut.from > at) out.push({ from: at, to: cut.from })
+      at = cut.to
+    }
+    if (at < to) out.push({ from: at, to })
+  }
+  return out
+}
+
+/** The time that the intervals cover; overlaps count once. */
+const lengthOf = (intervals: ReadonlyArray<Interval>): number => {
+  let sum = 0
+  for (const { from, to } of union(intervals)) sum += to - from
+  return sum
+}

@@ -3,7 +3,7 @@
  * record, so that a resumed run has the same; specialists below the agent keep their own.
  */
 import * as Schema from "effect/Schema"
-import { ModelSettings } from "../model/ModelSettings.ts"
+import { ModelSettings } from "../model/Model.ts"
 import type { Member } from "./AgentRegistry.ts"
 
 const Count = Schema.Int.check(Schema.isGreaterThan(0))

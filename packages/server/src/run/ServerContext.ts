@@ -3,7 +3,7 @@
  * and the fibers that attend to runs independently of requests.
  */
 import type { Agent, RuntimeShape } from "@reins/runtime"
-import type { Dialect, Refusal } from "@reins/wire"
+import type { Command, Dialect, Refusal } from "@reins/wire"
 import type * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -12,7 +12,6 @@ import type { Allowance } from "../access/Allowance.ts"
 import type { Description, OnDisconnect, WebhookOptions } from "../options/ServerOptions.ts"
 import type { ThreadBookShape } from "../thread/ThreadBook.ts"
 import type { Naming } from "../thread/ThreadName.ts"
-import type { Hooks } from "./Hooks.ts"
 import type { Bell } from "./Heartbeat.ts"
 import type { Watching } from "./Outcome.ts"
 
@@ -112,5 +111,37 @@ export class Turns {
         })
       )
     })
+  }
+}
+
+/** A web hook: where it is sent, and the fiber that tells it. */
+interface Hook {
+  readonly push: Command.PushTo
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+}
+
+/** The hooks of the active runs, by run and by their own ids. Mutable; one for each server. */
+export class Hooks {
+  readonly #runs = new Map<string, Map<string, Hook>>()
+
+  of(runId: string): ReadonlyArray<Command.PushTo> {
+    return Array.from(this.#runs.get(runId)?.values() ?? [], ({ push }) => push)
+  }
+
+  has(runId: string, id: string): boolean {
+    return this.#runs.get(runId)?.has(id) === true
+  }
+
+  add(runId: string, hook: Hook): void {
+    const hooks = this.#runs.get(runId) ?? new Map<string, Hook>()
+    this.#runs.set(runId, hooks.set(hook.push.id, hook))
+  }
+
+  take(runId: string, id: string): Hook | undefined {
+    const hooks = this.#runs.get(runId)
+    const hook = hooks?.get(id)
+    hooks?.delete(id)
+    if (hooks?.size === 0) this.#runs.delete(runId)
+    return hook
   }
 }

@@ -13,7 +13,7 @@ import type { Decoded, Request, Route } from "../Dialect.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
 import * as Refusal from "../Refusal.ts"
-import { fields } from "./Fields.ts"
+import { honoured, ignored, type Fields } from "../Fields.ts"
 import * as Encoder from "./Encoder.ts"
 import * as Interrupts from "./Interrupts.ts"
 
@@ -87,6 +87,20 @@ export const RunAgentInput = Schema.Struct({
   )
 })
 type RunAgentInput = typeof RunAgentInput.Type
+
+/** What becomes of each field of a run input. */
+export const fields: Fields = {
+  threadId: honoured("The thread, which is the server's and becomes what the messages show"),
+  runId: honoured("The same id again joins the run that it started"),
+  messages: honoured("The conversation. System and developer messages are added to the agent's instructions"),
+  tools: honoured("Tools that the client runs"),
+  resume: honoured("Answers to interrupts"),
+  context: honoured("Added to the agent's instructions, each entry as its description and its value"),
+  state: honoured("Added to the agent's instructions as JSON, unless it is empty. The agent does not change it"),
+  protocolVersion: honoured("From 1.0 on, the fields and outcomes that earlier clients refuse are sent, too"),
+  parentRunId: ignored("A thread has one line of runs"),
+  forwardedProps: ignored("They are for what an application agrees on with its own server")
+}
 
 const read = Body.read(RunAgentInput, fields)
 

@@ -15,7 +15,7 @@ import type { Answer, Decoded, Exchange, Request, Route } from "../Dialect.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
 import * as Encoder from "./Encoder.ts"
-import { fields } from "./Fields.ts"
+import { honoured, ignored, type Fields } from "../Fields.ts"
 import { budgetTool, planTool } from "./Encoder.ts"
 import * as UiMessage from "./UiMessage.ts"
 
@@ -72,6 +72,19 @@ export const Chat = Schema.Struct({
   )
 })
 type Chat = Schema.Schema.Type<typeof Chat>
+
+/** What becomes of each field of a chat request. */
+export const fields: Fields = {
+  id: honoured("The thread, which is the server's and becomes what the messages show"),
+  messages: honoured("The conversation. System messages are added to the agent's instructions"),
+  "messages[].metadata": ignored("It is the page's own"),
+  trigger: honoured("Whether the last answer is made again"),
+  messageId: honoured("The message that is edited or made again"),
+  system: honoured("Added to the agent's instructions, as assistant-ui sends it"),
+  tools: honoured("Tools that the client runs, by name, as assistant-ui sends them"),
+  agent: honoured("Ours: names the agent"),
+  "*": ignored("Other fields of the transport's `body` are for what a page agrees on with its own server")
+}
 
 const readChat = Body.read(Chat, fields)
 

@@ -1,7 +1,6 @@
 import type { Dialect } from "../Dialect.ts"
 import * as Encoder from "./Encoder.ts"
-import { fields } from "./Fields.ts"
-import { routes } from "./Request.ts"
+import { fields, routes } from "./Request.ts"
 import { socket } from "./Socket.ts"
 
 export { Chunk } from "./Chunk.ts"

@@ -21,10 +21,11 @@ import type { AgentPath, Event, Events } from "@reins/protocol"
 import { Envelope } from "@reins/protocol"
 import { Spending } from "../Accumulation.ts"
 import * as CallId from "../CallId.ts"
-import type { Encoder } from "../Dialect.ts"
+import type { Encoder, Reply } from "../Dialect.ts"
 import * as Ends from "../Ends.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
+import type { Kind, Refusal } from "../Refusal.ts"
 import {
   idOf,
   messageStart,
@@ -234,3 +235,26 @@ class MessageEncoder implements Encoder {
 }
 
 export const open = (options: Options): Encoder => new MessageEncoder(options)
+
+const errorTypes: { readonly [K in Kind]: string } = {
+  "bad-request": "invalid_request_error",
+  unauthorized: "authentication_error",
+  forbidden: "permission_error",
+  "not-found": "not_found_error",
+  "method-not-allowed": "invalid_request_error",
+  conflict: "invalid_request_error",
+  gone: "not_found_error",
+  "too-large": "request_too_large",
+  unprocessable: "invalid_request_error",
+  "rate-limited": "rate_limit_error",
+  budget: "billing_error",
+  unavailable: "overloaded_error",
+  internal: "api_error"
+}
+
+/** A refusal in the protocol's own format. */
+export const encodeError = ({ kind, message, retryAfterSeconds, status }: Refusal): Reply => ({
+  status,
+  body: { type: "error", error: { type: errorTypes[kind], message } },
+  ...(retryAfterSeconds === undefined ? {} : { headers: { "retry-after": `${retryAfterSeconds}` } })
+})

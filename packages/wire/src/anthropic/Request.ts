@@ -8,6 +8,7 @@ import type { Message } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { whole, type Accumulated } from "../Accumulation.ts"
+import * as AgentModels from "../AgentModels.ts"
 import * as Body from "../Body.ts"
 import * as CallId from "../CallId.ts"
 import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
@@ -15,7 +16,6 @@ import * as Ends from "../Ends.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
 import { fields, modelFields, modelOptionsOf } from "./Fields.ts"
-import { modelRoutes } from "./Models.ts"
 import * as Encoder from "./Encoder.ts"
 import * as OwnCall from "./OwnCall.ts"
 import {
@@ -272,6 +272,25 @@ const count = (request: Create, sent: Request): Decoded => {
     }
   }))
 }
+
+const modelRoutes = AgentModels.routes({
+  path: "/v1/models",
+  model: ({ name, title = name }) => ({
+    type: "model",
+    id: name,
+    display_name: title,
+    created_at: "1970-01-01T00:00:00Z",
+    capabilities: null,
+    deprecated_at: null,
+    lifecycle: "active",
+    line: null,
+    max_input_tokens: null,
+    max_tokens: null,
+    retires_at: null
+  }),
+  list: (data) => ({ data, has_more: false, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null }),
+  encodeError: Encoder.encodeError
+})
 
 export const routes: ReadonlyArray<Route> = [
   {

@@ -1,7 +1,6 @@
 import type { Dialect } from "../Dialect.ts"
 import { fields } from "./Fields.ts"
 import * as Encoder from "./Encoder.ts"
-import { encodeError } from "./Refused.ts"
 import { routes } from "./Request.ts"
 
 export { Message, StreamEvent } from "./Event.ts"
@@ -23,5 +22,5 @@ export const dialect: Dialect = {
   // it.
   onBusy: "cancel-previous",
   open: () => Encoder.open({ model: "reins", hasEvents: true, isBeta: true }),
-  encodeError
+  encodeError: Encoder.encodeError
 }

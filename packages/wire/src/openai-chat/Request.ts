@@ -16,7 +16,7 @@ import * as Ends from "../Ends.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
 import type { Completion, ToolCall } from "./Chunk.ts"
-import { modelRoutes } from "./Models.ts"
+import * as AgentModels from "../AgentModels.ts"
 import * as Encoder from "./Encoder.ts"
 import { fields, modelFields, modelOptionsOf } from "./Fields.ts"
 import { failed, finishReasons, prefix, usageOf } from "./Encoder.ts"
@@ -217,6 +217,14 @@ const chat = (request: ChatRequest): Decoded => {
 
 /** The model that the request named. */
 const modelOf = ({ agent, echo }: About = { agent: "reins" }): string => (typeof echo === "string" ? echo : agent)
+
+/** The server's agents as models, in the form that both OpenAI protocols have. */
+export const modelRoutes = AgentModels.routes({
+  path: "/models",
+  model: ({ name }) => ({ id: name, object: "model", created: 0, owned_by: "reins" }),
+  list: (data) => ({ object: "list", data }),
+  encodeError: Encoder.encodeError
+})
 
 export const routes: ReadonlyArray<Route> = [
   { method: "POST", path: "/chat/completions", decode: ({ body }) => Result.flatMap(read(body), chat) },
