@@ -108,6 +108,8 @@ export const areListed = Effect.fnUntraced(function* (runtime: Runtime["Service"
     const reason = finish?.type === "finish" ? finish.finishReason : ended ? "failed" : undefined
     assert.strictEqual(run.endReason, reason, run.runId)
     assert.strictEqual(run.endedAt, ended ? last?.at : undefined)
+    const { sum } = yield* runtime.costs.by({ dimensions: ["agent", "model", "tool"], runId: run.runId })
+    assert.strictEqual(sum.costNanoUsd, run.costNanoUsd ?? 0, run.runId)
   }
 })
 

@@ -1,7 +1,7 @@
 /** Lists of runs: of the key's tenant, by every field, in pages; what an auditor sees, and a principal without a role. */
 import { assert, describe, it } from "@effect/vitest"
 import { MemoryJournal, journalHost } from "@reins/runtime/journal"
-import { Deployment } from "@reins/runtime"
+import { Deployment, Prices } from "@reins/runtime"
 import { Authenticator } from "@reins/server"
 import { ConfigProvider, Effect, Layer } from "effect"
 import * as Served from "./Served.ts"
@@ -17,6 +17,14 @@ const keys = Authenticator.layerKeys({
 const configured = ConfigProvider.layer(
   ConfigProvider.fromUnknown({ KEYS: "a=shop,b=shop:auditor,c=shop:operator,d=shop:other" })
 )
+
+const price = {
+  model: "scripted",
+  match: "prefix",
+  source: "test",
+  inputPerMillionUsd: 1.25,
+  outputPerMillionUsd: 10.000001
+} as const
 
 const serve = (deployment?: Layer.Layer<never>) => Served.serve({}, deployment, keys)
 
@@ -115,6 +123,66 @@ describe("a list of runs", () => {
   )
 })
 
+describe("costs", () => {
+  it.live("are summed by what is asked for, as JSON and CSV, and equal the runs' own", () =>
+    Effect.gen(function* () {
+      const served = yield* serve(Layer.succeed(Prices.Prices, { find: () => price }))
+      const runs = [
+        yield* query(served, "hello", "olga-key"),
+        yield* query(served, "tool", "dora-key"),
+        yield* query(served, "error", "dora-key")
+      ]
+      yield* query(served, "hello", "other-key")
+      const details = yield* Effect.forEach(runs, (id) => served.ask(`/native/runs/${id}`))
+      const wanted = details.reduce((sum, { json }) => sum + json.cost.costNanoUsd, 0)
+      assert.isAbove(wanted, 0)
+      const { json } = yield* served.ask("/native/costs?by=run,model,tool")
+      assert.strictEqual(json.sum.costNanoUsd, wanted)
+      assert.strictEqual(
+        json.totals.reduce((sum: number, total: { readonly costNanoUsd: number }) => sum + total.costNanoUsd, 0),
+        wanted
+      )
+      const { json: days } = yield* served.ask("/native/costs?by=tenant,day")
+      assert.deepStrictEqual(
+        days.totals.map((total: { readonly tenant: string; readonly runs: number }) => [total.tenant, total.runs]),
+        [["dev", 3]]
+      )
+      const { json: mine } = yield* served.ask("/native/costs?by=principal", { key: "dora-key" })
+      assert.deepStrictEqual(
+        mine.totals.map(({ principal }: { readonly principal: string }) => principal),
+        ["dora"]
+      )
+      const { json: none } = yield* served.ask("/native/costs?principal=olga", { key: "dora-key" })
+      assert.strictEqual(none.sum.costNanoUsd, 0)
+      const csv = yield* served.ask("/native/costs?by=principal&format=csv", { key: "aldo-key" })
+      assert.match(csv.headers.get("content-type") ?? "", /^text\/csv/)
+      const [header, ...lines] = csv.text.split("\r\n")
+      assert.strictEqual(
+        header,
+        "principal,usd,runs,calls,costNanoUsd,unpriced,promptTokens,completionTokens,estimated"
+      )
+      assert.deepStrictEqual(
+        lines.map((line) => line.split(",")[0]),
+        ['"dora"', '"olga"', ""]
+      )
+      const accepted = yield* served.ask("/native/costs?by=principal", { headers: { accept: "text/csv" } })
+      assert.strictEqual(accepted.text, csv.text)
+    })
+  )
+
+  it.live("refuse a field that is none, and name it", () =>
+    Effect.gen(function* () {
+      const served = yield* serve()
+      for (const field of ["by", "since", "until", "limit", "format"]) {
+        const { status, text } = yield* served.ask(`/native/costs?${field}=secret-words`)
+        assert.strictEqual(status, 400)
+        assert.include(text, field)
+        assert.notInclude(text, "secret-words")
+      }
+    })
+  )
+})
+
 describe("a principal", () => {
   it.live("sees its own runs in lists without a role, and all of the tenant as an operator", () =>
     Effect.gen(function* () {
@@ -149,7 +217,13 @@ describe("a principal", () => {
       assert.notInclude(text, "very-secret-words")
       assert.strictEqual(json.endReason, "stop")
       assert.strictEqual(json.cost.costNanoUsd, json.costNanoUsd)
-      for (const path of ["/native/runs", "/native/approvals/history", "/native/quotas", "/native/principal"]) {
+      for (const path of [
+        "/native/runs",
+        "/native/costs?by=run",
+        "/native/approvals/history",
+        "/native/quotas",
+        "/native/principal"
+      ]) {
         const answer = yield* served.ask(path, { key })
         assert.strictEqual(answer.status, 200, path)
         assert.notInclude(answer.text, "very-secret-words")

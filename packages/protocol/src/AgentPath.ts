@@ -32,6 +32,18 @@ export const child = (path: AgentPath, agentName: string, toolInvocationId: stri
   Object.freeze([...path, `${agentName}#${toolInvocationId}`])
 
 /**
+ * The name of the specialist at `path`; `undefined` for the root agent, whose path does not name it.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const nameOf = (path: AgentPath): string | undefined => {
+  const last = path.at(-1)
+  const end = last?.indexOf("#") ?? -1
+  return end < 0 ? last : last?.slice(0, end)
+}
+
+/**
  * A string that is equal exactly for equal paths. For use as a map key and as the prefix of names in the journal.
  *
  * @since 0.1.0

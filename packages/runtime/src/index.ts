@@ -5,6 +5,7 @@ export {
   ApprovalErrors,
   Audit,
   Budget,
+  CostReport,
   Decision,
   Envelope,
   Event,
@@ -69,7 +70,7 @@ export { NotReplayed, ReplayDiffers, describe as describeReplay } from "./replay
 export type { Replayed } from "./replay/Replay.ts"
 export type { Divergence } from "./replay/Divergence.ts"
 export { Runtime } from "./runtime/Runtime.ts"
-export type { RunDetail, RunFilter } from "./runtime/Runs.ts"
+export type { CostOptions, RunDetail, RunFilter } from "./runtime/Runs.ts"
 export type { Answerer, Progress as ApprovalProgress } from "./runtime/Answers.ts"
 export type {
   HistoryOptions,

@@ -182,6 +182,7 @@ describe("a runtime over SQLite", () => {
         "ALTER TABLE reins_runs DROP COLUMN packed",
         "DROP TABLE reins_files",
         "DROP TABLE reins_audit",
+        "DROP TABLE reins_costs",
         "DROP INDEX reins_claims_run",
         "ALTER TABLE reins_claims DROP COLUMN run_id",
         "ALTER TABLE reins_threads DROP COLUMN limits",
@@ -208,6 +209,8 @@ describe("a runtime over SQLite", () => {
         const [run] = (yield* (yield* Runtime).runs.list()).runs
         const [cost] = log.flatMap(({ event }) => (event.type === "data-cost-summary" ? [event.data] : []))
         assert.deepStrictEqual([run?.endReason, run?.costNanoUsd], ["stop", cost?.costNanoUsd])
+        const { sum } = yield* (yield* Runtime).costs.by()
+        assert.deepStrictEqual([sum.costNanoUsd, sum.runs], [cost?.costNanoUsd, 1])
         assert.strictEqual(yield* asks("thread", "two"), "Done.")
       }).pipe(Effect.provide(runtime(file)))
     })

@@ -3,6 +3,7 @@
  * writes these fields in the commit of the run's last events, so that a list reads no log.
  */
 import * as Schema from "effect/Schema"
+import type { CostSummary } from "../money/CostSummary.ts"
 import type { Envelope } from "./Envelope.ts"
 
 const endReasons = [
@@ -128,17 +129,42 @@ export const endOf = (envelopes: ReadonlyArray<Envelope>): End | undefined => {
   if (last === undefined) return undefined
   const { at: endedAt, event } = last
   if (event.type === "error") {
-    return { endedAt, endReason: "failed", errorCode: event.error.code, ...costOf(envelopes.slice(-3)) }
+    return { endedAt, endReason: "failed", errorCode: event.error.code, ...summaryOf(envelopes.slice(-3)) }
   }
   const finish = envelopes.at(-3)?.event
   if (event.type !== "data-latency-summary" || finish?.type !== "finish") return undefined
-  return { endedAt, endReason: finish.finishReason, ...costOf(envelopes.slice(-3)) }
+  return { endedAt, endReason: finish.finishReason, ...summaryOf(envelopes.slice(-3)) }
 }
 
-const costOf = (last: ReadonlyArray<Envelope>) => {
-  const summary = last.find(({ event }) => event.type === "data-cost-summary")?.event
-  if (summary?.type !== "data-cost-summary") return {}
-  const { costNanoUsd, root, unpriced } = summary.data
+/**
+ * The cost summary among events; `undefined` if there is none.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const summaryIn = (
+  envelopes: ReadonlyArray<Envelope>
+): { readonly summary: CostSummary; readonly at: number } | undefined => {
+  for (const { at, event } of envelopes) if (event.type === "data-cost-summary") return { summary: event.data, at }
+  return undefined
+}
+
+const summaryOf = (last: ReadonlyArray<Envelope>) => {
+  const found = summaryIn(last)
+  return found === undefined ? {} : costOf(found.summary)
+}
+
+/**
+ * What of a cost summary a list tells.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const costOf = ({
+  costNanoUsd,
+  root,
+  unpriced
+}: CostSummary): Pick<End, "costNanoUsd" | "unpriced" | "promptTokens" | "completionTokens"> => {
   const { completionTokens, promptTokens } = root.usage
   return { costNanoUsd, ...(unpriced === 0 ? {} : { unpriced }), promptTokens, completionTokens }
 }

@@ -30,6 +30,7 @@ import type { RunQuery } from "./RunList.ts"
 import type { FileStore } from "../thread/FileStore.ts"
 import type { AuditStore } from "../approval/AuditStore.ts"
 import type { GrantStore } from "../approval/GrantStore.ts"
+import type { CostStore } from "../budget/CostStore.ts"
 import type { QuotaStore } from "../budget/QuotaStore.ts"
 import type { Vote, Voted } from "../approval/Quorum.ts"
 import { Kept, type ThreadStore } from "../thread/ThreadStore.ts"
@@ -144,6 +145,7 @@ export type StartRefusal =
 
 /** Manages runs. */
 export interface RunHost extends Stores {
+  readonly costs: CostStore
   /**
    * Leases the thread, stores the record and starts the run. Checks in the same transaction that the run's id is new,
    * that the thread is new or belongs to the tenant (`ThreadForbidden`), that no run leases it (`ThreadBusy`), that it

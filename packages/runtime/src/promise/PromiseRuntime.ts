@@ -258,6 +258,7 @@ export const createRuntime = <
       list: method((runtime) => runtime.grants.list),
       revoke: method((runtime) => runtime.grants.revoke)
     },
+    costs: { by: method((runtime) => runtime.costs.by) },
     quotas: {
       usage: (subject) => promise((runtime) => runtime.quotas.usage(quotasOf(subject))),
       limit: (name, limits, subject) => promise((runtime) => runtime.quotas.limit(name, limits, quotasOf(subject)))

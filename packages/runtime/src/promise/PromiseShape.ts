@@ -186,6 +186,9 @@ export interface PromiseRuntime<
   readonly grants: {
     readonly [Name in keyof Shape.RuntimeShape["grants"]]: Promised<Shape.RuntimeShape["grants"][Name]>
   }
+  readonly costs: {
+    readonly by: Promised<Shape.RuntimeShape["costs"]["by"]>
+  }
   readonly quotas: {
     readonly usage: (options?: QuotaSubject) => Promise<ReadonlyArray<Quota.Usage>>
     readonly limit: (name: string, limits: Quota.LimitOptions | undefined, options?: QuotaSubject) => Promise<void>

@@ -1,4 +1,14 @@
-export { ApprovalError, Audit, Budget, Decision, Message, QueryRejected, RunError, Usage } from "@reins/protocol"
+export {
+  ApprovalError,
+  Audit,
+  Budget,
+  CostReport,
+  Decision,
+  Message,
+  QueryRejected,
+  RunError,
+  Usage
+} from "@reins/protocol"
 export type { Envelope, Event, Principal } from "@reins/protocol"
 export * as Compaction from "../thread/Compaction.ts"
 export type { ModelPart, ModelPort, ModelRequest } from "../model/Model.ts"

@@ -1,7 +1,8 @@
-/** Lists of runs as callers ask for them, and one run with its summaries. */
-import { type CostSummary, type LatencySummary, type ListedRun, Money } from "@reins/protocol"
+/** Lists of runs and sums of costs as callers ask for them, and one run with its summaries. */
+import { type CostReport, type CostSummary, type LatencySummary, type ListedRun, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import type { CostQuery } from "../budget/CostStore.ts"
 import type { RunHost } from "../engine/RunHost.ts"
 import type { RunQuery } from "../engine/RunList.ts"
 
@@ -24,6 +25,23 @@ export interface RunFilter extends Omit<RunQuery, "since" | "until" | "minNanoUs
   readonly limit?: number | undefined
 }
 
+/**
+ * Selects costs of the ledger that match all given fields, and says how they are summed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CostOptions extends Omit<CostQuery, "dimensions" | "since" | "until" | "limit"> {
+  /** What sums are grouped by. Absent: only the sum of all. */
+  readonly dimensions?: ReadonlyArray<CostReport.Dimension> | undefined
+  /** Of runs that ended at this time or later; a number is in epoch milliseconds. */
+  readonly since?: number | Date | undefined
+  /** Of runs that ended before this time. */
+  readonly until?: number | Date | undefined
+  /** The maximum number of groups, from 1 to 100,000. Default 10,000. */
+  readonly limit?: number | undefined
+}
+
 /** A moment in epoch milliseconds. */
 export const millisOf = (time: number | Date | undefined): number | undefined =>
   time === undefined ? undefined : typeof time === "number" ? time : time.getTime()
@@ -34,6 +52,15 @@ export const limitOf = (limit: number, most: number): number => Math.max(1, Math
 /** An amount above every sum matches nothing, one below 0 is 0. */
 const nanoUsdOf = (usd: number | undefined): number | undefined =>
   usd === undefined ? undefined : (Money.fromUsd(usd) ?? (usd > 0 ? Number.POSITIVE_INFINITY : 0))
+
+/** The query of these options. */
+export const costsOf = ({ dimensions = [], limit = 10_000, since, until, ...rest }: CostOptions = {}): CostQuery => ({
+  ...rest,
+  dimensions: [...new Set(dimensions)],
+  since: millisOf(since),
+  until: millisOf(until),
+  limit: limitOf(limit, 100_000)
+})
 
 /** The query of a filter. */
 export const queryOf = ({ limit = 100, maxCostUsd, minCostUsd, since, until, ...rest }: RunFilter = {}): RunQuery => ({

@@ -288,6 +288,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
     approvals,
     respondToApproval: approvals.respond,
     pendingApprovals: approvals.pending,
+    costs: { by: (options) => host.costs.report(Runs.costsOf(options)) },
     quotas: {
       usage: (options) => Quotas.usage(built, options),
       limit: (name, limits, options) => Quotas.limit(built, name, limits, options)

@@ -5,6 +5,7 @@ import type {
   ApprovalError,
   Audit,
   Budget,
+  CostReport,
   Decision,
   Envelope,
   Event,
@@ -42,7 +43,7 @@ import type {
 } from "./NotFound.ts"
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
 import type { ImportedThread, NewThread } from "./Threads.ts"
-import type { RunDetail, RunFilter } from "./Runs.ts"
+import type { CostOptions, RunDetail, RunFilter } from "./Runs.ts"
 import type { Complete, Query, QueryOptions, RunOptions, Start, Steered } from "./RuntimeVerbs.ts"
 import type * as Specialist from "../agent/Specialist.ts"
 
@@ -186,6 +187,14 @@ export interface RuntimeShape {
      * gone. `undefined` when it is unknown; with `resourceId`, also when it belongs to another tenant.
      */
     readonly get: (runId: string, options?: TenantOptions) => Effect.Effect<RunDetail | undefined>
+  }
+  readonly costs: {
+    /**
+     * Sums of the cost ledger by the dimensions that are asked for: what runs that have ended cost, also those whose
+     * events or threads were deleted. Without `resourceId`, of every tenant. The sums are exact: those of the runs' cost
+     * summaries. A run is booked when it ends, on the day of its end. `CostReport.toCsv` makes CSV of a report.
+     */
+    readonly by: (options?: CostOptions) => Effect.Effect<CostReport.CostReport>
   }
   readonly quotas: {
     /**

@@ -94,6 +94,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
       standings: (charges, now) => alive(journal.quotas.standings(charges, now)),
       limit: (key, limits) => alive(journal.quotas.limit(key, limits))
     },
+    costs: { report: (query) => alive(journal.costs.report(query)) },
     audit: {
       record: (acts) => alive(journal.audit.record(acts)),
       read: (query) => alive(journal.audit.read(query))

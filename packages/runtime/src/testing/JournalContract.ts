@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as ApprovalContract from "./JournalApprovalContract.ts"
 import * as QuotaContract from "./JournalQuotaContract.ts"
+import * as CostContract from "./JournalCostContract.ts"
 import * as LogContract from "./JournalLogContract.ts"
 import * as RunListContract from "./JournalRunListContract.ts"
 import * as TextContract from "./JournalTextContract.ts"
@@ -307,6 +308,7 @@ export const clauses: ReadonlyArray<Clause> = [
   ...ApprovalContract.grants,
   ...QuotaContract.clauses,
   ...RunListContract.clauses,
+  ...CostContract.clauses,
   ...ApprovalContract.approvals,
   ...files
 ]

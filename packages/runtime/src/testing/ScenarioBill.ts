@@ -11,6 +11,7 @@ export const all = (report: Report): ReadonlyArray<string> => [
   ...cost(report),
   ...bill(report),
   ...quotas(report),
+  ...books(report),
   ...folds(report)
 ]
 
@@ -52,6 +53,49 @@ const cost = ({ marks, stored }: Report) => {
 const toolCosts = ({ children, rows }: CostSummary.CostNode): number =>
   rows.reduce((sum, row) => (row.kind === "tool" ? sum + row.costNanoUsd : sum), 0) +
   children.reduce((sum, child) => sum + toolCosts(child), 0)
+
+/** The ledger and the list of runs tell of the run what its summary tells, to the nano-dollar, and nothing before its end. */
+const books = ({ books, ended, stored }: Report) => {
+  if (books === undefined) return []
+  const { costs, run } = books
+  const summary = stored.find(({ event }) => event.type === "data-cost-summary")?.event
+  const finish = stored.find(({ event }) => event.type === "finish")?.event
+  if (!ended || summary?.type !== "data-cost-summary") {
+    return costs.totals.length === 0 ? [] : ["a run that has not ended is booked"]
+  }
+  const { costNanoUsd, root, unpriced } = summary.data
+  const faults: Array<string> = []
+  const same = (what: string, found: unknown, wanted: unknown) => {
+    if (JSON.stringify(found) === JSON.stringify(wanted)) return
+    faults.push(`${what}: ${JSON.stringify(found)}, the summary says ${JSON.stringify(wanted)}`)
+  }
+  const { completionTokens, promptTokens } = root.usage
+  const wanted = [costNanoUsd, unpriced, promptTokens, completionTokens]
+  const { sum, totals } = costs
+  same("the ledger's sum", [sum.costNanoUsd, sum.unpriced, sum.promptTokens, sum.completionTokens], wanted)
+  same("the list", [run?.costNanoUsd, run?.unpriced ?? 0, run?.promptTokens, run?.completionTokens], wanted)
+  same("how it ended", run?.endReason, finish?.type === "finish" ? finish.finishReason : "failed")
+  same("its last event", [run?.state, run?.lastSeq], ["ended", stored.length])
+  const groups = new Map<string, number>()
+  const walk = ({ agentPath, children, rows }: CostSummary.CostNode): void => {
+    for (const { costNanoUsd, kind, name, provider } of rows) {
+      const key = [agentPath.at(-1)?.split("#")[0], kind, name, provider].join(" ")
+      groups.set(key, (groups.get(key) ?? 0) + costNanoUsd)
+    }
+    for (const child of children) walk(child)
+  }
+  walk(root)
+  const booked = totals.map(({ agent, costNanoUsd, model, provider, tool }): readonly [string, number] => [
+    [agent === run?.agent ? undefined : agent, model === undefined ? "tool" : "model", model ?? tool, provider].join(
+      " "
+    ),
+    costNanoUsd
+  ])
+  same("the ledger's groups", booked.toSorted(byName), [...groups].toSorted(byName))
+  return faults
+}
+
+const byName = ([a]: readonly [string, number], [b]: readonly [string, number]): number => (a < b ? -1 : a > b ? 1 : 0)
 
 /**
  * Costs that tools have reported are charged once: all acknowledged ones, and of the rest those stored before a crash.

@@ -2,7 +2,7 @@
  * Executes a random scenario on a test clock and reports everything observable: on the memory engine, or on a journal
  * whose process crashes at chosen events and is replaced.
  */
-import { type Audit, type Decision, type Envelope, type Grant, type Message, type Quota } from "@reins/protocol"
+import type { Audit, CostReport, Decision, Envelope, Grant, ListedRun, Message, Quota } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -53,6 +53,8 @@ export interface Report {
   readonly exported?: ReadonlyArray<string> | undefined
   /** For each crash: what was stored, and what had been executed. */
   readonly deaths: ReadonlyArray<Remembered>
+  /** What the store's list tells of the run, and the sums of its ledger; absent when the report is not from this runner. */
+  readonly books?: { readonly run: ListedRun.ListedRun | undefined; readonly costs: CostReport.CostReport } | undefined
   /** The quotas' standings on the day on which the run ended. */
   readonly quotas: ReadonlyArray<Quota.Usage>
   /** The grants that are not used up. */
@@ -227,10 +229,13 @@ const execute = (
     const quotas = yield* Effect.orDie(life.runtime.quotas.usage())
     const grants = yield* life.runtime.grants.list()
     const { acts } = yield* life.runtime.approvals.history({ limit: 10_000 })
+    const [run] = (yield* life.runtime.runs.list({ principal: Scenario.requester.id })).runs
+    const costs = yield* life.runtime.costs.by({ dimensions: ["agent", "model", "tool", "provider"] })
     yield* Scope.close(life.scope, Exit.void)
     return {
       scenario,
       acts,
+      books: { run, costs },
       live: watched.seen,
       stored: [...stored],
       thread,

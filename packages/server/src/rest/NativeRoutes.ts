@@ -79,6 +79,12 @@ export const routes: ReadonlyArray<NativeRoute> = [
   },
   {
     method: "GET",
+    path: "/costs",
+    isForAuditors: true,
+    handle: OperatorRoutes.costs
+  },
+  {
+    method: "GET",
     path: "/principal",
     isForAuditors: true,
     handle: (_, principal) => OperatorRoutes.self(principal)

@@ -1,5 +1,5 @@
 /** The part of the native contract that lists runs and costs: for operators, auditors, and each principal's own. */
-import { ListedRun } from "@reins/protocol"
+import { CostReport, ListedRun } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
@@ -8,6 +8,10 @@ import { refusals } from "./Refused.ts"
 
 const Text = Schema.optionalKey(Schema.String)
 const Amount = Schema.optionalKey(Schema.NumberFromString)
+
+/** Named here, so that generated declarations can refer to it. */
+export interface Costs extends CostReport.CostReport {}
+const Costs: Schema.Codec<Costs> = CostReport.CostReport
 
 /** The endpoints. */
 export const group = HttpApiGroup.make("operator").add(
@@ -32,6 +36,29 @@ export const group = HttpApiGroup.make("operator").add(
       summary: "Runs, the latest first, in pages",
       description:
         "Runs that match all given fields; `since` and `until` are about their start, in epoch milliseconds. `after` is the `next` of the previous page: runs that start meanwhile move no page. A named principal without the role operator or auditor gets its own runs."
+    })
+  ),
+  HttpApiEndpoint.get("costs", "/costs", {
+    query: {
+      by: Text,
+      principal: Text,
+      agent: Text,
+      root: Text,
+      runId: Text,
+      model: Text,
+      tool: Text,
+      since: Amount,
+      until: Amount,
+      limit: Amount,
+      format: Schema.optionalKey(Schema.Literals(["json", "csv"]))
+    },
+    success: Costs,
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "What runs cost, summed by tenant, principal, agent, root, run, model, tool, provider and day",
+      description:
+        "`by` names the dimensions, separated by commas; without it, only the sum. A run is booked when it ends, on the day of its end (UTC); `since` and `until` are about its end, in epoch milliseconds. With `format=csv` or `accept: text/csv` as CSV."
     })
   ),
   HttpApiEndpoint.get("principal", "/principal", {

@@ -1,9 +1,9 @@
 /**
- * Native routes for operators and auditors: lists of runs, one run with its summaries, and what the key may see. Others
- * get their own runs only.
+ * Native routes for operators and auditors: lists of runs, one run with its summaries, sums of costs, and what the key
+ * may see. Others get their own runs and costs only.
  */
-import { ListedRun } from "@reins/protocol"
-import type { RunDetail, RunFilter } from "@reins/runtime"
+import { CostReport, ListedRun } from "@reins/protocol"
+import type { CostOptions, RunDetail, RunFilter } from "@reins/runtime"
 import { Accumulation, type Dialect, Refusal } from "@reins/wire"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -68,6 +68,51 @@ const filterOf = Effect.fnUntraced(function* ({ naming }: ServerContext, { tenan
     after,
     limit: yield* natural(query, "limit")
   } satisfies RunFilter
+})
+
+/** The dimensions of `by=tenant,day`. */
+const dimensionsOf = (
+  text: string | undefined
+): Effect.Effect<ReadonlyArray<CostReport.Dimension>, Refusal.Refusal> => {
+  const names = (text ?? "").split(",").filter((name) => name !== "")
+  const known = CostReport.dimensions.filter((dimension) => names.includes(dimension))
+  return names.every((name) => known.some((dimension) => dimension === name))
+    ? Effect.succeed(names.flatMap((name) => known.filter((dimension) => dimension === name)))
+    : Effect.fail(Refusal.badRequest(`Invalid by. Use ${CostReport.dimensions.join(", ")}, separated by commas`))
+}
+
+const isFormat = Schema.is(Schema.Literals(["json", "csv"]))
+
+/** `GET /costs`: sums of the ledger, as JSON or, with `format=csv` or `accept: text/csv`, as CSV. */
+export const costs = Effect.fnUntraced(function* (
+  { runtime }: ServerContext,
+  principal: Principal,
+  { headers, query }: Dialect.Request
+) {
+  const { agent, model, root, runId, tool } = query
+  const format = yield* word(query, "format", isFormat, "json or csv")
+  const options = {
+    dimensions: yield* dimensionsOf(query["by"]),
+    agent,
+    root,
+    runId,
+    model,
+    tool,
+    since: yield* natural(query, "since"),
+    until: yield* natural(query, "until"),
+    limit: yield* natural(query, "limit")
+  } satisfies CostOptions
+  const seen = Role.restrict(principal, query["principal"])
+  const report =
+    seen === undefined ? CostReport.fold([], options.dimensions, 1) : yield* runtime.costs.by({ ...options, ...seen })
+  if (format !== "csv" && (format === "json" || !/\btext\/csv\b/.test(headers["accept"] ?? ""))) {
+    return { status: 200, body: report }
+  }
+  return {
+    status: 200,
+    text: CostReport.toCsv(report),
+    headers: { "content-type": "text/csv; charset=utf-8", "content-disposition": 'attachment; filename="costs.csv"' }
+  }
 })
 
 /** A run with its thread as its tenant names it. */

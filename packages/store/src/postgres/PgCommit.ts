@@ -6,6 +6,7 @@ import { type Database, notify } from "../sql/Database.ts"
 import * as Projection from "../sql/Projection.ts"
 import * as SqlAudit from "../sql/SqlAudit.ts"
 import * as SqlCommit from "../sql/SqlCommit.ts"
+import * as SqlCosts from "../sql/SqlCosts.ts"
 import * as SqlQuotas from "../sql/SqlQuotas.ts"
 import * as SqlRunList from "../sql/SqlRunList.ts"
 
@@ -33,7 +34,9 @@ const parts = {
   closed: `DELETE FROM reins_client_calls AS c USING run, json_array_elements(CAST(? AS json)) AS each(value)
     WHERE c.run_id = run.run_id AND c.path = value ->> 0 AND c.call_id = value ->> 1`,
   acts: `${SqlAudit.into} SELECT ${SqlAudit.columns}
-    FROM run, json_array_elements(CAST(? AS json)) AS each(value) ON CONFLICT (id) DO NOTHING`
+    FROM run, json_array_elements(CAST(? AS json)) AS each(value) ON CONFLICT (id) DO NOTHING`,
+  costs: `${SqlCosts.into} SELECT ${SqlCosts.columns("run")}
+    FROM run, json_array_elements(CAST(? AS json)) AS each(value) ON CONFLICT (run_id, place) DO NOTHING`
 }
 
 type Part = keyof typeof parts
@@ -60,7 +63,7 @@ WITH run AS (
     ends ? `, ended_at = CAST(? AS BIGINT), ${SqlRunList.ending}` : ""
   }
   WHERE run_id = ? AND epoch = ? AND last_seq = coalesce(CAST(? AS BIGINT), last_seq)
-  RETURNING run_id, thread_id
+  RETURNING run_id, thread_id, resource_id, principal, agent
 )${present.map((part) => `, ${part} AS (${parts[part]})`).join("")}${isCounted ? counted : ""}${ends ? released : ""}
 SELECT ${notify(self, "run.run_id")} FROM run`
 
@@ -83,6 +86,7 @@ export const commit = (db: Database, self: string) => {
         new_events: SqlCommit.eventRows(batch),
         new_marks: SqlCommit.markRows(batch),
         acts: SqlCommit.actRows(batch),
+        costs: SqlCosts.linesIn(envelopes),
         ...projection
       }
       const present = names.filter((part) => rows[part].length > 0)
@@ -108,4 +112,4 @@ export const commit = (db: Database, self: string) => {
     })
 }
 
-const names = ["new_events", "new_marks", "asked", "decided", "opened", "closed", "acts"] as const
+const names = ["new_events", "new_marks", "asked", "decided", "opened", "closed", "acts", "costs"] as const

@@ -10,6 +10,7 @@ import * as Column from "./Column.ts"
 import type { Database, Value, Dialect } from "./Database.ts"
 import * as Packing from "./Packing.ts"
 import * as SqlAudit from "./SqlAudit.ts"
+import * as SqlCosts from "./SqlCosts.ts"
 import * as Projection from "./Projection.ts"
 import * as SqlRunList from "./SqlRunList.ts"
 import * as SqlThreads from "./SqlThreads.ts"
@@ -69,6 +70,7 @@ export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) =>
     SELECT ?, value ->> 0, value ->> 1 FROM ${each} WHERE true ON CONFLICT DO NOTHING`
   const counted = SqlQuotas.counted(each, "reins_quota_runs WHERE run_id = ?")
   const acts = `${SqlAudit.into} SELECT ${SqlAudit.columns} FROM ${each} WHERE true ON CONFLICT (id) DO NOTHING`
+  const booked = SqlCosts.added(each)
   return (batch) => {
     const { envelopes, epoch, used } = batch
     const runId = Column.encode(batch.runId)
@@ -90,6 +92,8 @@ export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) =>
     }
     const told = actRows(batch)
     if (told.length > 0) rest.push({ text: acts, values: [JSON.stringify(told)] })
+    const costs = SqlCosts.linesIn(envelopes)
+    if (costs.length > 0) rest.push({ text: booked, values: [JSON.stringify(costs), runId] })
     const { end } = projection
     if (end !== undefined) {
       const values = [Column.encode(envelopes[0]?.threadId ?? ""), runId]

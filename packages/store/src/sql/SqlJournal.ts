@@ -6,6 +6,7 @@ import * as Column from "./Column.ts"
 import type { Database, Row } from "./Database.ts"
 import * as Projection from "./Projection.ts"
 import * as SqlAudit from "./SqlAudit.ts"
+import * as SqlCosts from "./SqlCosts.ts"
 import * as SqlFiles from "./SqlFiles.ts"
 import * as SqlGrants from "./SqlGrants.ts"
 import * as SqlPacking from "./SqlPacking.ts"
@@ -19,6 +20,7 @@ import * as StoredJson from "./StoredJson.ts"
 export const make = (db: Database, wakes: Stream.Stream<string>, commit: JournalStore["commit"]): JournalStore => ({
   threads: SqlThreads.make(db),
   audit: SqlAudit.make(db),
+  costs: SqlCosts.make(db),
   grants: SqlGrants.make(db),
   files: SqlFiles.make(db),
   quotas: SqlQuotas.make(db),

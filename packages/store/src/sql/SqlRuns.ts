@@ -1,5 +1,5 @@
 /** Runs in a database: creating one, taking ownership, and reading it. */
-import { type Envelope, QueryRejections } from "@reins/protocol"
+import { type Envelope, ListedRun, QueryRejections } from "@reins/protocol"
 import type { Mark, Opened, RunRecord, RunStatus } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
@@ -7,6 +7,8 @@ import * as Column from "./Column.ts"
 import type { Database } from "./Database.ts"
 import * as Packing from "./Packing.ts"
 import * as SqlCommit from "./SqlCommit.ts"
+import * as SqlCosts from "./SqlCosts.ts"
+import * as SqlRunList from "./SqlRunList.ts"
 import * as SqlGrants from "./SqlGrants.ts"
 import * as SqlQuotas from "./SqlQuotas.ts"
 import * as SqlAnswers from "./SqlAnswers.ts"
@@ -242,6 +244,11 @@ export const abandon = (db: Database, runId: string, at: number): Effect.Effect<
       yield* db.rows("DELETE FROM reins_client_calls WHERE run_id = ?", run)
       yield* SqlGrants.release(db, run, at)
       yield* SqlQuotas.forfeit(db, run, at)
+      const cost = yield* SqlCosts.abandoned(db, run, at)
+      if (cost !== undefined) {
+        const end = { endedAt: at, endReason: "abandoned", ...ListedRun.costOf(cost) } as const
+        yield* db.rows(`UPDATE reins_runs SET ${SqlRunList.ending} WHERE run_id = ?`, ...SqlRunList.ended(end), run)
+      }
       for (const statement of SqlCommit.released) yield* db.rows(statement, String(ended["thread_id"]), run)
       yield* db.tell(run)
       return true

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Database } from "./Database.ts"
+import * as SqlCosts from "./SqlCosts.ts"
 import * as SqlRunList from "./SqlRunList.ts"
 
 /** A statement, or what needs more than one can say. */
@@ -211,6 +212,30 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
     )${keyed}`,
     "CREATE INDEX reins_notes_threads ON reins_notes (resource_id, at) WHERE run_id = ''",
     "CREATE INDEX reins_notes_runs ON reins_notes (run_id) WHERE run_id <> ''"
+  ],
+  // The cost ledger: what each run cost, per agent, model and tool. Deleting runs or threads does not delete it.
+  [
+    `CREATE TABLE reins_costs (
+      run_id TEXT NOT NULL,
+      place INTEGER NOT NULL,
+      at BIGINT NOT NULL,
+      resource_id TEXT NOT NULL,
+      principal TEXT,
+      root TEXT NOT NULL,
+      agent TEXT NOT NULL,
+      kind TEXT NOT NULL,
+      name TEXT NOT NULL,
+      provider TEXT,
+      calls BIGINT NOT NULL,
+      cost_nano_usd BIGINT NOT NULL,
+      unpriced BIGINT NOT NULL,
+      prompt_tokens BIGINT NOT NULL,
+      completion_tokens BIGINT NOT NULL,
+      estimated INTEGER NOT NULL,
+      PRIMARY KEY (run_id, place)
+    )${keyed}`,
+    "CREATE INDEX reins_costs_at ON reins_costs (resource_id, at)",
+    SqlCosts.backfill
   ]
 ]
 

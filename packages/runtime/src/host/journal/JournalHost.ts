@@ -109,6 +109,7 @@ class Host implements RunHost {
   readonly files
   readonly quotas
   readonly audit
+  readonly costs
   readonly hibernation: Hibernation
   readonly ownership: RunOwnership
   private readonly watching: RunWatch
@@ -135,6 +136,7 @@ class Host implements RunHost {
     this.clock = Context.get(context, Clock.Clock)
     this.threads = store.threads
     this.quotas = store.quotas
+    this.costs = store.costs
     this.grants = store.grants ?? new MemoryGrants(new MemoryAudit(0))
     this.files = store.files ?? new MemoryFiles()
     this.hibernation = new Hibernation(this.clock, hibernateMs)

@@ -27,6 +27,7 @@ import type { FileStore } from "../../thread/FileStore.ts"
 import type { AuditStore } from "../../approval/AuditStore.ts"
 import type { Amendment } from "../../approval/Quorum.ts"
 import type { GrantStore } from "../../approval/GrantStore.ts"
+import type { CostStore } from "../../budget/CostStore.ts"
 import type { QuotaStore } from "../../budget/QuotaStore.ts"
 import type { ThreadStore } from "../../thread/ThreadStore.ts"
 
@@ -143,6 +144,11 @@ export interface JournalStore {
   readonly files?: FileStore | undefined
   readonly quotas: QuotaStore
   /**
+   * Independent of runs and threads: deleting those does not delete it. The lines of a run are added, once, in the
+   * commit of its cost summary, and by `abandon`.
+   */
+  readonly costs: CostStore
+  /**
    * Stores a new run and leases its thread, which it creates if it does not exist. The same transaction checks that the
    * run's id is new, that the thread belongs to the run's tenant, that no run leases it, that its messages can be read,
    * and that the run's quotas are not exhausted; then the run counts in those quotas. A refusal stores nothing.
@@ -165,8 +171,8 @@ export interface JournalStore {
   readonly commit: (batch: Batch) => Effect.Effect<void, Fenced | StoreFailure>
   /**
    * Ends a run that cannot be read, without reading it: raises its epoch, releases its thread and what grants hold for
-   * it, counts what it holds of quotas as used, closes its questions and client calls. Its log is unchanged. False,
-   * without effect, when it is unknown or has ended.
+   * it, counts what it holds of quotas as used, closes its questions and client calls. Of its costs those are booked
+   * that can be read (`LeftBill`). Its log is unchanged. False, without effect, when it is unknown or has ended.
    */
   readonly abandon: (runId: string, at: number) => Effect.Effect<boolean, StoreFailure>
   /**

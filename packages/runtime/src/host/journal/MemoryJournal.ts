@@ -5,11 +5,13 @@
 import { AgentPath, type Approval, Envelope, type Json, ListedRun, QueryRejections } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { MemoryCosts } from "../../budget/CostStore.ts"
 import { MemoryQuotas } from "../../budget/QuotaStore.ts"
 import type { PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
 import * as RunList from "../../engine/RunList.ts"
 import * as RunExport from "./RunExport.ts"
 import { type Batch, Fenced, type JournalStore, type Mark, type Opened, type StoredAnswer } from "./JournalStore.ts"
+import * as LeftBill from "./LeftBill.ts"
 import { MemoryAudit } from "../../approval/AuditStore.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
 import { MemoryFiles } from "../../thread/FileStore.ts"
@@ -74,6 +76,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
   const files = new MemoryFiles()
   const threads = new MemoryThreads(Number.POSITIVE_INFINITY, (threadId) => files.forgetThread(threadId))
   const quotas = new MemoryQuotas()
+  const costs = new MemoryCosts(Number.POSITIVE_INFINITY)
   const rows = new Map<string, Row>()
   const approvals = new Map<string, Asked>()
   const audit = new MemoryAudit(Number.POSITIVE_INFINITY)
@@ -146,6 +149,8 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
         row.lastAt = Math.max(row.lastAt, mark.at)
       }
       row.end ??= ListedRun.endOf(batch.envelopes)
+      const cost = ListedRun.summaryIn(batch.envelopes.slice(-3))
+      if (cost !== undefined) costs.add(cost.summary, row.record, cost.at)
       if (batch.used !== undefined) quotas.settle(batch.runId, row.record.quotas ?? [], batch.used)
       audit.add(batch.acts ?? [])
       options.after?.(batch)
@@ -231,6 +236,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
     grants,
     files,
     quotas,
+    costs,
     create,
     open,
     commit,
@@ -245,7 +251,9 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
         for (const each of approvals.values()) {
           if (each.asked.runId === runId) each.outcome ??= { outcome: "cancelled" }
         }
-        row.end = { endedAt: at, endReason: "abandoned" }
+        const left = LeftBill.of([...row.marks.values()])
+        row.end = { endedAt: at, endReason: "abandoned", ...(left === undefined ? {} : ListedRun.costOf(left)) }
+        if (left !== undefined) costs.add(left, row.record, at)
         end(row)
         return true
       }),

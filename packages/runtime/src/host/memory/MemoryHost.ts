@@ -23,6 +23,7 @@ import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { BudgetTree, BudgetProbe } from "../../budget/BudgetTree.ts"
 import * as Lease from "../../budget/Lease.ts"
+import { MemoryCosts } from "../../budget/CostStore.ts"
 import { MemoryQuotas } from "../../budget/QuotaStore.ts"
 import { Alarms } from "../../kernel/Alarm.ts"
 import type {
@@ -59,6 +60,8 @@ export interface MemoryHostOptions {
   readonly keptFileBytes?: number | undefined
   /** How many acts the audit record keeps; the oldest are deleted first. Default 10,000. */
   readonly keptActs?: number | undefined
+  /** Of how many ended runs the cost ledger keeps lines; the oldest are deleted first. Default 10,000. */
+  readonly keptCosts?: number | undefined
   /** How long running runs may take to end, once cancelled, when the host's scope closes. Default 5 seconds. */
   readonly shutdownMs?: number | undefined
 }
@@ -97,6 +100,7 @@ class Host implements RunHost, MemoryRunOwner {
   readonly threads: MemoryThreads
   readonly quotas = new MemoryQuotas()
   readonly audit: MemoryAudit
+  readonly costs: MemoryCosts
   readonly grants: MemoryGrants
   readonly files: MemoryFiles
   private readonly runs = new Map<string, Carried>()
@@ -114,6 +118,7 @@ class Host implements RunHost, MemoryRunOwner {
     this.context = context
     this.options = options
     this.audit = new MemoryAudit(options.keptActs ?? 10_000)
+    this.costs = new MemoryCosts(options.keptCosts ?? 10_000)
     this.grants = new MemoryGrants(this.audit)
     this.files = new MemoryFiles(options.keptFileBytes)
     this.threads = new MemoryThreads(options.keptThreads ?? 10_000, (threadId) => {
@@ -303,6 +308,8 @@ class Host implements RunHost, MemoryRunOwner {
     if (record?.quotas !== undefined) {
       this.quotas.settle(runId, record.quotas, tree.lease?.ended(log.envelopes.slice(-3)) ?? [])
     }
+    const cost = record === undefined ? undefined : ListedRun.summaryIn(log.envelopes.slice(-3))
+    if (record !== undefined && cost !== undefined) this.costs.add(cost.summary, record, cost.at)
     this.done.push(runId)
     // The caller of the latest one has yet to read it.
     const kept = Math.max(1, this.options.keptRuns ?? 256)
