@@ -6,7 +6,7 @@ import { type CostReport, CostSummary, type Entry } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { CostQuery } from "../budget/CostStore.ts"
 import type { JournalStore } from "../host/journal/JournalStore.ts"
-import { begin, type Clause, clause, commit, failure, finish, mark, same, says, tagOf, text } from "./JournalSamples.ts"
+import { begin, type Clause, clause, commit, failure, finish, mark, same, says, text } from "./JournalSamples.ts"
 
 const report = (store: JournalStore, dimensions: CostQuery["dimensions"] = [], query: Partial<CostQuery> = {}) =>
   store.costs.report({ resourceId: "tenant", limit: 1000, ...query, dimensions })
@@ -301,18 +301,6 @@ export const clauses: ReadonlyArray<Clause> = [
       for (const runId of ["l1", "l2"]) yield* run(store, runId, [model("dear", large - 1)], noon, { principal: "max" })
       const { sum } = yield* report(store, ["run"], { principal: "max" })
       yield* same([sum.costNanoUsd, sum.runs], [large, 2], "a sum above the largest number")
-      const taken = yield* tagOf(store.create({ ...recordOf("odd"), threadId: "another" }))
-      yield* same(taken, "RunExists", "a run of the same id")
     })
   )
 ]
-
-const recordOf = (runId: string) => ({
-  runId,
-  threadId: "thread",
-  resourceId: "tenant",
-  agent: "desk",
-  prompt: "Do it.",
-  isolated: false,
-  startedAt: 1000
-})
