@@ -112,7 +112,10 @@ const scenes: { readonly [N in Exclude<Name, "slow">]: (scene: Scene) => Reply }
   sources: () =>
     say(
       { type: "text", text: "The tide turns " },
-      { type: "source", source: { type: "url", id: "source-1", url: "https://example.com/tides", title: "Tides" } },
+      {
+        type: "source",
+        source: { id: "source-1", sourceType: "url", url: "https://example.com/tides", title: "Tides" }
+      },
       { type: "text", text: "twice a day." }
     ),
   // Steps go by until a message comes, which is then the prompt and is repeated like any other.

@@ -111,7 +111,7 @@ const scripts: { readonly [name: string]: Script } = {
         { type: "reasoning", text: "look it up.", part: "a", metadata: { scripted: { signature: "s1" } } },
         { type: "tool-call", id: "w", name: "web", args: { q: "tides" }, execution: "provider" },
         { type: "tool-result", id: "w", name: "web", result: { hits: 2 } },
-        { type: "source", source: { url: "https://example.org/tides", title: "Tides" } },
+        { type: "source", source: { id: "s1", sourceType: "url", url: "https://example.org/tides", title: "Tides" } },
         { type: "file", mediaType: "image/png", data: "iVBORw0KGgo=" },
         { type: "text", text: "Found it. " },
         { type: "tool-call", id: "l", name: "look", args: { n: 1 }, metadata: { scripted: { signature: "s2" } } },

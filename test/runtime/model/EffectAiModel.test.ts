@@ -105,6 +105,61 @@ describe("a language model of effect/ai behind our port", () => {
     })
   )
 
+  it.effect("passes on what is written of a call's arguments, the sources and the files, in their order", () =>
+    Effect.gen(function* () {
+      const model = scripted([
+        [
+          { type: "tool-params-start", id: "w1", name: "weather" },
+          { type: "tool-params-delta", id: "w1", delta: '{"city":' },
+          { type: "tool-params-delta", id: "w1", delta: '"Oslo"}' },
+          { type: "tool-params-end", id: "w1" },
+          { type: "tool-call", id: "w1", name: "weather", params: { city: "Oslo" } },
+          finish("tool-calls")
+        ],
+        [
+          { type: "text-delta", id: "t", delta: "Rain." },
+          { type: "source", sourceType: "url", id: "s1", url: "https://acme.test/rain", title: "Rain" },
+          {
+            type: "source",
+            sourceType: "document",
+            id: "s2",
+            mediaType: "application/pdf",
+            title: "Wet",
+            fileName: "wet.pdf",
+            metadata: { acme: { page: 3 } }
+          },
+          { type: "file", mediaType: "image/png", data: "aGk=" },
+          finish("stop")
+        ]
+      ])
+      const events = [...(yield* run(model))]
+      assert.deepStrictEqual(
+        events.flatMap((event) => (event.type === "tool-input-delta" ? [[event.toolInvocationId, event.text]] : [])),
+        [
+          ["w1", ""],
+          ["w1", '{"city":'],
+          ["w1", '"Oslo"}']
+        ]
+      )
+      assert.deepStrictEqual(
+        events.flatMap((event) => (event.type === "source" ? [event.data] : [])),
+        [
+          { id: "s1", sourceType: "url", url: "https://acme.test/rain", title: "Rain" },
+          {
+            id: "s2",
+            sourceType: "document",
+            mediaType: "application/pdf",
+            title: "Wet",
+            filename: "wet.pdf",
+            providerMetadata: { acme: { page: 3 } }
+          }
+        ]
+      )
+      const [file] = events.flatMap((event) => (event.type === "data-file-registered" ? [event.data] : []))
+      assert.deepStrictEqual([file?.mediaType, file?.sizeBytes], ["image/png", 2])
+    })
+  )
+
   it.effect("passes a call of an unknown tool and invalid arguments to our loop, for the model to read", () =>
     Effect.gen(function* () {
       const model = scripted([

@@ -78,6 +78,7 @@ const leftOut = (warning: string, ...said: ReadonlyArray<object>) => ({ said, wa
 
 const noType = "The model's adapter emitted a part of an unknown type. It was left out."
 const noMetadata = "The model's adapter emitted metadata that is not a JSON object. It was left out."
+const noSource = "The model's adapter emitted a source without an id, or of an unknown type. It was left out."
 const noBytes = "The model's adapter emitted a file without bytes. It was left out."
 const noCount = "The model's adapter reported an invalid token count. The usage is estimated."
 
@@ -124,6 +125,27 @@ const cases: ReadonlyArray<readonly [string, () => ReadonlyArray<unknown>, objec
     "metadata with an instance",
     () => withMetadata({ p: new Instance() }),
     kept({ ...say, metadata: { p: { own: "member" } } })
+  ],
+  [
+    "a source without its address",
+    () => [{ type: "source", source: { id: "s", sourceType: "url" } }, say],
+    leftOut(noSource, say)
+  ],
+  [
+    "a source of an unknown type",
+    () => [{ type: "source", source: { id: "s", sourceType: "map" } }, say],
+    leftOut(noSource, say)
+  ],
+  ["a source that is null", () => [{ type: "source", source: null }, say], leftOut(noSource, say)],
+  [
+    "input that is an object",
+    () => [{ type: "tool-input", id: "1", name: "work", text: {} }],
+    refused('a "tool-input" part with a text that is not a string')
+  ],
+  [
+    "input without a name",
+    () => [{ type: "tool-input", id: "1", text: "{" }],
+    refused('a "tool-input" part with a name that is not a string')
   ],
   ["metadata with a BigInt", () => withMetadata({ p: 1n }), leftOut(noMetadata, say)],
   ["metadata with a cycle", () => withMetadata({ p: cycle() }), leftOut(noMetadata, say)],
@@ -253,6 +275,7 @@ const hostile: ReadonlyArray<() => unknown> = [
 const types = [
   "text",
   "reasoning",
+  "tool-input",
   "tool-call",
   "tool-result",
   "file",
@@ -273,6 +296,9 @@ const members = [
   "execution",
   "result",
   "isFailure",
+  "begins",
+  "purpose",
+  "source",
   "mediaType",
   "data",
   "message",
@@ -299,6 +325,7 @@ const partOf = ([type, member, value]: Schema.Schema.Type<typeof Part>): unknown
     mediaType: "image/png",
     data: "aGk=",
     message: "w",
+    source: { id: "s", sourceType: "url", url: "https://acme.test" },
     usage,
     reason: "stop"
   }

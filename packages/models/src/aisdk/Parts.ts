@@ -6,7 +6,7 @@
  * part with a note in its metadata, and restored by `Prompt`.
  */
 import type { LanguageModelV4StreamPart, SharedV4Warning } from "@ai-sdk/provider"
-import { type Json, Usage } from "@reins/protocol"
+import { type Events, type Json, Usage } from "@reins/protocol"
 import type { ModelPart, PartMetadata, StopReason } from "@reins/runtime"
 import * as Base64 from "effect/encoding/Base64"
 import * as Predicate from "effect/Predicate"
@@ -14,6 +14,9 @@ import { ReceivedIds } from "./CallIds.ts"
 import * as JsonValue from "./JsonValue.ts"
 import type { ToolNames } from "./ToolNames.ts"
 import * as TokenUsage from "./TokenUsage.ts"
+
+/** A call whose arguments are being written. */
+type Writing = Pick<Extract<ModelPart, { readonly type: "tool-input" }>, "id" | "name" | "execution">
 
 type Metadata = { readonly [provider: string]: unknown } | undefined
 
@@ -32,6 +35,8 @@ export class Parts {
   private readonly keys = new Map<string, string>()
   private count = 0
   private readonly ids = new ReceivedIds()
+  /** The calls whose arguments are being written, by the provider's id: several may have one. */
+  private readonly writing = new Map<string, Array<Writing>>()
   private readonly names: ToolNames
 
   /** `names`: as sent with the request. */
@@ -75,7 +80,7 @@ export class Parts {
       case "tool-call":
         return {
           type: "tool-call",
-          id: this.ids.call(part.toolCallId),
+          id: this.writing.get(part.toolCallId)?.shift()?.id ?? this.ids.call(part.toolCallId),
           name: this.names.meant(part.toolName),
           args: argumentsOf(part.input),
           ...(part.providerExecuted === true ? { execution: "provider" as const } : {}),
@@ -95,7 +100,12 @@ export class Parts {
       case "file":
         return { type: "file", ...fileOf(part), ...metadata(part.providerMetadata) }
       case "reasoning-file":
-        return { type: "file", ...fileOf(part), ...metadata(part.providerMetadata, { kind: "reasoning-file" }) }
+        return {
+          type: "file",
+          purpose: "reasoning",
+          ...fileOf(part),
+          ...metadata(part.providerMetadata, { kind: "reasoning-file" })
+        }
       case "custom": {
         const key = this.open("reasoning", `custom ${this.count}`)
         return {
@@ -127,8 +137,18 @@ export class Parts {
       case "error":
         this.error ??= { value: part.error }
         return undefined
-      case "tool-input-start":
-      case "tool-input-delta":
+      case "tool-input-start": {
+        const execution = part.providerExecuted === true ? { execution: "provider" as const } : {}
+        const input = { id: this.ids.call(part.id), name: this.names.meant(part.toolName), ...execution }
+        const others = this.writing.get(part.id)
+        if (others === undefined) this.writing.set(part.id, [input])
+        else others.push(input)
+        return { type: "tool-input", ...input, text: "", begins: true }
+      }
+      case "tool-input-delta": {
+        const input = this.writing.get(part.id)?.at(-1)
+        return input === undefined ? undefined : { type: "tool-input", ...input, text: part.delta }
+      }
       case "tool-input-end":
       case "ping":
       case "raw":
@@ -243,16 +263,22 @@ const fileOf = (part: Extract<LanguageModelV4StreamPart, { readonly type: "file"
         : Base64.encode(part.data.data)
 })
 
-const sourceOf = (part: Extract<LanguageModelV4StreamPart, { readonly type: "source" }>): Json =>
-  part.sourceType === "url"
-    ? { sourceType: "url", id: part.id, url: part.url, ...(part.title === undefined ? {} : { title: part.title }) }
+const sourceOf = (part: Extract<LanguageModelV4StreamPart, { readonly type: "source" }>): Events.Source["data"] => {
+  const about = metadata(part.providerMetadata).metadata
+  const told = {
+    id: part.id,
+    ...(part.title === undefined ? {} : { title: part.title }),
+    ...(about === undefined ? {} : { providerMetadata: about })
+  }
+  return part.sourceType === "url"
+    ? { ...told, sourceType: "url", url: part.url }
     : {
+        ...told,
         sourceType: "document",
-        id: part.id,
         mediaType: part.mediaType,
-        title: part.title,
         ...(part.filename === undefined ? {} : { filename: part.filename })
       }
+}
 
 const warningOf = (warning: SharedV4Warning): string => {
   switch (warning.type) {

@@ -126,6 +126,7 @@ class Heard {
       switch (part.type) {
         case "text":
         case "reasoning":
+        case "tool-input":
         case "tool-call":
           this.firstAt ??= monotonicMs(this.clock)
           if (this.captures && part.type === "text") this.text += part.text

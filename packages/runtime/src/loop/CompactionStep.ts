@@ -171,6 +171,7 @@ const ask = Effect.fnUntraced(function* (
     name,
     steps: 0,
     isShown: false,
+    showsInput: false,
     maxOutputTokens,
     inputTokens: (estimator) => {
       const counted = TokenEstimator.forModel(estimator, agent.model)

@@ -7,9 +7,10 @@
  * counts what is reported. It decodes every part by a schema, which costs some microseconds per delta; `@reins/models`
  * connects AI SDK providers without it.
  */
-import { type Json, ModelFailure, type Usage } from "@reins/protocol"
+import { type Events, type Json, ModelFailure, type Usage } from "@reins/protocol"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Base64 from "effect/encoding/Base64"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type * as AiError from "effect/ai/AiError"
@@ -55,13 +56,16 @@ export const make = (names: Names, service: Service): ModelPort => ({
   // A failure is described by the tag of its reason.
   describesSafely: true,
   attempt: (request, emit) =>
-    stream(service, request).pipe(
-      Stream.runForEachArray((parts) => {
-        const room = emit(parts.flatMap(partsOf))
-        return room === undefined ? Effect.void : Effect.promise(() => room)
-      }),
-      Effect.mapError((error) => failureOf(names, error))
-    )
+    Effect.suspend(() => {
+      const writing: Writing = new Map()
+      return stream(service, request).pipe(
+        Stream.runForEachArray((parts) => {
+          const room = emit(parts.flatMap((part) => partsOf(part, writing)))
+          return room === undefined ? Effect.void : Effect.promise(() => room)
+        }),
+        Effect.mapError((error) => failureOf(names, error))
+      )
+    })
 })
 
 const stream = (service: Service, request: ModelRequest): Stream.Stream<Part, AiError.AiError> =>
@@ -118,9 +122,22 @@ const metadataOf = (metadata: unknown): { readonly metadata?: PartMetadata } => 
 
 const jsonOf = (value: unknown): Json => PlainJson.copy(value) ?? null
 
+/** The calls whose arguments the model is writing, by their ids. */
+type Writing = Map<string, Extract<ModelPart, { readonly type: "tool-input" }>>
+
 /** Our parts for one of `effect/ai`'s; none for parts that only frame others. */
-const partsOf = (part: Part): ReadonlyArray<ModelPart> => {
+const partsOf = (part: Part, writing: Writing): ReadonlyArray<ModelPart> => {
   switch (part.type) {
+    case "tool-params-start": {
+      const execution = part.providerExecuted ? { execution: "provider" as const } : {}
+      const input = { type: "tool-input" as const, id: part.id, name: part.name, text: "", ...execution }
+      writing.set(part.id, input)
+      return [{ ...input, begins: true }]
+    }
+    case "tool-params-delta": {
+      const input = writing.get(part.id)
+      return input === undefined ? [] : [{ ...input, text: part.delta }]
+    }
     case "text-delta":
       return [{ type: "text", text: part.delta, part: part.id, ...metadataOf(part.metadata) }]
     case "text-end":
@@ -158,11 +175,34 @@ const partsOf = (part: Part): ReadonlyArray<ModelPart> => {
       return [{ type: "response", id: part.id, model: part.modelId }]
     case "finish":
       return [{ type: "finish", reason: reasonOf(part.reason), usage: usageOf(part.usage), raw: part.reason }]
+    case "file":
+      return [
+        {
+          type: "file",
+          mediaType: part.mediaType,
+          data: Base64.encode(part.data),
+          ...metadataOf(part.metadata)
+        }
+      ]
     case "source":
-      return [{ type: "source", source: { id: part.id, title: part.title } }]
+      return [{ type: "source", source: sourceOf(part) }]
     default:
       return []
   }
+}
+
+const sourceOf = (part: Response.UrlSourcePart | Response.DocumentSourcePart): Events.Source["data"] => {
+  const { id, metadata: about, title } = part
+  const metadata = isEmpty(about) ? undefined : metadataOf(about).metadata
+  const told = { id, title, ...(metadata === undefined ? {} : { providerMetadata: metadata }) }
+  return part.sourceType === "url"
+    ? { ...told, sourceType: "url", url: part.url.href }
+    : {
+        ...told,
+        sourceType: "document",
+        mediaType: part.mediaType,
+        ...(part.fileName === undefined ? {} : { filename: part.fileName })
+      }
 }
 
 const isEmpty = (metadata: object | undefined): boolean => metadata === undefined || Object.keys(metadata).length === 0

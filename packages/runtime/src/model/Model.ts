@@ -5,7 +5,7 @@
  * the loop does. Adapters to providers live in other packages; `ScriptedModel` in `@reins/runtime/testing` answers from
  * a script.
  */
-import type { AgentPath, Json, Message, ModelFailure, Usage } from "@reins/protocol"
+import type { AgentPath, Events, Json, Message, ModelFailure, Usage } from "@reins/protocol"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
@@ -121,6 +121,11 @@ export type StopReason = "stop" | "tool-calls" | "length" | "content-filter" | "
  * - `text`, `reasoning`: increments. `metadata` belongs to the part that the increments add up to. `part` says which
  *   part that is, also when others came between; absent, an increment grows the part before it where that is of its
  *   kind.
+ * - `tool-input`: an increment of the arguments of a call that the model is writing, in its own JSON text. The whole
+ *   call follows under the same id. It is only shown (`tool-input-delta`): leave it out, and the call is shown when it
+ *   is made. `begins`: it is the first of its call, which matters where calls have the same id.
+ * - `source`: what the answer cites, after the text that it is for.
+ * - `file`: what the model made; `data` is Base64, or a URL. `purpose: "reasoning"`: it is not part of the answer.
  * - `tool-call`: a whole call; `args` is parsed JSON, or the raw string where it was not JSON. With `execution:
  *   "provider"` the provider runs it itself and a `tool-result` follows.
  * - `usage`: cumulative for this request; the last one counts, and stands even when the stream is cut after it.
@@ -147,6 +152,14 @@ export type ModelPart =
       readonly metadata?: PartMetadata | undefined
     }
   | {
+      readonly type: "tool-input"
+      readonly id: string
+      readonly name: string
+      readonly text: string
+      readonly begins?: boolean | undefined
+      readonly execution?: "provider" | undefined
+    }
+  | {
       readonly type: "tool-call"
       readonly id: string
       readonly name: string
@@ -166,9 +179,10 @@ export type ModelPart =
       readonly type: "file"
       readonly mediaType: string
       readonly data: string
+      readonly purpose?: "reasoning" | undefined
       readonly metadata?: PartMetadata | undefined
     }
-  | { readonly type: "source"; readonly source: Json }
+  | { readonly type: "source"; readonly source: Events.Source["data"] }
   | { readonly type: "response"; readonly id?: string | undefined; readonly model?: string | undefined }
   | { readonly type: "warning"; readonly message: string }
   | { readonly type: "usage"; readonly usage: Usage.Usage }

@@ -5,8 +5,8 @@
  * - **Normalized**: an unknown finish reason is `other`, and an absent id of a call is `call`; bytes of a file become
  *   Base64; results and metadata are converted as by `JSON.stringify` (absent members are left out, a date is its ISO
  *   string).
- * - **Left out, with a warning**: a part of an unknown type, metadata that is not JSON, a file without bytes, invalid
- *   token counts. What is left out of usage is estimated.
+ * - **Left out, with a warning**: a part of an unknown type, metadata that is not JSON, a file without bytes, an
+ *   incomplete source, invalid token counts. What is left out of usage is estimated.
  * - **Refused**: output that cannot be read, such as text that is a number, a call with an id or name that is not a
  *   string, arguments that are not JSON. The answer fails as `InvalidModelOutput`, as one without a finish does.
  *
@@ -72,8 +72,10 @@ export const read = (handed: unknown, warn: Warn): ModelPart | Flaw | undefined 
       return readResult(part, warn)
     case "file":
       return readFile(part, warn)
+    case "tool-input":
+      return readInput(part)
     case "source":
-      return { type: "source", source: null } // read by nobody
+      return readSource(part["source"], warn)
     case "response":
       return { type: "response", ...named("id", part["id"]), ...named("model", part["model"]) }
     case "warning":
@@ -101,6 +103,45 @@ const readIncrement = (type: "text" | "reasoning", part: Members, warn: Warn): M
   if (typeof text !== "string") return new Flaw(`emitted a "${type}" part with a text that is not a string`)
   const name = typeof key === "string" || typeof key === "number" ? { part: String(key) } : undefined
   return { type, text, ...name, ...metadataOf(part, warn) }
+}
+
+const readInput = ({ begins, execution, id, name, text }: Members): ModelPart | Flaw | undefined => {
+  if (id != null && typeof id !== "string")
+    return new Flaw('emitted a "tool-input" part with an id that is not a string')
+  if (typeof name !== "string") return new Flaw('emitted a "tool-input" part with a name that is not a string')
+  if (typeof text !== "string") return new Flaw('emitted a "tool-input" part with a text that is not a string')
+  return {
+    type: "tool-input",
+    id: id == null || id === "" ? "call" : id,
+    name,
+    text,
+    ...(begins === true ? { begins } : {}),
+    ...(execution === "provider" ? { execution } : {})
+  }
+}
+
+/** A source of no known type, or without what its type needs, is left out. */
+const readSource = (source: unknown, warn: Warn): ModelPart | undefined => {
+  const given: Members = Predicate.isObject(source) ? source : {}
+  const { id, sourceType, url } = given
+  const isUrl = sourceType === "url" && typeof url === "string"
+  if (typeof id !== "string" || !(isUrl || sourceType === "document")) {
+    warn("The model's adapter emitted a source without an id, or of an unknown type. It was left out.")
+    return undefined
+  }
+  const metadata = metadataOf({ metadata: given["providerMetadata"] }, warn).metadata
+  return {
+    type: "source",
+    source: {
+      id: id.toWellFormed(),
+      sourceType: isUrl ? "url" : "document",
+      ...(isUrl ? { url: url.toWellFormed() } : {}),
+      ...named("title", given["title"]),
+      ...named("mediaType", given["mediaType"]),
+      ...named("filename", given["filename"]),
+      ...(metadata === undefined ? {} : { providerMetadata: metadata })
+    }
+  }
 }
 
 const readCall = (part: Members, warn: Warn): ModelPart | Flaw => {
@@ -147,11 +188,12 @@ const readFile = (part: Members, warn: Warn): ModelPart | Flaw | undefined => {
   }
   if (typeof data !== "string") return new Flaw('emitted a "file" part with data that is neither a string nor bytes')
   if (typeof mediaType !== "string") return new Flaw('emitted a "file" part with a mediaType that is not a string')
-  return { type: "file", mediaType, data, ...metadataOf(part, warn) }
+  const purpose = part["purpose"] === "reasoning" ? { purpose: "reasoning" as const } : {}
+  return { type: "file", mediaType, data, ...purpose, ...metadataOf(part, warn) }
 }
 
 const named = <Name extends string>(name: Name, value: unknown): { readonly [N in Name]?: string } =>
-  typeof value === "string" ? Erased.as({ [name]: value }) : {}
+  typeof value === "string" ? Erased.as({ [name]: value.toWellFormed() }) : {}
 
 const metadataOf = ({ metadata }: Members, warn: Warn): { readonly metadata?: PartMetadata } => {
   if (metadata == null) return {}

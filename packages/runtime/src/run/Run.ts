@@ -26,6 +26,8 @@ export interface Settings {
   readonly modelRetries: number
   /** Whether the log tells of each. */
   readonly tellsRetries: boolean
+  /** Whether the log has the input of calls while the model writes it. */
+  readonly showsInput: boolean
   /** What becomes of a request that fails after something of its answer was shown. */
   readonly midStream: "error" | "retract"
   /** The delay before the first retry; doubled each time, or as the provider requests. */

@@ -138,6 +138,7 @@ const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<Readonly
     tracing: yield* Tracing,
     modelRetries: options.modelRetries ?? 2,
     tellsRetries: options.modelRetryEvents ?? false,
+    showsInput: options.toolInputEvents ?? true,
     midStream: options.midStreamFailure ?? "error",
     modelRetryBaseMs: millis(options.modelRetryDelay, 500),
     patience:

@@ -424,6 +424,11 @@ export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
    */
   readonly modelRetryEvents?: boolean | undefined
   /**
+   * Whether the arguments of calls are emitted while the model writes them (`tool-input-delta`), for clients that show
+   * them. A request that fails meanwhile is retried as one that has said nothing, and its step retracted. Default true.
+   */
+  readonly toolInputEvents?: boolean | undefined
+  /**
    * How to handle a retryable failure of a request after part of its answer was shown: `error` ends the run with it
    * (the default); `retract` retracts what was shown (`step-retracted`) and retries up to `modelRetries` times. The
    * failed attempt is charged either way.

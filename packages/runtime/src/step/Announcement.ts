@@ -86,13 +86,16 @@ class Announcement {
   /** The provider's results, by the call's id as the provider knows it. */
   private readonly results: ReadonlyMap<string, Message.ResultPart>
   private taken: Set<string> | undefined
+  /** Ids that were streamed: their calls keep them, and others are not given them. */
+  private readonly streamed: ReadonlySet<string> | undefined
   /** Provider-run calls of earlier steps without a result. */
   private readonly awaited: Map<string, Message.CallPart> | undefined
   /** Whether another step follows, so that a result may still come. */
   private readonly goesOn: boolean
 
-  constructor(agent: AgentState, { calls, content, hasResults, stop }: Answer) {
+  constructor(agent: AgentState, { calls, content, hasResults, inputs, stop }: Answer) {
     this.agent = agent
+    this.streamed = inputs?.ids
     this.awaited = agent.awaited === undefined ? undefined : new Map(agent.awaited)
     this.goesOn = stop === "paused" || calls.some(({ execution }) => execution !== "provider")
     this.results = hasResults ? resultsIn(content) : noResults
@@ -101,8 +104,9 @@ class Announcement {
   take(part: Message.AssistantPart): void {
     if (part.type === "tool-result") return this.takeLate(part)
     if (part.type !== "tool-call") return void this.content.push(part)
-    const isTaken = (id: string) => this.taken?.has(id) === true || this.agent.hasCall(id)
-    const given = withId(part, unused(Names.callId(part.id), isTaken))
+    const { streamed } = this
+    const isTaken = (id: string) => this.taken?.has(id) === true || this.agent.hasCall(id) || streamed?.has(id) === true
+    const given = streamed?.has(part.id) === true ? part : withId(part, unused(Names.callId(part.id), isTaken))
     const isTheirs = this.agent.member.tools.get(given.name)?.execution === "client"
     const call: Message.CallPart = isTheirs ? { ...given, execution: "client" } : given
     this.taken ??= new Set()

@@ -8,6 +8,7 @@
 import { Event, type Json, type Message, type Usage } from "@reins/protocol"
 import type { ModelPart, PartMetadata, StopReason } from "../model/Model.ts"
 import * as ReceivedPart from "../model/ReceivedPart.ts"
+import type { CallInputs } from "./CallInput.ts"
 
 type Increment = Extract<ModelPart, { readonly type: "text" | "reasoning" }>
 
@@ -15,6 +16,8 @@ type Increment = Extract<ModelPart, { readonly type: "text" | "reasoning" }>
 interface OpenPart {
   readonly type: "text" | "reasoning"
   readonly key: string | undefined
+  /** The part of its events: absent for the answer's first of its type, and while it is empty. */
+  part: string | undefined
   text: string
   metadata: PartMetadata | undefined
   at?: number
@@ -40,6 +43,14 @@ export class Answer {
   hasText = false
   /** Whether the provider gave a result of a call that it ran itself. */
   hasResults = false
+  /** Whether the model made files; those of its reasoning do not count. */
+  files: Array<Message.FilePart> | undefined
+  /** The input of its calls while they are written; absent where it is not shown. */
+  readonly inputs: CallInputs | undefined
+  /** How many texts and reasonings are not empty. */
+  private texts = 0
+  private reasonings = 0
+  private hasSources = false
   private parts = 0
   private open: OpenPart | undefined
   /** The index in `content` of each part with a key. */
@@ -48,13 +59,24 @@ export class Answer {
   private readonly warn: (message: string) => Event | undefined
 
   /** `warn`: makes the event of a provider's warning, if it has to be reported. */
-  constructor(warn: (message: string) => Event | undefined) {
+  constructor(warn: (message: string) => Event | undefined, inputs: CallInputs | undefined) {
     this.warn = warn
+    this.inputs = inputs
   }
 
-  /** Whether anything was shown: an answer that showed nothing may be retried. */
+  /** True while it said nothing: then it may be sent again. The input of a call that was not made says nothing. */
   get isSilent(): boolean {
     return this.said === 0 && this.reasoned === 0
+  }
+
+  /** True while none of it is in the log: otherwise the step is retracted before it is sent again. */
+  get isUnseen(): boolean {
+    return this.isSilent && !this.hasSources && (this.inputs === undefined || this.inputs.ids.size === 0)
+  }
+
+  /** True while the model has put out nothing that a provider charges for. */
+  get isIdle(): boolean {
+    return this.isSilent && this.calls.length === 0 && (this.inputs === undefined || this.inputs.said === 0)
   }
 
   /** True when the attempt had no parts. */
@@ -82,7 +104,7 @@ export class Answer {
       case "text": {
         const text = this.grow(part)
         if (text !== "") {
-          events.push(Event.text(text))
+          events.push(Event.text(text, this.open?.part))
           this.said += text.length
           this.hasText = true
         }
@@ -91,7 +113,7 @@ export class Answer {
       case "reasoning": {
         const text = this.grow(part)
         if (text !== "") {
-          events.push(Event.reasoning(text))
+          events.push(Event.reasoning(text, this.open?.part))
           this.reasoned += text.length
         }
         break
@@ -101,6 +123,15 @@ export class Answer {
         if (warning !== undefined) events.push(warning)
         break
       }
+      case "tool-input": {
+        const event = this.inputs?.take(part, this.hasCall)
+        if (event !== undefined) events.push(event)
+        break
+      }
+      case "source":
+        this.hasSources = true
+        events.push(Event.source(part.source))
+        break
       default:
         this.close()
         this.takeWhole(part)
@@ -144,6 +175,7 @@ export class Answer {
       open = (key === undefined ? undefined : this.keyed?.get(type + key)) ?? {
         type,
         key,
+        part: undefined,
         text: "",
         metadata: undefined
       }
@@ -156,6 +188,10 @@ export class Answer {
       open.half = /[\ud800-\udbff]$/.exec(whole)?.[0]
       whole = (open.half === undefined ? whole : whole.slice(0, -1)).toWellFormed()
     }
+    if (open.text === "" && whole !== "") {
+      const place = type === "text" ? ++this.texts : ++this.reasonings
+      if (place > 1) open.part = `${place}`
+    }
     open.text += whole
     if (metadata !== undefined) open.metadata = { ...open.metadata, ...metadata }
     return whole
@@ -164,16 +200,21 @@ export class Answer {
   /** The id, with a number appended if it is taken: several calls of an answer may have one id, and all of them run. */
   private unused(id: string): string {
     let unused = id
-    for (let count = 2; this.calls.some((call) => call.id === unused); count++) unused = `${id}_${count}`
+    for (let count = 2; this.hasCall(unused) || this.inputs?.ids.has(unused) === true; count++)
+      unused = `${id}_${count}`
     return unused
   }
 
-  private takeWhole(part: Exclude<ModelPart, { type: "text" | "reasoning" | "warning" }>): void {
+  private readonly hasCall = (id: string): boolean => this.calls.some((call) => call.id === id)
+
+  private takeWhole(
+    part: Exclude<ModelPart, { type: "text" | "reasoning" | "warning" | "tool-input" | "source" }>
+  ): void {
     switch (part.type) {
       case "tool-call": {
         const call: Message.CallPart = {
           type: "tool-call",
-          id: this.unused(part.id.toWellFormed()),
+          id: this.inputs?.close(part) ?? this.unused(part.id.toWellFormed()),
           name: part.name.toWellFormed(),
           args: part.args,
           ...(part.execution === undefined ? {} : { execution: part.execution }),
@@ -187,21 +228,24 @@ export class Answer {
         this.hasResults = true
         this.content.push({
           type: "tool-result",
-          id: part.id.toWellFormed(),
+          id: (this.inputs?.resultId(part.id) ?? part.id).toWellFormed(),
           name: part.name.toWellFormed(),
           result: part.result,
           ...(part.isFailure === true ? { status: "failed" as const } : {}),
           ...metadataOf(part.metadata)
         })
         return
-      case "file":
-        this.content.push({
+      case "file": {
+        const file: Message.FilePart = {
           type: "file",
           mediaType: part.mediaType,
           data: part.data,
           ...metadataOf(part.metadata)
-        })
+        }
+        this.content.push(file)
+        if (part.purpose !== "reasoning") (this.files ??= []).push(file)
         return
+      }
       case "response":
         if (part.model !== undefined) this.responseModel = part.model
         return
@@ -212,8 +256,6 @@ export class Answer {
         this.stop = part.reason
         this.stopSequence = part.stopSequence
         if (part.usage !== undefined) this.usage = part.usage
-        return
-      case "source":
         return
     }
   }

@@ -15,6 +15,7 @@ import type { Work } from "../engine/Engine.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import { Answer } from "./Answer.ts"
+import { CallInputs } from "./CallInput.ts"
 import { Patience } from "../kernel/Patience.ts"
 import type { Alarm } from "../kernel/Alarm.ts"
 import type { Signal } from "../kernel/Signal.ts"
@@ -116,7 +117,10 @@ export class Sending implements Interruptible.Limits {
     const { agent, run, work } = ask
     const { cancelGraceMs, patience } = run.settings
     this.ask = ask
-    this.answer = new Answer((message) => (ask.isShown ? warning(agent, message) : undefined))
+    this.answer = new Answer(
+      (message) => (ask.isShown ? warning(agent, message) : undefined),
+      ask.showsInput ? new CallInputs(agent) : undefined
+    )
     this.startedAt = work.now()
     this.patience = patience === undefined ? undefined : new Patience(patience, work)
     this.signal = work.cancel
@@ -132,7 +136,7 @@ export class Sending implements Interruptible.Limits {
     const { agent, isShown, work } = this.ask
     patience?.heard()
     const events = answer.take(parts)
-    if (this.firstTokenAt === undefined && (!answer.isSilent || answer.calls.length > 0)) this.firstTokenAt = work.now()
+    if (this.firstTokenAt === undefined && !answer.isIdle) this.firstTokenAt = work.now()
     if (this.firstTextAt === undefined && answer.hasText) this.firstTextAt = work.now()
     if (!isShown || events.length === 0 || !work.push(agent.path, events)) return undefined
     return patience === undefined ? work.room() : patience.hold(work.room())
@@ -286,7 +290,7 @@ export const usageOf = (
   const { answer, ending } = attempted
   const reported = answer.usage ?? Usage.empty
   // No provider charges for a request that failed without output or report.
-  if (answer.isSilent && answer.calls.length === 0 && answer.usage === undefined && ending._tag === "Failed") {
+  if (answer.isIdle && answer.usage === undefined && ending._tag === "Failed") {
     return { usage: Usage.empty, estimated: false }
   }
   // Usage reported with a finish is complete, even if the answer is unusable.
@@ -303,7 +307,7 @@ export const usageOf = (
       ...(hasOutput
         ? {}
         : {
-            outputText: Math.max(reported.outputText ?? 0, estimator.text(spoken(answer))),
+            outputText: Math.max(reported.outputText ?? 0, estimator.text(spoken(answer)), unfinished(answer)),
             ...(outputReasoning === 0 ? {} : { outputReasoning })
           })
     },
@@ -316,6 +320,10 @@ const outputParts = ["outputText", "outputReasoning"] as const
 
 const isReported = (usage: Usage.Usage, parts: ReadonlyArray<keyof Usage.Usage>): boolean =>
   parts.some((part) => usage[part] !== undefined)
+
+/** What was written of calls that were not made, in tokens. */
+const unfinished = ({ calls, inputs }: Answer): number =>
+  inputs === undefined || calls.length > 0 ? 0 : Math.ceil(inputs.said / 3)
 
 const spoken = (answer: Answer): string => {
   let out = ""
@@ -344,6 +352,8 @@ export interface Ask {
   readonly steps: 0 | 1
   /** Whether text and reasoning are streamed into the log, between a `step-start` and what ends the step. */
   readonly isShown: boolean
+  /** Whether the input of its calls is streamed, too, while the model writes it. */
+  readonly showsInput: boolean
   /** The maximum output, in tokens. Absent: the default reserve, and no cap without a limit. */
   readonly maxOutputTokens: number | undefined
   /** Estimated input tokens. */

@@ -4,7 +4,8 @@
  * to continue. `CallSettlement` settles the calls.
  */
 import { type Event, Usage } from "@reins/protocol"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { Settled, Work } from "../engine/Engine.ts"
 import type { ModelRequest } from "../model/Model.ts"
 import type { Estimator } from "../model/TokenEstimator.ts"
@@ -15,6 +16,7 @@ import * as Names from "../run/Names.ts"
 import type { Run } from "../run/Run.ts"
 import * as Admission from "./Admission.ts"
 import * as Announcement from "./Announcement.ts"
+import * as ModelFile from "./ModelFile.ts"
 import { PaidRequest, type Sent } from "./PaidRequest.ts"
 import { StepValue } from "./StepValue.ts"
 import type { Ask } from "./Attempt.ts"
@@ -35,7 +37,13 @@ export const modelStep = (run: Run, agent: AgentState, options: StepOptions): Ef
     const ask = new StepAsk(run, work, agent, options)
     const paid = new PaidRequest(ask)
     work.spending.begin(paid)
-    return Task.map(paid.send(), (sent) => digested(ask, settled(paid, options, sent)))
+    return Task.flatMap(paid.send(), (sent) =>
+      sent._tag === "Completed" && sent.answer.files !== undefined
+        ? Effect.map(ModelFile.store(ask, sent.answer.files), (files) =>
+            digested(ask, settled(paid, options, sent, files))
+          )
+        : Exit.succeed(digested(ask, settled(paid, options, sent, nothing)))
+    )
   }
   return run.engine.direct === undefined
     ? run.engine.activity(Names.model(agent.prefix, options.step), StepValue, carried)
@@ -59,6 +67,7 @@ class StepAsk implements Ask {
   readonly name: string
   readonly steps = 1
   readonly isShown = true
+  readonly showsInput: boolean
   readonly maxOutputTokens: number | undefined
   /** Of its last request; absent before one, and on an engine without storage. */
   digest: RequestDigest | undefined
@@ -72,6 +81,7 @@ class StepAsk implements Ask {
     this.name = Names.model(agent.prefix, step)
     this.maxOutputTokens = agent.member.definition.maxOutputTokens
     this.offersTools = offersTools
+    this.showsInput = offersTools && run.settings.showsInput
   }
 
   inputTokens(estimator: Estimator): number {
@@ -114,11 +124,19 @@ class StepRequest implements ModelRequest {
   }
 }
 
-const settled = (paid: PaidRequest, options: StepOptions, sent: Sent): Settled<StepValue> => {
+/** `files`: the events of the files that the model made. */
+const settled = (
+  paid: PaidRequest,
+  options: StepOptions,
+  sent: Sent,
+  files: ReadonlyArray<Event>
+): Settled<StepValue> => {
   const { path } = paid.ask.agent
   if (sent._tag !== "Completed") return end(paid, endOf(paid, sent), nothing)
   const { admission, answer } = sent
-  const { calls, content, dropped, events } = Announcement.announce(paid.ask.agent, answer, options.offersTools)
+  const announced = Announcement.announce(paid.ask.agent, answer, options.offersTools)
+  const { calls, content, dropped } = announced
+  const events = files.length === 0 ? announced.events : [...files, ...announced.events]
   const stop = answer.stop ?? "other"
   if (stop === "length" && admission.isClamped) {
     // Cut by the budget's cap and not by the model's own length: the limit was reached within the answer.

@@ -1,6 +1,5 @@
 /**
- * A paid request: reserved on the budget, sent, retried while nothing of its answer was shown or the answer can be
- * retracted, sent to a fallback model, settled, and added to the ledger. Model steps and compaction both send their
+ * A paid request: reserved on the budget, sent, retried while its answer said nothing or can be retracted, sent to a fallback model, settled, and added to the ledger. Model steps and compaction both send their
  * requests this way.
  *
  * The usual way (admitted at once, answered by the first attempt) is plain code; everything else is the generator
@@ -271,7 +270,7 @@ const goOn = Effect.fnUntraced(function* (paid: PaidRequest, from: Stage) {
     }
     if (paid.admission._tag !== "Admitted") return ended(paid.admission, answer.content)
     // Shown output is retracted before another attempt emits anything: two partial answers are never joined.
-    if (!isSilent) work.push(agent.path, [retracted(ending.failure), stepStart])
+    if (isShown && !answer.isUnseen) work.push(agent.path, [retracted(ending.failure), stepStart])
     if (!Usage.isUnknown(used)) yield* begin(ask)
   }
 })

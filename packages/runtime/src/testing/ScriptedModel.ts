@@ -271,6 +271,36 @@ export const calls = (
 })
 
 /**
+ * The parts of a call that the model writes in pieces of `size` characters, without the call itself.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const input = ({ args, id, name }: ScriptedCall, size = 8): ReadonlyArray<ModelPart> => {
+  const part = { type: "tool-input" as const, id, name }
+  const pieces = JSON.stringify(args).match(new RegExp(`[^]{1,${size}}`, "gu")) ?? []
+  return [{ ...part, text: "", begins: true }, ...pieces.map((text): ModelPart => ({ ...part, text }))]
+}
+
+/**
+ * As `calls`, with the arguments written in pieces, one array per piece.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const written = (
+  made: ReadonlyArray<ScriptedCall>,
+  options: { readonly text?: string; readonly size?: number; readonly usage?: Usage.Usage } = {}
+): Reply => {
+  const whole = calls(made, options).parts.flat()
+  const pieces = whole.flatMap((part): ReadonlyArray<ModelPart> => {
+    const call = part.type === "tool-call" ? made.find(({ id }) => id === part.id) : undefined
+    return call === undefined ? [part] : [...input(call, options.size), part]
+  })
+  return { parts: pieces.map((part) => [part]) }
+}
+
+/**
  * A reply that fails, optionally after the text `said`.
  *
  * @since 0.1.0
