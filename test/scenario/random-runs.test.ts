@@ -128,6 +128,8 @@ describe("random runs on the memory engine", () => {
           "text",
           "reasoning",
           "tool-progress",
+          "tool-input-delta",
+          "source",
           "data-tool-agent",
           "budget_exhausted",
           "plan-status-change",

@@ -31,6 +31,8 @@ export interface Agent {
   readonly prompt: Message | undefined
   readonly closed: List<Message> | undefined
   readonly parts: List<AssistantPart> | undefined
+  /** The `part` of the last text or reasoning of the open step. */
+  readonly part: string | undefined
   readonly news: List<News> | undefined
   readonly hasResult: boolean
   readonly approvals: List<Events.ApprovalRequired | Events.ApprovalDecision> | undefined
@@ -65,6 +67,7 @@ export const make = (path: AgentPath.AgentPath, prompt: Message | undefined): Ag
   prompt,
   closed: undefined,
   parts: undefined,
+  part: undefined,
   news: undefined,
   hasResult: false,
   approvals: undefined,
@@ -78,10 +81,10 @@ export const promptOf = (prompt: Json): Message =>
 
 const increment = (agent: Agent, event: Events.Text | Events.Reasoning): Agent => {
   if (event.text === "") return agent
-  const { parts } = agent
-  return parts?.head.type === event.type
+  const { part, parts } = agent
+  return parts?.head.type === event.type && part === event.part
     ? { ...agent, parts: { head: { type: event.type, text: parts.head.text + event.text }, tail: parts.tail } }
-    : { ...agent, parts: { head: { type: event.type, text: event.text }, tail: parts } }
+    : { ...agent, part: event.part, parts: { head: { type: event.type, text: event.text }, tail: parts } }
 }
 
 const announce = (agent: Agent, call: CallPart): Agent => ({ ...agent, parts: { head: call, tail: agent.parts } })

@@ -227,15 +227,30 @@ const budget = (random: () => number): Budget.Budget => {
 export const respond = (scenario: Scenario, request: ModelRequest, model: string): ScriptedModel.Reply => {
   const { agent, agentPath, attempt, step } = request.metadata
   const random = draw(scenario.seed, `${agentPath.join("/")} ${step} ${attempt} ${model}`)
+  const form = draw(scenario.seed, `form ${agentPath.join("/")} ${step} ${attempt} ${model}`)
   const usage = drawUsage(random)
   if (request.tools.length === 0 || random() < 0.25) {
-    return agent === "gamma" ? typedAnswer(random, usage) : speech(random, usage)
+    return agent === "gamma" ? typedAnswer(random, usage) : dressed(form, speech(random, usage))
   }
-  if (scenario.faults && random() < 0.2) return fault(random, usage, scenario, request)
+  if (scenario.faults && random() < 0.2) return fault(random, usage, scenario, request, form)
   const made = Array.from({ length: 1 + Math.floor(random() * 4) }, (_, index) =>
     call(random, scenario, request, index)
   )
-  return ScriptedModel.calls(made, { usage, ...(random() < 0.5 ? { text: "Let me see. " } : {}) })
+  const options = { usage, ...(random() < 0.5 ? { text: "Let me see. " } : {}) }
+  return form() < 0.5
+    ? ScriptedModel.calls(made, options)
+    : dressed(form, ScriptedModel.written(made, { ...options, size: 1 + Math.floor(form() * 30) }))
+}
+
+/** The reply with a source, a file or another text before it. */
+const dressed = (form: () => number, reply: ScriptedModel.Reply): ScriptedModel.Reply => {
+  const more: ReadonlyArray<readonly [number, ModelPart]> = [
+    [0.2, { type: "source", source: { id: "s", sourceType: "url", url: "https://acme.test" } }],
+    [0.2, { type: "text", text: "Besides, ", part: "other" }],
+    [0.1, { type: "file", mediaType: "text/plain", data: "aGk=" }]
+  ]
+  const added = more.flatMap(([chance, part]) => (form() < chance ? [part] : []))
+  return added.length === 0 ? reply : { ...reply, parts: [added, ...reply.parts] }
 }
 
 const drawUsage = (random: () => number) => ({
@@ -285,29 +300,35 @@ const fault = (
   random: () => number,
   usage: ReturnType<typeof drawUsage>,
   scenario: Scenario,
-  request: ModelRequest
+  request: ModelRequest,
+  form: () => number
 ): ScriptedModel.Reply => {
   const about = { provider: "scripted", model: "scripted-1" }
   const one = call(random, scenario, request, 0)
+  const half = ScriptedModel.input(one, 5).slice(0, 3)
+  const isInput = form() < 0.5
   switch (Math.floor(random() * 9)) {
     case 0:
       return ScriptedModel.failure(new ModelFailure.ProviderUnavailable(about))
     case 1:
       return ScriptedModel.failure(new ModelFailure.RateLimited({ ...about, retryAfterMs: 2000 }))
     case 2:
+      if (isInput) return { parts: [half], failure: new ModelFailure.NetworkFailed(about) }
       return ScriptedModel.failure(new ModelFailure.NetworkFailed(about), "half an ans")
     case 3:
       return ScriptedModel.failure(new ModelFailure.AuthenticationFailed(about))
     case 4:
       return { parts: [] }
     case 5:
-      return { parts: [[{ type: "text", text: "no finish" }]] }
+      return { parts: isInput ? [half] : [[{ type: "text", text: "no finish" }]] }
     case 6:
-      return ScriptedModel.calls([one, one], { usage })
+      return isInput ? ScriptedModel.written([one, one], { usage }) : ScriptedModel.calls([one, one], { usage })
     case 7:
-      return ScriptedModel.calls([one], { usage, stop: "length" })
+      return isInput
+        ? { parts: [half, [{ type: "finish", reason: "length", usage }]] }
+        : ScriptedModel.calls([one], { usage, stop: "length" })
     default:
-      return { parts: [[{ type: "text", text: "and then " }]], hangs: true }
+      return { parts: [isInput ? half : [{ type: "text", text: "and then " }]], hangs: true }
   }
 }
 

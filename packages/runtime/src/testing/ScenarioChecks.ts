@@ -24,6 +24,7 @@ export const all = (report: Report): ReadonlyArray<string> => [
   ...audit(report),
   ...thread(report),
   ...messages(report),
+  ...input(report),
   ...once(report)
 ]
 
@@ -182,6 +183,31 @@ const messages = ({ accepted, ended, stored }: Report) => {
     : [`the messages ${sent.join(", ")} were accepted, and received were ${received.join(", ")}`]
 }
 
+/** What was streamed of a call before its announcement is its arguments, of the same tool; a retraction voids it. */
+const input = ({ stored }: Report) => {
+  const faults: Array<string> = []
+  const written = new Map<string, { readonly path: string; readonly name: string; text: string }>()
+  for (const { agentPath, event } of stored) {
+    const path = AgentPath.key(agentPath)
+    if (event.type === "step-retracted") {
+      for (const [key, one] of written) if (one.path === path) written.delete(key)
+    } else if (event.type === "tool-input-delta") {
+      const key = keyOf(agentPath, event.toolInvocationId)
+      const one = written.get(key) ?? { path, name: event.toolName, text: "" }
+      if (one.name !== event.toolName) faults.push(`the input of ${key} names two tools`)
+      written.set(key, one)
+      one.text += event.text
+    } else if ((event.type === "tool-invocation" || event.type === "tool-agent") && event.state === "call") {
+      const key = keyOf(agentPath, event.toolInvocationId)
+      const one = written.get(key)
+      const [name, args] = event.type === "tool-agent" ? [event.agentName, event.prompt] : [event.toolName, event.args]
+      if (one !== undefined && (one.name !== name || one.text !== JSON.stringify(args)))
+        faults.push(`the input of ${key} is not what the call says`)
+    }
+  }
+  return faults
+}
+
 /** Work with a stored result is not executed again by the next owner. */
 const once = ({ deaths, world }: Report) =>
   deaths.flatMap(({ begun, requests, results }) => [
@@ -227,8 +253,9 @@ export const essence = (log: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<st
       lines.pop()
     } else if (event.type === "text" || event.type === "reasoning") {
       const last = lines.at(-1)
-      if (last?.startsWith(`${event.type}:`) === true) lines[lines.length - 1] = last + event.text
-      else lines.push(`${event.type}:${event.text}`)
+      const head = `${event.type}${event.part ?? ""}:`
+      if (last?.startsWith(head) === true) lines[lines.length - 1] = last + event.text
+      else lines.push(head + event.text)
     } else lines.push(event.type === "step-start" ? "step-start" : JSON.stringify(withoutUsage(event)))
   }
   // Branches may interleave in any order: of each agent, the steps are compared in order and other events as a set.
