@@ -1,5 +1,5 @@
 /** One agent and its specialist. */
-import { Agent, Budget, Specialist } from "@reins/runtime"
+import { Agent, AskPerson, Budget, Specialist } from "@reins/runtime"
 import { Caller, Desk } from "./Tools.ts"
 
 export const Researcher = Specialist.make("researcher", {
@@ -10,7 +10,7 @@ export const Researcher = Specialist.make("researcher", {
 
 export const Assistant = Agent.make("assistant", {
   instructions: "You help.",
-  toolkit: Desk,
+  toolkit: [Desk, AskPerson.toolkit],
   clientTools: Caller,
   specialists: [Researcher],
   budget: Budget.make({ maxToolCalls: 6 })

@@ -21,6 +21,9 @@ export const names = [
   "specialist",
   "plan",
   "client-tool",
+  "question",
+  "question-text",
+  "question-form",
   "files",
   "budget",
   "error",
@@ -106,6 +109,20 @@ const scenes: { readonly [N in Exclude<Name, "slow">]: (scene: Scene) => Reply }
       : call(scene, ["carry_out_plan", { steps: wanted }])
   },
   "client-tool": (scene) => once(scene, ["ask_colour", { question: "Which colour?" }]),
+  question: (scene) => once(scene, ["AskPerson", { question: "Which colour?", options: ["red", "blue"] }]),
+  "question-text": (scene) => once(scene, ["AskPerson", { question: "What is your name?" }]),
+  "question-form": (scene) =>
+    once(scene, [
+      "AskPerson",
+      {
+        question: "Where to?",
+        fields: [
+          { name: "city", type: "text" },
+          { name: "nights", type: "integer", label: "Nights" },
+          { name: "room", type: "choice", options: ["single", "double"], optional: true }
+        ]
+      }
+    ]),
   files: (scene) => once(scene, ["make_report", { title: "tides" }]),
   budget: (scene) => call(scene, ["lookup", { query: `page ${scene.step + 1}` }]),
   error: ({ request }) => refused(request),
@@ -171,6 +188,7 @@ const usualArgs: { readonly [tool: string]: Json } = {
   make_report: { title: "tides" },
   carry_out_plan: { steps: ["measure the tide", "set the sail"] },
   ask_colour: { question: "Which colour?" },
+  AskPerson: { question: "Which colour?", options: ["red", "blue"] },
   researcher: { prompt: "tidal power" }
 }
 

@@ -29,6 +29,7 @@ const editor = (
       const agent = spawn(process.execPath, command, { stdio: ["pipe", "pipe", "inherit"] })
       const updates: Array<Update> = []
       const asked: Array<string> = []
+      const shown: Array<ReadonlyArray<string>> = []
       let wake = () => {}
       const stream = ndJsonStream(
         Writable.toWeb(agent.stdin),
@@ -41,6 +42,7 @@ const editor = (
         })
         .onRequest(methods.client.session.requestPermission, ({ params }) => {
           asked.push(params.toolCall.toolCallId)
+          shown.push([params.toolCall.title ?? "", ...params.options.map(({ name }) => name)])
           const choose = choices.shift()
           const option = params.options.find(({ kind }) => kind === choose)
           return option === undefined
@@ -51,7 +53,7 @@ const editor = (
       const until = async (fits: (update: Update) => boolean) => {
         while (!updates.some(fits)) await new Promise<void>((resolve) => (wake = resolve))
       }
-      return { agent, updates, asked, until, ask: connection.agent }
+      return { agent, updates, asked, shown, until, ask: connection.agent }
     }),
     ({ agent }) => Effect.sync(() => agent.kill())
   )
@@ -142,6 +144,28 @@ describe("an editor", () => {
       })
       // The last was allowed for the session before.
       assert.strictEqual(asked.length, 4)
+    })
+  )
+
+  it.live("is asked a question with its options, and the choice is the answer", () =>
+    Effect.gen(function* () {
+      const { ask, shown, updates } = yield* editor(["allow_once", "reject_once"])
+      yield* Effect.promise(async () => {
+        const { sessionId } = await ask.request("session/new", { cwd: "/", mcpServers: [] })
+        for (const scenario of ["question", "question-text"]) {
+          const turn = { sessionId, prompt: text(`scenario ${scenario}`) }
+          assert.strictEqual((await ask.request<PromptResponse>("session/prompt", turn)).stopReason, "end_turn")
+        }
+        assert.deepStrictEqual(shown, [
+          ["Which colour?", "red", "blue", "Do not answer"],
+          ["What is your name?", "Do not answer"]
+        ])
+        const results = updates.flatMap((update) =>
+          update.sessionUpdate === "tool_call_update" && update.status !== "in_progress" ? [update.rawOutput] : []
+        )
+        assert.strictEqual(results[0], "red")
+        assert.deepInclude(results[1], { error: "Declined" })
+      })
     })
   )
 

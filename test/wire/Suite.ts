@@ -42,7 +42,9 @@ export const refused = (log: ReadonlyArray<Envelope.Envelope>): ReadonlySet<stri
   const ids = new Set<string>()
   for (const { agentPath, event } of log) {
     if (agentPath.length > 0) continue
-    if (event.type === "approval-required") asked.set(event.data.id, event.data.toolInvocationId ?? "")
+    // The call goes on, however its question ends.
+    if (event.type === "approval-required" && event.data.kind !== "question")
+      asked.set(event.data.id, event.data.toolInvocationId ?? "")
     if (event.type !== "approval-decision") continue
     const { outcome } = event.data
     if (!Approval.allows(outcome) && !Approval.isAskedAgain(outcome)) ids.add(asked.get(event.data.id) ?? "")

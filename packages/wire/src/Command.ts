@@ -4,7 +4,8 @@
  * A command carries names as the client sent them and is not trusted: the server checks tenant, permissions and open
  * questions. A history in a request is not a command; at most it seeds a new thread.
  */
-import type { Approval, Decision, Json, Message } from "@reins/protocol"
+import type { Approval, Json, Message } from "@reins/protocol"
+import { Decision, Question } from "@reins/protocol"
 import type { AnswerOf } from "./AnswerId.ts"
 import type { ModelOptions } from "./ModelOptions.ts"
 import type { Refusal } from "./Refusal.ts"
@@ -133,7 +134,8 @@ export interface PushTo {
 }
 
 /**
- * A decision, addressed by the approval's id or by the id of its call; see `concerns`.
+ * A decision, addressed by the approval's id or by the id of its call; see `concerns`. See `decisionOn` for what it means
+ * for a question that a call asks.
  *
  * @since 0.1.0
  * @category models
@@ -142,6 +144,8 @@ export interface DecisionFor {
   readonly approvalId?: string
   readonly toolCallId?: string
   readonly decision: Decision
+  /** The whole value that was sent, which answers a question of kind `question`. Absent: as `decision` says. */
+  readonly value?: Json
 }
 
 /**
@@ -199,6 +203,52 @@ export const concerns = (answer: DecisionFor, question: Approval.Request): boole
   if (answer.toolCallId === id) return true
   return toolInvocationId !== undefined && answer.toolCallId === CallId.make(agentPath, toolInvocationId)
 }
+
+/** A generic client's answer, which only approves or refuses. */
+const isVerdict = (value: Json): boolean =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && Object.hasOwn(value, "approved")
+
+/**
+ * The decision for this request. A question of kind `question` wants a value: the one that was sent, what a revision
+ * names, or the words of an approval; to reject it is to decline. An approval without words answers a yes-or-no question.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const decisionOn = (request: Approval.Request, { decision, value }: DecisionFor): Decision => {
+  const asked = Question.of(request)
+  if (asked === undefined) return decision
+  const by = decision.by === undefined ? {} : { by: decision.by }
+  if (decision.type === "answer") return { ...decision, value: Question.fit(asked, decision.value) }
+  const isForm = Question.fields(asked).some(({ name }) => name === "approved")
+  if (value !== undefined && (isForm || !isVerdict(value))) return Decision.answer(Question.fit(asked, value), by)
+  switch (decision.type) {
+    case "revise":
+      return Decision.answer(Question.fit(asked, decision.partial), by)
+    case "approve": {
+      const said = decision.feedback ?? ""
+      if (said !== "") return Decision.answer(Question.fromText(asked, said), by)
+      return Question.expected(asked.schema) === "true or false" ? Decision.answer(true, by) : decision
+    }
+    case "reject":
+      return decision
+  }
+}
+
+/**
+ * The decision that the result of a call makes of the question that the call asks.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const decisionBy = (request: Approval.Request, { isFailure, result }: ResultFor): Decision =>
+  isFailure === true
+    ? Decision.reject({ feedback: typeof result === "string" ? result : JSON.stringify(result) })
+    : decisionOn(request, { decision: Decision.answer(result) })
+
+/** True when the result is for this question: of the call that asks it, or of the call that stands for it. */
+export const answers = (given: ResultFor, request: Approval.Request): boolean =>
+  request.kind === "question" && concerns({ toolCallId: given.toolCallId, decision: Decision.reject() }, request)
 
 /**
  * Submits client results only.

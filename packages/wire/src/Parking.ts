@@ -3,6 +3,8 @@
  * the result of a client call. Dialects whose answer ends at a question end it when the run is parked, and not before:
  * siblings that still work would lose their results.
  *
+ * A call that asks a person (kind `question`) is both: a question, and a client call whose result is the answer.
+ *
  * A question holds up the call it names. One that names no call holds up its agent; where it shows the arguments of one
  * of the agent's open calls, as a plan's question does, it holds up that call.
  *
@@ -19,6 +21,8 @@ interface OpenCall {
   readonly child: string
   readonly args: Json
   question: string | undefined
+  /** The question is the call's own, so that the call's result answers it. */
+  asks: boolean
 }
 
 /** `questions`: those that name no call, each with the arguments it shows, if it is about a call. */
@@ -37,6 +41,21 @@ export interface ClientCall {
   readonly path: AgentPath.AgentPath
   readonly call: Events.ToolCall
 }
+
+/**
+ * True for a question that one of these calls asks, so that the call's result answers it.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isAskedBy = (
+  { agentPath = [], kind, toolInvocationId }: Approval.Request,
+  calls: ReadonlyArray<ClientCall>
+): boolean =>
+  kind === "question" &&
+  calls.some(
+    ({ call, path }) => call.toolInvocationId === toolInvocationId && AgentPath.key(path) === AgentPath.key(agentPath)
+  )
 
 /**
  * Mutable; owned by one reader. Call `step` with every envelope of a run.
@@ -58,12 +77,41 @@ export class Parking {
 
   /** Unanswered questions, oldest first, without those passed to `expect`. */
   get questions(): ReadonlyArray<Approval.Request> {
-    return [...this.#questions.values()].filter(({ id }) => !this.#answered.has(id))
+    return [...this.#questions.values()].filter(
+      (question) => !this.#answered.has(question.id) && !this.#answered.has(this.#asking(question) ?? "")
+    )
   }
 
-  /** Client calls without a result, oldest first, without those passed to `expect`. */
+  /**
+   * Client calls without a result, oldest first, without those passed to `expect`. A call that asks a person is among
+   * them, and its question among `questions`: either can be answered.
+   */
   get clientCalls(): ReadonlyArray<ClientCall> {
-    return [...this.#clientCalls.entries()].filter(([id]) => !this.#answered.has(id)).map(([, call]) => call)
+    return [...this.#clientCalls.entries()].filter(([id]) => this.#isOpen(id)).map(([, call]) => call)
+  }
+
+  /** The client calls that ask no question. */
+  get plainCalls(): ReadonlyArray<ClientCall> {
+    return this.clientCalls.filter(({ call }) => call.asks !== true)
+  }
+
+  /** True for a question that an open client call asks, so that the call's result answers it. */
+  isAsked(question: Approval.Request): boolean {
+    return this.#asking(question) !== undefined
+  }
+
+  /** The client call that asks this question. */
+  #asking({ agentPath = [], kind, toolInvocationId = "" }: Approval.Request): string | undefined {
+    const id = AgentPath.key(agentPath) + toolInvocationId
+    return kind === "question" && this.#clientCalls.has(id) ? id : undefined
+  }
+
+  #isOpen(id: string): boolean {
+    if (this.#answered.has(id)) return false
+    for (const question of this.#questions.values()) {
+      if (this.#asking(question) === id && this.#answered.has(question.id)) return false
+    }
+    return true
   }
 
   /**
@@ -130,15 +178,17 @@ export class Parking {
     const isClient = event.type === "tool-invocation" && event.execution === "client"
     const child = isAgent ? AgentPath.key(AgentPath.child(path, event.agentName, id)) : "-"
     const args = isAgent ? event.prompt : event.args
-    this.#agent(key).calls.set(id, { id: key + id, isAgent, isClient, child, args, question: undefined })
+    this.#agent(key).calls.set(id, { id: key + id, isAgent, isClient, child, args, question: undefined, asks: false })
     if (event.type === "tool-invocation" && isClient) this.#clientCalls.set(key + id, { path, call: event })
   }
 
   #ask(path: AgentPath.AgentPath, { id, kind, payload, toolInvocationId }: Approval.Request, isOpen: boolean): void {
     const agent = this.#agent(AgentPath.key(path))
     const call = toolInvocationId === undefined ? undefined : agent.calls.get(toolInvocationId)
-    if (call !== undefined) call.question = isOpen ? id : undefined
-    else if (isOpen) agent.questions.set(id, kind === "budget" ? undefined : payload)
+    if (call !== undefined) {
+      call.question = isOpen ? id : undefined
+      call.asks = kind === "question"
+    } else if (isOpen) agent.questions.set(id, kind === "budget" ? undefined : payload)
     else agent.questions.delete(id)
   }
 
@@ -157,8 +207,8 @@ export class Parking {
     return agent.questions.size + agent.calls.size > 0
   }
 
-  #callWaits({ child, id, isAgent, isClient, question }: OpenCall): boolean {
-    if (question !== undefined) return !this.#answered.has(question)
+  #callWaits({ asks, child, id, isAgent, isClient, question }: OpenCall): boolean {
+    if (question !== undefined) return !this.#answered.has(question) && !(asks && this.#answered.has(id))
     if (isClient) return !this.#answered.has(id)
     return isAgent && this.#waits(child)
   }

@@ -81,6 +81,15 @@ export const fields = ({ schema }: Question): ReadonlyArray<Field> => {
 }
 
 /**
+ * The options of a question with one answer that is one of them, or may be; none for a list and for a form.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const choices = ({ options, schema }: Question): ReadonlyArray<string> =>
+  fieldOf(schema, "type") === "array" || fieldOf(schema, "type") === "object" ? [] : (options ?? allowed(schema))
+
+/**
  * What answer a schema expects, as the end of a sentence: `one of "red", "blue"`.
  *
  * @since 0.1.0
@@ -143,6 +152,22 @@ export const fromText = ({ options, schema }: Question, text: string): Json => {
       return one(schema, options, typed)
   }
 }
+
+/**
+ * An answer that came as a value of another kind, as the schema wants it: text where it wants no text is read as if it was
+ * typed, and a number or a truth value where it wants text is written as text. Anything else is unchanged.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const fit = (question: Question, value: Json): Json => {
+  const { options, schema } = question
+  const isText = fieldOf(schema, "type") === "string"
+  if (typeof value !== "string") return isText && isBare(value) ? String(value) : value
+  return isText && options === undefined && allowed(schema).length === 0 ? value : fromText(question, value)
+}
+
+const isBare = (value: Json): boolean => typeof value === "number" || typeof value === "boolean"
 
 /** `name=value` lines. A form with one field takes its bare value. */
 const form = (schema: Json, typed: string): Json | undefined => {

@@ -129,8 +129,23 @@ const toolInputDelta = ({ id, name }: Called, text: string, execution?: "client"
 const source = (data: Data.Source["data"]): Data.Source => ({ type: "source", data })
 
 /** The model calls a tool. `execution: "client"` if the caller must run it. */
-const toolCall = (call: Called & { readonly args: Json }, execution?: "client" | undefined): Data.ToolCall => {
+const toolCall = (
+  call: Called & { readonly args: Json },
+  execution?: "client" | undefined,
+  asks = false
+): Data.ToolCall => {
   const { args, id, name } = call
+  if (asks) {
+    return {
+      type: "tool-invocation",
+      toolInvocationId: id,
+      toolName: name,
+      args,
+      state: "call",
+      execution: "client",
+      asks
+    }
+  }
   return execution === undefined
     ? { type: "tool-invocation", toolInvocationId: id, toolName: name, args, state: "call" }
     : { type: "tool-invocation", toolInvocationId: id, toolName: name, args, state: "call", execution }

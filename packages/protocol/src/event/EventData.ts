@@ -134,11 +134,14 @@ const ToolCall = Schema.Struct({
   args: Json,
   state: Schema.Literal("call"),
   execution: Schema.optionalKey(Schema.Literal("client")),
+  asks: Schema.optionalKey(Schema.Literal(true)),
   usage: Schema.optionalKey(UsageTotals)
 }).annotate({ identifier: "ToolCall" })
 /**
  * The model calls a tool. `execution: "client"` on a call that the caller must run, with the `usage` of the run and its
- * specialists up to then, since the answer to the caller may end there; absent in logs of earlier releases.
+ * specialists up to then, since the answer to the caller may end there; absent in logs of earlier releases. `asks`: a
+ * client's call that asks a person: its question follows (`approval-required` of kind `question`), and its answer is the
+ * call's result.
  *
  * @since 0.1.0
  * @category models

@@ -35,7 +35,7 @@ export interface Callable {
   readonly execution: "server" | "client"
   /** Its arguments are a plan, and a person is asked about the plan. */
   readonly isPlan: boolean
-  /** It asks a person the question in its decoded arguments, and is never run. Absent: it runs. */
+  /** It asks a person the question in its decoded arguments: the caller answers in place of running it. */
   readonly asks?: ToolSettings.Asks | undefined
   readonly definition: ToolDefinition
   readonly policy: Policy.Ruled
@@ -271,9 +271,11 @@ const callable = Effect.fnUntraced(function* (
   capture: Capture,
   definition: Agent.Definition,
   tool: Tool.Any,
-  execution: "server" | "client",
+  runBy: "server" | "client",
   invoke: Invocation.Invoke | undefined
 ): Effect.fn.Return<Callable> {
+  const asks = runBy === "server" ? Context.get(tool.annotations, ToolSettings.AsksPerson) : undefined
+  const execution = asks === undefined ? runBy : "client"
   const timeout = Context.get(tool.annotations, ToolSettings.Timeout)
   const isPlan = execution === "server" && Context.get(tool.annotations, ToolSettings.IsPlan)
   const what = `the parameters of tool ${JSON.stringify(tool.name)}`
@@ -302,14 +304,14 @@ const callable = Effect.fnUntraced(function* (
     name: tool.name,
     execution,
     isPlan,
-    asks: execution === "server" ? Context.get(tool.annotations, ToolSettings.AsksPerson) : undefined,
+    asks,
     definition: offered,
     hash: ToolHash.of(tool, written),
     policy: Policy.ruled(policy),
     approvers: yield* levels(definition.name, named ?? definition.approvers),
     decode: Invocation.decoder(tool, capture.services),
-    accept: execution === "client" ? Invocation.acceptor(tool, capture.services) : undefined,
-    invoke,
+    accept: runBy === "client" ? Invocation.acceptor(tool, capture.services) : undefined,
+    invoke: asks === undefined ? invoke : undefined,
     maxCost: maxCost?.success,
     timeoutMs: timeout === undefined ? undefined : Duration.toMillis(Duration.fromInputUnsafe(timeout)),
     retries: Context.get(tool.annotations, ToolSettings.Retries),

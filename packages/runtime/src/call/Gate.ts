@@ -160,8 +160,7 @@ export interface Round {
 export const judge = (context: CallContext, { changes, subject }: Round): Effect.Effect<Verdict> => {
   const { agent, run, tool } = context
   const isAnew = changes > 0
-  if (tool.policy === "never" && tool.execution === "server" && tool.asks === undefined && !isAnew)
-    return Effect.succeed(allow)
+  if (tool.policy === "never" && tool.execution === "server" && !isAnew) return Effect.succeed(allow)
   const considered = (work: Work) =>
     Task.map(consider(context, work, isAnew), (value): Settled<Verdict> => ({
       value,

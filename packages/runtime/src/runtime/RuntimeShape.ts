@@ -243,7 +243,11 @@ export interface RuntimeShape {
    * Submits the result of a client tool's call. `content` is shown to the model in place of `result`, for images and
    * files.
    */
-  readonly submitToolResult: (runId: string, callId: string, answer: ClientAnswer) => Effect.Effect<void, CallNotFound>
+  readonly submitToolResult: (
+    runId: string,
+    callId: string,
+    answer: ClientAnswer
+  ) => Effect.Effect<void, CallNotFound | ApprovalError>
   /**
    * Sends a user's message to a running run. The root agent reads it in its next step, when the calls of the current
    * step have their results; messages enter in order of acceptance, each once, also after a crash. A run that would

@@ -179,7 +179,9 @@ const isClient = (agent: AgentState, call: Message.CallPart): boolean =>
 const callEvent = (agent: AgentState, call: Message.CallPart): Event =>
   call.execution !== "provider" && agent.member.specialists.has(call.name)
     ? Event.agentCall(call)
-    : Event.toolCall(call, isClient(agent, call) ? "client" : undefined)
+    : isClient(agent, call)
+      ? Event.toolCall(call, "client", agent.member.tools.get(call.name)?.asks !== undefined)
+      : Event.toolCall(call)
 
 const noResult: Json = { error: "ResultMissing", message: "The provider ran this call and returned no result." }
 

@@ -12,6 +12,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Tool from "effect/ai/Tool"
 import * as Toolkit from "effect/ai/Toolkit"
+import * as Erased from "../kernel/Erased.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as ToolSettings from "./ToolSettings.ts"
 
@@ -159,6 +160,22 @@ export const asksFor =
     })
 
 /**
+ * A tool that asks: the model's JSON in, the person's answer out.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type AskingTool = Tool.Tool<
+  string,
+  {
+    readonly parameters: typeof Schema.Unknown
+    readonly success: typeof Schema.Json
+    readonly failure: typeof Schema.Never
+    readonly failureMode: "error"
+  }
+>
+
+/**
  * Makes the toolkit of one tool that asks. With `answer`, the model only writes the question, and the program decides what
  * answer it needs.
  *
@@ -167,15 +184,18 @@ export const asksFor =
  */
 export const make = (
   options: Options | TypedOptions = {}
-): Effect.Effect<Toolkit.WithHandler<Record<string, Tool.Any>>> => {
+): Effect.Effect<Toolkit.WithHandler<Record<string, AskingTool>>> => {
   const { name = "AskPerson", description: said = description } = options
   const isTyped = "answer" in options
   const setting = isTyped ? asksFor(PlainJson.copy(Tool.getJsonSchemaFromSchema(options.answer)) ?? {}) : asks
-  const tool: Tool.Any = Tool.make(name, {
-    description: said,
-    parameters: isTyped ? Asked : Parameters,
-    success: Schema.Json
-  }).annotate(ToolSettings.AsksPerson, setting)
+  // Its callers write JSON; the schema of the parameters is the tool's own.
+  const tool: AskingTool = Erased.as(
+    Tool.make(name, {
+      description: said,
+      parameters: isTyped ? Asked : Parameters,
+      success: Schema.Json
+    }).annotate(ToolSettings.AsksPerson, setting)
+  )
   const kit = Toolkit.make(tool)
   return Effect.flatMap(kit.toHandlers({ [name]: neverRun(name) }), (handlers) => Effect.provideContext(kit, handlers))
 }
@@ -201,4 +221,4 @@ const neverRun = (name: string) => () =>
  * @since 0.1.0
  * @category operations
  */
-export const toolkit: Effect.Effect<Toolkit.WithHandler<Record<string, Tool.Any>>> = make()
+export const toolkit: Effect.Effect<Toolkit.WithHandler<Record<string, AskingTool>>> = make()

@@ -2,7 +2,7 @@
  * Accepts answers to waiting runs: decisions and results of client calls. Only answers that match something open count;
  * other input, such as a history in which a call looks approved, has no effect.
  */
-import { ApprovalErrors, Decision } from "@reins/protocol"
+import { type Approval, ApprovalErrors, Decision, Question } from "@reins/protocol"
 import type { ApprovalProgress, RunStatus } from "@reins/runtime"
 import { CallId, ModelOptions, Refusal, Command, type Parking } from "@reins/wire"
 import * as Effect from "effect/Effect"
@@ -17,23 +17,29 @@ import { actor, type Principal } from "../access/Authenticator.ts"
 
 /** Answers that match something open. `ids` are the ids that encoders know them by. */
 interface Fitting {
-  readonly decisions: ReadonlyArray<{ readonly id: string; readonly decision: Decision }>
+  readonly decisions: ReadonlyArray<{ readonly question: Approval.Request; readonly decision: Decision }>
   readonly results: ReadonlyArray<{ readonly call: Parking.ClientCall; readonly given: Command.ResultFor }>
   readonly ids: ReadonlyArray<string>
 }
 
 const callIdOf = ({ call, path }: Parking.ClientCall): string => CallId.make(path, call.toolInvocationId)
 
+/** The ids of a question: its own, and of one that a call asks, that of the call. */
+const idsOf = ({ agentPath = [], id, kind, toolInvocationId }: Approval.Request): ReadonlyArray<string> =>
+  kind === "question" && toolInvocationId !== undefined ? [id, CallId.make(agentPath, toolInvocationId)] : [id]
+
 const fitting = (open: Parking.Parking, { decisions, results }: Answers): Fitting => {
   const decided = open.questions.flatMap((question) => {
     const given = decisions.find((decision) => Command.concerns(decision, question))
-    return given === undefined ? [] : [{ id: question.id, decision: given.decision }]
+    if (given !== undefined) return [{ question, decision: Command.decisionOn(question, given) }]
+    const returned = results.find((result) => Command.answers(result, question))
+    return returned === undefined ? [] : [{ question, decision: Command.decisionBy(question, returned) }]
   })
-  const returned = open.clientCalls.flatMap((call) => {
+  const returned = open.plainCalls.flatMap((call) => {
     const given = results.find(({ toolCallId }) => toolCallId === callIdOf(call))
     return given === undefined ? [] : [{ call, given }]
   })
-  const ids = [...decided.map(({ id }) => id), ...returned.map(({ call }) => callIdOf(call))]
+  const ids = [...decided.flatMap(({ question }) => idsOf(question)), ...returned.map(({ call }) => callIdOf(call))]
   return { decisions: decided, results: returned, ids }
 }
 
@@ -145,9 +151,9 @@ const submit = Effect.fnUntraced(function* (
     if (Result.isSuccess(outcome)) taken += 1
     else refusal = refusal ?? outcome.failure
   }
-  for (const { decision, id } of decisions) {
-    const outcome = yield* Effect.result(respond(serving, principal, id, decision))
-    if (Result.isSuccess(outcome) && !outcome.success.decided) undecided.add(id)
+  for (const { decision, question } of decisions) {
+    const outcome = yield* Effect.result(respond(serving, principal, question.id, decision))
+    if (Result.isSuccess(outcome) && !outcome.success.decided) undecided.add(question.id)
     count(outcome)
   }
   for (const { call, given } of results) {
@@ -181,14 +187,24 @@ const ambiguous = Refusal.make(
 const yes = /^\s*(approve|approved|yes|y|ok|okay|allow|confirm|confirmed)\s*[.!]?\s*$/i
 const no = /^\s*(reject|rejected|no|n|deny|denied|refuse)\s*[.!]?\s*$/i
 
-/** What words answer that name nothing: the one thing that waits. Only a plain yes approves. */
+/**
+ * What words answer that name nothing: the one thing that waits. Only a plain yes approves; a question of a call is answered
+ * by the words themselves.
+ */
 const meaning = (
-  { clientCalls, questions }: Pick<Parking.Parking, "clientCalls" | "questions">,
+  { plainCalls, questions }: Pick<Parking.Parking, "plainCalls" | "questions">,
   said: string
 ): Answers | Refusal.Refusal => {
   const [question] = questions
-  const [call] = clientCalls
-  if (questions.length + clientCalls.length > 1) return ambiguous
+  const [call] = plainCalls
+  if (questions.length + plainCalls.length > 1) return ambiguous
+  const asked = question === undefined ? undefined : Question.of(question)
+  if (question !== undefined && asked !== undefined) {
+    return {
+      decisions: [{ approvalId: question.id, decision: Decision.answer(Question.fromText(asked, said)) }],
+      results: []
+    }
+  }
   if (question !== undefined) {
     const rejected = no.test(said) ? Decision.reject() : Decision.reject({ feedback: said })
     const decision = yes.test(said) ? Decision.approve() : rejected
@@ -236,7 +252,7 @@ export const tell = Effect.fnUntraced(function* (
   command: Given & Pick<Command.Answer, "complete" | "echo" | "settings">,
   isWatched: boolean
 ): Effect.fn.Return<Outcome.Watching | undefined, Refusal.Refusal> {
-  const isMissing = open.questions.length + open.clientCalls.length > fits.ids.length
+  const isMissing = open.questions.length + open.plainCalls.length > fits.decisions.length + fits.results.length
   if (command.complete === true && isMissing) return yield* Effect.fail(incomplete)
   const { tenant } = principal
   const threadId = serving.naming.outer(tenant, status.threadId) ?? status.threadId

@@ -85,7 +85,7 @@ const reply = Effect.fnUntraced(function* (
     return yield* Repetition.repeated(serving, principal, { ...given, address, shown: seed })
   }
   const { fits, open } = found
-  const isLeft = open.questions.length + open.clientCalls.length > fits.ids.length
+  const isLeft = open.questions.length + open.plainCalls.length > fits.decisions.length + fits.results.length
   const isRefused = fits.results.length === 0 && fits.decisions.every(({ decision }) => decision.type === "reject")
   // Who refuses what was asked, leaves the rest open and writes on, is done with this run.
   if (onBusy === "cancel-previous" && isLeft && isRefused) return undefined

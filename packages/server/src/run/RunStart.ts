@@ -2,7 +2,7 @@
  * Starts runs for clients and supervises each until it ends: then releases its slot; answers questions automatically if
  * the client requested that.
  */
-import { QueryRejections, type Decision, type QueryRejected } from "@reins/protocol"
+import { type Approval, Decision, QueryRejections, type QueryRejected } from "@reins/protocol"
 import type { RunHandle, Steered } from "@reins/runtime"
 import { Cursor, Refusal, type Command, type Dialect } from "@reins/wire"
 import { sha256 } from "@noble/hashes/sha2.js"
@@ -317,6 +317,10 @@ const outward = (reason: QueryRejected["reason"], threadId: string): QueryReject
   }
 }
 
+/** The automatic decision on a question: an answer that nobody gave is none. */
+const automaticOn = (request: Approval.Request, automatic: Decision): Decision =>
+  request.kind === "question" ? Decision.reject({ feedback: "no person is available to ask" }) : automatic
+
 const attend = (
   serving: ServerContext,
   { principal, threadId }: { readonly principal: Principal; readonly threadId: string },
@@ -331,7 +335,7 @@ const attend = (
       ? Stream.runDrain(runtime.watch(runId, { after: Number.MAX_SAFE_INTEGER }))
       : Stream.runForEach(envelopes, ({ event }) =>
           event.type === "approval-required"
-            ? Effect.ignore(runtime.respondToApproval(event.data.id, automatic, who))
+            ? Effect.ignore(runtime.respondToApproval(event.data.id, automaticOn(event.data, automatic), who))
             : Effect.void
         )
   return Effect.gen(function* () {

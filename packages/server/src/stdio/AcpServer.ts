@@ -69,7 +69,7 @@ export const serve = Effect.fnUntraced(function* (
   /** Calls of the client's are given back as failed, so that the model goes on without them. */
   const refuseCalls = (runId: string) =>
     Stream.runForEach(serving.runtime.watch(runId), ({ agentPath, event }) =>
-      event.type === "tool-invocation" && event.state === "call" && event.execution === "client"
+      event.type === "tool-invocation" && event.state === "call" && event.execution === "client" && event.asks !== true
         ? Effect.ignore(
             serving.runtime.submitToolResult(runId, event.toolInvocationId, {
               result: { error: "Unsupported", message: `The client cannot run ${event.toolName}` },

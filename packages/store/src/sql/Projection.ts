@@ -53,7 +53,7 @@ export const fold = ({ envelopes }: Batch): Projection => {
         const row = [pathOf(agentPath), Column.encode(event.toolInvocationId)]
         const key = row.join(" ")
         if (event.state === "call") {
-          if (event.execution === "client") opened.set(key, row)
+          if (event.execution === "client" && event.asks !== true) opened.set(key, row)
         } else if (!opened.delete(key)) closed.push(row)
         break
       }

@@ -13,6 +13,7 @@ const Answering = Schema.Struct({
   toolCallId: Maybe(Text),
   decision: Maybe(Schema.Union([Schema.Literals(["approve", "reject"]), Decision])),
   result: Maybe(Schema.Json),
+  answer: Maybe(Schema.Json),
   isFailure: Maybe(Schema.Boolean)
 })
 const readAnswering = Schema.decodeUnknownOption(Answering)
@@ -27,7 +28,8 @@ export const answerOf = (runId: string, { parts }: Task.Message): Answer => {
   for (const { data } of parts) {
     const given = data === undefined ? undefined : Option.getOrUndefined(readAnswering(data))
     if (given === undefined) continue
-    const { approvalId, decision, isFailure, result, toolCallId } = given
+    const { answer, approvalId, isFailure, result, toolCallId } = given
+    const decision = answer === undefined ? given.decision : Decision.answer(answer)
     if (decision !== undefined) {
       decisions.push({
         ...(approvalId === undefined ? {} : { approvalId }),

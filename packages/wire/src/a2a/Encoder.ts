@@ -2,7 +2,7 @@
  * A run as a task of A2A.
  *
  * **Carries** the root's text as an artifact that grows (a retracted step's is taken back), files as artifacts,
- * questions and client calls as `input-required`, the run's end as the task's state, with usage, cost and time as its
+ * questions (with the schema of an answer) and client calls as `input-required`, the run's end as the task's state, with usage, cost and time as its
  * metadata; everything else of the root view as metadata (`event`) of status updates.
  *
  * **Reorders**: the last state is held until the run has ended, with both summaries in it. Questions are held until the

@@ -3,6 +3,7 @@
  * stream. A task is a run, a context a thread.
  */
 import type { Approval, Events, Json, Message as Ours } from "@reins/protocol"
+import { Question } from "@reins/protocol"
 import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 import * as Ends from "../Ends.ts"
@@ -118,7 +119,9 @@ export const stateOf = (reason: Events.Finish["finishReason"]): State => states[
 export const failedState = (error: Events.ErrorEvent["error"]): State =>
   Ends.reasonOf(error) === "content-filter" ? "TASK_STATE_REJECTED" : "TASK_STATE_FAILED"
 
-const question = ({ kind, target }: Approval.Request): string => {
+const question = (request: Approval.Request): string => {
+  const { kind, target } = request
+  if (kind === "question") return Question.of(request)?.question ?? `${target} asks a question`
   if (kind === "tool") return `Allow ${target} to run?`
   return kind === "plan" ? `Carry out plan ${target}?` : `Raise ${target}?`
 }
@@ -139,15 +142,23 @@ export const waiting = (
       const { agentPath = [], expiresAt, id, kind, payload, target, toolInvocationId } = asked
       const call = toolInvocationId === undefined ? {} : { toolCallId: CallId.make(agentPath, toolInvocationId) }
       const until = expiresAt === undefined ? {} : { expiresAt }
+      const options = kind === "question" ? ["answer", "reject"] : ["approve", "reject"]
       return [
         { text: question(asked) },
-        { data: { approvalId: id, kind, target, payload, ...call, ...until, options: ["approve", "reject"] } }
+        { data: { approvalId: id, kind, target, payload, ...call, ...until, options } }
       ]
     }),
-    ...clientCalls.flatMap(({ call, path }): ReadonlyArray<Part> => {
-      const data: Json = { toolCallId: CallId.make(path, call.toolInvocationId), name: call.toolName, input: call.args }
-      return [{ text: `Run ${call.toolName} and send its result.` }, { data }]
-    })
+    // A call that asks is answered by its question.
+    ...clientCalls
+      .filter(({ call }) => call.asks !== true)
+      .flatMap(({ call, path }): ReadonlyArray<Part> => {
+        const data: Json = {
+          toolCallId: CallId.make(path, call.toolInvocationId),
+          name: call.toolName,
+          input: call.args
+        }
+        return [{ text: `Run ${call.toolName} and send its result.` }, { data }]
+      })
   ]
 })
 

@@ -3,6 +3,7 @@ import { type Accumulated, whole } from "../Accumulation.ts"
 import * as CallId from "../CallId.ts"
 import type { Encoder, Folding } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
+import { isAskedBy } from "../Parking.ts"
 import * as Message from "./Message.ts"
 import { callOf, failureReason, Turn, stopReason, type StopReason, type TurnEvent } from "./Turn.ts"
 
@@ -60,7 +61,8 @@ const messagesOf = (run: Accumulated): ReadonlyArray<Message.Message> => {
       if (part.type === "tool-call") rooted.add(part.id)
     }
   }
-  const waiting = new Map(run.questions.map((question) => [callOf(question).data.toolCallId, callOf(question).data]))
+  const others = run.questions.filter((question) => !isAskedBy(question, run.clientCalls))
+  const waiting = new Map(others.map((question) => [callOf(question).data.toolCallId, callOf(question).data]))
   for (const { call, path } of run.clientCalls) {
     const toolCallId = CallId.make(path, call.toolInvocationId)
     waiting.set(toolCallId, { toolCallId, name: call.toolName, input: call.args })

@@ -3,7 +3,8 @@
  *
  * **Carries** the root's text and reasoning (as deltas, or whole per message), calls and results, specialists as a call
  * with its result, questions as waiting calls: a specialist's question as the call it is about; a question about a
- * plan, a budget or a call that may have run already as a call of its own.
+ * plan, a budget or a call that may have run already as a call of its own. A call that asks a person is one that the
+ * application answers.
  *
  * **Reorders**: a client looks for waiting calls only in the last assistant message, so no result may come between
  * them: the results of a step, and the calls of specialists, are held until the step is over or the run is parked.
@@ -42,6 +43,8 @@ export const repeatTool = "make_call_again"
  */
 export const callOf = (question: Approval.Request): Call => {
   const { agentPath = [], begunBefore, id, kind, payload, target, toolInvocationId } = question
+  // A call that runs may ask several times, so that each of its questions is a call of its own.
+  if (kind === "question") return { event: "tool_call", data: { toolCallId: id, name: target, input: payload } }
   if (begunBefore !== undefined) {
     const input = { name: target, input: payload, begunBefore }
     return { event: "tool_call", data: { toolCallId: id, name: repeatTool, input } }
@@ -72,6 +75,8 @@ export class Turn {
   #calls: Array<Call> = []
   #results: Array<HeldResult> = []
   #said = { text: "", thinking: "" }
+  /** The step has announced no call yet, so that it may be retracted. */
+  #isSpeaking = false
   #exhausted: string | undefined
   #finish: Events.Finish | undefined
   #state: "running" | "ended" | "failed" = "running"
@@ -121,6 +126,7 @@ export class Turn {
         return this.#say("thinking", event.text)
       case "step-start":
       case "message-received":
+        this.#isSpeaking = event.type === "step-start"
         return [...this.#message(), ...this.#release()]
       case "step-retracted":
         this.#said = { text: "", thinking: "" }
@@ -129,6 +135,7 @@ export class Turn {
         return event.state === "call" ? this.#call(event) : this.#result(event)
       case "tool-agent":
         if (event.state === "result") return this.#agentResult(event)
+        this.#isSpeaking = false
         this.#open.add(event.toolInvocationId)
         this.#calls.push({
           event: "tool_call",
@@ -172,6 +179,7 @@ export class Turn {
 
   #call({ args, toolInvocationId, toolName }: Events.ToolCall): TurnEvents {
     this.#open.add(toolInvocationId)
+    this.#isSpeaking = false
     const call = { toolCallId: toolInvocationId, name: toolName, input: args }
     return [...this.#message(), ...this.#show([{ event: "tool_call", data: call }])]
   }
@@ -238,7 +246,7 @@ export class Turn {
   #park(): TurnEvents {
     const { clientCalls, questions } = this.#parking
     const waiting = [
-      ...questions.map(callOf),
+      ...questions.filter((question) => !this.#parking.isAsked(question)).map(callOf),
       ...clientCalls.map(({ call, path }): Call => ({
         event: "tool_call",
         data: { toolCallId: CallId.make(path, call.toolInvocationId), name: call.toolName, input: call.args }
@@ -246,7 +254,7 @@ export class Turn {
     ]
     const unseen = new Map(waiting.map((call) => [call.data.toolCallId, call]))
     for (const id of [...this.#shownNow, ...this.#shownBefore]) unseen.delete(id)
-    return [...this.#message(), ...this.#release([...unseen.values()])]
+    return [...(this.#isSpeaking ? [] : this.#message()), ...this.#release([...unseen.values()])]
   }
 }
 

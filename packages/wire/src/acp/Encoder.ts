@@ -9,21 +9,29 @@
  * **Reorders**: the end is held until the run has ended, with both summaries in its `_meta`.
  *
  * **Loses** steps (a retracted one's text stays), decisions except for their effect, budgets, custom events,
- * specialists' usage, and what specialists do below the root except for their questions; the answer `revise`. Of finish
- * reasons, `budget` becomes `max_tokens` for limits on tokens, else `max_turn_requests`, as does `repeated-calls`.
+ * specialists' usage, and what specialists do below the root except for their questions; the answer `revise`; answers
+ * to a question that are none of its options (it can only be declined here). Of finish reasons, `budget` becomes `max_tokens` for limits on tokens, else `max_turn_requests`, as does `repeated-calls`.
  *
  * The turn stays open while a person is asked, who answers the request. A call that the client would have to run cannot
  * be made: the protocol has no word for it.
  */
 import type { AgentPath, Approval, CostSummary, Envelope, Event, Events, Json } from "@reins/protocol"
-import { Envelope as Envelopes } from "@reins/protocol"
+import { Envelope as Envelopes, Question } from "@reins/protocol"
 import * as Ends from "../Ends.ts"
 import * as CallId from "../CallId.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
+import * as Answering from "./Answering.ts"
 import { blocksOf, type Permission, type Stopped, type Update } from "./Update.ts"
 
 type Frames = ReadonlyArray<Frame.Frame>
+
+const titles: { readonly [K in Approval.Kind]: (target: string) => string } = {
+  tool: (target) => target,
+  plan: (target) => `Carry out plan ${target}`,
+  budget: (target) => `Raise ${target}`,
+  question: (target) => `${target} asks a question`
+}
 
 const progressOf: { readonly [S in Events.PlanStatusChange["data"]["to"]]: "pending" | "in_progress" | "completed" } = {
   draft: "pending",
@@ -154,19 +162,24 @@ class TurnEncoder implements Encoder {
     })
   }
 
-  #ask(path: AgentPath.AgentPath, { id, kind, payload, target, toolInvocationId }: Approval.Request): Frames {
+  #ask(path: AgentPath.AgentPath, request: Approval.Request): Frames {
+    const { id, kind, payload, target, toolInvocationId } = request
+    const asked = Question.of(request)
     const toolCallId = toolInvocationId === undefined ? id : CallId.make(path, toolInvocationId)
-    const title = kind === "tool" ? target : kind === "plan" ? `Carry out plan ${target}` : `Raise ${target}`
+    const title = asked?.question ?? titles[kind](target)
     const opening = this.#shown.has(toolCallId) ? [] : [this.#call(toolCallId, title, payload, "other")]
     const always = { optionId: "allow_always", name: "Allow for this session", kind: "allow_always" } as const
     const permission: Permission = {
       sessionId: this.#session,
       toolCall: { toolCallId, title, status: "pending", rawInput: payload },
-      options: [
-        { optionId: "allow_once", name: "Allow", kind: "allow_once" },
-        ...(kind === "tool" ? [always] : []),
-        { optionId: "reject_once", name: "Reject", kind: "reject_once" }
-      ],
+      options:
+        asked === undefined
+          ? [
+              { optionId: "allow_once", name: "Allow", kind: "allow_once" },
+              ...(kind === "tool" ? [always] : []),
+              { optionId: "reject_once", name: "Reject", kind: "reject_once" }
+            ]
+          : Answering.options(asked),
       _meta: { approvalId: id, kind }
     }
     return [...opening, Frame.named("session/request_permission", permission)]

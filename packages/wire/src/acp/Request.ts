@@ -12,6 +12,7 @@ import * as Body from "../Body.ts"
 import type { Command } from "../Command.ts"
 import type { Facts } from "../Facts.ts"
 import * as Refusal from "../Refusal.ts"
+import * as Answering from "./Answering.ts"
 import { Blocks, blocksOf, promptOf, type Update } from "./Update.ts"
 
 /**
@@ -201,6 +202,8 @@ const readChosen = Schema.decodeUnknownOption(Chosen)
  */
 export const decisionOf = ({ result }: Line): Decision => {
   const { optionId } = Option.getOrUndefined(readChosen(result))?.outcome ?? {}
+  const answer = Answering.decisionOf(optionId ?? "")
+  if (answer !== undefined) return answer
   if (optionId === "allow_once") return Decision.approve()
   return optionId === "allow_always" ? Decision.approve({ scope: "thread" }) : Decision.reject()
 }

@@ -2,7 +2,7 @@
  * A run as AG-UI events, specialists included.
  *
  * **Carries** text, reasoning, steps, calls and results of every agent, specialists as sub-agents, questions as
- * interrupts, progress and plans as activities, everything else as `CUSTOM` (a custom event under its own name, ours as
+ * interrupts (one that a call asks has the schema of its answer), progress and plans as activities, everything else as `CUSTOM` (a custom event under its own name, ours as
  * `reins.…`), usage.
  *
  * **Reorders**: `RUN_FINISHED` is held until the run has ended, since the verifier rejects everything after it: both

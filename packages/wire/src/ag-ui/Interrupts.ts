@@ -1,12 +1,13 @@
 /** Questions as AG-UI interrupts, and a client's answers to them as decisions. */
 import type { Approval, Json } from "@reins/protocol"
-import { Decision } from "@reins/protocol"
+import { Decision, Question } from "@reins/protocol"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { DecisionFor } from "../Command.ts"
 import type { Interrupt } from "./AgUiEvent.ts"
 
-/** The schema of `payload`. Either `{ approved: true }` or one of our decisions. */
+/** The schema of `payload`, except of a question, which has its own. Either `{ approved: true }` or one of our decisions. */
 const responseSchema: Json = {
   type: "object",
   properties: {
@@ -18,11 +19,10 @@ const responseSchema: Json = {
   }
 }
 
-const messages: { readonly [K in Approval.Kind]: (target: string) => string } = {
+const messages: { readonly [K in Exclude<Approval.Kind, "question">]: (target: string) => string } = {
   tool: (target) => `Run ${target}?`,
   plan: (target) => `Carry out plan ${target}?`,
-  budget: (target) => `Budget limit ${target} is exhausted. Raise it?`,
-  question: (target) => `${target} asks a question`
+  budget: (target) => `Budget limit ${target} is exhausted. Raise it?`
 }
 
 /** `callId` and `subagentRunId` when the stream has shown them. */
@@ -32,13 +32,14 @@ export const make = (
   subagentRunId: string | undefined
 ): Interrupt => {
   const { expiresAt, id, kind, payload, target } = request
+  const asked = Question.of(request)
   return {
     id,
     reason: `approval:${kind}`,
-    message: messages[kind](target),
+    message: asked?.question ?? (kind === "question" ? `${target} asks a question` : messages[kind](target)),
     ...(callId === undefined ? {} : { toolCallId: callId }),
     ...(subagentRunId === undefined ? {} : { subagentRunId }),
-    responseSchema,
+    responseSchema: asked?.schema ?? responseSchema,
     ...(expiresAt === undefined ? {} : { expiresAt: DateTime.formatIso(DateTime.makeUnsafe(expiresAt)) }),
     metadata: { kind, target, payload }
   }
@@ -53,8 +54,24 @@ const Approved = Schema.Struct({
 const asDecision = Schema.decodeUnknownOption(Decision)
 const asApproved = Schema.decodeUnknownOption(Approved)
 
-/** The decision in the answer to an interrupt; `undefined` when it neither approves nor rejects. */
-export const decisionOf = (status: "resolved" | "cancelled", payload: unknown): Decision | undefined => {
+const asJson = Schema.decodeUnknownOption(Schema.Json)
+
+/**
+ * The decision in the answer to an interrupt; `undefined` when there is no payload. `value`: the payload, which answers a
+ * question.
+ */
+export const decisionOf = (
+  status: "resolved" | "cancelled",
+  payload: unknown
+): Pick<DecisionFor, "decision" | "value"> | undefined => {
+  const value = Option.getOrUndefined(asJson(payload))
+  const decision = plainDecisionOf(status, payload) ?? (value === undefined ? undefined : Decision.answer(value))
+  if (decision === undefined) return undefined
+  return value === undefined || Option.isSome(asDecision(payload)) ? { decision } : { decision, value }
+}
+
+/** The decision that a payload names; `undefined` when it neither approves nor rejects. */
+const plainDecisionOf = (status: "resolved" | "cancelled", payload: unknown): Decision | undefined => {
   if (status === "cancelled") return Decision.reject()
   if (typeof payload === "boolean") return payload ? Decision.approve() : Decision.reject()
   const ours = Option.getOrUndefined(asDecision(payload))

@@ -190,12 +190,14 @@ const run = (input: RunAgentInput, request: Request): Decoded => {
   const settings = { settings: { clientTools } }
   const decisions: Array<DecisionFor> = []
   for (const { interruptId, payload, status } of resume) {
-    const decision = Interrupts.decisionOf(status, payload)
-    if (decision === undefined)
+    const given = Interrupts.decisionOf(status, payload)
+    if (given === undefined)
       return Result.fail(
-        Refusal.badRequest("Invalid resume payload. Send { approved: true }, { approved: false } or a decision")
+        Refusal.badRequest(
+          "Missing resume payload. Send { approved: true }, { approved: false }, a decision, or the answer to a question"
+        )
       )
-    decisions.push({ approvalId: interruptId, decision })
+    decisions.push({ approvalId: interruptId, ...given })
   }
   const asked = messages.findLast((message) => message.role === "user")
   const first = messages.find((message) => message.role === "user")

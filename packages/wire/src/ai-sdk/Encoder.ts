@@ -4,7 +4,7 @@
  * **Carries** the root's text, reasoning, steps (a retracted one by `reset-step`), calls, results and approvals;
  * specialists as calls; progress, plans, files, budgets, custom events and both summaries as `data-…` parts. Of
  * specialists only their approvals, with the calls they are about. Questions about plans and budgets look like tool
- * calls.
+ * calls; a call that asks a person is one that the client answers with its output.
  *
  * **Reorders** nothing; the step is closed before `finish`, and the summaries follow it.
  *
@@ -41,6 +41,9 @@ const reasons: { readonly [R in Events.Finish["finishReason"]]: Extract<Chunk, {
 /** Names of the calls that stand for questions without a tool call. */
 export const planTool = "approve_plan"
 export const budgetTool = "raise_budget"
+
+const nameOf = ({ kind, target }: Approval.Request): string =>
+  kind === "plan" ? planTool : kind === "budget" ? budgetTool : target
 
 const data = (name: string, value: unknown, id?: string): Chunk => ({
   type: `data-${name}`,
@@ -265,10 +268,12 @@ class UiMessageEncoder implements Encoder {
   }
 
   #ask(path: AgentPath.AgentPath, request: Approval.Request): Chunks {
+    // The client answers the call that asks.
+    if (this.#parking.isAsked(request)) return []
     const isCall = request.kind === "tool" && request.toolInvocationId !== undefined
     const callId = isCall ? CallId.make(path, request.toolInvocationId) : request.id
     this.#questions.set(request.id, { request, callId })
-    const name = isCall ? request.target : request.kind === "plan" ? planTool : budgetTool
+    const name = nameOf(request)
     const shown = this.#shown.has(callId) ? [] : this.#aside(path, callId, name, request.payload)
     const { agentPath, expiresAt, kind, target } = request
     const approvalDescriptor: Json = {
@@ -296,7 +301,7 @@ class UiMessageEncoder implements Encoder {
     const question = this.#questions.get(id)
     if (question === undefined) return []
     const { callId, request } = question
-    const approved = outcome.outcome === "approve" || outcome.outcome === "revise"
+    const approved = Approval.allows(outcome) || outcome.outcome === "answer"
     if (!approved && !Approval.isAskedAgain(outcome)) this.#denied.add(callId)
     const reason =
       feedback ?? (outcome.outcome === "approve" || outcome.outcome === "reject" ? undefined : outcome.outcome)

@@ -2,7 +2,7 @@
  * A run as one message of the Messages protocol, however many steps it has.
  *
  * **Carries** the root's text and reasoning as blocks, our tools and specialists as `mcp_tool_use` and
- * `mcp_tool_result`, client calls as `tool_use`, usage, errors. With `events`, everything else of the root view as
+ * `mcp_tool_result`, client calls and calls that ask a person as `tool_use`, usage, errors. With `events`, everything else of the root view as
  * events named `reins`. Only the beta interface has the two blocks of our tools: clients that do not ask for it
  * (header `anthropic-beta`, or `?beta=true`) get them as `redacted_thinking`, which they do not show and send back.
  *
@@ -14,8 +14,8 @@
  * conversation that is longer than the model's context ends with `max_tokens`, content that a provider refuses with
  * `refusal`, and not with an error.
  *
- * The answer stays open while the run waits for a person, who answers by another request; it ends where the client must
- * run a tool.
+ * The answer stays open while the run waits for an approval, which is given by another request; it ends where the client
+ * must run a tool or answer a call.
  */
 import type { AgentPath, Event, Events } from "@reins/protocol"
 import { Envelope } from "@reins/protocol"

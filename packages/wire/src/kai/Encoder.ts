@@ -2,7 +2,7 @@
  * A run as Kai's events.
  *
  * **Carries** the root's text, steps, calls, results, errors and usage; specialists as calls; questions as calls whose
- * input is available; everything else of the root view as `data-reins-…`.
+ * input is available (a result, or the reason of an approval, answers a call that asks); everything else of the root view as `data-reins-…`.
  *
  * **Reorders**: a question is held until the run is parked, and of several only the oldest is sent: the client asks
  * about the last one only. `finish` is held until the run has ended, with usage and both summaries before it, since a
@@ -42,7 +42,7 @@ export const callOf = (question: Approval.Request): { readonly toolCallId: strin
   const { agentPath = [], id, kind, target, toolInvocationId } = question
   return {
     toolCallId: toolInvocationId === undefined ? id : CallId.make(agentPath, toolInvocationId),
-    toolName: kind === "tool" ? target : kind === "plan" ? planTool : budgetTool
+    toolName: kind === "plan" ? planTool : kind === "budget" ? budgetTool : target
   }
 }
 
@@ -174,7 +174,7 @@ class KaiEncoder implements Encoder {
     const told = extra("approval-decision", resolution)
     if (Approval.allows(resolution.outcome)) this.#approved.add(resolution.id)
     const question = this.#asked.get(resolution.id)
-    if (question === undefined || question.kind === "tool") return told
+    if (question === undefined || question.kind === "tool" || question.toolInvocationId !== undefined) return told
     const { toolCallId, toolName } = callOf(question)
     return [...told, ...this.#result(toolCallId, toolName, { result: resolution.outcome })]
   }

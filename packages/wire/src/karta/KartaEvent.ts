@@ -1,5 +1,6 @@
 /** The events of Karta: one envelope for all, discriminated by `type` (source 000). */
 import type { Approval, Events } from "@reins/protocol"
+import { Question } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 
 const Text = Schema.String
@@ -99,12 +100,28 @@ export const usageOf = ({ usage }: Pick<Events.Finish, "usage">): typeof Usage.T
 /** The possible answers to a question. */
 export const options = ["approve_once", "approve_session", "deny"] as const
 
-export const inputOf = ({ id, kind, payload, target }: Approval.Request): Input => ({
-  request_id: id,
-  kind: kind === "tool" ? "tool_use" : kind,
-  tool: target,
-  message:
-    kind === "tool" ? `Allow ${target} to run?` : kind === "plan" ? `Carry out plan ${target}?` : `Raise ${target}?`,
-  options: [...options],
-  input: payload
-})
+export const inputOf = (request: Approval.Request): Input => {
+  const { id, kind, payload, target } = request
+  const asked = Question.of(request)
+  return {
+    request_id: id,
+    kind: kind === "tool" ? "tool_use" : kind,
+    tool: target,
+    message: asked?.question ?? messageOf(kind, target),
+    options: asked === undefined ? [...options] : ["answer", "deny"],
+    input: payload
+  }
+}
+
+const messageOf = (kind: Approval.Kind, target: string): string => {
+  switch (kind) {
+    case "tool":
+      return `Allow ${target} to run?`
+    case "plan":
+      return `Carry out plan ${target}?`
+    case "budget":
+      return `Raise ${target}?`
+    case "question":
+      return `${target} asks a question`
+  }
+}

@@ -2,7 +2,7 @@
  * Karta's requests: sessions, messages, inputs, its two adapters, and its managed agents. Every route except the
  * adapters' exists twice: at the top and below its project.
  */
-import type { Decision } from "@reins/protocol"
+import { Decision } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as AnswerId from "../AnswerId.ts"
@@ -54,7 +54,11 @@ export const SendMessage = Schema.Struct({
   input_required_hidden_policy: Schema.optionalKey(Policy.InputPolicy)
 })
 
-export const Decide = Schema.Struct({ decision: Policy.Answers })
+/** `answer`, with a `value`, answers a question: an extension of ours. */
+export const Decide = Schema.Union([
+  Schema.Struct({ decision: Policy.Answers }),
+  Schema.Struct({ decision: Schema.Literal("answer"), value: Schema.Json })
+])
 
 export const ChatCompletions = Schema.Struct({
   model: Schema.optionalKey(Schema.String),
@@ -151,11 +155,16 @@ const send =
 const decide =
   (options: Options) =>
   (request: Request): Decoded =>
-    Result.map(read.decide(request.body), ({ decision }) => ({
+    Result.map(read.decide(request.body), (given) => ({
       command: {
         _tag: "Answer",
         address: { threadId: id(request) },
-        decisions: [{ approvalId: request.params["request"] ?? "", decision: Policy.decisionOf(decision) }],
+        decisions: [
+          {
+            approvalId: request.params["request"] ?? "",
+            decision: given.decision === "answer" ? Decision.answer(given.value) : Policy.decisionOf(given.decision)
+          }
+        ],
         results: []
       },
       answer: { _tag: "Whole", open: () => Session.continuation(options) }

@@ -1,7 +1,7 @@
 /**
  * A run as a Chat Completions stream.
  *
- * **Carries** the root's text, its reasoning (`reasoning_content`), client calls, usage, and an error. With `events`,
+ * **Carries** the root's text, its reasoning (`reasoning_content`), client calls and calls that ask a person, usage, and an error. With `events`,
  * whatever else the root view shows is sent as `reins_event` on chunks without choices.
  *
  * **Reorders**: the usage chunk is held until the run has ended and comes last.
@@ -11,8 +11,8 @@
  * `budget` and `repeated-calls` become `length`. A conversation that is longer than the model's context ends with
  * `length`, content that a provider refuses with `content_filter`, and not with an error.
  *
- * The answer stays open while the run waits for a person, who answers by another request; it ends where the client must
- * run a tool.
+ * The answer stays open while the run waits for an approval, which is given by another request; it ends where the client
+ * must run a tool or answer a call.
  */
 import type { AgentPath, Event, Events, Usage as Used } from "@reins/protocol"
 import { Envelope } from "@reins/protocol"

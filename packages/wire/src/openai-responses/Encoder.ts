@@ -1,8 +1,8 @@
 /**
  * A run as a Responses stream.
  *
- * **Carries** the root's text and reasoning as items, our tools and specialists as `mcp_call` items, client calls as
- * `function_call`, questions as `mcp_approval_request`, usage, errors.
+ * **Carries** the root's text and reasoning as items, our tools and specialists as `mcp_call` items, client calls and
+ * calls that ask a person as `function_call`, other questions as `mcp_approval_request`, usage, errors.
  *
  * **Reorders**: a call of ours is sent with its result, since the client rejects an item that is open at a pause.
  * Files, plans, budgets, custom events, specialists' usage and both summaries are held for `reins_events` (cost and
@@ -249,6 +249,8 @@ class ResponseEncoder implements Encoder {
   }
 
   #ask(request: Approval.Request): Frames {
+    // The client answers the call that asks.
+    if (this.#parking.isAsked(request)) return Frame.none
     if (request.toolInvocationId !== undefined) {
       this.#asked.set(CallId.make(request.agentPath ?? [], request.toolInvocationId), request.id)
     }

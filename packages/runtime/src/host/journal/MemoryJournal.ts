@@ -177,7 +177,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
       case "tool-invocation": {
         const key = AgentPath.callKey(agentPath, event.toolInvocationId)
         if (event.state === "result") row.clientCalls.delete(key)
-        else if (event.execution === "client") row.clientCalls.add(key)
+        else if (event.execution === "client" && event.asks !== true) row.clientCalls.add(key)
         return
       }
       case "data-latency-summary":

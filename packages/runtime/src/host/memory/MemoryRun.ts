@@ -299,7 +299,7 @@ export class MemoryRun implements Engine, Work {
       }
       if (event.type === "tool-invocation" && event.execution === "client") {
         const key = AgentPath.callKey(path, event.toolInvocationId)
-        if (event.state === "call") (this.clientCalls ??= new Set()).add(key)
+        if (event.state === "call" && event.asks !== true) (this.clientCalls ??= new Set()).add(key)
         else this.clientCalls?.delete(key)
       }
       if (event.type === "approval-decision") this.owner.decided(event.data.id, event.data.outcome)
