@@ -246,7 +246,12 @@ export const decisionBy = (request: Approval.Request, { isFailure, result }: Res
     ? Decision.reject({ feedback: typeof result === "string" ? result : JSON.stringify(result) })
     : decisionOn(request, { decision: Decision.answer(result) })
 
-/** True when the result is for this question: of the call that asks it, or of the call that stands for it. */
+/**
+ * True when the result is for this question: of the call that asks it, or of the call that stands for it.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const answers = (given: ResultFor, request: Approval.Request): boolean =>
   request.kind === "question" && concerns({ toolCallId: given.toolCallId, decision: Decision.reject() }, request)
 
