@@ -202,7 +202,11 @@ const member = (
       tools,
       specialists,
       // Frozen, because all requests share them: an adapter must not change the next request's tools.
-      offered: Object.freeze([...Array.from(tools.values(), ({ definition }) => definition), ...offers].map(frozen)),
+      offered: Object.freeze(
+        [...Array.from(tools.values(), ({ definition }) => definition), ...offers].map((one): ToolDefinition =>
+          Object.freeze(one)
+        )
+      ),
       output:
         output === undefined
           ? undefined
@@ -294,7 +298,7 @@ const callable = Effect.fnUntraced(function* (
     strict: Tool.getStrictMode(tool)
   }
   const policy = Policy.resolve(
-    ownPolicy(definition, tool.name),
+    Object.hasOwn(definition.approvals, tool.name) ? definition.approvals[tool.name] : undefined,
     // The context of a predicate is part of ours.
     Erased.as<boolean | Policy.Predicate | undefined>(tool.needsApproval) ?? (isPlan ? true : undefined),
     execution === "client" ? "never" : (definition.approvalFloor ?? capture.floor)
@@ -326,9 +330,6 @@ const callable = Effect.fnUntraced(function* (
 const levels = (agent: string, approvers: Approvers.Approvers | undefined) =>
   Effect.catch(Approvers.levels(approvers), (issue) => refuse(`the approvers of agent ${agent}: ${issue}`))
 
-const ownPolicy = (definition: Agent.Definition, tool: string): Policy.Policy | undefined =>
-  Object.hasOwn(definition.approvals, tool) ? definition.approvals[tool] : undefined
-
 /** A specialist's definition for its coordinator's model. */
 const offer = Effect.fnUntraced(function* (
   coordinator: string,
@@ -358,9 +359,6 @@ const jsonSchema = (agent: string, what: string, write: () => unknown): Effect.E
         : Effect.succeed(written)
     )
   )
-
-/** Its parameters are frozen already. */
-const frozen = (definition: ToolDefinition): ToolDefinition => Object.freeze(definition)
 
 /** The model's schema of parameters. Rejects those that no object matches. */
 const parameters = (agent: string, what: string, written: Json): Effect.Effect<Json> => {
