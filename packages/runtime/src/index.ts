@@ -64,7 +64,7 @@ export {
 } from "./runtime/NotFound.ts"
 export type { QueryModel } from "./agent/QueryModel.ts"
 export type { ClientTool, QueryTools } from "./agent/QueryTools.ts"
-export { InvalidAgents } from "./agent/AgentRegistry.ts"
+export { InvalidAgents } from "./agent/InvalidAgents.ts"
 export type { ImportedThread, NewThread } from "./runtime/Threads.ts"
 export { NotReplayed, ReplayDiffers, describe as describeReplay } from "./replay/Replay.ts"
 export type { Replayed } from "./replay/Replay.ts"

@@ -12,7 +12,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
 import * as Erased from "../kernel/Erased.ts"
@@ -21,6 +20,7 @@ import type * as Agent from "./Agent.ts"
 import * as Approvers from "../approval/Approvers.ts"
 import * as Policy from "../approval/Policy.ts"
 import * as CallRow from "./CallRow.ts"
+import { refuse } from "./InvalidAgents.ts"
 import type { ModelPort, ToolDefinition } from "../model/Model.ts"
 import type { Decode } from "../tool/Arguments.ts"
 import * as ObjectRoot from "../tool/ObjectRoot.ts"
@@ -84,18 +84,6 @@ export interface AgentRegistry {
   readonly members: ReadonlyMap<string, Member>
 }
 
-/**
- * An agent that cannot be built; the message names it and the cure. A defect of the program, not of a query.
- *
- * @since 0.1.0
- * @category errors
- */
-export class InvalidAgents extends Schema.TaggedError<InvalidAgents>()("InvalidAgents", { issue: Schema.String }) {
-  override get message() {
-    return this.issue
-  }
-}
-
 /** The agent at `path` below `root`; `undefined` where no such agent can be. */
 export const at = (root: Member, path: ReadonlyArray<string>): Member | undefined => {
   let member: Member | undefined = root
@@ -125,8 +113,6 @@ interface Capture {
   readonly services: Erased.Services
   readonly floor: Policy.Policy
 }
-
-const refuse = (issue: string) => Effect.die(new InvalidAgents({ issue }))
 
 /** Captures `agents` and everything below them in the context of the layer that is being built. */
 export const build = Effect.fnUntraced(function* (agents: ReadonlyArray<Agent.Any>, floor: Policy.Policy) {

@@ -34,6 +34,7 @@ import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 import { drive } from "../loop/Drive.ts"
 import { RunNotFound, failDamaged } from "./NotFound.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
+import { refuse } from "../agent/InvalidAgents.ts"
 import * as CallRow from "../agent/CallRow.ts"
 import type { Settings } from "../run/Run.ts"
 import * as Replay from "../replay/Replay.ts"
@@ -90,7 +91,7 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>>(
   Effect.gen(function* () {
     const roster: AgentRegistry.AgentRegistry = yield* AgentRegistry.build(options.agents, options.approvals ?? "never")
     for (const problem of [CallRow.problemOf(options.repeatedCallLimit), stepsProblem(options.defaultMaxSteps)]) {
-      if (problem !== undefined) return yield* Effect.die(new AgentRegistry.InvalidAgents({ issue: problem }))
+      if (problem !== undefined) return yield* refuse(problem)
     }
     const quotas = options.quotas ?? []
     const invalid = Quota.validateAll(quotas)
