@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { JsonLines } from "@reins/cli"
 import type { Envelope, Event } from "@reins/protocol"
 import * as Generated from "@reins/protocol/testing"
+import { checkText } from "@reins/wire/check"
 import { Schema } from "effect"
 
 const Line = Schema.fromJsonString(
@@ -82,8 +83,15 @@ describe("JSON lines", () => {
     ])
     assert.deepStrictEqual(said.map(decode), [
       {
-        event: "tool-output-error",
-        data: { tool_call_id: "1", error_text: "Bucket already exists", status: "failed" }
+        event: "tool-call",
+        data: {
+          tool_call_id: "1",
+          tool_name: "create_bucket",
+          state: "output-error",
+          input: {},
+          output: { error: "Bucket already exists", status: "failed" },
+          error_text: "Bucket already exists"
+        }
       },
       { event: "error", data: { message: "Internal server error", code: "INTERNAL_ERROR" } },
       { event: "finish", data: { finish_reason: "error" } }
@@ -92,6 +100,52 @@ describe("JSON lines", () => {
 
   it("leave out what is hidden", () => {
     assert.deepStrictEqual(lines([text("x"), call], ["text", "tool-call"]), [])
+  })
+
+  it("follow the protocol, for random runs", () => {
+    for (let seed = 1; seed <= 200; seed++) {
+      const form = new JsonLines()
+      const said = Generated.generate(Generated.seeded(seed)).flatMap((envelope) => form.take(envelope))
+      assert.deepStrictEqual(
+        checkText(said.join("\n")),
+        { dialect: "kai", frames: said.length, violations: [] },
+        `seed ${seed}`
+      )
+    }
+  })
+
+  it("say of a call that fails whether a person had approved it", () => {
+    const failed: Event = {
+      type: "tool-invocation",
+      toolInvocationId: "1",
+      toolName: "create_bucket",
+      args: { stage: "in" },
+      state: "result",
+      result: "Bucket already exists",
+      status: "failed"
+    }
+    const ask: Event = {
+      type: "approval-required",
+      data: {
+        id: "apr",
+        kind: "tool",
+        target: "create_bucket",
+        payload: { stage: "in" },
+        resourceId: "r",
+        threadId: "t",
+        toolInvocationId: "1"
+      }
+    }
+    const last = (decision: Event, end: Event) => {
+      const said = lines([call, ask, decision, end]).map(decode)
+      return [said.at(-1)?.event, said.at(-1)?.data["state"] ?? "none"]
+    }
+    const decided = (outcome: "approve" | "reject"): Event => ({
+      type: "approval-decision",
+      data: { id: "apr", outcome: { outcome } }
+    })
+    assert.deepStrictEqual(last(decided("approve"), failed), ["tool-output-error", "none"])
+    assert.deepStrictEqual(last(decided("reject"), { ...failed, status: "denied" }), ["tool-call", "output-denied"])
   })
 
   it("are one object each, with finish as the last, for random runs", () => {

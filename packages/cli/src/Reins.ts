@@ -135,10 +135,42 @@ const init = Command.make(
     )
 ).pipe(Command.withDescription("Makes a project with an agent, two tools, a test and a server; it runs without a key"))
 
+const check = Command.make(
+  "check",
+  {
+    file: Argument.String("file").pipe(
+      Argument.withDescription("The captured stream: SSE, or one JSON value a line; - for standard input")
+    ),
+    dialect: Flags.dialect,
+    continues: Flag.Boolean("continues").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("It continues an earlier answer: calls that it does not show may be in that")
+    ),
+    jsonOutput: Flag.Boolean("json-output").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("Print one JSON object a violation and one at the end, and nothing else")
+    )
+  },
+  (given) =>
+    onScreen(
+      () => import("./command/Check.ts"),
+      ({ run }) => run(given)
+    )
+).pipe(
+  Command.withDescription("Checks a captured stream against its protocol; exit code 1 where it breaks a rule"),
+  Command.withExamples([
+    { command: "reins check answer.sse --dialect ai-sdk", description: "Check the body of a response" },
+    {
+      command: 'reins ask "Hello" --json-output | reins check - --dialect kai',
+      description: "Check what a program prints"
+    }
+  ])
+)
+
 /** The whole command line. */
 export const reins = Command.make("reins").pipe(
   Command.withDescription("An agent in your terminal: asks before it acts, and says what it cost"),
-  Command.withSubcommands([init, ask, chat, serve, acp, sidecar, ...Operators.commands, ...Storage.commands]),
+  Command.withSubcommands([init, ask, chat, serve, acp, sidecar, check, ...Operators.commands, ...Storage.commands]),
   Command.withGlobalFlags([Flags.Plain])
 )
 

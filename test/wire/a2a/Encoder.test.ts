@@ -1,12 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
-import { dialect, make } from "@reins/wire/a2a"
+import { dialect, make, StreamResponse } from "@reins/wire/a2a"
 import { ask, decode } from "../Ask.ts"
 import { asText, play } from "../Play.ts"
+import type { Settled } from "../Play.ts"
+import { reading } from "../Reading.ts"
 import type { Parsed } from "../Rule.ts"
 import { rule } from "../Rule.ts"
 import { scenario } from "../Scenarios.ts"
 import { suite } from "../Suite.ts"
-import { read } from "./Reader.ts"
+
+const read = reading("a2a", {
+  schema: StreamResponse,
+  results: ({ statusUpdate }, results) => {
+    const event: Settled | undefined = statusUpdate?.metadata?.event
+    if (event?.state === "result") results.set(event.toolInvocationId, asText(event))
+  }
+})
 
 suite("A2A", () => ({ open: dialect.open, read, retracts: true, result: asText }))
 

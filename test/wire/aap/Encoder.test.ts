@@ -1,15 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Envelope } from "@reins/protocol"
 import { CallId, Sse } from "@reins/wire"
-import { dialect, dialectV2 } from "@reins/wire/aap"
-import { Result } from "effect"
+import { dialect, dialectV2, TurnEvent } from "@reins/wire/aap"
+import { Result, Schema } from "effect"
 import { asText, play } from "../Play.ts"
 import type { Settled } from "../Play.ts"
+import { reading } from "../Reading.ts"
 import type { Parsed } from "../Rule.ts"
-import { rule } from "../Rule.ts"
+import { fields, rule } from "../Rule.ts"
 import { scenario } from "../Scenarios.ts"
 import { suite } from "../Suite.ts"
-import { read } from "./Reader.ts"
 
 const turn = (mode: "delta" | "message" | "none") => {
   const route = dialect.routes.find(({ path }) => path.endsWith("/turns"))
@@ -24,16 +24,6 @@ const openIn = (mode: "delta" | "message") => () => {
   rule(answer._tag === "Stream", "the turn is answered by a stream")
   return answer.open()
 }
-
-const clientsOf = (log: ReadonlyArray<Envelope.Envelope>): ReadonlySet<string> =>
-  new Set([
-    ...askedOf(log),
-    ...log.flatMap(({ agentPath, event }) =>
-      event.type === "tool-invocation" && event.execution === "client"
-        ? [CallId.make(agentPath, event.toolInvocationId)]
-        : []
-    )
-  ])
 
 /** Calls that a person was asked about, and those that stand for questions. */
 const askedOf = (log: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<string> =>
@@ -50,13 +40,20 @@ const content = (asked: ReadonlyArray<string>) => (settled: Settled, id: string)
   return settled.status === "denied" ? "Tool call denied" : asText(settled)
 }
 
+const decode = Schema.decodeUnknownSync(TurnEvent, { onExcessProperty: "error" })
+const read = reading("aap", {
+  frame: (frame) => {
+    decode({ event: frame.event, data: fields(frame) })
+  }
+})
+
 for (const mode of ["delta", "message"] as const) {
   suite(`AAP, mode ${mode}`, (log) => ({
     open: openIn(mode),
     manners: ["all"],
     retracts: mode === "message",
     result: content(askedOf(log)),
-    read: (answers) => read(answers, clientsOf(log))
+    read
   }))
 }
 

@@ -1,12 +1,23 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Acp, dialect } from "@reins/wire/acp"
-import { Result } from "effect"
+import { Acp, dialect, Permission, Stopped, Update } from "@reins/wire/acp"
+import { Result, Schema } from "effect"
 import { asText, play } from "../Play.ts"
+import { reading } from "../Reading.ts"
 import type { Parsed } from "../Rule.ts"
 import { rule } from "../Rule.ts"
 import { scenario } from "../Scenarios.ts"
 import { suite } from "../Suite.ts"
-import { read } from "./Reader.ts"
+
+const schemas = new Map<string | undefined, Schema.ConstraintDecoder<unknown>>([
+  ["session/update", Schema.Struct({ sessionId: Schema.String, update: Update })],
+  ["session/request_permission", Permission],
+  ["result", Stopped],
+  [
+    "error",
+    Schema.Struct({ code: Schema.Finite, message: Schema.String, data: Schema.Struct({ reason: Schema.String }) })
+  ]
+])
+const read = reading("acp", { schemaOf: ({ event }) => schemas.get(event) })
 
 suite("ACP", () => ({
   open: dialect.open,

@@ -1,15 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { dialect } from "@reins/wire/ag-ui"
+import { AgUiEvent, dialect } from "@reins/wire/ag-ui"
 import { ask } from "../Ask.ts"
 import { asText, isTheirs, play } from "../Play.ts"
+import { reading } from "../Reading.ts"
 import { rule } from "../Rule.ts"
 import { scenario } from "../Scenarios.ts"
 import { suite } from "../Suite.ts"
-import { read } from "./Reader.ts"
 
 suite("AG-UI", () => ({
   open: dialect.open,
-  read,
+  read: reading("ag-ui", { schema: AgUiEvent, waits: false }),
   retracts: false,
   result: (settled) => (isTheirs(settled) ? undefined : asText(settled))
 }))

@@ -1,15 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { dialect } from "@reins/wire/ai-sdk"
+import { Chunk, dialect } from "@reins/wire/ai-sdk"
 import { asText, isTheirs, play } from "../Play.ts"
+import { reading } from "../Reading.ts"
 import { scenario } from "../Scenarios.ts"
 import { refused, suite } from "../Suite.ts"
-import { read } from "./Reader.ts"
 
 suite("AI SDK", (log) => {
   const denied = refused(log)
   return {
     open: dialect.open,
-    read,
+    read: reading("ai-sdk", { schema: Chunk, waits: false }),
     retracts: true,
     result: (settled, id) => {
       if (isTheirs(settled)) return undefined

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { dialect } from "@reins/wire/anthropic"
+import { dialect, StreamEvent } from "@reins/wire/anthropic"
 import { ask } from "../Ask.ts"
 import { asText, play } from "../Play.ts"
+import { reading } from "../Reading.ts"
 import { rule } from "../Rule.ts"
 import { scenario } from "../Scenarios.ts"
 import { suite } from "../Suite.ts"
-import { read } from "./Reader.ts"
 
 const request = { model: "m", max_tokens: 9, stream: true, messages: [{ role: "user", content: "hi" }] }
 
@@ -24,7 +24,7 @@ for (const [name, open] of [
 ] as const) {
   suite(name, () => ({
     open,
-    read,
+    read: reading("anthropic", { schema: StreamEvent, waits: false }),
     retracts: false,
     result: (settled) =>
       settled.type === "tool-invocation" && settled.execution === "client" ? undefined : asText(settled)

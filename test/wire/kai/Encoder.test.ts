@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { dialect } from "@reins/wire/kai"
+import { dialect, KaiEvent } from "@reins/wire/kai"
 import { ask } from "../Ask.ts"
 import type { Settled } from "../Play.ts"
 import { asText, play } from "../Play.ts"
+import { reading } from "../Reading.ts"
 import { rule } from "../Rule.ts"
 import { scenario } from "../Scenarios.ts"
 import { suite } from "../Suite.ts"
-import { read } from "./Reader.ts"
 
 const wrapped = (settled: Settled): string => {
   const { result, status } = settled
@@ -14,6 +14,15 @@ const wrapped = (settled: Settled): string => {
   const isObject = typeof result === "object" && result !== null && !Array.isArray(result)
   return JSON.stringify(isObject ? result : { value: result })
 }
+
+/** Kai's own answers need not begin with `start`; ours do, and name their message by it. */
+const read = reading("kai", {
+  schema: KaiEvent,
+  frame: (frame, at, answer) => {
+    rule(frame.event === undefined && frame.id === undefined, "frames are data only", frame)
+    if (answer === 0) rule((at === 0) === frame.data.startsWith('{"type":"start"'), "start stands first", frame)
+  }
+})
 
 suite("Kai", () => ({ open: dialect.open, read, retracts: false, result: wrapped }))
 

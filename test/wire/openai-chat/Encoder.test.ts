@@ -1,11 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
-import { dialect } from "@reins/wire/openai-chat"
+import { Chunk, dialect, ErrorBody } from "@reins/wire/openai-chat"
 import { Result } from "effect"
 import { asText, play } from "../Play.ts"
+import { reading } from "../Reading.ts"
 import { rule } from "../Rule.ts"
 import { scenarios } from "../Scenarios.ts"
 import { suite } from "../Suite.ts"
-import { read } from "./Reader.ts"
+
+const read = reading("openai-chat", {
+  schemaOf: ({ data }) => (data.startsWith('{"error"') ? ErrorBody : Chunk),
+  results: ({ reins_event: event }, results) => {
+    if (event?.state === "result") results.set(event.toolInvocationId, asText(event))
+  },
+  waits: false
+})
 
 suite("OpenAI Chat Completions", () => ({ open: dialect.open, read, retracts: false, result: asText }))
 

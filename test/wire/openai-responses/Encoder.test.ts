@@ -1,10 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Envelope } from "@reins/protocol"
-import { dialect } from "@reins/wire/openai-responses"
+import { dialect, Item, ResponseObject } from "@reins/wire/openai-responses"
+import { Schema } from "effect"
 import { asText, play } from "../Play.ts"
+import { reading } from "../Reading.ts"
+import { fields, rule } from "../Rule.ts"
 import { scenario } from "../Scenarios.ts"
 import { suite } from "../Suite.ts"
-import { read } from "./Reader.ts"
+
+const decodeItem = Schema.decodeUnknownSync(Item, { onExcessProperty: "error" })
+const decodeResponse = Schema.decodeUnknownSync(ResponseObject, { onExcessProperty: "error" })
 
 /** Results of our own calls, in the order in which they came. */
 const ours = (log: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<string> =>
@@ -13,6 +18,16 @@ const ours = (log: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<string> =>
     if (event.state === "call" || (event.type === "tool-invocation" && event.execution === "client")) return []
     return [asText(event)]
   })
+
+const read = reading("openai-responses", {
+  frame: (frame) => {
+    const { item, response, type } = fields(frame)
+    rule(frame.event === type, "a frame is named by its type", frame)
+    if (item !== undefined) decodeItem(item)
+    if (response !== undefined) decodeResponse(response)
+  },
+  waits: false
+})
 
 suite("OpenAI Responses", (log) => ({
   open: dialect.open,

@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { dialect, SteerableEvents } from "@reins/wire/steerable"
-import type { Settled } from "../Play.ts"
+import { dialect, SseEvent, SteerableEvents } from "@reins/wire/steerable"
+import type { Answers, Settled } from "../Play.ts"
 import { asText, play } from "../Play.ts"
 import { Log } from "../Log.ts"
+import { reading } from "../Reading.ts"
+import { rule, textOf } from "../Rule.ts"
 import { scenario } from "../Scenarios.ts"
 import { suite } from "../Suite.ts"
-import { read } from "./Reader.ts"
 
 const wrapped = (settled: Settled): string => {
   const { result, status, type } = settled
@@ -13,6 +14,26 @@ const wrapped = (settled: Settled): string => {
   const isObject = typeof result === "object" && result !== null && !Array.isArray(result)
   return JSON.stringify(isObject ? result : { value: result })
 }
+
+/** Names, messages and the last frame are not required by the protocol; our clients are told them all. */
+const read = (answers: Answers) => {
+  rule(answers.length === 1, "the stream stays open while somebody is asked")
+  rule(answers.flat().at(-1)?.data === "[DONE]", "the stream ends with its terminator")
+  return understand(answers)
+}
+const understand = reading("steerable", {
+  schema: SseEvent,
+  frame: ({ data, event }) => {
+    rule(event === "message", "every frame has the one name", data)
+    if (data === "[DONE]") return
+    const { messageId, type } = JSON.parse(data)
+    rule(type !== "content" || messageId !== undefined, "content names its message", data)
+  },
+  results: ({ payload = {} }, results) => {
+    if (payload.phase === "task_finished") results.set(payload.callId, textOf(payload.task.result))
+  },
+  waits: false
+})
 
 suite("Steerable", () => ({
   open: dialect.open,

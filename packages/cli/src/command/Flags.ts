@@ -43,6 +43,12 @@ export const url = text(
   "The address of a server in place of a local store, such as http://127.0.0.1:4111"
 )
 
+export const dialect = text(
+  "dialect",
+  "NAME",
+  "The protocol, such as native, ai-sdk, kai (default: what the frames tell)"
+)
+
 export const demo = Flag.Boolean("demo").pipe(
   Flag.withDefault(false),
   Flag.withDescription("Use the scripted demo where no model is set")

@@ -1,11 +1,13 @@
 /**
  * A run as lines of JSON, one `{"event", "data"}` each, in the form of source 003: `text` (its last piece is `complete`), `step-start`,
- * `tool-call` (`started`, `input-available` for a question, `output-available`), `tool-output-error`, `error`, `finish`, which is the last.
+ * `tool-call` (`started`, `input-available` for a question, `output-available`, `output-error`, `output-denied`), `tool-output-error` of a call
+ * that was approved, `error`, `finish`, which is the last. A call's input and output are objects: any other value is put under `value`.
  * What that form has no word for goes under the name of our own event, with our own data. Pure but for its own state.
  *
- * Carries the root view. Specialists are calls.
+ * Carries the root view, and of the calls of specialists what became of those that were asked about. Specialists are calls.
  */
-import { Envelope, type Event, type Events, type Json } from "@reins/protocol"
+import { Approval, Envelope, type Event, type Events, type Json } from "@reins/protocol"
+import { CallId } from "@reins/wire"
 import * as Predicate from "effect/Predicate"
 
 interface Line {
@@ -18,6 +20,9 @@ export class JsonLines {
   /** The last piece of text, which is complete or not by what follows. */
   private text: string | undefined
   private finish: Events.Finish | undefined
+  /** The call that each question is about; one of its own where it is about a plan or a limit. */
+  private readonly asked = new Map<string, Asked>()
+  private readonly approved = new Set<string>()
 
   /** `hidden`: names of events that are not printed. */
   constructor(hidden: ReadonlySet<string> = new Set()) {
@@ -32,14 +37,24 @@ export class JsonLines {
   }
 
   private lines(envelope: Envelope.Envelope): ReadonlyArray<Line> {
-    if (!Envelope.isRootView(envelope)) return []
-    const { event } = envelope
+    const { agentPath, event } = envelope
+    if (!Envelope.isRootView(envelope)) return this.below(agentPath, event)
     if (event.type === "text") {
       const before = this.spoken("streaming")
       this.text = event.text
       return before
     }
     return [...this.spoken("complete"), ...this.told(event)]
+  }
+
+  /** What became of a specialist's call that was asked about, which waits otherwise. */
+  private below(path: Envelope.Envelope["agentPath"], event: Event): ReadonlyArray<Line> {
+    if (event.type !== "tool-invocation" && event.type !== "tool-agent") return []
+    const id = CallId.make(path, event.toolInvocationId)
+    const isAsked = [...this.asked.values()].some(({ callId }) => callId === id)
+    if (event.state === "call" || !isAsked) return []
+    const lines = this.settled(id, event.type === "tool-agent" ? event.agentName : event.toolName, {}, event)
+    return [...this.spoken("complete"), ...lines]
   }
 
   private spoken(state: "streaming" | "complete"): ReadonlyArray<Line> {
@@ -55,16 +70,20 @@ export class JsonLines {
       case "tool-invocation":
         return event.state === "call"
           ? [call(event.toolInvocationId, event.toolName, "started", event.args, null)]
-          : result(event.toolInvocationId, event.toolName, event.args, event)
+          : this.settled(event.toolInvocationId, event.toolName, event.args, event)
       case "tool-agent":
         return event.state === "call"
           ? [call(event.toolInvocationId, event.agentName, "started", event.prompt, null)]
-          : result(event.toolInvocationId, event.agentName, null, event)
+          : this.settled(event.toolInvocationId, event.agentName, null, event)
       case "approval-required": {
-        const { id, payload, target, toolInvocationId } = event.data
-        const asked = call(toolInvocationId ?? id, target, "input-available", payload, null)
+        const { agentPath = [], id, kind, payload, target, toolInvocationId } = event.data
+        const callId = toolInvocationId === undefined ? id : CallId.make(agentPath, toolInvocationId)
+        this.asked.set(id, { callId, name: target, kind })
+        const asked = call(callId, target, "input-available", payload, null)
         return [{ ...asked, data: { ...asked.data, approval_id: id } }]
       }
+      case "approval-decision":
+        return [ours(event.type, event), ...this.decided(event.data)]
       case "error":
         return [
           { event: "error", data: { message: event.error.message, code: event.error.code } },
@@ -84,6 +103,36 @@ export class JsonLines {
         return [ours(event.type, event)]
     }
   }
+
+  private decided({ id, outcome }: Approval.Resolution): ReadonlyArray<Line> {
+    const asked = this.asked.get(id)
+    if (asked === undefined) return []
+    if (Approval.allows(outcome)) this.approved.add(asked.callId)
+    // A plan and a limit have no call whose result would come.
+    const isOwn = asked.kind === "plan" || asked.kind === "budget"
+    return isOwn ? [call(asked.callId, asked.name, "output-available", null, outcome)] : []
+  }
+
+  private settled(
+    id: string,
+    name: string,
+    input: Json,
+    { result, status }: Pick<Events.ToolResult, "result"> & { readonly status?: Events.Status }
+  ): ReadonlyArray<Line> {
+    if (status === undefined) return [call(id, name, "output-available", input, result)]
+    const error_text = reasonOf(result)
+    if (this.approved.has(id) && status !== "denied")
+      return [{ event: "tool-output-error", data: { tool_call_id: id, error_text, status } }]
+    const state = status === "denied" ? "output-denied" : "output-error"
+    const failed = call(id, name, state, input, { error: error_text, status })
+    return [{ ...failed, data: { ...failed.data, error_text } }]
+  }
+}
+
+interface Asked {
+  readonly callId: string
+  readonly name: string
+  readonly kind: Approval.Kind
 }
 
 /** An event of our own: its data, or its fields. */
@@ -95,18 +144,11 @@ const ours = (name: string, event: object): Line => {
 
 const call = (id: string, name: string, state: string, input: Json, output: Json): Line => ({
   event: "tool-call",
-  data: { tool_call_id: id, tool_name: name, state, input, output }
+  data: { tool_call_id: id, tool_name: name, state, input: fieldsOf(input), output: fieldsOf(output) }
 })
 
-const result = (
-  id: string,
-  name: string,
-  input: Json,
-  end: Pick<Events.ToolResult, "result"> & { readonly status?: Events.Status }
-): ReadonlyArray<Line> =>
-  end.status === undefined
-    ? [call(id, name, "output-available", input, end.result)]
-    : [{ event: "tool-output-error", data: { tool_call_id: id, error_text: reasonOf(end.result), status: end.status } }]
+/** Readers of that form take objects and `null` only. */
+const fieldsOf = (value: Json): Json => (value === null || Predicate.isReadonlyObject(value) ? value : { value })
 
 const reasonOf = (value: Json): string =>
   Predicate.hasProperty(value, "message") && Predicate.isString(value.message) ? value.message : JSON.stringify(value)

@@ -130,7 +130,7 @@ export interface CheckOptions {
   readonly from?: Automaton | undefined
 }
 
-const misplaced = (envelope: Envelope, first: Envelope): Violation | undefined => {
+const misplaced = (envelope: Envelope, first: Pick<Envelope, "runId" | "threadId">): Violation | undefined => {
   if (envelope.runId !== first.runId) return { rule: "one-run", message: "the envelope is of another run" }
   if (envelope.threadId !== first.threadId) return { rule: "one-run", message: "the envelope is of another thread" }
   return undefined
@@ -140,6 +140,56 @@ const misaddressed = ({ event, threadId }: Envelope): Violation | undefined =>
   event.type === "approval-required" && event.data.threadId !== threadId
     ? { rule: "approval-own-thread", message: "the approval names another thread than its envelope" }
     : undefined
+
+/**
+ * A check of a log that is still being read. Mutable; owned by one reader.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Checking {
+  /** The faults of the next envelope. */
+  readonly take: (envelope: Envelope) => ReadonlyArray<Fault>
+  /** True after the last event of the run. */
+  readonly ended: boolean
+}
+
+/**
+ * Begins a check of a log, envelope by envelope, as `check` does it. The envelopes are not kept.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const checking = (options: CheckOptions = {}): Checking => {
+  const automaton = options.from?.clone() ?? new Automaton()
+  let first: Pick<Envelope, "runId" | "threadId"> | undefined
+  let last = options.after ?? 0
+  let index = -1
+  return {
+    take: (envelope) => {
+      index += 1
+      const { agentPath, event, runId, seq, threadId } = envelope
+      first = first ?? { runId, threadId }
+      const faults: Array<Fault> = []
+      const fault = (violation: Violation | undefined): boolean => {
+        if (violation !== undefined) faults.push({ index, seq, violation })
+        return violation !== undefined
+      }
+      if (fault(misplaced(envelope, first))) return faults
+      if (seq !== last + 1) {
+        fault({ rule: "seq-dense", message: `seq ${seq} after ${last}` })
+        // A repeated event is skipped. At a gap an event is missing, which is not the fault of the next one.
+        if (seq <= last) return faults
+      }
+      last = seq
+      if (!fault(misaddressed(envelope))) fault(automaton.accept(agentPath, [event]))
+      return faults
+    },
+    get ended() {
+      return automaton.ended
+    }
+  }
+}
 
 /**
  * All faults of a log, in its order; an empty result means that the log is valid so far (`isComplete` and
@@ -153,28 +203,9 @@ const misaddressed = ({ event, threadId }: Envelope): Violation | undefined =>
  * @category operations
  */
 export const check = (envelopes: Iterable<Envelope>, options: CheckOptions = {}): ReadonlyArray<Fault> => {
-  const automaton = options.from?.clone() ?? new Automaton()
+  const { take } = checking(options)
   const faults: Array<Fault> = []
-  let first: Envelope | undefined
-  let last = options.after ?? 0
-  let index = -1
-  for (const envelope of envelopes) {
-    index += 1
-    first = first ?? envelope
-    const { agentPath, event, seq } = envelope
-    const fault = (violation: Violation | undefined): boolean => {
-      if (violation !== undefined) faults.push({ index, seq, violation })
-      return violation !== undefined
-    }
-    if (fault(misplaced(envelope, first))) continue
-    if (seq !== last + 1) {
-      fault({ rule: "seq-dense", message: `seq ${seq} after ${last}` })
-      // A repeated event is skipped. At a gap an event is missing, which is not the fault of the next one.
-      if (seq <= last) continue
-    }
-    last = seq
-    if (!fault(misaddressed(envelope))) fault(automaton.accept(agentPath, [event]))
-  }
+  for (const envelope of envelopes) for (const fault of take(envelope)) faults.push(fault)
   return faults
 }
 

@@ -94,7 +94,8 @@ class UiMessageEncoder implements Encoder {
   finish(): ReadonlyArray<Frame.Frame> {
     if (this.#ended) return [Frame.done]
     if (!this.isDetached) return Frame.none
-    const closing: Chunks = [...this.#close(), { type: "finish-step" }, { type: "finish", finishReason: "tool-calls" }]
+    const ending: Chunks = this.#step === "none" ? [] : [{ type: "finish-step" }]
+    const closing: Chunks = [...this.#close(), ...ending, { type: "finish", finishReason: "tool-calls" }]
     return [...closing.map(Frame.unnamed), Frame.done]
   }
 
@@ -290,11 +291,13 @@ class UiMessageEncoder implements Encoder {
    * step is answered, and the specialist's call stays open until this one is answered.
    */
   #aside(path: AgentPath.AgentPath, callId: string, name: string, input: Json): Chunks {
+    // A part ends within its step: clients of version 6 have forgotten it behind the end of that, and fail.
+    const closing = this.#close()
     const call = this.#call(callId, name, input, true, path)
-    if (this.#step === "aside") return call
+    if (this.#step === "aside") return [...closing, ...call]
     const ending: Chunks = this.#step === "none" ? [] : [{ type: "finish-step" }]
     this.#step = "aside"
-    return [...ending, { type: "start-step" }, ...call]
+    return [...closing, ...ending, { type: "start-step" }, ...call]
   }
 
   #answer({ feedback, id, outcome }: Approval.Resolution): Chunks {

@@ -1,0 +1,308 @@
+/** Reads the UI message stream of the AI SDK, version 7 of its packages. */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { make, type Captured } from "./Reader.ts"
+import * as Shape from "./Shape.ts"
+import { Any, Bool, Is, Maybe, quote, Text } from "./Shape.ts"
+
+const Meta = Maybe(Schema.Record(Schema.String, Any))
+const meta = { providerMetadata: Meta }
+const tool = {
+  ...meta,
+  toolCallId: Text,
+  toolMetadata: Maybe(Any),
+  providerExecuted: Maybe(Bool),
+  dynamic: Maybe(Bool)
+}
+const named = { ...tool, toolName: Text, title: Maybe(Text) }
+
+const Chunk = Schema.Union([
+  Schema.Struct({ type: Is("start"), messageId: Maybe(Text), messageMetadata: Maybe(Any) }),
+  Schema.Struct({ type: Schema.Literals(["start-step", "finish-step", "reset-step"]) }),
+  Schema.Struct({
+    type: Schema.Literals(["text-start", "text-end", "reasoning-start", "reasoning-end"]),
+    id: Text,
+    ...meta
+  }),
+  Schema.Struct({ type: Schema.Literals(["text-delta", "reasoning-delta"]), id: Text, delta: Text, ...meta }),
+  Schema.Struct({ type: Is("tool-input-start"), ...named, inputEncoding: Maybe(Schema.Literals(["json", "text"])) }),
+  Schema.Struct({ type: Is("tool-input-delta"), toolCallId: Text, inputTextDelta: Text }),
+  Schema.Struct({ type: Is("tool-input-available"), ...named, input: Any }),
+  Schema.Struct({ type: Is("tool-input-error"), ...named, input: Any, errorText: Text }),
+  Schema.Struct({
+    type: Is("tool-approval-request"),
+    approvalId: Text,
+    toolCallId: Text,
+    reason: Maybe(Text),
+    isAutomatic: Maybe(Bool),
+    signature: Maybe(Text)
+  }),
+  Schema.Struct({ type: Is("tool-approval-response"), approvalId: Text, approved: Bool, reason: Maybe(Text), ...meta }),
+  Schema.Struct({ type: Is("tool-output-available"), ...tool, output: Any, preliminary: Maybe(Bool) }),
+  Schema.Struct({ type: Is("tool-output-error"), ...tool, errorText: Text }),
+  Schema.Struct({ type: Is("tool-output-denied"), toolCallId: Text }),
+  Schema.Struct({ type: Is("custom"), kind: Text, ...meta }),
+  Schema.Struct({ type: Is("source-url"), sourceId: Text, url: Text, title: Maybe(Text), ...meta }),
+  Schema.Struct({
+    type: Is("source-document"),
+    sourceId: Text,
+    mediaType: Text,
+    title: Text,
+    filename: Maybe(Text),
+    ...meta
+  }),
+  Schema.Struct({ type: Schema.Literals(["file", "reasoning-file"]), url: Text, mediaType: Text, ...meta }),
+  Schema.Struct({
+    type: Is("steering-message"),
+    id: Text,
+    parts: Schema.Array(
+      Schema.Union([
+        Schema.Struct({ type: Is("text"), text: Text }),
+        Schema.Struct({ type: Is("file"), mediaType: Text, url: Text, filename: Maybe(Text) })
+      ])
+    )
+  }),
+  Schema.Struct({ type: Schema.TemplateLiteral(["data-", Text]), id: Maybe(Text), data: Any, transient: Maybe(Bool) }),
+  Schema.Struct({ type: Is("error"), errorText: Text }),
+  Schema.Struct({ type: Is("abort"), reason: Maybe(Text) }),
+  Schema.Struct({
+    type: Is("finish"),
+    finishReason: Maybe(
+      Schema.Literals(["stop", "length", "content-filter", "tool-calls", "error", "interrupted", "other"])
+    ),
+    messageMetadata: Maybe(Any)
+  }),
+  Schema.Struct({ type: Is("message-metadata"), messageMetadata: Any })
+])
+type Chunk = typeof Chunk.Type
+
+const decode = Shape.reader(Chunk)
+
+const rules = {
+  shape: "A frame is one of the chunks of the protocol; a client ends the stream at any other",
+  "start-first": "`start` opens the message, once, before everything but data",
+  "part-start": "A text or a reasoning starts under an id that is not open",
+  "part-open": "A delta and an end have a part that was started and has not ended",
+  "part-closed": "A text or a reasoning ends before its step and its message finish",
+  "step-order": "A step starts when the one before has finished, and finishes once",
+  "call-new": "A call's input is available once",
+  "input-open": "A piece of input follows the start of its call's input",
+  "call-known": "Approvals and outputs are of a call that the message has",
+  "call-open": "A call has one final output",
+  "call-answered": "A call that waits for an approval has no output before it is answered",
+  "approval-new": "An approval is requested once",
+  "approval-known": "A response answers a request that the message has and that is not answered",
+  "finish-last": "Only data and metadata of the message follow `finish`",
+  finish: "An answer ends with `finish`, `error` or `abort`",
+  done: "The stream of frames ends with `[DONE]`, once"
+}
+
+interface Call {
+  state: "input" | "ready" | "over"
+  approval: "none" | "asked" | "answered"
+}
+
+const signs = new Set([
+  "start-step",
+  "finish-step",
+  "text-start",
+  "reasoning-start",
+  "tool-input-start",
+  "tool-input-available",
+  "tool-output-available",
+  "tool-output-denied",
+  "tool-approval-response",
+  "steering-message"
+])
+
+const isFree = (type: Chunk["type"]): boolean => type.startsWith("data-") || type === "message-metadata"
+
+export const protocol = make({
+  name: "ai-sdk",
+  title: "AI SDK UI message stream",
+  rules,
+  isSign: ({ value }) => {
+    const type = Shape.textAt(value, "type") ?? ""
+    return signs.has(type) && !Shape.has(value, "seq")
+  },
+  open: (notes) => {
+    const calls = new Map<string, Call>()
+    const approvals = new Map<string, { readonly callId: string; isAnswered: boolean }>()
+    let open = new Map<string, string>()
+    let phase: "before" | "open" | "finished" | "failed" = "before"
+    let step: "none" | "open" | "unknown" = notes.continues ? "unknown" : "none"
+    let steps = 0
+    let isDone = false
+    let isSse = false
+    let isWaiting = false
+
+    const closed = (what: string) => {
+      for (const [id] of open) notes.fault("part-closed", `part ${quote(id)} is open at ${what}`)
+      open = new Map()
+    }
+    const called = (id: string, what: string): Call | undefined => {
+      const call = calls.get(id)
+      if (call !== undefined || notes.continues) return call
+      notes.fault("call-known", `${what} of the call ${quote(id)}, which the message does not have`)
+      return undefined
+    }
+    const settled = (id: string, what: string, isFinal: boolean): boolean => {
+      const call = called(id, what)
+      if (call === undefined) {
+        if (!notes.continues) return false
+        calls.set(id, { state: isFinal ? "over" : "ready", approval: "none" })
+        return true
+      }
+      if (call.state === "over") notes.fault("call-open", `${what} of the call ${quote(id)}, which has its output`)
+      else if (call.approval === "asked") notes.fault("call-answered", `${what} of the call ${quote(id)}, which waits`)
+      else {
+        if (isFinal) call.state = "over"
+        return true
+      }
+      return false
+    }
+
+    const take = (chunk: Chunk): void => {
+      if (phase === "before") isWaiting = false
+      if (chunk.type === "start") {
+        if (phase !== "before") notes.fault("start-first", "`start` comes again")
+        phase = phase === "before" ? "open" : phase
+        return
+      }
+      if (phase === "before" && !isFree(chunk.type) && chunk.type !== "error" && chunk.type !== "abort") {
+        notes.fault("start-first", `${quote(chunk.type)} comes before \`start\``)
+        phase = "open"
+      }
+      if (phase === "finished" && !isFree(chunk.type)) {
+        notes.fault("finish-last", `${quote(chunk.type)} follows \`finish\``)
+        return
+      }
+      switch (chunk.type) {
+        case "start-step":
+          if (step === "open") notes.fault("step-order", "a step starts within a step")
+          step = "open"
+          steps += 1
+          return
+        case "finish-step":
+          if (step === "none") notes.fault("step-order", "no step is open")
+          closed("`finish-step`")
+          step = "none"
+          return
+        case "reset-step":
+          if (step === "none") notes.fault("step-order", "no step is open")
+          notes.text("", `step-${steps}`, true)
+          open = new Map()
+          return
+        case "text-start":
+        case "reasoning-start":
+          if (open.has(chunk.id)) notes.fault("part-start", `part ${quote(chunk.id)} is open`)
+          open.set(chunk.id, chunk.type)
+          return
+        case "text-delta":
+        case "reasoning-delta":
+        case "text-end":
+        case "reasoning-end": {
+          const [kind] = chunk.type.split("-")
+          if (open.get(chunk.id) !== `${kind}-start`) {
+            notes.fault("part-open", `${quote(chunk.type)} for the part ${quote(chunk.id)}, which is not open`)
+          } else if (chunk.type === "text-delta") notes.text(chunk.delta, `step-${steps}`)
+          else if (!("delta" in chunk)) open.delete(chunk.id)
+          return
+        }
+        case "tool-input-start":
+          if (calls.has(chunk.toolCallId)) notes.fault("call-new", `the call ${quote(chunk.toolCallId)} starts again`)
+          else calls.set(chunk.toolCallId, { state: "input", approval: "none" })
+          return
+        case "tool-input-delta":
+          if (calls.get(chunk.toolCallId)?.state !== "input")
+            notes.fault("input-open", `input of the call ${quote(chunk.toolCallId)}, whose input is not open`)
+          return
+        case "tool-input-available":
+        case "tool-input-error": {
+          const call = calls.get(chunk.toolCallId)
+          if (call !== undefined && call.state !== "input")
+            notes.fault("call-new", `the call ${quote(chunk.toolCallId)} has its input`)
+          else
+            calls.set(chunk.toolCallId, {
+              state: chunk.type === "tool-input-error" ? "over" : "ready",
+              approval: "none"
+            })
+          return
+        }
+        case "tool-approval-request": {
+          const call = called(chunk.toolCallId, "an approval")
+          if (approvals.has(chunk.approvalId))
+            notes.fault("approval-new", `the approval ${quote(chunk.approvalId)} is requested again`)
+          else if (call?.state === "over")
+            notes.fault("call-open", `an approval of the call ${quote(chunk.toolCallId)}, which has its output`)
+          else if (call !== undefined) call.approval = chunk.isAutomatic === true ? "answered" : "asked"
+          approvals.set(chunk.approvalId, { callId: chunk.toolCallId, isAnswered: false })
+          return
+        }
+        case "tool-approval-response": {
+          const approval = approvals.get(chunk.approvalId)
+          if (approval === undefined && notes.continues) return
+          if (approval === undefined || approval.isAnswered) {
+            const why = approval === undefined ? "is not requested" : "is answered"
+            notes.fault("approval-known", `a response to ${quote(chunk.approvalId)}, which ${why}`)
+            return
+          }
+          approval.isAnswered = true
+          const call = calls.get(approval.callId)
+          if (call?.approval === "asked") call.approval = "answered"
+          return
+        }
+        case "tool-output-available":
+          if (settled(chunk.toolCallId, "an output", chunk.preliminary !== true) && chunk.preliminary !== true)
+            notes.result(chunk.toolCallId, Shape.asText(chunk.output))
+          return
+        case "tool-output-error":
+          if (settled(chunk.toolCallId, "an error", true)) notes.result(chunk.toolCallId, chunk.errorText)
+          return
+        case "tool-output-denied":
+          if (settled(chunk.toolCallId, "a denial", true)) notes.result(chunk.toolCallId, "denied")
+          return
+        case "finish":
+          closed("`finish`")
+          if (step === "open") notes.fault("step-order", "`finish` stands within a step")
+          isWaiting = chunk.finishReason === "tool-calls"
+          phase = "finished"
+          return
+        case "error":
+        case "abort":
+          phase = "failed"
+          return
+        default:
+      }
+    }
+
+    return {
+      get isWaiting() {
+        return isWaiting
+      },
+      read: (frame: Captured) => {
+        isSse = frame.isSse
+        if (isDone) notes.fault("done", frame.data === "[DONE]" ? "`[DONE]` comes again" : "a frame follows `[DONE]`")
+        if (frame.data === "[DONE]") {
+          isDone = true
+          return
+        }
+        const chunk = decode(frame.value)
+        if (Result.isFailure(chunk)) {
+          const type = Shape.textAt(frame.value, "type")
+          notes.fault("shape", type === undefined ? chunk.failure : `chunk ${quote(type)}: ${chunk.failure}`)
+        } else take(chunk.success)
+      },
+      end: () => {
+        if (phase === "before" || phase === "open") notes.fault("finish", "the stream ends without one")
+        if (isSse && !isDone) notes.fault("done", "the stream ends without `[DONE]`")
+        // Answers to approvals need not be in the stream: the client has them.
+        for (const call of calls.values()) if (call.approval === "asked") call.approval = "answered"
+        phase = "before"
+        step = step === "open" ? "open" : "unknown"
+        open = new Map()
+        isDone = false
+      }
+    }
+  }
+})
