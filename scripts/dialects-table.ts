@@ -128,7 +128,8 @@ const header = (folder: string): string => {
 }
 
 const folders = readdirSync(source)
-  .filter((name) => existsSync(new URL(`${name}/index.ts`, source)))
+  // `check` reads dialects, and is none.
+  .filter((name) => name !== "check" && existsSync(new URL(`${name}/index.ts`, source)))
   .sort()
 
 /** The tables of these dialects; versions of one protocol share some. */

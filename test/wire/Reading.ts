@@ -29,6 +29,8 @@ export const readAll = (dialect: Name, answers: Answers) => {
   for (const [answer, frames] of answers.entries()) {
     const found = [...checker.push(Sse.encodeAll(frames)), ...checker.end()]
     violations.push(...found.map((violation) => ({ ...violation, answer })))
+    if (checker.trouble !== undefined)
+      violations.push({ line: 1, rule: checker.trouble, found: "there is nothing to read", says: "", answer })
     waits.push(checker.isWaiting)
   }
   return { violations, waits, understood: { text: [...parts.values()].join(""), results } }
@@ -46,6 +48,8 @@ export interface Demands {
   readonly frame?: (frame: Frame.Frame, at: number, answer: number) => void
   /** Results that only our own extensions tell. */
   readonly results?: (value: Fields, results: Map<string, string>) => void
+  /** A violation that is known and stays. Absent: none is. */
+  readonly tolerates?: (violation: Violation) => boolean
   /** False where an answer that waits cannot be told from one that ends. Absent: it can. */
   readonly waits?: boolean
 }
@@ -55,7 +59,7 @@ const strictly = (schema: Own) => Schema.decodeUnknownSync(schema, { onExcessPro
 /** Reads answers, and throws where they break a rule or a demand. */
 export const reading = (
   dialect: Name,
-  { frame: demand, results: told, schema, schemaOf, waits: mustWait = true }: Demands = {}
+  { frame: demand, results: told, schema, schemaOf, tolerates = () => false, waits: mustWait = true }: Demands = {}
 ) => {
   const decoders = new Map<Own, (value: unknown) => unknown>()
   const decode = (own: Own, value: unknown): void => {
@@ -64,7 +68,8 @@ export const reading = (
     known(value)
   }
   return (answers: Answers): Understood => {
-    const { understood, violations, waits } = readAll(dialect, answers)
+    const { understood, violations: all, waits } = readAll(dialect, answers)
+    const violations = all.filter((violation) => !tolerates(violation))
     rule(violations.length === 0, "the protocol holds", violations)
     rule(
       !mustWait || waits.every((isWaiting, index) => isWaiting === index < answers.length - 1),

@@ -24,7 +24,17 @@ for (const [name, open] of [
 ] as const) {
   suite(name, () => ({
     open,
-    read: reading("anthropic", { schema: StreamEvent, waits: false }),
+    read: reading("anthropic", {
+      schema: StreamEvent,
+      // What was sent as opaque data is read as what it stands for.
+      results: ({ content_block: block }, results) => {
+        if (block?.type !== "redacted_thinking") return
+        const stood = JSON.parse(Buffer.from(block.data.replace("reins.", ""), "base64url").toString())
+        const said: ReadonlyArray<{ readonly text: string }> = stood.type === "mcp_tool_result" ? stood.content : []
+        if (stood.type === "mcp_tool_result") results.set(stood.tool_use_id, said.map(({ text }) => text).join(""))
+      },
+      waits: false
+    }),
     retracts: false,
     result: (settled) =>
       settled.type === "tool-invocation" && settled.execution === "client" ? undefined : asText(settled)

@@ -7,6 +7,7 @@ import { scenario } from "../Scenarios.ts"
 import { suite } from "../Suite.ts"
 
 let isInStep = false
+let isWithClient = false
 /** Karta's text may stand outside of steps; ours stands in one. */
 const read = reading("karta", {
   schema: KartaEvent,
@@ -17,7 +18,10 @@ const read = reading("karta", {
     if (type === "step_start") isInStep = true
     if (type === "step_finish") isInStep = false
     rule(type !== "text" || isInStep, "text stands in a step", data)
-  }
+  },
+  // Karta has no tools that the client runs: where one is to run, our stream ends without a word for it.
+  tolerates: ({ rule }) => rule === "ended" && isWithClient,
+  waits: false
 })
 
 suite("Karta", (log) => ({
@@ -25,6 +29,9 @@ suite("Karta", (log) => ({
   retracts: false,
   result: asText,
   read: (answers) => {
+    isWithClient = log.some(({ event }) => event.type === "tool-invocation" && event.execution === "client")
+    const last = JSON.parse(answers.at(-1)?.at(-1)?.data ?? "{}")
+    rule(last.data?.code !== "budget_exhausted", "a turn without budget is done with what there is", last)
     const understood = read(answers)
     const done = answers.flat().find(({ event }) => event === "done")
     if (done !== undefined) assert.strictEqual(JSON.parse(done.data).data.message.text, fold(log).text)
