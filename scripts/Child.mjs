@@ -20,11 +20,15 @@ const parentCheckMs = 250
 
 /**
  * Resolves to the child's exit code: its own, 128 + the signal's number when a signal ended it, 127 when it could not
- * be started. Never rejects. `onOutput` gets the child's output, when `options.stdio` pipes it.
+ * be started. Never rejects. `onOutput` gets the child's output, when `options.stdio` pipes it; `options.input` is the
+ * child's whole input.
  */
-export const run = (command, args, options = {}, onOutput = () => {}) =>
+export const run = (command, args, { input, ...options } = {}, onOutput = () => {}) =>
   new Promise((resolve) => {
-    const child = spawn(command, args, { stdio: "inherit", ...options })
+    const stdio = input === undefined ? "inherit" : ["pipe", "inherit", "inherit"]
+    const child = spawn(command, args, { stdio, ...options })
+    // A child that ends early reads no more of it.
+    child.stdin?.on("error", () => {}).end(input)
     const release = passSignalsTo(child)
     child.stdout?.on("data", onOutput)
     child.stderr?.on("data", onOutput)

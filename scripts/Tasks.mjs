@@ -72,13 +72,43 @@ const usage = () => {
   return `Usage: npm run <task> [-- arguments]\n${lines.join("")}`
 }
 
-const start = (args) => node([commandLine, ...startArguments(args)], { cwd: calledFrom() })
+const start = async (args) => {
+  const input = asksItself(args) ? await piped() : undefined
+  return node([commandLine, ...startArguments(args, input)], { cwd: calledFrom(), input })
+}
+
+/** Whether there is neither a command nor a question among the arguments. */
+const asksItself = (args) =>
+  (args.length === 0 || args[0].startsWith("-")) && !args.some((arg) => /^(--question|-q|--help|-h)(=|$)/.test(arg))
+
+/** How long a pipe may be silent before it counts as one in which nobody says anything, in milliseconds. */
+const silence = 300
+
+/** What is piped in, if anything is. */
+const piped = () =>
+  new Promise((resolve) => {
+    const { stdin } = process
+    if (stdin.isTTY) return resolve(undefined)
+    let text = ""
+    const done = () => {
+      clearTimeout(timer)
+      // An open pipe would keep the process alive.
+      stdin.destroy()
+      resolve(text.trim() === "" ? undefined : text)
+    }
+    const timer = setTimeout(done, silence)
+    stdin.setEncoding("utf8").on("data", (piece) => {
+      clearTimeout(timer)
+      text += piece
+    })
+    stdin.once("end", done).once("error", done)
+  })
 
 /**
- * A command of `reins` as it is; without one, a chat with the built-in assistant that begins with a question, on the scripted demo
- * where no model is set.
+ * A command of `reins` as it is; without one, a chat with the built-in assistant, on the scripted demo where no model is set. It begins
+ * with what is piped in, or else with a question of its own.
  */
-const startArguments = (args) => {
+const startArguments = (args, input) => {
   if (args.length > 0 && !args[0].startsWith("-")) return args
   if (args.includes("--help") || args.includes("-h")) return ["chat", "--help"]
   const rest = []
@@ -89,6 +119,8 @@ const startArguments = (args) => {
   }
   const isElsewhere = rest.some((arg) => arg === "--path" || arg.startsWith("--path="))
   const place = isElsewhere ? [] : ["--path", root]
+  const command = rest.includes("--json-output") ? "ask" : "chat"
+  if (input !== undefined) return [command, "--demo", ...place, ...rest]
   question ??= isElsewhere ? questions.folder : questions.repository
   return rest.includes("--json-output")
     ? ["ask", "--demo", ...place, ...rest, "--", question]

@@ -42,7 +42,7 @@ describe("an answer that is typed", () => {
   it("sends a plan back with words, and raises a budget by numbers", () => {
     assert.deepStrictEqual(decided("e first the tests", { kind: "plan" }), Decision.revise("first the tests"))
     assert.deepStrictEqual(
-      decided("a maxSteps=20, maxCostUsd=0.5", { kind: "budget" }),
+      decided("a steps=20, maxCostUsd=0.5", { kind: "budget" }),
       Decision.raise({ maxSteps: 20, maxCostUsd: 0.5 })
     )
     assert.strictEqual(decided("a", { kind: "budget" }), "Unclear")

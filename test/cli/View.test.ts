@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Envelope, type Event } from "@reins/protocol"
+import type { Envelope, Event, Json } from "@reins/protocol"
 import * as Generated from "@reins/protocol/testing"
 import { Question, Style, View } from "@reins/cli"
 import { displayWidth } from "effect/cli/CliOutput"
@@ -146,6 +146,27 @@ describe("a view", () => {
       envelope(text("x\n"), ["a#1"])
     ])
     assert.deepStrictEqual(lines, ['Calls search term: "x"', "Done: search in 0 ms", "a: x"])
+  })
+
+  it("says in words what a cancelled run leaves behind, and nothing where it leaves nothing", () => {
+    const made = (toolName: string) => ({ agentPath: [], toolInvocationId: toolName, toolName, idempotencyKey: "k" })
+    const report = (data: Json) => envelope({ type: "custom", event_type: "cancellation_report", data })
+    const nothing = { stopped: [{ kind: "model", agentPath: [], step: 2 }], abandoned: [], tookEffect: [], failed: [] }
+    const [silent, said] = [
+      nothing,
+      {
+        stopped: [{ kind: "tool", ...made("build") }],
+        abandoned: [{ kind: "tool", ...made("deploy") }],
+        tookEffect: [made("pay"), made("pay")],
+        failed: [made("mail")]
+      }
+    ].map((data) => shown(plain, [report(data)]))
+    assert.deepStrictEqual(silent, [])
+    assert.deepStrictEqual(said, [
+      "Had taken effect already: pay.",
+      "Stopped, and may have taken effect in part: build, mail.",
+      "Did not stop in time, and may still run: deploy."
+    ])
   })
 
   it("leaves out events that are hidden", () => {

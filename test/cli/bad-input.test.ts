@@ -52,6 +52,23 @@ layer(Sample.layer, { excludeTestServices: true })("bad input", (it) => {
       why: /^--budget: unknown limit "stpes"\./
     },
     {
+      args: ["ask", "x", "--model", "demo", "--hide", "text,nonsense"],
+      code: 2,
+      why: /^--hide: unknown event "nonsense"\. Events: text, reasoning, .*tool-call/
+    },
+    {
+      args: ["chat", "--model", "demo", "--hide", "nonsense"],
+      code: 2,
+      why: /^--hide: unknown event "nonsense"\./
+    },
+    {
+      args: ["raise", "run", "foo=1"],
+      code: 2,
+      why: /^Unknown limit "foo"\. Known limits: steps, calls, .*agents\.\n$/
+    },
+    { args: ["raise", "run", "steps=many"], code: 2, why: /^steps=many is not a number from 0\.\n$/ },
+    { args: ["raise", "run", "time=soon"], code: 2, why: /^time=soon is not a time such as 90s or 2m\.\n$/ },
+    {
       args: ["ask", "x", "--model", "demo", "--store", "redis://u:secret@h"],
       code: 2,
       why: /^--store: unknown store "redis"\. Use memory, /
@@ -130,6 +147,9 @@ layer(Sample.layer, { excludeTestServices: true })("bad input", (it) => {
   it.effect.each([
     { args: ["ask", "x", "--nope"], why: /^Unrecognized flag: --nope/ },
     { args: ["ask", "x", "--approve", "always"], why: /approve/ },
+    { args: ["ask", "x", "--thread", ""], why: /--thread is empty\. Give an id, or leave it out\./ },
+    { args: ["chat", "--thread", " "], why: /--thread is empty\./ },
+    { args: ["runs", "--tenant", ""], why: /--tenant is empty\./ },
     { args: ["aks"], why: /aks/ }
   ])("$args is no command line: code 2, on standard error only", ({ args, why }) =>
     Effect.gen(function* () {

@@ -154,7 +154,7 @@ describe("useChat's transport", () => {
         'call: ask_colour {"question":"Which colour?"}',
         'call: lookup {"query":"tides"}',
         'result: {"done":["measure the tide","set the sail"]}',
-        'denied: {"error":"Denied","message":"A person refused this call, permanently"}',
+        'denied: {"error":"Denied","message":"A person refused this call. It did not run"}',
         "result: red",
         'result: {"answer":"all about tides"}',
         "user: and in French",

@@ -22,3 +22,27 @@ describe("npm start -- --json-output", () => {
     assert.isAbove(events.length, 10)
   })
 })
+
+describe("npm start in a pipe", () => {
+  it("asks what is piped in, line by line, and nothing of its own", async () => {
+    const program = execFile(
+      process.execPath,
+      [join(root, "scripts", "task.mjs"), "start", "--store", "memory", "--path", "docs"],
+      {
+        cwd: root,
+        env: { ...process.env, REINS_MODEL: "", NO_COLOR: "1" },
+        maxBuffer: 1 << 26
+      }
+    )
+    const shown: Array<string> = []
+    program.stdout?.on("data", (piece) => shown.push(String(piece)))
+    program.stdin?.end("What is a dialect?\nWhat is a quota?\n")
+    const code = await new Promise((resolve) => program.once("close", resolve))
+    const asked = shown
+      .join("")
+      .split("\n")
+      .filter((line) => line.startsWith("> "))
+    assert.deepStrictEqual(asked, ["> What is a dialect?", "> What is a quota?"])
+    assert.strictEqual(code, 0)
+  })
+})

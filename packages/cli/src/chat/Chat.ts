@@ -35,7 +35,7 @@ export interface Options<R> {
   readonly banner: ReadonlyArray<string>
   /** The first query. Absent: none. */
   readonly opening: string | undefined
-  /** A run to go on with, which was cut. Absent: none. */
+  /** A run that has not ended, which is shown again. Absent: none. */
   readonly open: string | undefined
   readonly input: (offer: (input: Input) => void) => Effect.Effect<void, never, R | Scope.Scope>
   /** Whether keys come in and the screen is redrawn. */

@@ -7,6 +7,7 @@ import { ended, failed, misused } from "../setting/CommandFailed.ts"
 import * as Limits from "../setting/Limits.ts"
 import * as Workplace from "../setting/Workplace.ts"
 import { Screen } from "../terminal/Screen.ts"
+import * as Hidden from "../view/Hidden.ts"
 import type { Mode } from "../chat/Asking.ts"
 import { attend } from "./Attendance.ts"
 import * as Presenter from "./Presenter.ts"
@@ -26,6 +27,7 @@ export interface Given extends Omit<Workplace.Given, "isWatched"> {
 export const run = Effect.fnUntraced(function* (given: Given) {
   const screen = yield* Screen
   const budget = yield* Limits.budgetOf(given.budget)
+  yield* Hidden.check(given.hide)
   const workplace = yield* Workplace.make({ ...given, isWatched: screen.look().live && !given.jsonOutput })
   const question = given.question ?? (yield* piped)
   if (question.trim() === "")

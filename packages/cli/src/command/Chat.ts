@@ -14,6 +14,7 @@ import * as Limits from "../setting/Limits.ts"
 import * as ModelChoice from "../setting/ModelChoice.ts"
 import * as Workplace from "../setting/Workplace.ts"
 import { Screen } from "../terminal/Screen.ts"
+import * as Hidden from "../view/Hidden.ts"
 
 /** What the command line says. */
 export interface Given extends Omit<Workplace.Given, "isWatched"> {
@@ -31,11 +32,12 @@ export const run = Effect.fnUntraced(function* (given: Given) {
   const { live } = screen.look()
   const isAttended = process.stdin.isTTY === true && process.stdout.isTTY === true
   yield* Limits.budgetOf(given.budget)
+  yield* Hidden.check(given.hide)
   const workplace = yield* Workplace.make({ ...given, isWatched: live })
   const code = yield* Effect.gen(function* () {
     const runtime = yield* Runtime
     const threads = yield* runtime.threads.list()
-    // A run that was cut goes on where it is asked for, or where nothing else is.
+    // A run that has not ended is shown again where it is asked for, or where nothing else is.
     const cut = threads.findLast(
       ({ runId, threadId }) => runId !== undefined && (given.thread === undefined || threadId === given.thread)
     )
@@ -56,7 +58,7 @@ export const run = Effect.fnUntraced(function* (given: Given) {
       hidden: given.hide,
       banner: [
         ...banner(given, workplace),
-        ...(cut === undefined ? [] : [`Going on with thread ${cut.threadId}, whose run was cut.`])
+        ...(cut === undefined ? [] : [`Going on with thread ${cut.threadId}, whose run has not ended.`])
       ],
       opening: given.question,
       open: cut?.runId,

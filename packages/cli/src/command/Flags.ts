@@ -33,7 +33,14 @@ export const store = text(
 
 export const path = text("path", "DIR", "The folder to work on (default: this one)")
 
-export const thread = text("thread", "ID", "The thread to go on with (default: a new one)")
+/** An id that is given is not blank. */
+const named = (name: string) =>
+  Flag.filter(
+    (id: string | undefined) => id === undefined || id.trim() !== "",
+    () => `--${name} is empty. Give an id, or leave it out.`
+  )
+
+export const thread = text("thread", "ID", "The thread to go on with (default: a new one)").pipe(named("thread"))
 
 export const budget = text("budget", "LIMITS", "Limits of a run: steps=12,usd=0.25,time=2m,tokens=…,calls=…,agents=…")
 
@@ -93,7 +100,11 @@ export const opening = Flag.String("question").pipe(
 export const tenant = Flag.String("tenant").pipe(
   Flag.withDefault("default"),
   Flag.withMetavar("NAME"),
-  Flag.withDescription("Whose runs of a local store (default: default); a server knows it by the key")
+  Flag.withDescription("Whose runs of a local store (default: default); a server knows it by the key"),
+  Flag.filter(
+    (name) => name.trim() !== "",
+    () => "--tenant is empty. Give a name, or leave it out."
+  )
 )
 
 /** Of commands that list or count. */

@@ -4,6 +4,7 @@ import { Audit, Decision, Envelope } from "@reins/protocol"
 import type { Runtime } from "@reins/runtime"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
@@ -11,6 +12,7 @@ import type { Desk } from "../desk/Desk.ts"
 import * as LocalDesk from "../desk/LocalDesk.ts"
 import * as RemoteDesk from "../desk/RemoteDesk.ts"
 import { type CommandFailed, ended, failed, misused } from "../setting/CommandFailed.ts"
+import * as Limits from "../setting/Limits.ts"
 import * as Workplace from "../setting/Workplace.ts"
 import { type OutputFailed, type ReaderLeft, Screen } from "../terminal/Screen.ts"
 import * as Style from "../text/Style.ts"
@@ -177,21 +179,12 @@ export const cancel = (given: Given & { readonly runId: string }): Printed =>
     )
   )
 
-/** `maxSteps=20,maxCostUsd=0.5`: the limits as an exhausted budget names them. */
-const limitsOf = (text: string) => {
-  const entries = text.split(",").map((entry) => /^\s*([\w.]+)=(\d+(?:\.\d+)?)\s*$/.exec(entry))
-  const read = entries.flatMap((found) => (found === null ? [] : [[found[1] ?? "", Number(found[2])] as const]))
-  return read.length === entries.length
-    ? Effect.succeed(Object.fromEntries(read))
-    : Effect.fail(
-        misused(`${JSON.stringify(text)} is no limit. Write NAME=NUMBER, such as maxSteps=20,maxCostUsd=0.5.`)
-      )
-}
-
 export const raise = (given: Given & { readonly runId: string; readonly limits: string }): Printed =>
   at(given, (desk) =>
     Effect.gen(function* () {
-      yield* desk.raise(given.runId, yield* limitsOf(given.limits))
+      const limits = Limits.parseRaise(given.limits)
+      if (Result.isFailure(limits)) return yield* misused(ended(limits.failure))
+      yield* desk.raise(given.runId, limits.success)
       yield* print([`Run ${given.runId} goes on with ${given.limits}.`])
     })
   )

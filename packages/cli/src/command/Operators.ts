@@ -95,7 +95,7 @@ export const commands = [
     "raise",
     {
       runId,
-      limits: Argument.String("limits").pipe(Argument.withDescription("New limits: maxSteps=20,maxCostUsd=0.5")),
+      limits: Argument.String("limits").pipe(Argument.withDescription("New limits: steps=20,usd=0.5,time=10m,…")),
       ...place
     },
     (given) => run((operate) => operate.raise(given))

@@ -43,7 +43,15 @@ export const make = Effect.fnUntraced(function* (
     approvals: runtime.pendingApprovals({ resourceId }),
     answer: (id, decision) => Effect.asVoid(telling(runtime.respondToApproval(id, decision, { resourceId }))),
     cancel: (runId) => Effect.andThen(known(runId), runtime.cancel(runId)),
-    raise: (runId, limits) => telling(runtime.raiseBudget(runId, limits, { resourceId })),
+    raise: (runId, limits) =>
+      Effect.andThen(
+        known(runId),
+        Effect.mapError(runtime.raiseBudget(runId, limits, { resourceId }), (error) =>
+          error.reason._tag === "ApprovalNotFound"
+            ? failed(`Run ${runId} does not wait for more budget. reins approvals lists what waits.`, error)
+            : failed(ended(error.message), error)
+        )
+      ),
     grants: runtime.grants.list({ resourceId }),
     revoke: (id) => runtime.grants.revoke(id, { resourceId }),
     audit: ({ limit, runId }) =>

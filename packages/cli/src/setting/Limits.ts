@@ -72,6 +72,33 @@ export const parse = (text: string): Result.Result<Budget.Budget, string> => {
   return problem === undefined ? Result.succeed(budget) : Result.fail(`--budget: ${problem.message}`)
 }
 
+/** As an exhausted budget names them; `maxDuration` in milliseconds. */
+const written: ReadonlySet<string> = new Set(Object.values(names))
+
+/**
+ * Reads limits to raise a budget to: `steps=20,usd=0.5`, or by the names that a question uses, `maxSteps=20`. Fails with a sentence
+ * that names the entry.
+ */
+export const parseRaise = (text: string): Result.Result<{ readonly [limit: string]: number }, string> => {
+  const limits: Array<readonly [string, number]> = []
+  for (const entry of text.split(/[\s,]+/).filter((each) => each !== "")) {
+    const [, name = "", value = ""] = /^([^=]+)=(.+)$/.exec(entry) ?? []
+    if (name === "") return Result.fail(`${JSON.stringify(entry)} is no limit. Write NAME=NUMBER, such as steps=20`)
+    // A question also names limits of a thread, and of calls of one tool.
+    if (!isName(name) && !written.has(name.replace(/^thread\./, "")) && !/^(thread\.)?maxCallsPerTool\../.test(name)) {
+      return Result.fail(`Unknown limit ${JSON.stringify(name)}. Known limits: ${known.join(", ")}`)
+    }
+    const amount = name === "time" ? timeOf(value) : Number(value)
+    if (amount === undefined || !Number.isFinite(amount) || amount < 0) {
+      return Result.fail(`${name}=${value} is not ${name === "time" ? "a time such as 90s or 2m" : "a number from 0"}`)
+    }
+    limits.push([isName(name) ? names[name] : name, amount])
+  }
+  return limits.length === 0
+    ? Result.fail("No limit is named. Write NAME=NUMBER, such as steps=20")
+    : Result.succeed(Object.fromEntries(limits))
+}
+
 /** What a run may use where the command line names no budget. */
 export const usual = "steps=40,calls=100"
 

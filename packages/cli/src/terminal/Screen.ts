@@ -47,11 +47,8 @@ export class Screen extends Context.Service<
         const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities
         const { stderr, stdin, stdout } = process
         // Each write reports its own failure; without a listener the stream's error event would end the process.
-        const ignore = () => {}
-        yield* Effect.acquireRelease(
-          Effect.sync(() => [stdout, stderr].forEach((stream) => stream.on("error", ignore))),
-          () => Effect.void
-        )
+        for (const stream of [stdout, stderr])
+          if (!stream.listeners("error").includes(ignore)) stream.on("error", ignore)
         const note = (text: string) =>
           Effect.callback<void>((resume) => {
             stderr.write(text, () => resume(Effect.void))
@@ -85,6 +82,9 @@ export class Screen extends Context.Service<
       })
     )
 }
+
+/** Stays as long as the process: an error may come after the last write. */
+const ignore = () => {}
 
 /** For a terminal that does not report its width. */
 const usualColumns = 80

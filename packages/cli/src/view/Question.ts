@@ -4,7 +4,9 @@
  */
 import { type Approval, Decision, type Json } from "@reins/protocol"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Limits from "../setting/Limits.ts"
 import * as Text from "../text/Text.ts"
 
 /** How many lines of the arguments are shown with the question. */
@@ -65,7 +67,7 @@ export const briefly = (request: Pick<Approval.Request, "payload" | "target">): 
 
 /** What a question of this kind may be answered. */
 export const options = ({ kind }: Approval.Request): string => {
-  if (kind === "budget") return "[a]pprove with limits such as a maxSteps=20, [r]eject with a reason, [v]iew, [?]"
+  if (kind === "budget") return "[a]pprove with limits such as a steps=20, [r]eject with a reason, [v]iew, [?]"
   const edit = kind === "plan" ? "[e]dit: say what to change" : "[e]dit"
   return `[a]pprove, approve for this [t]hread, ${edit}, [r]eject with a reason, [v]iew, [?]`
 }
@@ -160,11 +162,8 @@ export const edited = (request: Approval.Request, typed: string): Answer => {
 }
 
 const raised = (typed: string): Answer => {
-  const limits = typed.split(/[\s,]+/).map((entry) => /^(\w+)=(\d+(?:\.\d+)?)$/.exec(entry))
-  const entries = limits.flatMap((found) => (found === null ? [] : [[found[1] ?? "", Number(found[2])] as const]))
-  return entries.length === 0 || entries.length < limits.length
-    ? unclear("More budget is given as name=number, such as maxSteps=20")
-    : decided(Decision.raise(Object.fromEntries(entries)))
+  const limits = Limits.parseRaise(typed)
+  return Result.isFailure(limits) ? unclear(limits.failure) : decided(Decision.raise(limits.success))
 }
 
 /** A line that an edit may start from: the first short argument. */

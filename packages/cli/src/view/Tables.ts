@@ -63,7 +63,9 @@ const notes = (summary: CostSummary.CostSummary): ReadonlyArray<string> => {
   const sources = new Set(pricesOf(summary.root))
   return [
     ...[...sources].map((source) => `Prices: ${source}.`),
-    ...(summary.estimated ? ["Some tokens are estimated: a call was cut before its usage was told."] : []),
+    ...(summary.estimated
+      ? ["Some token counts are estimates: a model call ended before its provider reported them."]
+      : []),
     ...(summary.unpriced > 0
       ? [`${Text.counted(summary.unpriced, "call")} without a known price: at least this much.`]
       : [])

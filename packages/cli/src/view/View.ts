@@ -2,7 +2,16 @@
  * Shows a run to a person: turns its envelopes into permanent lines, and into a few lines below them that change while agents stream
  * and tools run. It keeps only open state; it prints nothing.
  */
-import { AgentPath, type Approval, type Envelope, type Event, type Events, type Json, Message } from "@reins/protocol"
+import {
+  AgentPath,
+  type Approval,
+  CancellationReport,
+  type Envelope,
+  type Event,
+  type Events,
+  type Json,
+  Message
+} from "@reins/protocol"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -135,6 +144,7 @@ export class View {
           `${this.sign("file")} ${event.data.filename} (${Text.size(event.data.sizeBytes)})`
         )
       case "custom":
+        if (event.event_type === CancellationReport.eventType) return this.left(speaker, event.data)
         return this.say(speaker, "dim", `${event.event_type} ${this.brief(event.data, speaker)}`)
       case "budget_exhausted":
         return this.say(speaker, "yellow", `The budget stops here: ${event.message}`)
@@ -149,6 +159,19 @@ export class View {
       case "error":
         return [...this.floor.closeAll(), ...this.note(`Failed: ${event.error.message}`, "red")]
     }
+  }
+
+  /** What a cancelled run leaves behind, where it leaves anything. */
+  private left(speaker: Speaker, data: Json): ReadonlyArray<string> {
+    const report = Option.getOrUndefined(readReport(data))
+    if (report === undefined) return []
+    const names = (calls: ReadonlyArray<CancellationReport.Call | CancellationReport.Work>) =>
+      [...new Set(calls.flatMap((call) => ("toolName" in call ? [call.toolName] : [])))].join(", ")
+    return [
+      ["Had taken effect already", names(report.tookEffect)],
+      ["Stopped, and may have taken effect in part", names([...report.stopped, ...report.failed])],
+      ["Did not stop in time, and may still run", names(report.abandoned)]
+    ].flatMap(([what, which]) => (which === "" ? [] : this.say(speaker, "yellow", `${what}: ${which}.`)))
   }
 
   private called(speaker: Speaker, key: string, at: number, name: string, args: Json): ReadonlyArray<string> {
@@ -251,6 +274,8 @@ export class View {
     return made
   }
 }
+
+const readReport = Schema.decodeUnknownOption(CancellationReport.CancellationReport)
 
 const readOutcome = Schema.decodeUnknownOption(Outcome)
 

@@ -143,7 +143,8 @@ const rule = (answer: Answer, call: Message.CallPart): Ruling => {
     }
     case "reject": {
       const who = by === Question.unattendedName ? "This call was refused" : "A person refused this call"
-      const words = `${who}, permanently${Question.feedbackOf(answer)}`
+      const why = Question.feedbackOf(answer)
+      const words = why === "" ? `${who}. It did not run` : `${who}${why}`
       return { _tag: "Closed", end: Call.done(ToolOutcome.fault("Denied", words, "denied")) }
     }
     // The automaton and `Answers` accept an answer to a question only.

@@ -4,9 +4,11 @@
  */
 import type { Principal as Actor } from "@reins/protocol"
 import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type { Quota } from "@reins/runtime"
 import * as Redacted from "effect/Redacted"
 import { sha256 } from "@noble/hashes/sha2.js"
@@ -51,11 +53,22 @@ export class Authenticator extends Context.Service<
    * an entry without a tenant, instead of silently rejecting everybody.
    */
   static layerConfig(name = "REINS_API_KEYS"): Layer.Layer<Authenticator, Config.ConfigError> {
-    const keys = Config.map(Config.Redacted(name), (text) => byKey(parse(Redacted.value(text))))
+    const refused = (message: string) =>
+      Effect.fail(new Config.ConfigError(new ConfigProvider.SourceError({ message: `${name} ${message}` })))
     return Layer.effect(
       Authenticator,
       Effect.gen(function* () {
-        return yield* keys
+        const text = Redacted.value(
+          Option.getOrElse(yield* Config.option(Config.Redacted(name)), () => Redacted.make(""))
+        )
+        if (text.trim() === "") {
+          return yield* refused(`is not set. ${howTo}; for local use without keys, provide Authenticator.layerOpen()`)
+        }
+        const keys = parse(text)
+        // Which of them, and not what it says: it may be a key.
+        const wrong = keys.findIndex((entry) => entry === undefined)
+        if (wrong >= 0) return yield* refused(`has an entry that is not KEY=TENANT: number ${wrong + 1}. ${howTo}`)
+        return byKey(Object.fromEntries(keys.filter((entry) => entry !== undefined)))
       })
     )
   }
@@ -73,16 +86,18 @@ const byKey = (keys: KeyRecord): Authenticator["Service"] => {
   }
 }
 
-const parse = (text: string): KeyRecord =>
-  Object.fromEntries(
-    text
-      .split(",")
-      .map((pair) => pair.trim())
-      .flatMap((pair): ReadonlyArray<readonly [string, string | Principal]> => {
-        const at = pair.lastIndexOf("=")
-        return at > 0 && at < pair.length - 1 ? [[pair.slice(0, at), withRole(pair.slice(at + 1))]] : []
-      })
-  )
+const howTo = "Set it to KEY=TENANT, or several separated by commas"
+
+/** The entries of the setting; absent where one is not `key=tenant`. */
+const parse = (text: string): ReadonlyArray<readonly [string, string | Principal] | undefined> =>
+  text
+    .split(",")
+    .map((pair) => pair.trim())
+    .filter((pair) => pair !== "")
+    .map((pair) => {
+      const at = pair.lastIndexOf("=")
+      return at > 0 && at < pair.length - 1 ? ([pair.slice(0, at), withRole(pair.slice(at + 1))] as const) : undefined
+    })
 
 /** `tenant`, or `tenant:role` with a role that the server knows. */
 const withRole = (text: string): string | Principal => {
