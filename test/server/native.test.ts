@@ -102,16 +102,3 @@ describe("the native interface", () => {
     })
   )
 })
-
-describe("the public pages", () => {
-  it.live("show health, metrics and the interface without a key", () =>
-    Effect.gen(function* () {
-      const served = yield* Served.serve()
-      assert.deepStrictEqual((yield* served.ask("/health", { key: "" })).json, { status: "ok" })
-      assert.match((yield* served.ask("/metrics", { key: "" })).text, /^reins_runs_running 0$/m)
-      assert.strictEqual((yield* served.ask("/openapi.json", { key: "" })).json.openapi, "3.1.0")
-      assert.match((yield* served.ask("/docs", { key: "" })).text, /^<!doctype html>/i)
-      assert.strictEqual((yield* served.ask("/nothing", { key: "" })).status, 404)
-    })
-  )
-})

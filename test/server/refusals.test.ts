@@ -245,6 +245,7 @@ describe("HEAD", () => {
       const served = yield* Served.serve()
       const paths = [
         "/health",
+        "/ready",
         "/metrics",
         "/openapi.json",
         "/docs",

@@ -49,6 +49,8 @@ export type { DescriptionChange, ThreadDescription, ThreadVote } from "./thread/
 export type { ThreadInfo } from "./thread/ThreadStore.ts"
 export type { NotedThread, ThreadNotes, ThreadNoteStore } from "./thread/ThreadNotes.ts"
 export * as TokenEstimator from "./model/TokenEstimator.ts"
+export { Observer } from "./run/Observer.ts"
+export type { QuestionDecided, QuestionFacts, RunEnd, RunFacts, RunRefused } from "./run/Observer.ts"
 export { Tracing } from "./run/Tracing.ts"
 export type { AgentFacts, ToolFacts } from "./run/Tracing.ts"
 export type { AgentEnd } from "./run/AgentEnd.ts"

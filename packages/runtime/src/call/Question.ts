@@ -13,6 +13,7 @@ import type { Reminder, Voting } from "../engine/Engine.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Task from "../kernel/Task.ts"
 import * as Names from "../run/Names.ts"
+import type { QuestionFacts } from "../run/Observer.ts"
 import type { Run } from "../run/Run.ts"
 
 /** A question of an agent, and the effect of its answer. */
@@ -49,25 +50,57 @@ export const ask = <A>(run: Run, agent: AgentState, question: Question<A>): Effe
     agentPath: agent.path,
     request: requestOf(run, agent, question, id)
   })
+  const { observer } = run.settings
+  let isAsked = false
   const announced = engine.emit(
     Names.ask(prefix, subject),
     agent.path,
     () => {
+      isAsked = true
       const required: Event = { type: "approval-required", data: requestOf(run, agent, question, id) }
       return question.opening === undefined ? [required] : [...question.opening, required]
     },
     (readings) => [AuditStore.asked(asked(), readings.now())]
   )
-  return Task.flatMap(announced, () =>
+  const facts = (): QuestionFacts => ({
+    runId: engine.runId,
+    threadId: engine.threadId,
+    resourceId: engine.resourceId,
+    agent: agent.member.name,
+    id,
+    kind: question.request.kind,
+    target: question.request.target
+  })
+  const opened =
+    observer === undefined
+      ? announced
+      : Effect.andThen(
+          announced,
+          Effect.suspend(() => (isAsked ? observer.asked(facts()) : Effect.void))
+        )
+  return Task.flatMap(opened, () =>
     Task.flatMap(answered(run, agent, question, id), (answer) => {
       const { events, value } = question.close(answer)
+      let isDecided = false
       const decided = engine.emit(
         Names.decided(prefix, subject),
         agent.path,
-        () => [{ type: "approval-decision", data: answer.resolution }, ...events],
+        () => {
+          isDecided = true
+          return [{ type: "approval-decision", data: answer.resolution }, ...events]
+        },
         (readings) => [AuditStore.decided(asked(), answer.resolution, readings.now())]
       )
-      const told = Task.map(decided, () => value)
+      const { outcome } = answer.resolution.outcome
+      const told =
+        observer === undefined
+          ? Task.map(decided, () => value)
+          : Effect.andThen(
+              decided,
+              Effect.suspend(() =>
+                isDecided ? Effect.as(observer.decided({ ...facts(), outcome }), value) : Effect.succeed(value)
+              )
+            )
       return answer.grant === undefined ? told : Effect.andThen(keep(run, agent, subject, answer.grant), told)
     })
   )

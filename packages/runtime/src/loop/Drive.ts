@@ -19,6 +19,7 @@ import * as Names from "../run/Names.ts"
 import type { Engine, Readings } from "../engine/Engine.ts"
 import type { RunRecord, Stores } from "../engine/RunHost.ts"
 import type { Alarms } from "../kernel/Alarm.ts"
+import type { RunEnd } from "../run/Observer.ts"
 import type { Tracing } from "../run/Tracing.ts"
 import { agentLoop } from "./AgentLoop.ts"
 import * as Steering from "./Steering.ts"
@@ -72,8 +73,10 @@ export const drive = (
       runAgent: traced(settings.tracing)
     }
     return Effect.flatMap(run.runAgent(run, agent), (end) => {
+      let endedAt: number | undefined
       const last = (readings: Readings) => {
         const events = closing(engine.startedAt, readings, end)
+        endedAt = readings.now()
         return end.reason === "cancelled" ? [report(member, engine.runId, readings), ...events] : events
       }
       const ended = record.isolated
@@ -86,9 +89,27 @@ export const drive = (
               spent: []
             }))
           )
-      return Effect.andThen(Steering.leave(run, agent), ended)
+      const left = Effect.andThen(Steering.leave(run, agent), ended)
+      const { observer } = settings
+      if (observer === undefined) return left
+      return Effect.andThen(
+        left,
+        Effect.suspend(() => (endedAt === undefined ? Effect.void : observer.ended(endOf(record, engine, end, endedAt))))
+      )
     })
   })
+
+/** The end of a run as observers get it. */
+const endOf = (
+  { agent, resourceId, runId, startedAt, threadId }: RunRecord,
+  engine: Engine,
+  { failure, reason }: AgentEnd,
+  endedAt: number
+): RunEnd => {
+  const entries = engine.observed()
+  const end = { runId, threadId, resourceId, agent, reason, entries, startedAt, endedAt }
+  return reason === "failed" ? { ...end, error: RunErrors.code(failure ?? new RunErrors.InternalFailure({})) } : end
+}
 
 /** The agent with what its query adds to its instructions and asks of its model. */
 export const asked = (given: Member, { instructions, model }: Pick<RunRecord, "instructions" | "model">): Member => {

@@ -2,11 +2,22 @@
  * Ends a run whose loop failed with a defect, with a valid log: every open question gets a decision, every open call a
  * result, and the log its summaries and its error. Readers do not wait forever, and everything spent is in the summary.
  */
-import { AgentPath, type Approval, type Audit, type Envelope, Event, type Message, Usage } from "@reins/protocol"
+import {
+  AgentPath,
+  type Approval,
+  type Audit,
+  type Entry,
+  type Envelope,
+  Event,
+  type Message,
+  RunErrors,
+  Usage
+} from "@reins/protocol"
 import * as AuditStore from "../approval/AuditStore.ts"
 import type { Work } from "../engine/Engine.ts"
 import { type InboxMessage, received } from "../engine/Inbox.ts"
 import type { RunRecord } from "../engine/RunHost.ts"
+import type { RunEnd } from "../run/Observer.ts"
 import * as ThreadUpdate from "./ThreadUpdate.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import { closing } from "./Drive.ts"
@@ -39,6 +50,16 @@ export const force = (
       unread.map((message, index) => received(message, before + index + 1))
     )
   run.push([], closing(run.startedAt, run, { reason: "failed", usage: Usage.empty, failure: undefined }))
+}
+
+/** The end of a run that a defect has stopped, as observers get it. */
+export const endOf = (
+  { agent, resourceId, runId, startedAt, threadId }: RunRecord,
+  entries: ReadonlyArray<Entry.Entry>,
+  endedAt: number
+): RunEnd => {
+  const error = RunErrors.code(new RunErrors.InternalFailure({}))
+  return { runId, threadId, resourceId, agent, reason: "failed", error, entries, startedAt, endedAt }
 }
 
 /** What the run has said once all that is open in its log is closed, and what of its inbox was never read. */

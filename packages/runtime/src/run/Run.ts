@@ -9,6 +9,7 @@ import type { GrantStore } from "../approval/GrantStore.ts"
 import type { PriceBook } from "../model/Prices.ts"
 import type { ProviderKeys } from "../model/ProviderKeys.ts"
 import type * as TokenEstimator from "../model/TokenEstimator.ts"
+import type { Observer } from "./Observer.ts"
 import type { Tracing } from "./Tracing.ts"
 import type { PatienceLimits } from "../kernel/Patience.ts"
 import type { Alarm } from "../kernel/Alarm.ts"
@@ -20,6 +21,7 @@ export interface Settings {
   readonly prices: PriceBook
   readonly estimator: TokenEstimator.Estimator
   readonly tracing: Tracing | undefined
+  readonly observer: Observer | undefined
   /** Keys of callers for model providers. */
   readonly keys: ProviderKeys
   /** How often a model request is sent again while nothing of its answer was shown. */

@@ -25,6 +25,9 @@ import * as EventLog from "../engine/EventLog.ts"
 import type { RunHost } from "../engine/RunHost.ts"
 import { ProviderKeys } from "../model/ProviderKeys.ts"
 import { TokenEstimator } from "../model/TokenEstimator.ts"
+import * as Observer from "../run/Observer.ts"
+import * as RunLog from "../run/RunLog.ts"
+import * as RunMetrics from "../run/RunMetrics.ts"
 import { Tracing } from "../run/Tracing.ts"
 import { Alarms } from "../kernel/Alarm.ts"
 import * as Answers from "./Answers.ts"
@@ -102,15 +105,21 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>>(
     }
     const factory = yield* Deployment
     const common = { roster, settings, alarms: new Alarms() }
-    const host = yield* factory.make((record, history, engine, stores) => {
+    const starting = new Set<string>()
+    const made = factory.make((record, history, engine, stores) => {
       const driven = drive(common, stores, record, history, engine)
-      const carried = record.keyed === undefined ? driven : settings.keys.during(record.runId, driven)
+      const observed =
+        settings.observer !== undefined && starting.delete(record.runId)
+          ? Effect.andThen(settings.observer.started(factsOf(record)), driven)
+          : driven
+      const carried = record.keyed === undefined ? observed : settings.keys.during(record.runId, observed)
       // Hosts log that a run failed. The cause may contain content, so it is logged only with content capture.
       return settings.captureContent
         ? Effect.tapCause(carried, (cause) => Effect.logError(`Cause of the failure of run ${record.runId}`, cause))
         : carried
     })
-    return service({ roster, settings, host, ids: yield* Ids, quotas })
+    const host = yield* Effect.provideService(made, Observer.Observer, settings.observer)
+    return service({ roster, settings, host, ids: yield* Ids, quotas, starting })
   })
 
 /** A decision by its type alone. Any other text is refused. */
@@ -131,12 +140,19 @@ const warnOfPrice = (services: Context.Context<never>) => {
 const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<ReadonlyArray<Agent.Any>>) {
   const millis = (input: Duration.Input | undefined, usual: number) =>
     input === undefined ? usual : Duration.toMillis(Duration.fromInputUnsafe(input))
+  const observer = yield* Observer.Observer
+  const own = observer === undefined ? [] : [observer]
   const expiry = millis(options.approvalExpiresIn, Number.POSITIVE_INFINITY)
   return {
     prices: telling(sound(yield* Prices), warnOfPrice(yield* Effect.context<never>())),
     estimator: yield* TokenEstimator,
     keys: new ProviderKeys(options.providerKeys),
     tracing: yield* Tracing,
+    observer: Observer.all([
+      ...(options.metrics === true ? [RunMetrics.observer] : []),
+      ...(options.logs === true ? [RunLog.observer] : []),
+      ...own
+    ]),
     modelRetries: options.modelRetries ?? 2,
     tellsRetries: options.modelRetryEvents ?? false,
     showsInput: options.toolInputEvents ?? true,
@@ -173,10 +189,11 @@ const stepsProblem = (steps: number | false = false): string | undefined => {
 const service = (built: RuntimeParts): RuntimeShape => {
   const { host } = built
   const queue = new ThreadQueue(host)
+  const { observer } = built.settings
 
   /** Starts a run and returns it. */
   const start = (run: RunStart.NewRun): Effect.Effect<Steering.Entered, RunStart.Rejected> =>
-    Effect.as(RunStart.start(built, run), run)
+    Effect.as(observer === undefined ? RunStart.start(built, run) : observedStart(built, observer, run), run)
 
   /** Starts a query, with a busy thread handled by its options. Waiting can be interrupted, starting cannot. */
   const enter =
@@ -207,10 +224,15 @@ const service = (built: RuntimeParts): RuntimeShape => {
     steered === undefined ? host.cancel(runId) : Effect.void
 
   /** Starts what was asked, as its options say about a thread that is busy. */
-  const entered = (asked: RuntimeVerbs.Asked): Effect.Effect<Steering.Entered, RunStart.Rejected> =>
-    asked._tag === "Query"
-      ? Effect.flatMap(RunStart.query(built, asked.prompt, asked.options), enter(asked.options?.onBusy))
-      : Effect.flatMap(RunStart.specialist(built, asked.specialist, asked.input, asked.options), start)
+  const entered = (asked: RuntimeVerbs.Asked): Effect.Effect<Steering.Entered, RunStart.Rejected> => {
+    const run =
+      asked._tag === "Query"
+        ? Effect.flatMap(RunStart.query(built, asked.prompt, asked.options), enter(asked.options?.onBusy))
+        : Effect.flatMap(RunStart.specialist(built, asked.specialist, asked.input, asked.options), start)
+    if (observer === undefined) return run
+    const { resourceId = defaultResource, runId, threadId } = asked.options ?? {}
+    return Effect.tapError(run, ({ reason }) => observer.refused({ reason: reason._tag, resourceId, runId, threadId }))
+  }
 
   /**
    * The root view of a run that is cancelled when its reader leaves, also between the run's start and the first read.
@@ -345,6 +367,27 @@ const service = (built: RuntimeParts): RuntimeShape => {
 }
 
 const nowhere: ReadonlyMap<string, number> = new Map()
+
+/** Starts a run and reports it: at its first event if this process executes it, otherwise once it is stored. */
+const observedStart = (
+  built: RuntimeParts,
+  observer: Observer.Observer,
+  run: RunStart.NewRun
+): Effect.Effect<void, RunStart.Rejected> =>
+  Effect.suspend(() => {
+    built.starting.add(run.runId)
+    return RunStart.start(built, run).pipe(
+      Effect.andThen(Effect.suspend(() => (built.starting.has(run.runId) ? observer.started(factsOf(run)) : Effect.void))),
+      Effect.ensuring(Effect.sync(() => built.starting.delete(run.runId)))
+    )
+  })
+
+const factsOf = ({ agent, resourceId, runId, threadId }: Observer.RunFacts): Observer.RunFacts => ({
+  runId,
+  threadId,
+  resourceId,
+  agent
+})
 
 const specialistOf = (asked: RuntimeVerbs.Asked) => (asked._tag === "Specialist" ? asked.specialist : undefined)
 

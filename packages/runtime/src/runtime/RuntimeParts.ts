@@ -14,6 +14,8 @@ export interface RuntimeParts {
   readonly ids: IdSource
   /** The quotas of every tenant or principal. */
   readonly quotas: ReadonlyArray<Quota.Quota>
+  /** Runs whose start is in progress here and has not been reported to the observer. */
+  readonly starting: Set<string>
 }
 
 /** The default tenant. */

@@ -408,6 +408,16 @@ export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
    * is used. The model must take keys (`takesKeys`). Absent: no tenant has any.
    */
   readonly providerKeys?: ProviderKeys.OfTenant | undefined
+  /**
+   * Whether runs are counted in Effect's metrics: starts, refusals, ends, steps, calls, tokens, dollars, questions and
+   * their times, as `docs/operations.md` lists them. `/metrics` of the server shows them. Default false.
+   */
+  readonly metrics?: boolean | undefined
+  /**
+   * Whether each start, refusal, question, decision and end of a run is one structured log line, with ids and amounts
+   * and without content. Default false.
+   */
+  readonly logs?: boolean | undefined
   /** The policy for tools that declare nothing and have no policy of an agent. Default `"never"` ask. */
   readonly approvals?: Policy | undefined
   /** How long a question waits for its answer before it is `expired`. Absent: no limit. */

@@ -1,8 +1,13 @@
-/** Pages outside the dialects: health, metrics, OpenAPI document. They need no key and show nothing of a tenant. */
+/**
+ * Pages outside the dialects: health, readiness, metrics, OpenAPI document. They need no key and show nothing of a
+ * tenant. What asks the store is asked at most every five seconds, however often the page is requested.
+ */
 import { Refusal } from "@reins/wire"
 import { dialect as native } from "@reins/wire/native"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -19,9 +24,46 @@ const noRoute = Refusal.make("not-found", "RouteNotFound", "No route matches thi
 
 const plain = { contentType: "text/plain; version=0.0.4; charset=utf-8" }
 
-const gauges = ({ watchers }: ServerContext): string =>
-  `# TYPE reins_runs_running gauge\nreins_runs_running ${watchers.runs}\n` +
-  `# TYPE reins_answers_open gauge\nreins_answers_open ${watchers.open}\n`
+/** The runs of every tenant that wait for an answer, and for how long the longest of them has waited. */
+interface Waiting {
+  readonly count: number
+  readonly oldestMs: number
+}
+
+/** How many pages of 1,000 waiting runs are counted. */
+const maxPages = 10
+
+const waitingRuns = Effect.fnUntraced(function* ({ runtime }: ServerContext) {
+  const now = yield* Clock.currentTimeMillis
+  let waiting: Waiting = { count: 0, oldestMs: 0 }
+  let after: string | undefined
+  for (let page = 0; page < maxPages; page++) {
+    const { next, runs } = yield* runtime.runs.list({ state: "waiting", limit: 1000, after })
+    const oldestMs = runs.reduce((oldest, { lastAt }) => Math.max(oldest, now - lastAt), waiting.oldestMs)
+    waiting = { count: waiting.count + runs.length, oldestMs }
+    if (next === undefined) break
+    after = next
+  }
+  return waiting
+})
+
+const gauge = (name: string, help: string, value: number): string =>
+  `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`
+
+/** `waiting`: absent if the store did not answer. */
+const gauges = ({ watchers }: ServerContext, waiting: Waiting | undefined): string =>
+  gauge("reins_runs_running", "Active runs that this server started", watchers.runs) +
+  gauge("reins_answers_open", "Answers that this server streams", watchers.open) +
+  (waiting === undefined
+    ? ""
+    : gauge("reins_runs_waiting", "Runs in the store that wait for a person or a client, at most 10,000", waiting.count) +
+      gauge("reins_runs_waiting_oldest_seconds", "Time since the last event of the oldest of them", waiting.oldestMs / 1000))
+
+/** How long the store may take before the server is not ready. */
+const storePatience = "2 seconds"
+
+const json = (status: number, body: { readonly [name: string]: string }) =>
+  HttpServerResponse.text(JSON.stringify(body), { status, contentType: "application/json" })
 
 /**
  * A route of GET and HEAD. The router has no method HEAD, so the route has every method; the platform leaves the body
@@ -56,20 +98,48 @@ export const layer = (
   serving: ServerContext,
   prefix: string,
   nativePath: Path
+): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const bounded = <A>(ask: Effect.Effect<A>) => Effect.option(Effect.timeout(Effect.sandbox(ask), storePatience))
+      return pages(serving, prefix, nativePath, {
+        waiting: yield* Effect.cachedWithTTL(bounded(waitingRuns(serving)), "5 seconds"),
+        store: yield* Effect.cachedWithTTL(bounded(serving.runtime.runs.list({ limit: 1 })), "5 seconds")
+      })
+    })
+  )
+
+/** What the pages ask of the store; `None` if it fails or takes too long. */
+interface Asked {
+  readonly waiting: Effect.Effect<Option.Option<Waiting>>
+  readonly store: Effect.Effect<Option.Option<unknown>>
+}
+
+const pages = (
+  serving: ServerContext,
+  prefix: string,
+  nativePath: Path,
+  asked: Asked
 ): Layer.Layer<never, never, HttpRouter.HttpRouter> => {
   const api = Api.make(nativePath)
   const openapi = HttpServerResponse.text(JSON.stringify(OpenApi.fromApi(api)), { contentType: "application/json" })
   const at = (path: Path): Path => `/${prefix.slice(1)}${prefix === "" ? path.slice(1) : path}`
   const health = Effect.sync(() =>
-    serving.bell.isClosed
-      ? HttpServerResponse.text('{"status":"closing"}', { status: 503, contentType: "application/json" })
-      : HttpServerResponse.text('{"status":"ok"}', { contentType: "application/json" })
+    serving.bell.isClosed ? json(503, { status: "closing" }) : json(200, { status: "ok" })
   )
-  const metrics = Effect.map(PrometheusMetrics.format(), (text) =>
-    HttpServerResponse.text(`${gauges(serving)}${text}`, plain)
+  const ready = Effect.suspend(() =>
+    serving.bell.isClosed
+      ? Effect.succeed(json(503, { status: "closing" }))
+      : Effect.map(asked.store, (answered) =>
+          Option.isSome(answered) ? json(200, { status: "ready" }) : json(503, { status: "store unavailable" })
+        )
+  )
+  const metrics = Effect.zipWith(asked.waiting, PrometheusMetrics.format(), (waiting, text) =>
+    HttpServerResponse.text(`${gauges(serving, Option.getOrUndefined(waiting))}${text}`, plain)
   )
   return Layer.mergeAll(
     readable(at("/health"), health),
+    readable(at("/ready"), ready),
     readable(at("/metrics"), metrics),
     readable(at("/openapi.json"), Effect.succeed(openapi)),
     reference(api, at("/docs")),

@@ -129,7 +129,7 @@ export interface ServerOptions {
    * `per-tenant`.
    */
   readonly threadIds?: "per-tenant" | "shared" | undefined
-  /** Serves `/health`, `/metrics`, `/openapi.json`, `/docs`, and the answer to unknown paths. Default true. */
+  /** Serves `/health`, `/ready`, `/metrics`, `/openapi.json`, `/docs`, and the answer to unknown paths. Default true. */
   readonly pages?: boolean | undefined
 }
 

@@ -1,0 +1,117 @@
+/**
+ * The port for observing runs from outside: a run was started, refused or ended, a question was asked or decided. It
+ * gets names, ids, amounts and times, and no content. `RunMetrics` and `RunLog` implement it.
+ *
+ * Each is reported once, by the process that did it, after it is stored. A process that dies in between does not report
+ * it: logs and the cost ledger are exact, an observer is for dashboards and alerts.
+ */
+import type { Approval, Entry, Events } from "@reins/protocol"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+
+/**
+ * Which run. `agent` is the agent that was started; of a question, the one that asks.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface RunFacts {
+  readonly runId: string
+  readonly threadId: string
+  readonly resourceId: string
+  readonly agent: string
+}
+
+/**
+ * A query or run that was refused. `reason`: the tag of the refusal, such as `ThreadBusy`. `agent`: as the query named
+ * it; absent: the first.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface RunRefused {
+  readonly reason: string
+  readonly resourceId: string
+  readonly threadId?: string | undefined
+  readonly runId?: string | undefined
+}
+
+/**
+ * How a run ended, with all rows of its ledger. Times are epoch milliseconds. `error`: the code of its failure, if
+ * `reason` is `failed`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface RunEnd extends RunFacts {
+  readonly reason: Events.FinishReason | "failed"
+  readonly error?: string | undefined
+  readonly entries: ReadonlyArray<Entry.Entry>
+  readonly startedAt: number
+  readonly endedAt: number
+}
+
+/**
+ * A question to a person. `target`: the tool, plan or limit that it is about.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface QuestionFacts extends RunFacts {
+  readonly id: string
+  readonly kind: Approval.Request["kind"]
+  readonly target: string
+}
+
+/**
+ * A decided question. `outcome`: such as `approve`, `reject` or `expired`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface QuestionDecided extends QuestionFacts {
+  readonly outcome: Approval.Outcome["outcome"]
+}
+
+/**
+ * Observes runs. The run waits for each effect, so it should be short.
+ *
+ * @since 0.2.0
+ * @category services
+ */
+export interface Observer {
+  readonly started: (facts: RunFacts) => Effect.Effect<void>
+  readonly refused: (refused: RunRefused) => Effect.Effect<void>
+  readonly asked: (question: QuestionFacts) => Effect.Effect<void>
+  readonly decided: (question: QuestionDecided) => Effect.Effect<void>
+  readonly ended: (end: RunEnd) => Effect.Effect<void>
+}
+
+/**
+ * An observer of a program's own, beside `metrics` and `logs` of `RuntimeOptions`. Read when the runtime's layer is
+ * built. Absent by default, at no cost.
+ *
+ * @since 0.2.0
+ * @category services
+ */
+export const Observer: Context.Reference<Observer | undefined> = Context.Reference<Observer | undefined>(
+  "@reins/runtime/Observer",
+  { defaultValue: () => undefined }
+)
+
+/** One observer that reports to all, in order; `undefined` for none. */
+export const all = (observers: ReadonlyArray<Observer>): Observer | undefined => {
+  const [first, ...more] = observers
+  if (first === undefined || more.length === 0) return first
+  const toEach =
+    <A>(select: (observer: Observer) => (fact: A) => Effect.Effect<void>) =>
+    (fact: A): Effect.Effect<void> =>
+      Effect.forEach(observers, (observer) => select(observer)(fact), { discard: true })
+  return {
+    started: toEach(({ started }) => started),
+    refused: toEach(({ refused }) => refused),
+    asked: toEach(({ asked }) => asked),
+    decided: toEach(({ decided }) => decided),
+    ended: toEach(({ ended }) => ended)
+  }
+}
