@@ -24,15 +24,21 @@ const respond: ScriptedModel.Responder = (request) =>
 const Clerk = Agent.make("clerk", { toolkit: Library })
 
 const priced = Layer.succeed(Prices.Prices, {
-  find: () => ({ model: "scripted", match: "exact" as const, inputPerMillionUsd: 2, outputPerMillionUsd: 8, source: "test" })
+  find: () => ({
+    model: "scripted",
+    match: "exact" as const,
+    inputPerMillionUsd: 2,
+    outputPerMillionUsd: 8,
+    source: "test"
+  })
 })
 
 const services = (respondWith: ScriptedModel.Responder) =>
   Layer.mergeAll(
-  Library.layer.pipe(Layer.provide(Loans.layer)),
-  Layer.succeed(Model, ScriptedModel.make({ respond: respondWith })),
-  priced
-)
+    Library.layer.pipe(Layer.provide(Loans.layer)),
+    Layer.succeed(Model, ScriptedModel.make({ respond: respondWith })),
+    priced
+  )
 
 /** An observer that keeps the kind and the main fact of what it gets. */
 const keeping = () => {
@@ -91,36 +97,42 @@ describe("an observer", () => {
     }).pipe(Effect.provide(Runtime.layer({ agents: [Clerk] }).pipe(Layer.provide([services(failing), layer]))))
   })
 
-  it.effect("is told of each fact once, by the process that stored it, when a run changes processes at its question", () =>
-    Effect.gen(function* () {
-      const journal = MemoryJournal.make()
-      const process = Effect.fnUntraced(function* () {
-        const scope = yield* Scope.make()
-        const { layer, told } = keeping()
-        const host = journalHost(journal, { gatherMs: 0, pollMs: Number.POSITIVE_INFINITY })
-        const live = Runtime.layer({ agents: [Clerk] }).pipe(
-          Layer.provide([services(respond), layer, Layer.succeed(Deployment.Deployment, host)])
-        )
-        const runtime = Context.get(yield* Scope.provide(Layer.build(live), scope), Runtime)
+  it.effect(
+    "is told of each fact once, by the process that stored it, when a run changes processes at its question",
+    () =>
+      Effect.gen(function* () {
+        const journal = MemoryJournal.make()
+        const process = Effect.fnUntraced(function* () {
+          const scope = yield* Scope.make()
+          const { layer, told } = keeping()
+          const host = journalHost(journal, { gatherMs: 0, pollMs: Number.POSITIVE_INFINITY })
+          const live = Runtime.layer({ agents: [Clerk] }).pipe(
+            Layer.provide([services(respond), layer, Layer.succeed(Deployment.Deployment, host)])
+          )
+          const runtime = Context.get(yield* Scope.provide(Layer.build(live), scope), Runtime)
+          yield* TestClock.adjust("1 second")
+          return { runtime, told, end: Scope.close(scope, Exit.void) }
+        })
+        const first = yield* process()
+        yield* first.runtime.start("Lend it.", { runId: "r" })
         yield* TestClock.adjust("1 second")
-        return { runtime, told, end: Scope.close(scope, Exit.void) }
+        yield* first.end
+        const second = yield* process()
+        yield* Effect.provideService(approveAll, Runtime, second.runtime)
+        yield* TestClock.adjust("1 second")
+        yield* Stream.runDrain(second.runtime.watch("r"))
+        const third = yield* process()
+        yield* third.end
+        yield* second.end
+        assert.deepStrictEqual(
+          [first.told, second.told, third.told],
+          [
+            ["started r clerk", "asked tool lend"],
+            ["decided lend approve", "ended stop model,tool,wait,tool,model"],
+            []
+          ]
+        )
       })
-      const first = yield* process()
-      yield* first.runtime.start("Lend it.", { runId: "r" })
-      yield* TestClock.adjust("1 second")
-      yield* first.end
-      const second = yield* process()
-      yield* Effect.provideService(approveAll, Runtime, second.runtime)
-      yield* TestClock.adjust("1 second")
-      yield* Stream.runDrain(second.runtime.watch("r"))
-      const third = yield* process()
-      yield* third.end
-      yield* second.end
-      assert.deepStrictEqual(
-        [first.told, second.told, third.told],
-        [["started r clerk", "asked tool lend"], ["decided lend approve", "ended stop model,tool,wait,tool,model"], []]
-      )
-    })
   )
 })
 

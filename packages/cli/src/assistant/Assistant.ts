@@ -56,12 +56,12 @@ const agentsOf = (root: string, hasReport: boolean) =>
   ] as const
 
 /** A runtime of the assistant on the folder at `path`. Needs the model; takes the deployment and prices that are there. */
-export const layer = (path: string) =>
+export const layer = (path: string, observed: { readonly metrics?: boolean; readonly logs?: boolean } = {}) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const folder = yield* Folder
       const hasReport = yield* Effect.isSuccess(folder.read(reportFile))
-      return Runtime.layer({ agents: agentsOf(folder.root, hasReport) })
+      return Runtime.layer({ agents: agentsOf(folder.root, hasReport), ...observed })
     })
   ).pipe(
     Layer.provide([SurveyTools.layer, ReadTools.layer, ChangeTools.layer]),

@@ -17,18 +17,21 @@ import * as Config from "effect/Config"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
+import * as References from "effect/References"
 import * as HttpServer from "effect/http/HttpServer"
 import { createServer } from "node:http"
+import process from "node:process"
 import { type CommandFailed, failed, misused, sentenceOf } from "../setting/CommandFailed.ts"
 import * as Workplace from "../setting/Workplace.ts"
 import * as Interrupts from "../terminal/Interrupts.ts"
 import { Screen } from "../terminal/Screen.ts"
 
 /** What the command line says. */
-export interface Given extends Omit<Workplace.Given, "isWatched"> {
+export interface Given extends Omit<Workplace.Given, "isWatched" | "isServed"> {
   readonly port: number
   readonly host: string
 }
@@ -53,7 +56,20 @@ const dialects = [
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/
 
-export const run = Effect.fnUntraced(function* (given: Given) {
+/** A server logs its runs, unless the level is set: as lines to read at a terminal, as JSON for everything else. */
+const logging = (): Layer.Layer<never> => {
+  const level = process.argv.some((word) => word === "--log-level" || word.startsWith("--log-level="))
+    ? Layer.empty
+    : Layer.succeed(References.MinimumLogLevel, "Info")
+  return Layer.merge(
+    level,
+    process.stderr.isTTY ? Layer.empty : Logger.layer([Logger.withConsoleError(Logger.formatJson)])
+  )
+}
+
+export const run = (given: Given) => Effect.suspend(() => Effect.provide(serve(given), logging()))
+
+const serve = Effect.fnUntraced(function* (given: Given) {
   const screen = yield* Screen
   if (given.port < 0 || given.port > 65_535) return yield* misused(`--port: ${given.port} is no port from 0 to 65535.`)
   const keys = yield* Effect.orDie(Config.option(Config.Redacted(variable)))
@@ -65,7 +81,7 @@ export const run = Effect.fnUntraced(function* (given: Given) {
   if (Option.isSome(keys) && !isKeys(Redacted.value(keys.value))) {
     return yield* failed(`${variable} has an entry that is not KEY=TENANT. Write KEY=TENANT, separated by commas.`)
   }
-  const workplace = yield* Workplace.make({ ...given, isWatched: false })
+  const workplace = yield* Workplace.make({ ...given, isWatched: false, isServed: true })
   const options = { agents: workplace.agents, dialects }
   const access = Option.isNone(keys) ? Authenticator.layerOpen() : Layer.orDie(Authenticator.layerConfig(variable))
   const http = NodeHttpServer.layer(() => createServer(), {

@@ -24,6 +24,8 @@ export interface Given {
   readonly path: string | undefined
   /** Whether a person watches: the demo then takes its time. */
   readonly isWatched: boolean
+  /** Whether its runs are counted in metrics and logged, line by line. Absent: no. */
+  readonly isServed?: boolean | undefined
   /** Whether the scripted demo takes the place of a model that is not set. */
   readonly demo: boolean
   /** Whether runs are carried. Absent: true. */
@@ -89,14 +91,16 @@ export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
       Layer.provideMerge(ModelChoice.layer(model, given.isWatched, live), ModelChoice.pricesLayer),
       StoreChoice.layer(store, { carries: given.carries ?? true })
     )
+    const { isServed = false } = given
+    const observed = { metrics: isServed, logs: isServed }
     const common = { model, live, place: store, store: StoreChoice.describe(store) }
     if (app === undefined) {
-      const layer = AppFile.wholeLayer("The assistant", Layer.provide(Assistant.layer(folder), services))
+      const layer = AppFile.wholeLayer("The assistant", Layer.provide(Assistant.layer(folder, observed), services))
       return { ...common, root: Assistant.name, agents: [], layer }
     }
     const [root] = app.agents
     // What the agents of a file need is in no type: what is missing shows when the runtime is built, and of tools before.
-    const runtime: Layer.Layer<Runtime, unknown, Model> = Runtime.layer({ agents: app.agents })
+    const runtime: Layer.Layer<Runtime, unknown, Model> = Runtime.layer({ agents: app.agents, ...observed })
     const own = Layer.unwrap(
       Effect.flatMap(Effect.context<never>(), (context) => {
         const tool = AppFile.withoutHandler(app.agents, context)

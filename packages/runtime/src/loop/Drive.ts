@@ -94,7 +94,9 @@ export const drive = (
       if (observer === undefined) return left
       return Effect.andThen(
         left,
-        Effect.suspend(() => (endedAt === undefined ? Effect.void : observer.ended(endOf(record, engine, end, endedAt))))
+        Effect.suspend(() =>
+          endedAt === undefined ? Effect.void : observer.ended(endOf(record, engine, end, endedAt))
+        )
       )
     })
   })

@@ -377,7 +377,9 @@ const observedStart = (
   Effect.suspend(() => {
     built.starting.add(run.runId)
     return RunStart.start(built, run).pipe(
-      Effect.andThen(Effect.suspend(() => (built.starting.has(run.runId) ? observer.started(factsOf(run)) : Effect.void))),
+      Effect.andThen(
+        Effect.suspend(() => (built.starting.has(run.runId) ? observer.started(factsOf(run)) : Effect.void))
+      ),
       Effect.ensuring(Effect.sync(() => built.starting.delete(run.runId)))
     )
   })

@@ -56,8 +56,16 @@ const gauges = ({ watchers }: ServerContext, waiting: Waiting | undefined): stri
   gauge("reins_answers_open", "Answers that this server streams", watchers.open) +
   (waiting === undefined
     ? ""
-    : gauge("reins_runs_waiting", "Runs in the store that wait for a person or a client, at most 10,000", waiting.count) +
-      gauge("reins_runs_waiting_oldest_seconds", "Time since the last event of the oldest of them", waiting.oldestMs / 1000))
+    : gauge(
+        "reins_runs_waiting",
+        "Runs in the store that wait for a person or a client, at most 10,000",
+        waiting.count
+      ) +
+      gauge(
+        "reins_runs_waiting_oldest_seconds",
+        "Time since the last event of the oldest of them",
+        waiting.oldestMs / 1000
+      ))
 
 /** How long the store may take before the server is not ready. */
 const storePatience = "2 seconds"
