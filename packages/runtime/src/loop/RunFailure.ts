@@ -6,18 +6,18 @@ import {
   AgentPath,
   type Approval,
   type Audit,
-  type Entry,
   type Envelope,
   Event,
   type Message,
   RunErrors,
   Usage
 } from "@reins/protocol"
+import * as Effect from "effect/Effect"
 import * as AuditStore from "../approval/AuditStore.ts"
 import type { Work } from "../engine/Engine.ts"
 import { type InboxMessage, received } from "../engine/Inbox.ts"
 import type { RunRecord } from "../engine/RunHost.ts"
-import type { RunEnd } from "../run/Observer.ts"
+import { Observer } from "../run/Observer.ts"
 import * as ThreadUpdate from "./ThreadUpdate.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import { closing } from "./Drive.ts"
@@ -52,15 +52,17 @@ export const force = (
   run.push([], closing(run.startedAt, run, { reason: "failed", usage: Usage.empty, failure: undefined }))
 }
 
-/** The end of a run that a defect has stopped, as observers get it. */
-export const endOf = (
+/** Reports the end of a run that a defect has stopped to the observer, if there is one. */
+export const observed = (
   { agent, resourceId, runId, startedAt, threadId }: RunRecord,
-  entries: ReadonlyArray<Entry.Entry>,
-  endedAt: number
-): RunEnd => {
-  const error = RunErrors.code(new RunErrors.InternalFailure({}))
-  return { runId, threadId, resourceId, agent, reason: "failed", error, entries, startedAt, endedAt }
-}
+  readings: Pick<Work, "ledger" | "now">
+): Effect.Effect<void> =>
+  Effect.flatMap(Observer, (observer) => {
+    if (observer === undefined) return Effect.void
+    const error = RunErrors.code(new RunErrors.InternalFailure({}))
+    const facts = { runId, threadId, resourceId, agent, reason: "failed", error } as const
+    return observer.ended({ ...facts, entries: readings.ledger(), startedAt, endedAt: readings.now() })
+  })
 
 /** What the run has said once all that is open in its log is closed, and what of its inbox was never read. */
 export const said = (

@@ -144,7 +144,13 @@ export const replay = Effect.fnUntraced(function* (
   const common: Common = {
     roster: Substitution.of(roster, settings.predicateMs),
     // The caller's keys, traces and patience belong to requests, and none is sent.
-    settings: { ...settings, keys: new ProviderKeys(undefined), tracing: undefined, patience: undefined },
+    settings: {
+      ...settings,
+      keys: new ProviderKeys(undefined),
+      tracing: undefined,
+      observer: undefined,
+      patience: undefined
+    },
     alarms: new Alarms()
   }
   const clock = yield* Clock.Clock

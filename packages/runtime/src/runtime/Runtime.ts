@@ -13,22 +13,15 @@ import * as RuntimeVerbs from "./RuntimeVerbs.ts"
 import { StartedRun } from "./StartedRun.ts"
 import { Budget, Decision, Quota } from "@reins/protocol"
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Composition from "./Composition.ts"
 import { Deployment } from "./Deployment.ts"
 import { Ids } from "../kernel/Ids.ts"
-import { Prices, sound, telling } from "../model/Prices.ts"
 import * as EventLog from "../engine/EventLog.ts"
 import type { RunHost } from "../engine/RunHost.ts"
-import { ProviderKeys } from "../model/ProviderKeys.ts"
-import { TokenEstimator } from "../model/TokenEstimator.ts"
 import * as Observer from "../run/Observer.ts"
-import * as RunLog from "../run/RunLog.ts"
-import * as RunMetrics from "../run/RunMetrics.ts"
-import { Tracing } from "../run/Tracing.ts"
 import { Alarms } from "../kernel/Alarm.ts"
 import * as Answers from "./Answers.ts"
 import * as ClientResult from "./ClientResult.ts"
@@ -39,11 +32,11 @@ import { RunNotFound, failDamaged } from "./NotFound.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import { refuse } from "../agent/InvalidAgents.ts"
 import * as CallRow from "../agent/CallRow.ts"
-import type { Settings } from "../run/Run.ts"
 import * as Replay from "../replay/Replay.ts"
 import * as Quotas from "./Quotas.ts"
 import * as Runs from "./Runs.ts"
 import * as RunStart from "./RunStart.ts"
+import * as RuntimeSettings from "./RuntimeSettings.ts"
 import * as Threads from "./Threads.ts"
 import * as TokenCount from "./TokenCount.ts"
 import * as Steering from "./Steering.ts"
@@ -99,7 +92,7 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>>(
     const quotas = options.quotas ?? []
     const invalid = Quota.validateAll(quotas)
     if (invalid !== undefined) return yield* Effect.die(invalid)
-    const settings = yield* settingsOf(options)
+    const settings = yield* RuntimeSettings.make(options)
     if (!(yield* Effect.context<never>()).mapUnsafe.has(Deployment.key)) {
       yield* Composition.runtimeInMemory(roster.first.name)
     }
@@ -127,59 +120,6 @@ const inFull = (decision: Decision | "approve" | "reject"): Decision => {
   if (decision === "approve") return Decision.approve()
   return decision === "reject" ? Decision.reject() : decision
 }
-
-/** Logs that the cost of a model is unknown. */
-const warnOfPrice = (services: Context.Context<never>) => {
-  const fork = Effect.runForkWith(services)
-  return (model: string) =>
-    void fork(
-      Effect.logWarning(`No price for ${model}: its costs are unknown and costUsd is absent. Add it to the price table`)
-    )
-}
-
-const settingsOf = Effect.fnUntraced(function* (options: RuntimeOptions<ReadonlyArray<Agent.Any>>) {
-  const millis = (input: Duration.Input | undefined, usual: number) =>
-    input === undefined ? usual : Duration.toMillis(Duration.fromInputUnsafe(input))
-  const observer = yield* Observer.Observer
-  const own = observer === undefined ? [] : [observer]
-  const expiry = millis(options.approvalExpiresIn, Number.POSITIVE_INFINITY)
-  return {
-    prices: telling(sound(yield* Prices), warnOfPrice(yield* Effect.context<never>())),
-    estimator: yield* TokenEstimator,
-    keys: new ProviderKeys(options.providerKeys),
-    tracing: yield* Tracing,
-    observer: Observer.all([
-      ...(options.metrics === true ? [RunMetrics.observer] : []),
-      ...(options.logs === true ? [RunLog.observer] : []),
-      ...own
-    ]),
-    modelRetries: options.modelRetries ?? 2,
-    tellsRetries: options.modelRetryEvents ?? false,
-    showsInput: options.toolInputEvents ?? true,
-    midStream: options.midStreamFailure ?? "error",
-    modelRetryBaseMs: millis(options.modelRetryDelay, 500),
-    patience:
-      options.modelTimeout === undefined && options.modelIdleTimeout === undefined
-        ? undefined
-        : {
-            idleMs: millis(options.modelIdleTimeout, Number.POSITIVE_INFINITY),
-            totalMs: millis(options.modelTimeout, Number.POSITIVE_INFINITY)
-          },
-    cancelGraceMs: millis(options.cancelGrace, 5000),
-    predicateMs: 10_000,
-    approvalExpiryMs: expiry === Number.POSITIVE_INFINITY ? undefined : Math.ceil(expiry),
-    approvalWarnMs: millis(options.approvalWarnBefore, 0),
-    quotaWaitMs: millis(options.quotaWait, 30_000),
-    unattended: options.unattended ?? "wait",
-    maxResultCharacters: options.maxResultCharacters ?? 200_000,
-    maxFileBytes: options.maxFileBytes ?? 32 * 1024 * 1024,
-    fileUrl: options.fileUrl,
-    repeatedCallLimit: CallRow.limitOf(options.repeatedCallLimit),
-    defaultMaxSteps: options.defaultMaxSteps === false ? Number.POSITIVE_INFINITY : (options.defaultMaxSteps ?? 100),
-    maxDepth: options.maxDepth ?? 8,
-    captureContent: options.captureContent ?? false
-  } satisfies Settings
-})
 
 const stepsProblem = (steps: number | false = false): string | undefined => {
   const issue = steps === false ? undefined : Budget.validate({ maxSteps: steps })?.issue

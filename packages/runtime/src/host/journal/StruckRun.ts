@@ -13,7 +13,6 @@ import type { Stores } from "../../engine/RunHost.ts"
 import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import * as Names from "../../run/Names.ts"
-import { Observer } from "../../run/Observer.ts"
 import type { JournalRun } from "./JournalRun.ts"
 import type { JournalStore, StoreFailure } from "./JournalStore.ts"
 
@@ -38,8 +37,7 @@ export const end = (
     yield* ThreadUpdate.save(threads, record, run, RunFailure.said(record, envelopes, unread))
     yield* Effect.sync(() => RunFailure.force(run, envelopes, unread))
     yield* writer.flush
-    const observer = yield* Observer
-    if (observer !== undefined) yield* observer.ended(RunFailure.endOf(record, run.ledger(), run.now()))
+    yield* RunFailure.observed(record, run)
   }).pipe(Effect.exit)
 
 /** Charges grants with the reported costs of unfinished calls. */

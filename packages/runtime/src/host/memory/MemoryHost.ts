@@ -38,7 +38,6 @@ import type {
 import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
 import * as RunList from "../../engine/RunList.ts"
 import * as Names from "../../run/Names.ts"
-import { Observer } from "../../run/Observer.ts"
 import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { MemoryRun, type MemoryRunOwner } from "./MemoryRun.ts"
@@ -343,13 +342,8 @@ class Host implements RunHost, MemoryRunOwner {
     this.threads.leave(record.threadId, record.runId, said, ThreadUpdate.keptOf(record, run), run.now())
     RunFailure.force(run, run.log.envelopes, unread)
     if (Exit.isFailure(exit)) {
-      const observer = Context.get(this.context, Observer)
       const logged = Effect.logError(`Run ${run.runId} failed`)
-      Effect.runForkWith(this.context)(
-        observer === undefined
-          ? logged
-          : Effect.andThen(logged, observer.ended(RunFailure.endOf(record, run.ledger(), run.now())))
-      )
+      Effect.runForkWith(this.context)(Effect.andThen(logged, RunFailure.observed(record, run)))
     }
   }
 
