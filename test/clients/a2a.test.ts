@@ -8,6 +8,7 @@ import {
   JsonRpcTransportFactory
 } from "@a2a-js/sdk/client"
 import { assert, describe, it } from "@effect/vitest"
+import { NameLookup } from "@reins/server"
 import * as A2a from "@reins/wire/a2a"
 import { Effect } from "effect"
 import { createHmac } from "node:crypto"
@@ -20,6 +21,12 @@ const authorized: typeof fetch = (input, init) =>
     ...init,
     headers: { ...Object.fromEntries(new Headers(init?.headers)), authorization: "Bearer dev-key" }
   })
+
+/** As `serve`, where names have these addresses. */
+const lookedUp = (addresses: { readonly [name: string]: ReadonlyArray<string> }) =>
+  Effect.provideService(serve({ webhooks: { secret: "whsec" } }), NameLookup, (name) =>
+    Effect.sync(() => addresses[name] ?? [])
+  )
 
 const clientOf = (url: string) =>
   new ClientFactory(
@@ -167,6 +174,53 @@ describe("A2A's client", () => {
     })
   )
 
+  it.live("reads what it sent to a task, and lists the tasks of a context and of a state, page by page", () =>
+    Effect.gen(function* () {
+      const served = yield* serve()
+      yield* Effect.promise(async () => {
+        const client = await clientOf(`${served.url}/a2a/`)
+        const first = taskOf(await client.sendMessage(asked(message([text("gated")]))))
+        await client.sendMessage(asked(message([text("yes")], { taskId: first.id })))
+        const said = ({ history }: Task) =>
+          history.map(({ contextId, parts, taskId }) => [
+            taskId,
+            contextId,
+            ...parts.map(({ content }) => (content?.$case === "text" ? content.value : ""))
+          ])
+        const mine = (words: string) => [first.id, first.contextId, words]
+        const get = (more: object = {}) => client.getTask({ tenant: "", id: first.id, ...more })
+        assert.deepStrictEqual(said(await get()), [mine("gated"), mine("yes")])
+        assert.deepStrictEqual(said(await get({ historyLength: 1 })), [mine("yes")])
+        assert.deepStrictEqual(said(await get({ historyLength: 0 })), [])
+        const { contextId } = first
+        const second = taskOf(await client.sendMessage(asked(message([text("again")], { contextId }))))
+        const waiting = taskOf(await client.sendMessage(asked(message([text("gated")]))))
+        const list = (more: object = {}) =>
+          client.listTasks({
+            tenant: "",
+            contextId: "",
+            status: TaskState.TASK_STATE_UNSPECIFIED,
+            pageToken: "",
+            statusTimestampAfter: undefined,
+            ...more
+          })
+        const ids = ({ tasks }: { readonly tasks: ReadonlyArray<Task> }) => tasks.map(({ id }) => id)
+        const all = await list()
+        assert.deepStrictEqual(ids(all), [waiting.id, second.id, first.id])
+        assert.deepStrictEqual(
+          all.tasks.map(({ status }) => status?.state),
+          [TaskState.TASK_STATE_INPUT_REQUIRED, TaskState.TASK_STATE_COMPLETED, TaskState.TASK_STATE_COMPLETED]
+        )
+        assert.deepStrictEqual(ids(await list({ contextId })), [second.id, first.id])
+        assert.deepStrictEqual(ids(await list({ status: TaskState.TASK_STATE_INPUT_REQUIRED })), [waiting.id])
+        assert.deepStrictEqual(ids(await list({ status: TaskState.TASK_STATE_FAILED })), [])
+        const page = await list({ pageSize: 2 })
+        assert.deepStrictEqual(ids(page), [waiting.id, second.id])
+        assert.deepStrictEqual(ids(await list({ pageSize: 2, pageToken: page.nextPageToken })), [first.id])
+      })
+    })
+  )
+
   it.live("cancels a task once, and hears of unknown ones what the protocol says", () =>
     Effect.gen(function* () {
       const served = yield* serve()
@@ -250,6 +304,39 @@ describe("A2A's client", () => {
           assert.strictEqual(headers["webhook-signature"], expected)
           assert.strictEqual(headers["x-a2a-notification-token"], "tok")
         }
+      })
+    })
+  )
+
+  it.live("sets no web hook to a name that leads to this machine or its network, wholly or in part", () =>
+    Effect.gen(function* () {
+      const served = yield* lookedUp({
+        "inner.example.com": ["10.1.2.3"],
+        "both.example.com": ["93.184.216.34", "::ffff:127.0.0.1"],
+        "out.example.com": ["93.184.216.34", "2606:2800:220:1::1"]
+      })
+      yield* Effect.promise(async () => {
+        const client = await clientOf(`${served.url}/a2a/`)
+        const task = taskOf(await client.sendMessage(asked(message([text("hello")]))))
+        const set = (name: string) =>
+          client
+            .createTaskPushNotificationConfig({
+              tenant: "",
+              id: name,
+              taskId: task.id,
+              url: `https://${name}/`,
+              token: "",
+              authentication: undefined
+            })
+            .then(
+              () => "accepted",
+              (error: unknown) => String(error)
+            )
+        for (const name of ["inner.example.com", "both.example.com", "unknown.example.com"]) {
+          assert.include(await set(name), "Web hooks are not sent to this url", name)
+        }
+        // The run has ended, so that nothing is sent there.
+        assert.strictEqual(await set("out.example.com"), "accepted")
       })
     })
   )

@@ -23,6 +23,7 @@ import { Allowance } from "./access/Allowance.ts"
 import { Authenticator } from "./access/Authenticator.ts"
 import { Bell } from "./run/Heartbeat.ts"
 import { Hooks, type ServerContext, Turns, Watchers } from "./run/ServerContext.ts"
+import { NameLookup } from "./access/NameLookup.ts"
 import * as Origin from "./http/Origin.ts"
 import * as RequestPipeline from "./http/RequestPipeline.ts"
 import * as Pages from "./http/Pages.ts"
@@ -78,6 +79,7 @@ const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: S
     bell,
     webhooks: options.webhooks,
     hooks: new Hooks(),
+    lookup: yield* NameLookup,
     forkFiber: (effect) => FiberSet.run(fibers, effect),
     fork: (effect) => Effect.asVoid(FiberSet.run(fibers, effect))
   }

@@ -4,7 +4,7 @@
  * A command carries names as the client sent them and is not trusted: the server checks tenant, permissions and open
  * questions. A history in a request is not a command; at most it seeds a new thread.
  */
-import type { Approval, Json, Message } from "@reins/protocol"
+import type { Approval, Json, ListedRun, Message } from "@reins/protocol"
 import { Decision, Question } from "@reins/protocol"
 import type { AnswerOf } from "./AnswerId.ts"
 import type { ModelOptions } from "./ModelOptions.ts"
@@ -399,6 +399,21 @@ export interface GetInput {
   readonly answer: number
 }
 /**
+ * Lists the tenant's runs, the latest first, a page at a time. `state`: `waiting` for a person or a client; `ended` with
+ * `endReason`, if that is given. Absent fields match all.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ListRuns {
+  readonly _tag: "ListRuns"
+  readonly threadId?: string
+  readonly state?: ListedRun.State
+  readonly endReason?: ListedRun.EndReason
+  readonly after?: string
+  readonly limit?: number
+}
+/**
  * Deletes a run, and its thread if that was made for it and has no other run.
  *
  * @since 0.1.0
@@ -503,6 +518,7 @@ export type Command =
   | GetHistory
   | CountTokens
   | GetInput
+  | ListRuns
   | DeleteRun
   | ListApprovals
   | Describe

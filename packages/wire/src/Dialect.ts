@@ -95,7 +95,7 @@ export interface Folding {
 
 /**
  * A host's data about an answer's run, besides its envelopes. `agent`: its name. `echo`: data of the original request;
- * absent: none, or not stored any more.
+ * absent: none, or not stored any more. `echoes`: the same of all requests of the run up to this answer, in order.
  *
  * @since 0.1.0
  * @category models
@@ -103,6 +103,7 @@ export interface Folding {
 export interface About {
   readonly agent: string
   readonly echo?: Json
+  readonly echoes?: ReadonlyArray<Json>
 }
 
 /**

@@ -2,7 +2,7 @@
  * The result of a command whose answer is not a stream: threads, histories, agents. Each dialect converts it to its own
  * format.
  */
-import type { Approval, Json, Message } from "@reins/protocol"
+import type { Approval, Json, ListedRun, Message } from "@reins/protocol"
 import type { ClientCall } from "./Parking.ts"
 import type { PushTo, Settings } from "./Command.ts"
 
@@ -112,6 +112,8 @@ export type Facts =
       readonly runs?: ReadonlyArray<RunPlace>
     }
   | { readonly _tag: "Threads"; readonly threads: ReadonlyArray<Thread>; readonly next?: string }
+  /** `threadId` of each is the client's. */
+  | { readonly _tag: "Runs"; readonly runs: ReadonlyArray<ListedRun.ListedRun>; readonly next?: string }
   | {
       readonly _tag: "History"
       readonly threadId: string

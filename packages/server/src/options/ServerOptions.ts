@@ -75,7 +75,8 @@ export type OnDisconnect = "keep" | "cancel" | { readonly cancelAfter: Duration.
  * **Details**
  * - `secret`: signs each, as Standard Webhooks have it.
  * - `allow`: where they may be sent. Absent: to names of other machines over `https`; not to addresses, nor to names of
- *   a local network.
+ *   a local network or with an address in one. Names are looked up (`NameLookup`) when a web hook is set, and before each
+ *   is sent.
  */
 export interface WebhookOptions {
   readonly secret: Redacted.Redacted | string

@@ -71,6 +71,8 @@ export const execute = (
       )
     case "GetInput":
       return Past.input(serving, principal, command)
+    case "ListRuns":
+      return runs(serving, principal, command)
     case "DeleteRun":
       return Threads.removeRun(serving, principal, command.runId)
     case "ListApprovals":
@@ -173,6 +175,21 @@ const approvals = (
         approvals: asked.map(({ request }) => ThreadName.question(naming, request))
       })
   )
+
+/** Runs of threads that the tenant names. */
+const runs = Effect.fnUntraced(function* (
+  { naming, runtime }: ServerContext,
+  { tenant }: Principal,
+  { _tag: _, limit = 50, threadId, ...filter }: Command.ListRuns
+): Effect.fn.Return<Outcome.Outcome> {
+  const inThread = threadId === undefined ? {} : { threadId: naming.inner(tenant, threadId) }
+  const page = yield* runtime.runs.list({ ...filter, ...inThread, limit, resourceId: tenant })
+  const runs = page.runs.flatMap((run) => {
+    const outer = naming.outer(tenant, run.threadId)
+    return outer === undefined ? [] : [{ ...run, threadId: outer }]
+  })
+  return Outcome.facts({ _tag: "Runs", runs, ...(page.next === undefined ? {} : { next: page.next }) })
+})
 
 const badCursor = Refusal.make("bad-request", "BadCursor", "Invalid cursor. Use the id of the last event received")
 

@@ -64,6 +64,9 @@ export const whole = (
     if (status === undefined) return yield* StreamResponse.whole(serving, feed, answer.open())
     const note = yield* Lookup.note(serving, status)
     const { echo } = feed.openings.at(-1) ?? note ?? {}
-    const about = { agent: status.agent, ...(echo === undefined ? {} : { echo }) }
+    const openings = feed.upTo === undefined ? (note?.openings ?? []) : feed.openings
+    const all = [note?.echo, ...openings.map((opening) => opening.echo)]
+    const echoes = all.flatMap((one) => (one === undefined ? [] : [one]))
+    const about = { agent: status.agent, ...(echo === undefined ? {} : { echo }), echoes }
     return yield* StreamResponse.whole(serving, feed, answer.open(about))
   })

@@ -12,6 +12,7 @@ import type { Allowance } from "../access/Allowance.ts"
 import type { Description, OnDisconnect, WebhookOptions } from "../options/ServerOptions.ts"
 import type { ThreadBookShape } from "../thread/ThreadBook.ts"
 import type { Naming } from "../thread/ThreadName.ts"
+import type { Lookup } from "../access/NameLookup.ts"
 import type { Bell } from "./Heartbeat.ts"
 import type { Watching } from "./Outcome.ts"
 
@@ -38,6 +39,8 @@ export interface ServerContext {
   /** As `ServerOptions.webhooks`. */
   readonly webhooks: WebhookOptions | undefined
   readonly hooks: Hooks
+  /** As `NameLookup`. */
+  readonly lookup: Lookup | undefined
   /** As `fork`; answers the fiber. */
   readonly forkFiber: (effect: Effect.Effect<unknown>) => Effect.Effect<Fiber.Fiber<unknown, unknown>>
   /** Runs an effect for as long as the server lives. */

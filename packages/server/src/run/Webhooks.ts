@@ -26,6 +26,7 @@ import * as ThreadName from "../thread/ThreadName.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
 import type { ServerContext } from "./ServerContext.ts"
+import * as NetworkAddress from "../access/NetworkAddress.ts"
 
 const unsupported = Refusal.make("bad-request", "PushNotSupported", "This server sends no web hooks")
 const forbidden = Refusal.badRequest("Web hooks are not sent to this url")
@@ -41,15 +42,28 @@ const isPublic = ({ hostname, protocol }: URL): boolean => {
   )
 }
 
+/**
+ * Whether all addresses of the url's name are public. Where the program itself says what is
+ * allowed (`WebhookOptions.allow`), names are not looked up.
+ */
+const leadsOut = ({ lookup, webhooks }: ServerContext, url: string): Effect.Effect<boolean> =>
+  webhooks?.allow !== undefined || lookup === undefined
+    ? Effect.succeed(true)
+    : Effect.map(
+        lookup(new URL(url).hostname),
+        (found) => found.length > 0 && found.every((address) => NetworkAddress.isPublic(address))
+      )
+
 /** Refused where the server sends none, or not there. */
-export const check = (
-  { webhooks }: ServerContext,
+export const check = Effect.fnUntraced(function* (
+  serving: ServerContext,
   { url }: Command.PushTo
-): Effect.Effect<WebhookOptions, Refusal.Refusal> => {
-  if (webhooks === undefined) return Effect.fail(unsupported)
+): Effect.fn.Return<WebhookOptions, Refusal.Refusal> {
+  const { webhooks } = serving
+  if (webhooks === undefined) return yield* Effect.fail(unsupported)
   const isAllowed = URL.canParse(url) && (webhooks.allow ?? isPublic)(new URL(url))
-  return isAllowed ? Effect.succeed(webhooks) : Effect.fail(forbidden)
-}
+  return isAllowed && (yield* leadsOut(serving, url)) ? webhooks : yield* Effect.fail(forbidden)
+})
 
 /** Begins to tell a run: from its beginning, where it is new. A hook of the same id is replaced. */
 export const set = Effect.fnUntraced(function* (
@@ -142,7 +156,11 @@ const tell = (serving: ServerContext, telling: Telling): Effect.Effect<void> => 
 /** Sent again after a failure, three times; then the hook is missed. */
 const again = Schedule.upTo(Schedule.exponential("500 millis"), { times: 3 })
 
+const missed = Effect.logWarning("A web hook of a run was not accepted by its receiver and is missed")
+
 const send = Effect.fnUntraced(function* (serving: ServerContext, { options, push }: Telling, body: string) {
+  // The name may lead elsewhere by now.
+  if (!(yield* leadsOut(serving, push.url))) return yield* missed
   const id = serving.newId("msg")
   const seconds = Math.floor((yield* Clock.currentTimeMillis) / 1000)
   const secret = typeof options.secret === "string" ? options.secret : Redacted.value(options.secret)
@@ -161,7 +179,7 @@ const send = Effect.fnUntraced(function* (serving: ServerContext, { options, pus
     Effect.flatMap((response) => (response.status < 300 ? Effect.void : Effect.fail(response.status))),
     Effect.timeout("10 seconds"),
     Effect.retry(again),
-    Effect.catch(() => Effect.logWarning(`A web hook of a run was not accepted by its receiver and is missed`)),
+    Effect.catch(() => missed),
     Effect.scoped,
     Effect.provide(FetchHttpClient.layer),
     // Elsewhere the receiver did not say that it wants it.

@@ -13,7 +13,7 @@
  *
  * The stream ends where the task needs input, and with its last state.
  */
-import type { CostSummary, Envelope, Event, Events } from "@reins/protocol"
+import type { CostSummary, Envelope, Event, Events, Json } from "@reins/protocol"
 import { Envelope as Envelopes } from "@reins/protocol"
 import { type Accumulated, Accumulation } from "../Accumulation.ts"
 import type { Encoder } from "../Dialect.ts"
@@ -185,11 +185,12 @@ class TaskEncoder implements Encoder {
 /** `asked`: the message that the task began with, which its first snapshot shows. */
 export const open = (form: Form = plain, asked?: Task.Message): Encoder => new TaskEncoder(form, asked)
 
-/** A run so far as a task. */
-export const taskOf = (run: Accumulated, asked?: Task.Message): Task.Task => {
+/** A run so far as a task. `echoes`: the messages that its client sent; of these the last `length` are shown. */
+export const taskOf = (run: Accumulated, echoes: ReadonlyArray<Json> = [], length?: number): Task.Task => {
   const { clientCalls, cost, error, files, finish, latency, questions, runId: id, text, threadId: contextId } = run
   const isWaiting = questions.length + clientCalls.length > 0
   const place = { taskId: id, contextId }
+  const history = Task.historyOf(echoes, place, length)
   const state: Task.State =
     error !== undefined
       ? Task.failedState(error)
@@ -216,7 +217,7 @@ export const taskOf = (run: Accumulated, asked?: Task.Message): Task.Task => {
       ...(message === undefined ? {} : { message: { ...message, ...place } })
     },
     ...(artifacts.length === 0 ? {} : { artifacts }),
-    ...(asked === undefined ? {} : { history: [{ ...asked, ...place }] }),
+    ...(history.length === 0 ? {} : { history }),
     ...(finish === undefined
       ? {}
       : {

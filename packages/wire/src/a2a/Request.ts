@@ -4,6 +4,8 @@
  * A message without a task begins one; one with a task answers what it waits for: by data parts that name it
  * (`approvalId` with `decision`, `toolCallId` with `result`), or by words where one thing waits.
  */
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { whole } from "../Accumulation.ts"
@@ -11,7 +13,7 @@ import * as Body from "../Body.ts"
 import { type Fields, honoured, ignored } from "../Fields.ts"
 import type { Command, PushTo } from "../Command.ts"
 import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
-import type { Facts, Thread } from "../Facts.ts"
+import type { Facts } from "../Facts.ts"
 import * as Frame from "../Frame.ts"
 import * as Refusal from "../Refusal.ts"
 import * as Answering from "./Answering.ts"
@@ -54,7 +56,7 @@ export const fields: Fields = {
   "params.message.referenceTaskIds": ignored("Tasks of the same context are known to each other"),
   "params.configuration.acceptedOutputModes": honoured("Refused where text is not among them"),
   "params.configuration.historyLength": honoured(
-    "0 leaves the message out; more than the message itself is never sent"
+    "So many of the client's own messages to the task, the last ones; absent: all"
   ),
   "params.configuration.returnImmediately": honoured("The task goes on in the background"),
   "params.configuration.taskPushNotificationConfig": honoured("Refused where the server sends no web hooks"),
@@ -62,14 +64,22 @@ export const fields: Fields = {
   "params.tenant": ignored("The key says whose the task is")
 }
 
-const Named = Schema.Struct({ id: Text })
+const Named = Schema.Struct({ id: Text, historyLength: Maybe(Schema.Natural) })
 const OfTask = Schema.Struct({ taskId: Text, id: Maybe(Text) })
 
 const read = {
   call: Body.read(JsonRpc.Call),
   send: Body.read(SendMessage),
   task: Body.read(Named),
-  list: Body.read(Schema.Struct({ contextId: Maybe(Text), pageSize: Maybe(Schema.Natural), pageToken: Maybe(Text) })),
+  list: Body.read(
+    Schema.Struct({
+      contextId: Maybe(Text),
+      status: Maybe(Schema.Union([Task.State, Schema.Literal("TASK_STATE_UNSPECIFIED")])),
+      pageSize: Maybe(Schema.Natural),
+      pageToken: Maybe(Text),
+      statusTimestampAfter: Maybe(Text)
+    })
+  ),
   push: Body.read(Schema.Struct({ ...PushConfig.PushConfig.fields, taskId: Text })),
   ofTask: Body.read(OfTask)
 }
@@ -133,11 +143,19 @@ const send = (
       ? { _tag: "Facts", shape: accepted(id, message) }
       : {
           _tag: "Whole",
-          open: () => whole("when-parked", (run) => JsonRpc.success(id, { task: Encoder.taskOf(run, shown) }))
+          open: (about) =>
+            whole("when-parked", (run) =>
+              JsonRpc.success(id, {
+                task: Encoder.taskOf(run, about?.echoes ?? [Task.kept(message)], configuration.historyLength)
+              })
+            )
         }
   const hook = push === undefined ? {} : { push: PushConfig.toOurs(push) }
   if (message.taskId !== undefined && message.taskId !== "") {
-    return Result.succeed({ command: { ...Answering.answerOf(message.taskId, message), detached, ...hook }, answer })
+    return Result.succeed({
+      command: { ...Answering.answerOf(message.taskId, message), detached, echo: Task.kept(message), ...hook },
+      answer
+    })
   }
   const prompt = Task.promptOf(message.parts)
   if (prompt.length === 0) return Result.fail(Refusal.badRequest("Missing or invalid field message.parts"))
@@ -148,6 +166,7 @@ const send = (
       prompt,
       detached,
       requestId: messageId,
+      echo: Task.kept(message),
       ...(metadata === undefined ? {} : { metadata }),
       ...(contextId === undefined || contextId === "" ? {} : { threadId: contextId }),
       ...(agent === undefined ? {} : { agent }),
@@ -157,10 +176,13 @@ const send = (
   })
 }
 
-const get = (id: JsonRpc.Id, runId: string): Decoded =>
+const get = (id: JsonRpc.Id, { historyLength, id: runId }: typeof Named.Type): Decoded =>
   Result.succeed({
     command: { _tag: "Resume", address: { runId }, only: "stored" },
-    answer: { _tag: "Whole", open: () => whole("never", (run) => JsonRpc.success(id, Encoder.taskOf(run))) }
+    answer: {
+      _tag: "Whole",
+      open: (about) => whole("never", (run) => JsonRpc.success(id, Encoder.taskOf(run, about?.echoes, historyLength)))
+    }
   })
 
 const notCancelable = Refusal.make("conflict", "TaskNotCancelable", "The task has ended and cannot be canceled")
@@ -181,20 +203,28 @@ const cancel = (id: JsonRpc.Id, runId: string): Decoded =>
     }
   })
 
-/** A thread's active or last run as a task. */
-const lastTask = ({ clientCalls, questions, runId, state, threadId, updatedAt }: Thread): ReadonlyArray<object> => {
-  if (runId === undefined) return []
-  const waits = questions.length + clientCalls.length > 0
-  const of = state === "idle" ? "TASK_STATE_COMPLETED" : waits ? "TASK_STATE_INPUT_REQUIRED" : "TASK_STATE_WORKING"
-  return [{ id: runId, contextId: threadId, status: { state: of, timestamp: Task.iso(updatedAt) } }]
-}
+/** The tasks of a page that are in the state, and not older than the time, if these are given. */
+const listed =
+  (
+    id: JsonRpc.Id,
+    { status, statusTimestampAfter }: { readonly status?: string; readonly statusTimestampAfter?: string }
+  ) =>
+  (facts: Facts) => {
+    const since = statusTimestampAfter === undefined ? undefined : DateTime.make(statusTimestampAfter)
+    const after = since === undefined ? 0 : Option.match(since, { onNone: () => 0, onSome: DateTime.toEpochMillis })
+    const runs = facts._tag === "Runs" ? facts.runs : []
+    const tasks = runs.flatMap((run) => {
+      const state = Task.listedState(run)
+      const isWanted = (isAny(status) || state === status) && run.lastAt >= after
+      const { lastAt, runId, threadId } = run
+      return isWanted ? [{ id: runId, contextId: threadId, status: { state, timestamp: Task.iso(lastAt) } }] : []
+    })
+    const nextPageToken = facts._tag === "Runs" ? (facts.next ?? "") : ""
+    return JsonRpc.success(id, { tasks, nextPageToken, pageSize: tasks.length, totalSize: tasks.length })
+  }
 
-const listed = (id: JsonRpc.Id) => (facts: Facts) => {
-  const threads = facts._tag === "Threads" ? facts.threads : facts._tag === "Thread" ? [facts.thread] : []
-  const tasks = threads.flatMap(lastTask)
-  const nextPageToken = facts._tag === "Threads" ? (facts.next ?? "") : ""
-  return JsonRpc.success(id, { tasks, nextPageToken, pageSize: tasks.length, totalSize: tasks.length })
-}
+const isAny = (status: string | undefined): boolean =>
+  status === undefined || status === "" || status === "TASK_STATE_UNSPECIFIED"
 
 const pushes = (id: JsonRpc.Id, taskId: string, shape: (found: ReadonlyArray<PushTo>) => unknown): Answer => ({
   _tag: "Facts",
@@ -222,7 +252,7 @@ const called = (
     case "SendStreamingMessage":
       return Result.flatMap(read.send(params), (sent) => send(id, agent, sent, true))
     case "GetTask":
-      return Result.flatMap(read.task(params), (task) => get(id, task.id))
+      return Result.flatMap(read.task(params), (task) => get(id, task))
     case "CancelTask":
       return Result.flatMap(read.task(params), (task) => cancel(id, task.id))
     case "SubscribeToTask":
@@ -236,17 +266,17 @@ const called = (
         return { command, answer: streamed(id) }
       })
     case "ListTasks":
-      return Result.map(read.list(params ?? {}), ({ contextId = "", pageSize, pageToken = "" }) => ({
-        command:
-          contextId === ""
-            ? {
-                _tag: "ListThreads" as const,
-                ...(pageSize === undefined ? {} : { limit: Math.min(100, Math.max(1, pageSize)) }),
-                ...(pageToken === "" ? {} : { after: pageToken })
-              }
-            : { _tag: "GetThread" as const, threadId: contextId },
-        answer: { _tag: "Facts" as const, shape: listed(id) }
-      }))
+      return Result.map(read.list(params ?? {}), ({ contextId = "", pageSize, pageToken = "", ...wanted }) => {
+        const { status = "TASK_STATE_UNSPECIFIED" } = wanted
+        const command: Command = {
+          _tag: "ListRuns",
+          ...(status === "TASK_STATE_UNSPECIFIED" ? {} : Task.filterOf[status]),
+          ...(contextId === "" ? {} : { threadId: contextId }),
+          ...(pageSize === undefined ? {} : { limit: Math.min(100, Math.max(1, pageSize)) }),
+          ...(pageToken === "" ? {} : { after: pageToken })
+        }
+        return { command, answer: { _tag: "Facts" as const, shape: listed(id, wanted) } }
+      })
     case "CreateTaskPushNotificationConfig":
       return Result.map(read.push(params), (given) => ({
         command: { _tag: "SetPush", runId: given.taskId, push: PushConfig.toOurs(given) },

@@ -2,12 +2,14 @@
  * The objects of A2A 1.0 in their JSON form: messages, tasks with their states and artifacts, and the events of a
  * stream. A task is a run, a context a thread.
  */
-import type { Approval, Events, Json, Message as Ours } from "@reins/protocol"
+import type { Approval, Events, Json, ListedRun, Message as Ours } from "@reins/protocol"
 import { Question } from "@reins/protocol"
 import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Ends from "../Ends.ts"
 import * as CallId from "../CallId.ts"
+import type { ListRuns } from "../Command.ts"
 import type { ClientCall } from "../Parking.ts"
 
 const Text = Schema.String
@@ -40,6 +42,7 @@ export const Message = Schema.Struct({
   metadata: Maybe(Schema.Json)
 })
 export type Message = typeof Message.Type
+const readMessage = Schema.decodeUnknownOption(Message)
 
 export const State = Schema.Literals([
   "TASK_STATE_SUBMITTED",
@@ -114,6 +117,50 @@ const states: { readonly [R in Events.Finish["finishReason"]]: State } = {
 
 /** The state that a finished run's task is in. */
 export const stateOf = (reason: Events.Finish["finishReason"]): State => states[reason]
+
+/** Which runs have tasks in a state. */
+export const filterOf: { readonly [S in State]: Pick<ListRuns, "state" | "endReason"> | undefined } = {
+  // A run that is stored is under way.
+  TASK_STATE_SUBMITTED: undefined,
+  TASK_STATE_WORKING: { state: "running" },
+  TASK_STATE_INPUT_REQUIRED: { state: "waiting" },
+  TASK_STATE_COMPLETED: { state: "ended" },
+  TASK_STATE_FAILED: { state: "ended" },
+  TASK_STATE_CANCELED: { state: "ended", endReason: "cancelled" },
+  TASK_STATE_REJECTED: { state: "ended" }
+}
+
+/** The state of the task of a run in a list. */
+export const listedState = ({ endReason, errorCode, state }: ListedRun.ListedRun): State => {
+  if (state !== "ended") return state === "waiting" ? "TASK_STATE_INPUT_REQUIRED" : "TASK_STATE_WORKING"
+  if (endReason === "failed" && errorCode !== undefined) return failedState({ code: errorCode, message: "" })
+  return endReason === undefined || endReason === "failed" || endReason === "abandoned"
+    ? "TASK_STATE_FAILED"
+    : stateOf(endReason)
+}
+
+/** The longest content that a task's history repeats, in characters of base64. */
+const longest = 64 * 1024
+
+/** A message as it is kept for a task's history, without the content of large files. */
+export const kept = (message: Message): Message => ({
+  ...message,
+  parts: message.parts.map(({ raw, ...part }) =>
+    raw === undefined || raw.length <= longest
+      ? { ...part, ...(raw === undefined ? {} : { raw }) }
+      : { ...part, metadata: { omitted: `A file of ${raw.length} characters in base64` } }
+  )
+})
+
+/** The last `length` of the messages that a client sent to a task; absent: all. */
+export const historyOf = (
+  echoes: ReadonlyArray<Json>,
+  place: { readonly taskId: string; readonly contextId: string },
+  length = Number.POSITIVE_INFINITY
+): ReadonlyArray<Message> => {
+  const messages = echoes.flatMap((echo) => Option.toArray(readMessage(echo)))
+  return messages.slice(Math.max(0, messages.length - length)).map((message) => ({ ...message, ...place }))
+}
 
 /** The state of the task of a run that failed: content that a model refuses is work that the agent does not do. */
 export const failedState = (error: Events.ErrorEvent["error"]): State =>
