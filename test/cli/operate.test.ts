@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Operate, Screen } from "@reins/cli"
+import { Figures, Operate, Screen } from "@reins/cli"
 import { ConfigProvider, Effect, FileSystem, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { createServer } from "node:net"
@@ -97,8 +97,8 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
       const json = { path: ships, jsonOutput: true }
       const on = { path: ships }
       assert.match(
-        yield* printed((given) => Operate.runs({ ...given, limit: 5 }), on),
-        new RegExp(`${runId} +running .* assistant `)
+        yield* printed((given) => Figures.runs({ ...given, limit: 5 }), on),
+        new RegExp(`${runId} +waiting .* assistant `)
       )
       const open = yield* printed(Operate.approvals, on)
       assert.match(open, /^apr_\w+ {2}assistant wants to create the file reins-report\.md/)
@@ -121,9 +121,28 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
         /^There is no run "nope"\./
       )
       assert.include(
-        yield* printed((given) => Operate.runs({ ...given, limit: 5 }), { ...on, tenant: "other" }),
+        yield* printed((given) => Figures.runs({ ...given, limit: 5 }), { ...on, tenant: "other" }),
         "There is no run yet."
       )
+      const list = (filter: Partial<Figures.RunsGiven>) =>
+        printed((given) => Figures.runs({ ...given, limit: 5, ...filter }), on)
+      assert.match(
+        yield* list({ state: "ended", since: "1h", agent: "assistant" }),
+        new RegExp(`${runId} +ended +stop`)
+      )
+      for (const filter of [{ state: "waiting" }, { until: "1h" }, { ended: "failed" }, { principal: "x" }] as const) {
+        assert.strictEqual(yield* list(filter), "No run matches.\n", JSON.stringify(filter))
+      }
+      assert.match(yield* list({ since: "soon" }), /^--since: "soon" is no time\./)
+      assert.match(yield* list({ minUsd: "much" }), /^--min-usd: "much" is no amount of US dollars\./)
+      const costs = (more: Partial<Figures.CostsGiven>) =>
+        printed((given) => Figures.costs({ ...given, by: "tenant,run", csv: false, isOneTenant: false, ...more }), on)
+      assert.match(yield* costs({}), new RegExp(`^tenant +run +runs[^]*\ndefault +${runId} +1 [^]*\ntotal +1 `))
+      const csv = yield* costs({ csv: true })
+      assert.match(csv, /^tenant,run,usd,runs,[^]*"default","run_/)
+      assert.strictEqual(yield* costs({ until: "1h" }), "Nothing was spent yet.\n")
+      assert.strictEqual(yield* costs({ tenant: "other", isOneTenant: true }), "Nothing was spent yet.\n")
+      assert.match(yield* costs({ by: "week" }), /^--by: "week" is no list of tenant, principal, /)
       const sqlite = yield* Effect.promise(() => import("node:sqlite"))
       const database = new sqlite.DatabaseSync(`${ships}/.reins/runs.db`)
       database.exec("UPDATE reins_events SET event = '{'")
@@ -144,8 +163,8 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
       const key = { REINS_API_KEY: "secret-key" }
       const json = { url, jsonOutput: true }
       assert.match(
-        yield* printed((given) => Operate.runs({ ...given, limit: 5 }), { url }, key),
-        new RegExp(`${runId} +running`)
+        yield* printed((given) => Figures.runs({ ...given, limit: 5 }), { url }, key),
+        new RegExp(`${runId} +waiting`)
       )
       const { id } = JSON.parse(yield* printed(Operate.approvals, json, key))
       const events = (follow: boolean) =>
@@ -184,8 +203,28 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
         yield* printed((given) => Operate.raise({ ...given, runId, limits: "more" }), { url }),
         /^"more" is no limit\./
       )
+      const costs = (by: string) =>
+        printed((given) => Figures.costs({ ...given, by, csv: false, isOneTenant: false }), json, key)
+      const [spent] = (yield* costs("run")).split("\n")
+      const total = JSON.parse(spent ?? "")
+      assert.deepStrictEqual([total.run, total.runs], [runId, 1])
       yield* child.kill({ killSignal: "SIGINT" })
       assert.strictEqual(Number(yield* child.exitCode), 0)
+      // The next server knows of runs what the store does.
+      const next = yield* served(ships, { REINS_API_KEYS: "secret-key=shop,audit-key=shop:auditor" })
+      const again = { url: next.url, jsonOutput: true }
+      const runs = (given: Operate.Given) =>
+        Figures.runs({ ...given, limit: 5, ended: "stop", minUsd: "0", since: "1h" })
+      for (const REINS_API_KEY of ["secret-key", "audit-key"]) {
+        const [listed] = (yield* printed(runs, again, { REINS_API_KEY })).split("\n")
+        const run = JSON.parse(listed ?? "")
+        assert.deepStrictEqual([run.runId, run.costNanoUsd, run.threadId], [runId, total.costNanoUsd, "t"])
+      }
+      assert.match(
+        yield* printed(Operate.approvals, again, { REINS_API_KEY: "audit-key" }),
+        /^The role auditor may read lists of runs, costs/
+      )
+      yield* next.child.kill({ killSignal: "SIGINT" })
     })
   )
 

@@ -107,6 +107,13 @@ export const tenant = Flag.String("tenant").pipe(
   )
 )
 
+/** Of commands that look at every tenant of a local store unless one is named. */
+export const anyTenant = text(
+  "tenant",
+  "NAME",
+  "Whose runs of a local store (default: default, and with --by tenant all); a server knows it by the key"
+)
+
 /** Of commands that list or count. */
 export const jsonLines = Flag.Boolean("json-output").pipe(
   Flag.withDefault(false),

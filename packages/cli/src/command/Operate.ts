@@ -31,10 +31,10 @@ export interface Given {
   readonly jsonOutput: boolean
 }
 
-type Printed = Effect.Effect<void, CommandFailed | ReaderLeft | OutputFailed, Screen>
+export type Printed = Effect.Effect<void, CommandFailed | ReaderLeft | OutputFailed, Screen>
 
 /** Runs a body with the desk that is meant. */
-const at = <R>(
+export const at = <R>(
   given: Given,
   body: (desk: Desk, root: string) => Effect.Effect<void, CommandFailed | ReaderLeft | OutputFailed, R>
 ): Effect.Effect<void, CommandFailed | ReaderLeft | OutputFailed, R | Screen> => {
@@ -64,11 +64,12 @@ const at = <R>(
   })
 }
 
-const print = (lines: ReadonlyArray<string>): Effect.Effect<void, ReaderLeft | OutputFailed, Screen> =>
+/** Prints lines, if there are any. */
+export const print = (lines: ReadonlyArray<string>): Effect.Effect<void, ReaderLeft | OutputFailed, Screen> =>
   lines.length === 0 ? Effect.void : Effect.flatMap(Screen, (screen) => screen.print(`${lines.join("\n")}\n`))
 
 /** Prints a table for people, or a line of JSON an item. */
-const table = <A>(
+export const table = <A>(
   given: Given,
   items: ReadonlyArray<A>,
   columns: ReadonlyArray<Style.Column>,
@@ -89,26 +90,8 @@ const table = <A>(
         )
   )
 
-const when = (at: number): string => DateTime.formatIso(DateTime.makeUnsafe(at)).slice(0, 19).replace("T", " ")
-
-export const runs = (given: Given & { readonly limit: number }): Printed =>
-  at(given, (desk) =>
-    Effect.flatMap(desk.runs(given.limit), (all) =>
-      table(
-        given,
-        all,
-        [
-          { title: "run" },
-          { title: "state" },
-          { title: "began (UTC)", expendable: 2 },
-          { title: "agent", expendable: 1 },
-          { title: "thread", expendable: 3 }
-        ],
-        ({ agent, runId, startedAt, state, threadId }) => [runId, state, when(startedAt), agent, threadId],
-        "There is no run yet."
-      )
-    )
-  )
+/** A time as tables have it. */
+export const when = (at: number): string => DateTime.formatIso(DateTime.makeUnsafe(at)).slice(0, 19).replace("T", " ")
 
 export const events = (
   given: Given & { readonly runId: string; readonly after: number; readonly follow: boolean }

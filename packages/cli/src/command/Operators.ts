@@ -1,5 +1,6 @@
 /** The operator's commands with their flags; what they do is in `Operate`, which is loaded when one runs. */
 import type * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -30,16 +31,52 @@ const approvalId = Argument.String("approval").pipe(
   Argument.withDescription("The id of the approval; reins approvals lists them")
 )
 
+const principal = text("principal", "ID", "Only runs that this principal started")
+
+/** A flag of one of these words; absent where it is not given. */
+const chosen = <const Words extends ReadonlyArray<string>>(name: string, words: Words, description: string) =>
+  Flag.Literals(name, words).pipe(Flag.withDescription(description), Flag.optional, Flag.map(Option.getOrUndefined))
+
+/** Written here, so that help is shown without loading the protocol. */
+const dimensions = "tenant, principal, agent, root, run, model, tool, provider, day"
+
+const endReasons = [
+  "stop",
+  "length",
+  "content-filter",
+  "budget",
+  "cancelled",
+  "repeated-calls",
+  "other",
+  "failed",
+  "abandoned"
+] as const
+
 const load = () => import("./Operate.ts")
+const loadFigures = () => import("./Figures.ts")
 
 const run = <A, E, R>(body: (operate: Awaited<ReturnType<typeof load>>) => Effect.Effect<A, E, R>) =>
   onScreen(load, body)
 
 /** The commands. */
 export const commands = [
-  Command.make("runs", { ...place, limit }, (given) => run((operate) => operate.runs(given))).pipe(
-    Command.withDescription("Lists runs, the latest first")
-  ),
+  Command.make(
+    "runs",
+    {
+      ...place,
+      limit,
+      state: chosen("state", ["running", "waiting", "open", "ended"], "Only runs in this state; open: not ended"),
+      ended: chosen("ended", endReasons, "Only runs that ended this way"),
+      agent: text("agent", "NAME", "Only runs of this agent"),
+      thread: text("thread", "ID", "Only runs of this thread"),
+      principal,
+      since: text("since", "TIME", "Only runs that began at this time or later: a date, or how long ago, such as 7d"),
+      until: text("until", "TIME", "Only runs that began before this time"),
+      minUsd: text("min-usd", "USD", "Only runs that cost at least this much"),
+      maxUsd: text("max-usd", "USD", "Only runs that cost at most this much")
+    },
+    (given) => onScreen(loadFigures, (figures) => figures.runs(given))
+  ).pipe(Command.withDescription("Lists runs, the latest first")),
   Command.make(
     "events",
     {
@@ -100,9 +137,26 @@ export const commands = [
     },
     (given) => run((operate) => operate.raise(given))
   ).pipe(Command.withDescription("Gives more budget to a run that waits for it")),
-  Command.make("cost", { runId, ...place }, (given) => run((operate) => operate.cost(given))).pipe(
-    Command.withDescription("Shows what a run cost and how long it took")
-  ),
+  Command.make(
+    "cost",
+    {
+      ...place,
+      tenant: Flags.anyTenant,
+      runId: Argument.optional(runId).pipe(Argument.map(Option.getOrUndefined)),
+      by: text("by", "NAMES", `What costs are summed by: ${dimensions} (default: day,model)`),
+      since: text("since", "TIME", "Only runs that ended at this time or later: a date, or how long ago, such as 30d"),
+      until: text("until", "TIME", "Only runs that ended before this time"),
+      principal,
+      agent: text("agent", "NAME", "Only what this agent spent"),
+      csv: Flag.Boolean("csv").pipe(Flag.withDefault(false), Flag.withDescription("Print CSV"))
+    },
+    ({ by = "day,model", runId, tenant, ...given }) => {
+      const meant = { ...given, tenant: tenant ?? "default" }
+      return runId === undefined
+        ? onScreen(loadFigures, (figures) => figures.costs({ ...meant, by, isOneTenant: tenant !== undefined }))
+        : run((operate) => operate.cost({ ...meant, runId }))
+    }
+  ).pipe(Command.withDescription("Shows what a run cost and how long it took; without a run, sums what runs cost")),
   Command.make("grants", { ...place, revoke: text("revoke", "ID", "Take this grant back: calls ask again") }, (given) =>
     run((operate) => operate.grants(given))
   ).pipe(Command.withDescription("Lists approvals that are remembered, or takes one back")),

@@ -1,18 +1,12 @@
-/** What an operator does with runs, of a local store or of a server: list them, read them, answer, cancel, raise, audit. */
-import type { Approval, Audit, Decision, Envelope, Grant } from "@reins/protocol"
+/**
+ * What an operator does with runs, of a local store or of a server: list them, read them, answer, cancel, raise, audit,
+ * sum their costs.
+ */
+import type { Approval, Audit, CostReport, Decision, Envelope, Grant, ListedRun } from "@reins/protocol"
+import type { CostOptions, RunFilter } from "@reins/runtime"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { CommandFailed } from "../setting/CommandFailed.ts"
-
-/** A run in a list. */
-export interface Listed {
-  readonly runId: string
-  readonly threadId: string
-  readonly agent: string
-  readonly state: "running" | "ended"
-  /** Epoch milliseconds. */
-  readonly startedAt: number
-}
 
 /** An open question. */
 export interface Open {
@@ -22,8 +16,13 @@ export interface Open {
 }
 
 export interface Desk {
-  /** The latest runs first. */
-  readonly runs: (limit: number) => Effect.Effect<ReadonlyArray<Listed>, CommandFailed>
+  /** A page of runs, the latest first. */
+  readonly runs: (filter: Omit<RunFilter, "resourceId">) => Effect.Effect<ListedRun.Page, CommandFailed>
+  /** Sums of the cost ledger. `everyTenant`: of all tenants of a local store; a server tells of the key's. */
+  readonly costs: (
+    options: Omit<CostOptions, "resourceId">,
+    everyTenant: boolean
+  ) => Effect.Effect<CostReport.CostReport, CommandFailed>
   /** A run's envelopes with `seq` above `after`; with `follow` until it ends, else those that are there. */
   readonly events: (
     runId: string,

@@ -16,7 +16,7 @@ export const make = Effect.fnUntraced(function* (
   tenant: string
 ): Effect.fn.Return<Desk, CommandFailed, Runtime | Scope.Scope> {
   const runtime = yield* Runtime
-  const archive = yield* StoreArchive.make(store)
+  if (store._tag === "Memory") yield* StoreArchive.isThere(store)
   const resourceId = tenant
   /** A run of another tenant is told from none by nothing. */
   const known = (runId: string) =>
@@ -26,12 +26,8 @@ export const make = Effect.fnUntraced(function* (
         : Effect.fail(failed(`There is no run ${JSON.stringify(runId)}. reins runs lists them.`))
     )
   return {
-    runs: (limit) =>
-      telling(
-        Effect.map(archive.runs({ resourceId, limit }), (runs) =>
-          runs.map((run) => ({ ...run, state: run.endedAt === undefined ? ("running" as const) : ("ended" as const) }))
-        )
-      ),
+    runs: (filter) => runtime.runs.list({ ...filter, resourceId }),
+    costs: (options, everyTenant) => runtime.costs.by(everyTenant ? options : { ...options, resourceId }),
     events: (runId, { after, follow }) =>
       Stream.unwrap(
         Effect.map(known(runId), ({ lastSeq }) => {

@@ -1,5 +1,5 @@
 /** The desk of a server's native interface, with the key of `REINS_API_KEY` where it is set. */
-import { Approval, Audit, Envelope, Grant } from "@reins/protocol"
+import { Approval, Audit, CostReport, Envelope, Grant, ListedRun } from "@reins/protocol"
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -20,18 +20,6 @@ export const variable = "REINS_API_KEY"
 const pause = Duration.millis(1000)
 
 const Refused = Schema.Struct({ error: Schema.Struct({ code: Schema.String, message: Schema.String }) })
-const Threads = Schema.Struct({
-  threads: Schema.Array(
-    Schema.Struct({
-      threadId: Schema.String,
-      agent: Schema.String,
-      state: Schema.Literals(["idle", "running"]),
-      updatedAt: Schema.Natural,
-      runId: Schema.optionalKey(Schema.String)
-    })
-  )
-})
-
 const readRefusal = Schema.decodeUnknownOption(Schema.fromJsonString(Refused))
 const readEnvelope = Schema.decodeUnknownEffect(Schema.fromJsonString(Envelope.Envelope))
 
@@ -84,23 +72,18 @@ export const make = Effect.fnUntraced(function* (
 
   const place = (id: string) => encodeURIComponent(id)
 
+  /** Fields as the parameters of an address; those that are absent are left out. */
+  const queryOf = (fields: { readonly [name: string]: unknown }) => {
+    const given = Object.entries(fields).filter(([, value]) => value !== undefined && value !== "")
+    return given.length === 0
+      ? ""
+      : `?${given.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join("&")}`
+  }
+
   return {
-    runs: (limit) =>
-      Effect.map(get(`/threads?limit=${Math.min(100, limit)}`, Threads), ({ threads }) =>
-        threads.flatMap(({ agent, runId, state, threadId, updatedAt }) =>
-          runId === undefined
-            ? []
-            : [
-                {
-                  runId,
-                  threadId,
-                  agent,
-                  state: state === "running" ? ("running" as const) : ("ended" as const),
-                  startedAt: updatedAt
-                }
-              ]
-        )
-      ),
+    runs: (filter) => get(`/runs${queryOf(filter)}`, ListedRun.Page),
+    costs: ({ dimensions = [], ...options }) =>
+      get(`/costs${queryOf({ ...options, by: dimensions.join(",") })}`, CostReport.CostReport),
     events: (runId, { after, follow }) =>
       Stream.unwrap(
         Effect.gen(function* () {
