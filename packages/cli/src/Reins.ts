@@ -2,6 +2,7 @@
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as Argument from "effect/cli/Argument"
 import * as CliOutput from "effect/cli/CliOutput"
@@ -167,10 +168,49 @@ const check = Command.make(
   ])
 )
 
+const replay = Command.make(
+  "replay",
+  {
+    what: Argument.String("run").pipe(
+      Argument.withDescription("A run of the store, or a file of reins archive with one or more")
+    ),
+    app: Flags.app,
+    model: Flags.text("model", "PROVIDER:MODEL", "The model that is compared with the log's (default: that one)"),
+    store: Flags.store,
+    path: Flags.path,
+    jsonOutput: Flags.jsonLines,
+    fork: Flag.Int("fork").pipe(
+      Flag.withMetavar("SEQ"),
+      Flag.withDescription("Go on from this event in a new run of a new thread, with a real model and real tools"),
+      Flag.optional,
+      Flag.map(Option.getOrUndefined)
+    ),
+    question: Flags.text("question", "TEXT", "With --fork: what is asked there"),
+    approve: Flags.approve,
+    budget: Flags.budget
+  },
+  (given) =>
+    onScreen(
+      () => import("./command/Replay.ts"),
+      ({ run }) => run(given)
+    )
+).pipe(
+  Command.withDescription(
+    "Runs a logged run again on the code of today, without models and tools, and shows where it would go another way"
+  ),
+  Command.withExamples([
+    { command: "reins replay run_ope3fgq2 --app agent.ts", description: "Does the changed agent take the same way?" },
+    {
+      command: 'reins replay refund.jsonl --app agent.ts --fork 12 --model openai:gpt-5.2 --question "And now?"',
+      description: "Go on from an event with another model"
+    }
+  ])
+)
+
 /** The whole command line. */
 export const reins = Command.make("reins").pipe(
   Command.withDescription("An agent in your terminal: asks before it acts, and says what it cost"),
-  Command.withSubcommands([init, ask, chat, serve, acp, sidecar, check, ...Operators.commands, ...Storage.commands]),
+  Command.withSubcommands([init, ask, chat, serve, acp, sidecar, replay, check, ...Operators.commands, ...Storage.commands]),
   Command.withGlobalFlags([Flags.Plain])
 )
 

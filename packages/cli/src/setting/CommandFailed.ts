@@ -5,7 +5,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 
 /** The exit codes that scripts may rely on. */
-export const codes = { failed: 1, misused: 2, budget: 3, cancelled: 130 } as const
+export const codes = { failed: 1, misused: 2, budget: 3, differs: 4, cancelled: 130 } as const
 
 /** A command failed. `cause` is shown at log level debug only. */
 export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandFailed", {

@@ -2,7 +2,7 @@
  * What a command works with: a runtime over an app or the built-in assistant, a model, a store. Everything that cannot be had is one
  * sentence.
  */
-import { type Agent, type Model, Runtime } from "@reins/runtime"
+import { type Agent, Model, type ModelPort, Runtime } from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { stat } from "node:fs/promises"
@@ -30,6 +30,11 @@ export interface Given {
   readonly demo: boolean
   /** Whether runs are carried. Absent: true. */
   readonly carries?: boolean | undefined
+  /**
+   * What stands in the place of the model, for commands that ask none and keep nothing: no store is opened. Absent: the
+   * model that is chosen.
+   */
+  readonly standIn?: ModelPort | undefined
 }
 
 /** A runtime, and what is known of it. */
@@ -79,16 +84,22 @@ export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
       }
     }
     yield* isFolder(folder)
-    const store = yield* StoreChoice.chosen(given.store, folder)
-    const model = (yield* ModelChoice.chosen(given.model)) ?? (given.demo ? ModelChoice.demo : undefined)
-    if (app !== undefined && model === ModelChoice.demo) {
+    const { standIn } = given
+    const store: StoreChoice.Store =
+      standIn === undefined ? yield* StoreChoice.chosen(given.store, folder) : { _tag: "Memory" }
+    const model =
+      standIn?.model ?? (yield* ModelChoice.chosen(given.model)) ?? (given.demo ? ModelChoice.demo : undefined)
+    if (app !== undefined && model === ModelChoice.demo && standIn === undefined) {
       return yield* misused(
         `The scripted demo plays the built-in assistant only. Leave out --app, or choose another model.`
       )
     }
     const live = new LiveModel()
     const services = Layer.merge(
-      Layer.provideMerge(ModelChoice.layer(model, given.isWatched, live), ModelChoice.pricesLayer),
+      Layer.provideMerge(
+        standIn === undefined ? ModelChoice.layer(model, given.isWatched, live) : Layer.succeed(Model, standIn),
+        ModelChoice.pricesLayer
+      ),
       StoreChoice.layer(store, { carries: given.carries ?? true })
     )
     const { isServed = false } = given
