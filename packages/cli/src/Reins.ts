@@ -210,7 +210,18 @@ const replay = Command.make(
 /** The whole command line. */
 export const reins = Command.make("reins").pipe(
   Command.withDescription("An agent in your terminal: asks before it acts, and says what it cost"),
-  Command.withSubcommands([init, ask, chat, serve, acp, sidecar, replay, check, ...Operators.commands, ...Storage.commands]),
+  Command.withSubcommands([
+    init,
+    ask,
+    chat,
+    serve,
+    acp,
+    sidecar,
+    replay,
+    check,
+    ...Operators.commands,
+    ...Storage.commands
+  ]),
   Command.withGlobalFlags([Flags.Plain])
 )
 
