@@ -1,6 +1,6 @@
 /** `reins replay`: a run of a store or a file on the code of today, and a new run from one of its events. */
 import { assert, layer } from "@effect/vitest"
-import { SideBySide, Style } from "@reins/cli"
+import { SideBySide, type Style } from "@reins/cli"
 import { Effect, FileSystem, Schema } from "effect"
 import { reins } from "./Command.ts"
 import * as Sample from "./Sample.ts"
