@@ -55,6 +55,49 @@ describe("an answer that is typed", () => {
   })
 })
 
+describe("a question of an agent", () => {
+  const asks = (payload: Approval.Request["payload"]): Partial<Approval.Request> => ({
+    kind: "question",
+    target: "AskPerson",
+    payload
+  })
+  const colour = asks({ question: "Which\u001b colour?", options: ["red", "blue"], schema: { enum: ["red", "blue"] } })
+  const form = asks({
+    question: "Where to?",
+    schema: {
+      type: "object",
+      properties: { city: { type: "string" }, nights: { type: "integer" } },
+      required: ["city"]
+    }
+  })
+
+  it("shows its text, its numbered options or its fields, and what may be typed", () => {
+    assert.match(Question.sentence(request(colour), "desk"), /^desk asks: Which. colour\?$/u)
+    assert.notInclude(Question.sentence(request(colour), "desk"), "\u001b")
+    assert.deepStrictEqual(Question.briefly(request(colour)), ["1  red", "2  blue"])
+    assert.include(Question.options(request(colour)), "number of an option")
+    assert.deepStrictEqual(Question.briefly(request(form)), ["city: a text", "nights: a whole number, may be left out"])
+  })
+
+  it("takes a number, a text or a form, and says what is wrong", () => {
+    assert.deepStrictEqual(decided("2", colour), Decision.answer("blue"))
+    assert.deepStrictEqual(decided("Red", colour), Decision.answer("red"))
+    assert.strictEqual(decided("green", colour), "Unclear")
+    assert.deepStrictEqual(decided("city=Brno; nights=2", form), Decision.answer({ city: "Brno", nights: 2 }))
+    const wrong = Question.read(request(form), "city=Brno; nights=many")
+    assert.include(wrong._tag === "Unclear" ? wrong.why : "", "nights (a whole number, optional)")
+    // What approves a call is an answer like any other here.
+    assert.deepStrictEqual(decided("y", asks({ question: "?", schema: { type: "string" } })), Decision.answer("y"))
+  })
+
+  it("can be declined with a reason", () => {
+    assert.deepStrictEqual(decided("! not my business", colour), Decision.reject({ feedback: "not my business" }))
+    assert.deepStrictEqual(decided("!", colour), Decision.reject())
+    assert.strictEqual(decided("", colour), "Unclear")
+    assert.strictEqual(decided("?", colour), "Help")
+  })
+})
+
 describe("a question", () => {
   it("is a sentence about what would happen", () => {
     assert.strictEqual(Question.sentence(request(), "assistant"), "assistant wants to run a command.")

@@ -201,6 +201,25 @@ if (hasTerminal) {
       )
     })
 
+    describe("a question of an agent", { timeout: 60_000 }, () => {
+      it.effect("is answered at the terminal by the number of an option, in a query and in a chat", () =>
+        Effect.gen(function* () {
+          const ships = yield* Sample.folder(Sample.ships)
+          for (const command of ["ask Go", "chat -q Go"]) {
+            const app = `${import.meta.dirname}/apps/asking.ts`
+            const terminal = yield* open(ships, `${shell} ${command} --app ${app}`, { rows: 60 })
+            yield* terminal.until(/\w+ asks: Which colour\?\n +1 {2}red\n +2 {2}blue\n[^]*answer>/)
+            yield* terminal.type("7")
+            yield* terminal.press("Enter")
+            yield* terminal.until(/one of "red", "blue"\./)
+            yield* terminal.type("2")
+            yield* terminal.press("Enter")
+            yield* terminal.until(/The answer is "blue"\./)
+          }
+        })
+      )
+    })
+
     describe("a terminal", { timeout: 60_000 }, () => {
       it.effect("that is dumb, or read aloud, is never redrawn: lines are typed and answered", () =>
         Effect.gen(function* () {

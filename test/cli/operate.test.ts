@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Figures, Operate, Screen } from "@reins/cli"
-import { ConfigProvider, Effect, FileSystem, Stream } from "effect"
+import { ConfigProvider, Effect, FileSystem, Option, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { createServer } from "node:net"
 import { reins } from "./Command.ts"
@@ -9,10 +9,14 @@ import * as Sample from "./Sample.ts"
 const main = `${import.meta.dirname}/../../packages/cli/bin/reins.mjs`
 
 /** A server of the demo on this folder, on a port that the system chooses; its address and everything that it printed at first. */
-const served = Effect.fnUntraced(function* (cwd: string, env: { readonly [name: string]: string } = {}) {
+const served = Effect.fnUntraced(function* (
+  cwd: string,
+  env: { readonly [name: string]: string } = {},
+  what: ReadonlyArray<string> = ["--demo"]
+) {
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
   const child = yield* spawner.spawn(
-    ChildProcess.make(process.execPath, [main, "serve", "--demo", "--port", "0"], {
+    ChildProcess.make(process.execPath, [main, "serve", ...what, "--port", "0"], {
       cwd,
       stdin: "ignore",
       env: { NO_COLOR: "1", REINS_MODEL: "", REINS_API_KEYS: "", ...env },
@@ -151,6 +155,35 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
         yield* printed((given) => Operate.cost({ ...given, runId }), on),
         /^Stored data of run "run_\w+" cannot be read: a row in reins_events is damaged\. Restore it from a backup/
       )
+    })
+  )
+
+  it.effect("answer the question of an agent with a value that fits it, and decline it", () =>
+    Effect.gen(function* () {
+      const ships = yield* Sample.folder(Sample.ships)
+      const { child, url } = yield* served(ships, {}, ["--app", `${import.meta.dirname}/apps/asking.ts`])
+      const answering = (id: string, value: string | undefined, json?: string) =>
+        printed(
+          (given) => Operate.answer({ ...given, id, value: Option.fromUndefinedOr(value), json, by: undefined }),
+          { url }
+        )
+      const asked = Effect.fnUntraced(function* (thread: string) {
+        yield* ask(url, thread)
+        const open = yield* printed(Operate.approvals, { url })
+        assert.match(open, /^apr_\w+ {2}\w+ asks: Which colour\?\n {4}1 {2}red\n {4}2 {2}blue\n$/)
+        return /^apr_\w+/.exec(open)?.[0] ?? ""
+      })
+      const first = yield* asked("t")
+      assert.include(yield* answering(first, "green"), 'Answer with one of "red", "blue".')
+      assert.match(yield* answering(first, undefined, "green"), /is not JSON\. Quote a text/)
+      assert.match(yield* answering(first, "red", '"red"'), /^Name one answer/)
+      assert.match(yield* answering("apr_unknown", "red"), /^No approval "apr_unknown" is open/)
+      assert.strictEqual(yield* answering(first, "2"), `Answered ${first}.\n`)
+      const second = yield* asked("u")
+      assert.strictEqual(yield* answering(second, undefined, '"red"'), `Answered ${second}.\n`)
+      const third = yield* asked("v")
+      assert.strictEqual(yield* answering(third, "! none of them"), `Declined ${third}.\n`)
+      yield* child.kill()
     })
   )
 

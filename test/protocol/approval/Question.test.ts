@@ -42,6 +42,7 @@ describe("a typed answer", () => {
     })
     assert.deepStrictEqual(Question.fromText(form, '{"name":"Mia","age":4}'), { name: "Mia", age: 4 })
     assert.deepStrictEqual(Question.fromText(form, "name = Mia=2\nage=4"), { name: "Mia=2", age: 4 })
+    assert.deepStrictEqual(Question.fromText(form, "name=a; b;age = 4"), { name: "a; b", age: 4 })
     assert.strictEqual(Question.fromText(form, "Mia"), "Mia")
     const one = asked({ type: "object", properties: { sure: { type: "boolean" } } })
     assert.deepStrictEqual(Question.fromText(one, "yes"), { sure: true })

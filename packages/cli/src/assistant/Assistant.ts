@@ -2,7 +2,7 @@
  * The built-in assistant, for work without an app of one's own: an agent that answers questions about the folder and changes it
  * after approval, with a surveyor that counts files and a reader that searches and quotes them.
  */
-import { Agent, Budget, type Model, Runtime, Specialist } from "@reins/runtime"
+import { Agent, AskPerson, Budget, type Model, Runtime, Specialist } from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Toolkit from "effect/ai/Toolkit"
@@ -38,6 +38,7 @@ const instructions = (root: string, hasReport: boolean): string =>
       "reader in parallel; read a file yourself where you know which.",
     "Before a file is written or a command run, the owner is asked: say in a sentence what you want and why, then call the tool. " +
       "A rejection is final; read its reason.",
+    "What only the owner can know or decide, ask with AskPerson. Do not ask whether you may write or run: that is asked anyway.",
     "Files that hold secrets are not shown to you. Do not ask for them.",
     "Write short Markdown.",
     ...(hasReport ? [`${reportFile} exists.`] : [])
@@ -50,7 +51,7 @@ const agentsOf = (root: string, hasReport: boolean) =>
   [
     Agent.make(name, {
       instructions: instructions(root, hasReport),
-      toolkit: Tools,
+      toolkit: [Tools, AskPerson.toolkit],
       specialists: [Surveyor, Reader]
     })
   ] as const

@@ -4,7 +4,10 @@ import * as Effect from "effect/Effect"
 import { Screen } from "../terminal/Screen.ts"
 import * as Question from "../view/Question.ts"
 
-/** `prompt` asks; `deny` rejects; `once` approves each call; `session` approves the tool for the thread. */
+/**
+ * `prompt` asks; `deny` rejects; `once` approves each call; `session` approves the tool for the thread. All but `prompt` decline
+ * to answer the questions of an agent, since an answer cannot be made up.
+ */
 export const modes = ["prompt", "deny", "once", "session"] as const
 export type Mode = (typeof modes)[number]
 
@@ -21,6 +24,12 @@ export const answer = Effect.fnUntraced(function* <E>(
   if (mode !== "prompt" && request.kind === "budget") {
     return Decision.reject({ by: `--approve ${mode}`, feedback: "the command line approves calls, not more budget" })
   }
+  if (mode !== "prompt" && request.kind === "question") {
+    return Decision.reject({
+      by: `--approve ${mode}`,
+      feedback: "the command line approves calls and answers no questions"
+    })
+  }
   if (mode === "once") return Decision.approve({ by: "--approve once" })
   if (mode === "session") {
     return Decision.approve({
@@ -29,7 +38,8 @@ export const answer = Effect.fnUntraced(function* <E>(
     })
   }
   if (ask === undefined) {
-    yield* say("Nobody is at a terminal to be asked: denied. Run it at a terminal, or with --approve once.")
+    const cure = request.kind === "question" ? "Run it at a terminal." : "Run it at a terminal, or with --approve once."
+    yield* say(`Nobody is at a terminal to be asked: denied. ${cure}`)
     return Decision.reject({ feedback: "nobody is at a terminal to be asked" })
   }
   let edits = false

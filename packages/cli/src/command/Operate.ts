@@ -4,7 +4,9 @@ import { Audit, Decision, Envelope } from "@reins/protocol"
 import type { Runtime } from "@reins/runtime"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
@@ -17,6 +19,7 @@ import * as Workplace from "../setting/Workplace.ts"
 import { type OutputFailed, type ReaderLeft, Screen } from "../terminal/Screen.ts"
 import * as Style from "../text/Style.ts"
 import * as Text from "../text/Text.ts"
+import * as PersonQuestion from "../view/PersonQuestion.ts"
 import * as Question from "../view/Question.ts"
 import * as Tables from "../view/Tables.ts"
 import { View } from "../view/View.ts"
@@ -154,6 +157,44 @@ export const revise = (given: Given & { readonly id: string; readonly edit: stri
       yield* print([`Approved ${id} with changes.`])
     })
   )
+
+export const answer = (
+  given: Given & {
+    readonly id: string
+    readonly value: Option.Option<string>
+    readonly json: string | undefined
+    readonly by: string | undefined
+  }
+): Printed =>
+  at(given, (desk) =>
+    Effect.gen(function* () {
+      const { by, id, json } = given
+      const value = Option.getOrUndefined(given.value)
+      const typed = json ?? value
+      if (typed === undefined || (json !== undefined && value !== undefined)) {
+        return yield* misused("Name one answer: reins answer APPROVAL VALUE, or --json JSON.")
+      }
+      const open = (yield* desk.approvals).find(({ request }) => request.id === id)
+      if (open === undefined)
+        return yield* failed(`No approval ${JSON.stringify(id)} is open. reins approvals lists them.`)
+      const { request } = open
+      if (request.kind !== "question") {
+        return yield* misused(`${id} is no question. Answer it with reins approve, reject, revise or raise.`)
+      }
+      const decision = json === undefined ? PersonQuestion.read(request, typed) : decidedBy(request, json)
+      if (typeof decision === "string") return yield* misused(`${decision}.`)
+      yield* desk.answer(id, by === undefined ? decision : { ...decision, by })
+      yield* print([`${decision.type === "reject" ? "Declined" : "Answered"} ${id}.`])
+    })
+  )
+
+const parseJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
+
+const decidedBy = (request: Approval.Request, json: string): Decision | string =>
+  Option.match(parseJson(json), {
+    onNone: () => `${JSON.stringify(json)} is not JSON. Quote a text: --json '"text"'`,
+    onSome: (value) => PersonQuestion.decide(request, value)
+  })
 
 export const cancel = (given: Given & { readonly runId: string }): Printed =>
   at(given, (desk) =>

@@ -125,6 +125,20 @@ export const commands = [
     },
     (given) => run((operate) => operate.revise(given))
   ).pipe(Command.withDescription("Approves an open approval with other arguments")),
+  Command.make(
+    "answer",
+    {
+      id: approvalId,
+      value: Argument.String("value").pipe(
+        Argument.withDescription("The answer: text, the number of an option, name=value; name=value, or JSON"),
+        Argument.optional
+      ),
+      json: text("json", "JSON", "The answer as JSON, taken as it is"),
+      ...place,
+      by
+    },
+    (given) => run((operate) => operate.answer(given))
+  ).pipe(Command.withDescription("Answers the question of an agent")),
   Command.make("cancel", { runId, ...place }, (given) => run((operate) => operate.cancel(given))).pipe(
     Command.withDescription("Asks a run to end")
   ),

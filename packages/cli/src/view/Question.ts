@@ -8,6 +8,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Limits from "../setting/Limits.ts"
 import * as Text from "../text/Text.ts"
+import * as PersonQuestion from "./PersonQuestion.ts"
 
 /** How many lines of the arguments are shown with the question. */
 export const shownLines = 5
@@ -24,7 +25,9 @@ const readLimit = Schema.decodeUnknownOption(Limit)
 export const sentence = (request: Approval.Request, agent: string): string =>
   Text.harmless(asked(request, agent)).replaceAll("\n", " ")
 
-const asked = ({ begunBefore = 0, kind, payload, target }: Approval.Request, agent: string): string => {
+const asked = (request: Approval.Request, agent: string): string => {
+  const { begunBefore = 0, kind, payload, target } = request
+  if (kind === "question") return PersonQuestion.sentence(request, agent)
   if (kind === "plan") return `${agent} proposes a plan. Shall it be carried out?`
   if (kind === "budget") {
     const limit = Option.getOrUndefined(readLimit(payload))
@@ -46,7 +49,10 @@ const asked = ({ begunBefore = 0, kind, payload, target }: Approval.Request, age
 const parameters: { readonly [tool: string]: object } = { run_command: RunCommand.fields, write_file: WriteFile.fields }
 
 /** What it is about, as lines. A name is within its line, so that it cannot look like another argument. */
-export const details = ({ payload, target }: Pick<Approval.Request, "payload" | "target">): ReadonlyArray<string> => {
+export const details = (request: Approval.Request): ReadonlyArray<string> =>
+  request.kind === "question" ? PersonQuestion.details(request) : argumentsOf(request)
+
+const argumentsOf = ({ payload, target }: Pick<Approval.Request, "payload" | "target">): ReadonlyArray<string> => {
   const all = typeof payload === "object" && payload !== null ? Object.entries(payload) : [["", payload] as const]
   const used = parameters[target] ?? {}
   const isUsed = ([name]: readonly [string, Json]) => Object.hasOwn(used, name)
@@ -59,21 +65,28 @@ export const details = ({ payload, target }: Pick<Approval.Request, "payload" | 
 }
 
 /** The first lines of what it is about, and how many more there are. */
-export const briefly = (request: Pick<Approval.Request, "payload" | "target">): ReadonlyArray<string> => {
+export const briefly = (request: Approval.Request): ReadonlyArray<string> => {
   const all = details(request)
+  // Who answers needs all of them.
+  if (request.kind === "question") return all
   const more = all.length - shownLines
   return more <= 0 ? all : [...all.slice(0, shownLines), `… ${Text.counted(more, "more line")}: [v]iew`]
 }
 
 /** What a question of this kind may be answered. */
-export const options = ({ kind }: Approval.Request): string => {
+export const options = (request: Approval.Request): string => {
+  const { kind } = request
+  if (kind === "question") return PersonQuestion.options(request)
   if (kind === "budget") return "[a]pprove with limits such as a steps=20, [r]eject with a reason, [v]iew, [?]"
   const edit = kind === "plan" ? "[e]dit: say what to change" : "[e]dit"
   return `[a]pprove, approve for this [t]hread, ${edit}, [r]eject with a reason, [v]iew, [?]`
 }
 
 /** What the answers mean. */
-export const help = ({ kind }: Approval.Request): ReadonlyArray<string> =>
+export const help = (request: Approval.Request): ReadonlyArray<string> =>
+  request.kind === "question" ? PersonQuestion.help(request) : helpOf(request)
+
+const helpOf = ({ kind }: Approval.Request): ReadonlyArray<string> =>
   kind === "budget"
     ? [
         "a NAME=NUMBER   allow a new limit, above what is used",
@@ -102,6 +115,7 @@ const decided = (decision: Decision): Answer => ({ _tag: "Decided", decision })
 
 /** Reads what was typed as an answer to the question. */
 export const read = (request: Approval.Request, typed: string): Answer => {
+  if (request.kind === "question") return answered(request, typed)
   const [, verb = "", rest = ""] = /^\s*(\S*)\s*([\s\S]*?)\s*$/.exec(typed) ?? []
   switch (verb.toLowerCase()) {
     case "a":
@@ -132,6 +146,12 @@ export const read = (request: Approval.Request, typed: string): Answer => {
     default:
       return unclear("Answer with a, t, e, r, v or ?")
   }
+}
+
+const answered = (request: Approval.Request, typed: string): Answer => {
+  if (typed.trim() === "?") return { _tag: "Help" }
+  const given = PersonQuestion.read(request, typed)
+  return typeof given === "string" ? unclear(given) : decided(given)
 }
 
 /** A sentence that begins like an answer is none: "a better name is notes.md" must approve nothing. */

@@ -130,7 +130,7 @@ const json = (text: string, isWanted: (value: Json) => boolean): Json | undefine
 
 /**
  * The answer that a person typed, as the schema wants it: an option by its number (from 1) or its text, a number, `yes`
- * or `no`, a list with commas, a form as JSON or as `name=value` lines. Text that cannot be read so is returned as it
+ * or `no`, a list with commas, a form as JSON or as `name=value` lines, which semicolons may part, too. Text that cannot be read so is returned as it
  * is, so that the validation says what is expected.
  *
  * @since 0.1.0
@@ -173,7 +173,7 @@ const isBare = (value: Json): boolean => typeof value === "number" || typeof val
 const form = (schema: Json, typed: string): Json | undefined => {
   const known = fields({ question: "", schema })
   const [first] = known
-  const lines = typed.split("\n").filter((line) => line.trim() !== "")
+  const lines = typed.split(/\n|;\s*(?=[^\s=;]+\s*=)/).filter((line) => line.trim() !== "")
   const pairs = lines.flatMap((line) => {
     const at = line.indexOf("=")
     const field = known.find(({ name }) => name === line.slice(0, Math.max(at, 0)).trim())
