@@ -17,25 +17,35 @@ export interface Damaged {
   readonly rule: string
   /** Where in the log it is broken. */
   readonly at: number
-  readonly type: string
+  /** Where the log begins to differ from the intact one. */
+  readonly from: number
 }
 
-/** Damaged logs that are invalid, from the first seed to the last. */
-export const damaged = function* (seeds: number): Generator<Damaged> {
-  for (let seed = 0; seed < seeds; seed++) {
+const faultOf = (log: Log): Pick<Damaged, "rule" | "at"> | undefined => {
+  const [fault] = Ordering.check(log)
+  if (fault !== undefined) return { rule: fault.violation.rule, at: fault.index }
+  const automaton = new Ordering.Automaton()
+  for (const { agentPath, event } of log) automaton.accept(agentPath, [event])
+  return automaton.ended ? undefined : { rule: "ended", at: log.length }
+}
+
+/** Up to `count` damaged logs for each rule that damage breaks, from so many seeds. */
+export const damaged = (seeds: number, count: number): ReadonlyArray<Damaged> => {
+  const counts = new Map<string, number>()
+  return Array.from({ length: seeds }, (_, seed) => seed).flatMap((seed) => {
     const random = Generated.seeded(seed)
     const intact = Generated.generate(random, { events: 10 + (seed % 5) * 15 })
     const { kind, log } = Generated.mutate(random, intact)
-    const [fault] = Ordering.check(log)
-    const event = log[fault?.index ?? log.length - 1]?.event
-    if (fault !== undefined) {
-      yield { seed, kind, log, rule: fault.violation.rule, at: fault.index, type: event?.type ?? "" }
-      continue
-    }
-    const automaton = new Ordering.Automaton()
-    for (const { agentPath, event } of log) automaton.accept(agentPath, [event])
-    if (!automaton.ended) yield { seed, kind, log, rule: "ended", at: log.length, type: event?.type ?? "" }
-  }
+    const fault = faultOf(log)
+    const known = counts.get(fault?.rule ?? "") ?? 0
+    if (fault === undefined || known >= count) return []
+    counts.set(fault.rule, known + 1)
+    const from = log.findIndex(({ agentPath, event }, index) => {
+      const before = intact[index]
+      return before === undefined || before.event !== event || before.agentPath !== agentPath
+    })
+    return [{ seed, kind, log, from: from < 0 ? log.length : from, ...fault }]
+  })
 }
 
 /** The lines of each frame of an answer, as `Sse` writes them; the line is that of its data. */
@@ -69,9 +79,12 @@ export const sent = (open: () => Encoder, log: Log, at: number) => {
         index = log.indexOf(envelope)
         return mark(encoder.step(envelope).map((frame) => ({ ...frame })))
       },
-      finish: () => mark(encoder.finish().map((frame) => ({ ...frame }))),
+      finish: () => {
+        // What ends an answer is of no event.
+        index += 0.5
+        return mark(encoder.finish().map((frame) => ({ ...frame })))
+      },
       reopen: (answered, messageId) => {
-        index += 1
         return mark(encoder.reopen(answered, messageId).map((frame) => ({ ...frame })))
       },
       get isDetached() {
