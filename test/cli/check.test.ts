@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { exitCode, runWith, wordsFor } from "@reins/cli"
 import { checkText, names } from "@reins/wire/check"
 import type { Name } from "@reins/wire/check"
-import { ConfigProvider, Effect, Exit, Schema, Stream } from "effect"
+import { ConfigProvider, Effect, Exit, FileSystem, Schema, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { reins } from "./Command.ts"
 import * as Sample from "./Sample.ts"
@@ -133,6 +133,33 @@ layer(Sample.layer, { excludeTestServices: true })("reins check", (it) => {
         names.filter((name) => !covered.has(name)),
         ["acp"]
       )
+    })
+  )
+
+  it.effect("reads a large file piece by piece", () =>
+    Effect.gen(function* () {
+      const folder = yield* Sample.folder({})
+      const fs = yield* FileSystem.FileSystem
+      const frame = new TextEncoder().encode(`data: {"type":"text","text":"${"so it is ".repeat(800)}"}\n\n`)
+      const block = new Uint8Array(frame.length * 140).map((_, at) => frame[at % frame.length] ?? 0)
+      const pieces = Stream.range(1, 100).pipe(Stream.map(() => block))
+      const ends = (text: string) => Stream.make(new TextEncoder().encode(text))
+      const write = (name: string, all: Stream.Stream<Uint8Array>) =>
+        Stream.run(all, fs.sink(`${folder}/${name}`)).pipe(Effect.scoped)
+      yield* write("large.sse", ends('data: {"type":"step-start"}\n\n').pipe(Stream.concat(pieces)))
+      yield* write("long.txt", Stream.range(1, 1000).pipe(Stream.map(() => new Uint8Array(100_000).fill(120))))
+      assert.isAbove(Number((yield* fs.stat(`${folder}/large.sse`)).size), 100_000_000)
+      const check = (name: string) =>
+        reins(folder, ["check", name, "--dialect", "native"], { env: { NODE_OPTIONS: "--max-old-space-size=64" } })
+      const large = yield* check("large.sse")
+      assert.match(
+        large.stdout,
+        /^large\.sse:28001: the stream ends before the run\. .*\n.*: 14,001 frames \(native\), 1 violation\n$/
+      )
+      assert.strictEqual(large.code, 1)
+      const long = yield* check("long.txt")
+      assert.match(long.stderr, /^long\.txt is neither SSE nor JSON lines: /)
+      assert.strictEqual(long.code, 2)
     })
   )
 

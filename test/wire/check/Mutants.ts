@@ -2,10 +2,38 @@
 import type { Envelope } from "@reins/protocol"
 import { Ordering } from "@reins/protocol"
 import * as Generated from "@reins/protocol/testing"
-import type { Encoder } from "@reins/wire"
+import type { Dialect, Encoder } from "@reins/wire"
 import { Sse } from "@reins/wire"
+import * as A2a from "@reins/wire/a2a"
+import * as Aap from "@reins/wire/aap"
+import * as Acp from "@reins/wire/acp"
+import * as AgUi from "@reins/wire/ag-ui"
+import * as AiSdk from "@reins/wire/ai-sdk"
+import * as Anthropic from "@reins/wire/anthropic"
+import * as Kai from "@reins/wire/kai"
+import * as Karta from "@reins/wire/karta"
+import * as Native from "@reins/wire/native"
+import * as OpenaiChat from "@reins/wire/openai-chat"
+import * as OpenaiResponses from "@reins/wire/openai-responses"
+import * as Steerable from "@reins/wire/steerable"
+import type { Name } from "@reins/wire/check"
 import { play } from "../Play.ts"
 import type { Answers } from "../Play.ts"
+
+export const dialects: { readonly [N in Name]: Dialect.Dialect } = {
+  a2a: A2a.dialect,
+  aap: Aap.dialect,
+  acp: Acp.dialect,
+  "ag-ui": AgUi.dialect,
+  "ai-sdk": AiSdk.dialect,
+  anthropic: Anthropic.dialect,
+  kai: Kai.dialect,
+  karta: Karta.dialect,
+  native: Native.dialect,
+  "openai-chat": OpenaiChat.dialect,
+  "openai-responses": OpenaiResponses.dialect,
+  steerable: Steerable.dialect
+}
 
 type Log = ReadonlyArray<Envelope.Envelope>
 

@@ -1,24 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Ordering } from "@reins/protocol"
-import type { Dialect, Encoder } from "@reins/wire"
-import * as A2a from "@reins/wire/a2a"
-import * as Aap from "@reins/wire/aap"
-import * as Acp from "@reins/wire/acp"
-import * as AgUi from "@reins/wire/ag-ui"
-import * as AiSdk from "@reins/wire/ai-sdk"
-import * as Anthropic from "@reins/wire/anthropic"
+import type { Encoder } from "@reins/wire"
 import { names } from "@reins/wire/check"
 import type { Name } from "@reins/wire/check"
-import * as Kai from "@reins/wire/kai"
-import * as Karta from "@reins/wire/karta"
 import * as Native from "@reins/wire/native"
-import * as OpenaiChat from "@reins/wire/openai-chat"
-import * as OpenaiResponses from "@reins/wire/openai-responses"
-import * as Steerable from "@reins/wire/steerable"
 import { ask } from "../Ask.ts"
 import { readAll } from "../Reading.ts"
 import { rule } from "../Rule.ts"
-import { damaged, sent } from "./Mutants.ts"
+import { damaged, dialects, sent } from "./Mutants.ts"
 
 /** What a log can break, and that it stops too early. */
 const breakable = [...new Set([...Ordering.rules.map(({ id }) => id), "ended"])]
@@ -97,21 +86,6 @@ const why: { readonly [rule: string]: string } = {
   "ending-calls-closed": "An answer may end with calls that have no result: a client may run them.",
   "ending-approvals-answered": "An answer may end with questions that nobody answered.",
   ended: "Karta's turn may stop behind a question: nothing tells a stream that is cut there."
-}
-
-const dialects: { readonly [N in Name]: Dialect.Dialect } = {
-  a2a: A2a.dialect,
-  aap: Aap.dialect,
-  acp: Acp.dialect,
-  "ag-ui": AgUi.dialect,
-  "ai-sdk": AiSdk.dialect,
-  anthropic: Anthropic.dialect,
-  kai: Kai.dialect,
-  karta: Karta.dialect,
-  native: Native.dialect,
-  "openai-chat": OpenaiChat.dialect,
-  "openai-responses": OpenaiResponses.dialect,
-  steerable: Steerable.dialect
 }
 
 const root = (): Encoder => {

@@ -74,7 +74,7 @@ const rules = {
   "delta-after-blocks": "`message_delta` stands behind the stop of every block",
   "tool-use": "A message that stops for `tool_use` has such a block",
   "result-known": "A result belongs to a tool's block before it, one each",
-  "stop-last": "`message_stop` follows `message_delta` and is the last event, unless an `error` ends the stream",
+  "stop-last": "`message_stop` follows the stop reason and is the last event, unless an `error` ends the stream",
   ended: "The stream ends with `message_stop` or `error`"
 }
 
@@ -178,8 +178,9 @@ export const protocol = make({
         if (phase !== "before") notes.fault("message-first", "`message_start` comes again")
         if (ids.has(event.message.id)) notes.fault("message-new", `the message ${quote(event.message.id)} was there`)
         ids.add(event.message.id)
-        phase = "open"
-        isWaiting = false
+        // One that is told as a whole has its stop reason and its content already.
+        phase = event.message.stop_reason == null ? "open" : "delta"
+        isWaiting = event.message.stop_reason === "tool_use"
         return
       }
       if (phase === "before") {
@@ -201,7 +202,7 @@ export const protocol = make({
           phase = "delta"
           return
         case "message_stop":
-          if (phase !== "delta") notes.fault("stop-last", "`message_stop` comes without `message_delta`")
+          if (phase !== "delta") notes.fault("stop-last", "`message_stop` comes without a stop reason")
           phase = "over"
       }
     }
