@@ -60,6 +60,38 @@ const ofStream = (streamId: string, method: string) => (one: Told) =>
   one.method === method && one.params?.["streamId"] === streamId
 
 describe("the sidecar as a process", () => {
+  it.live("runs tools by hand, with consent where they ask, and traces each", () =>
+    Effect.gen(function* () {
+      const { call } = yield* host("--quiet-ready")
+      yield* Effect.promise(async () => {
+        const invoke = (name: string, args: object, more: object = {}) =>
+          call("tool.invoke", { name, arguments: args, ...more })
+        const found = await invoke("lookup", { query: "tides" }, { id: "c1" })
+        assert.deepInclude(found.result, { success: true, callId: "c1", data: { answer: "all about tides" } })
+        const failed = await invoke("flaky", { reason: "the shelf is empty" })
+        assert.deepInclude(failed.result, { success: false, needsFollowup: true })
+        assert.deepInclude((await invoke("lookup", {})).result, { success: false, needsFollowup: true })
+        assert.deepInclude((await invoke("unknown", {})).result, {
+          success: false,
+          terminal: false,
+          needsFollowup: false
+        })
+        const mail = { to: "mia@example.com", subject: "hello" }
+        const refused = await invoke("send_mail", mail)
+        assert.deepInclude(refused.error, { code: -32020, data: { kind: "policy_denied" } })
+        const sent = await invoke("send_mail", mail, { consentGranted: true })
+        assert.deepInclude(sent.result, { success: true, data: { sent: "mia@example.com" } })
+        const trace = await call("trace.fetch", { traceId: found.result?.["traceId"] })
+        assert.deepInclude(trace.result?.["trace"], { status: "completed" })
+        const spans = trace.result?.["spans"] as ReadonlyArray<{ readonly kind: string; readonly name: string }>
+        assert.deepStrictEqual(
+          spans.map(({ kind, name }) => `${kind} ${name}`),
+          ["agent run", "step step 1", "tool lookup"]
+        )
+      })
+    })
+  )
+
   it.live("says that it is ready, streams, and ends each stream once", () =>
     Effect.gen(function* () {
       const { call, errors, exited, told, until } = yield* host()
@@ -107,12 +139,11 @@ describe("the sidecar as a process", () => {
         const kinds = await Promise.all([
           call("nonsense"),
           call("agent.chat.stream", {}),
-          call("agent.chat.cancel", { streamId: "unknown" }),
-          call("tool.invoke", { name: "lookup", arguments: {} })
+          call("agent.chat.cancel", { streamId: "unknown" })
         ])
         assert.deepStrictEqual(
           kinds.map(({ error }) => error?.data.kind),
-          ["method_not_found", "invalid_params", "invalid_request", "method_not_found"]
+          ["method_not_found", "invalid_params", "invalid_request"]
         )
         sidecar.stdin.end()
         await until(({ method, params }) => method === "lifecycle.shutdown" && params?.["reason"] === "eof")

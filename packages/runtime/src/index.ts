@@ -94,6 +94,7 @@ export type {
   Start,
   Steered
 } from "./runtime/RuntimeVerbs.ts"
+export type { ToolCallOptions } from "./runtime/ToolCall.ts"
 export * as Specialist from "./agent/Specialist.ts"
 export * as JsonSchema from "./tool/JsonSchema.ts"
 export * as ObjectRoot from "./tool/ObjectRoot.ts"

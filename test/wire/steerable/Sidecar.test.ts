@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { JsonRpc, Sidecar } from "@reins/wire/steerable"
+import { JsonRpc, Sidecar, Trace } from "@reins/wire/steerable"
+import { lawful } from "../Suite.ts"
+import type { Parsed } from "../Rule.ts"
 import { Refusal } from "@reins/wire"
 import { Result } from "effect"
 import { fold, play } from "../Play.ts"
@@ -65,5 +67,46 @@ describe("a stream of the sidecar", () => {
       for (const envelope of log.slice(0, -1)) encoder.step(envelope)
       assert.deepStrictEqual(encoder.finish(), [])
     }
+  })
+})
+
+describe("a trace", () => {
+  const runs = [...scenarios, ...lawful(40).map(([seed, log]) => [`seed ${seed}`, log] as const)]
+
+  it.each(runs)("has a span for each agent, step and call, within its parent: %s", (_, log) => {
+    const { events, spans }: Parsed = Trace.of("t", log)
+    const byId = new Map<string, Parsed>(spans.map((span: Parsed) => [span.spanId, span]))
+    assert.strictEqual(byId.size, spans.length)
+    const count = (kind: string) => spans.filter((span: Parsed) => span.kind === kind).length
+    const calls = log.filter(
+      ({ event }) => /^tool-(invocation|agent)$/.test(event.type) && "state" in event && event.state === "call"
+    )
+    assert.strictEqual(count("tool"), calls.length)
+    assert.strictEqual(count("step"), log.filter(({ event }) => event.type === "step-start").length)
+    assert.strictEqual(count("agent"), new Set(log.map(({ agentPath }) => agentPath.join("/"))).size)
+    for (const { endedAt, kind, parentSpanId, spanId, startedAt } of spans) {
+      assert.isAtLeast(endedAt, startedAt)
+      const parent = byId.get(parentSpanId)
+      if (spanId === "t/") assert.isUndefined(parentSpanId)
+      else assert.isAtMost(parent?.startedAt ?? assert.fail(`${kind} ${spanId} has no parent`), startedAt)
+    }
+    assert.strictEqual(new Set(events.map(({ sequence }: Parsed) => sequence)).size, log.length)
+  })
+
+  it("leaves out what stands under the name of a secret, and not counts of tokens", () => {
+    const call = { type: "tool-invocation", state: "call", toolInvocationId: "c", toolName: "login" } as const
+    const args = { user: "mia", apiKey: "hush", deep: [{ Password: "hush" }], maxTokens: 5 }
+    const log = [{ type: "step-start" } as const, { ...call, args }].map((event, index) => ({
+      seq: index + 1,
+      at: index,
+      runId: "r",
+      threadId: "t",
+      agentPath: [],
+      event
+    }))
+    const trace = JSON.stringify(Trace.of("t", log))
+    assert.notInclude(trace, "hush")
+    assert.include(trace, '"maxTokens":5')
+    assert.include(trace, '"status":"running"')
   })
 })

@@ -5,18 +5,8 @@
  * A deployment is a host: `memory` is the default; SQLite and Postgres hosts are in `@reins/store`. A host does not
  * depend on agents: it runs the `Drive` that it is given.
  */
-import type {
-  AgentPath,
-  Approval,
-  Audit,
-  Envelope,
-  Event,
-  Json,
-  ListedRun,
-  Message,
-  QueryRejections
-} from "@reins/protocol"
-import { Budget, Quota } from "@reins/protocol"
+import type { AgentPath, Approval, Audit, Envelope, Event, Json, ListedRun, QueryRejections } from "@reins/protocol"
+import { Budget, Message, Quota } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -41,6 +31,7 @@ const RunRecordStruct = Schema.Struct({
   resourceId: Schema.String,
   agent: Schema.String,
   prompt: Schema.Json,
+  call: Schema.optionalKey(Message.CallPart),
   isolated: Schema.Boolean,
   budget: Schema.optionalKey(Budget.Budget),
   tools: Schema.optionalKey(QueryTools),

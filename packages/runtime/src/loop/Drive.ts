@@ -22,6 +22,7 @@ import type { Alarms } from "../kernel/Alarm.ts"
 import type { RunEnd } from "../run/Observer.ts"
 import type { Tracing } from "../run/Tracing.ts"
 import { agentLoop } from "./AgentLoop.ts"
+import { handCall } from "./HandCall.ts"
 import * as Steering from "./Steering.ts"
 import * as QueryModel from "../agent/QueryModel.ts"
 import * as QueryTools from "../agent/QueryTools.ts"
@@ -70,9 +71,10 @@ export const drive = (
       keyed: record.keyed,
       alarm: alarms.on(fiber.getRef(Clock.Clock)),
       exhausted: [],
-      runAgent: traced(settings.tracing)
+      runAgent: traced(settings.tracing, agentLoop)
     }
-    return Effect.flatMap(run.runAgent(run, agent), (end) => {
+    const runRoot = record.call === undefined ? run.runAgent : traced(settings.tracing, handCall(record.call))
+    return Effect.flatMap(runRoot(run, agent), (end) => {
       let endedAt: number | undefined
       const last = (readings: Readings) => {
         const events = closing(engine.startedAt, readings, end)
@@ -147,16 +149,16 @@ const report = (member: Member, runId: string, readings: Readings): Event => {
   }
 }
 
-/** The loop, wrapped by the runtime's tracing if there is one. */
-const traced = (tracing: Tracing | undefined): Run["runAgent"] =>
+/** What an agent does, wrapped by the runtime's tracing if there is one. */
+const traced = (tracing: Tracing | undefined, work: Run["runAgent"]): Run["runAgent"] =>
   tracing === undefined
-    ? agentLoop
+    ? work
     : (run, agent) => {
         const { resourceId, runId, threadId } = run.engine
         const { model, name } = agent.member
         const about = { runId, threadId, resourceId, agent: name, agentPath: agent.path }
         const facts = { ...about, provider: model.provider, model: model.model }
-        return tracing.agent(facts, agentLoop(run, agent), () => totalsOf(run.engine.observed(), agent.path))
+        return tracing.agent(facts, work(run, agent), () => totalsOf(run.engine.observed(), agent.path))
       }
 
 /** The last events of a run. */

@@ -276,6 +276,14 @@ export const exhausted = (path: AgentPath.AgentPath, limit: string): string => `
 export const unread = "unread"
 
 /**
+ * The call of a run that its caller makes.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const byHand = "by-hand"
+
+/**
  * What the run stores with its thread, and the run's last events.
  *
  * @since 0.1.0

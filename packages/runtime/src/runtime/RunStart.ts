@@ -202,7 +202,11 @@ const lay = (
     if (!done) yield* lay(host, { resourceId, threadId }, { messages, onThread })
   })
 
-const find = (built: RuntimeParts, agent: string | Agent.Any): Exit.Exit<AgentRegistry.Member, QueryRejected> => {
+/** The registered agent. */
+export const find = (
+  built: RuntimeParts,
+  agent: string | Agent.Any
+): Exit.Exit<AgentRegistry.Member, QueryRejected> => {
   const name = Predicate.isString(agent) ? agent : agent.name
   const member = built.roster.members.get(name)
   return member === undefined || (!Predicate.isString(agent) && member.definition !== agent.definition)
@@ -211,7 +215,8 @@ const find = (built: RuntimeParts, agent: string | Agent.Any): Exit.Exit<AgentRe
 }
 
 /** `now`: when the run starts. `isolated`: its thread's history is neither read nor written. */
-const record = (
+/** The record of a run of this agent that starts now. */
+export const record = (
   built: RuntimeParts,
   member: AgentRegistry.Member,
   prompt: Message.Prompt,

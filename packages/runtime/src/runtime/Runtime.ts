@@ -38,6 +38,7 @@ import * as Runs from "./Runs.ts"
 import * as RunStart from "./RunStart.ts"
 import * as RuntimeSettings from "./RuntimeSettings.ts"
 import * as Threads from "./Threads.ts"
+import * as ToolCall from "./ToolCall.ts"
 import * as TokenCount from "./TokenCount.ts"
 import * as Steering from "./Steering.ts"
 import { ThreadQueue } from "./ThreadQueue.ts"
@@ -239,6 +240,8 @@ const service = (built: RuntimeParts): RuntimeShape => {
       const asked = RuntimeVerbs.asked(given)
       return Effect.map(entered(asked), (run) => new StartedRun(host, run, specialistOf(asked)))
     },
+    callTool: (options) =>
+      Effect.map(Effect.flatMap(ToolCall.record(built, options), start), (run) => new StartedRun(host, run, undefined)),
     runSpecialist: (specialist, input, options) => query({ _tag: "Specialist", specialist, input, options }),
     completeSpecialist: (specialist, input, options) => complete({ _tag: "Specialist", specialist, input, options }),
     countTokens: (prompt, options) => TokenCount.of(built, prompt, options),

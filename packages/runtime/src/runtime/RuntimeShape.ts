@@ -44,7 +44,8 @@ import type {
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
 import type { ImportedThread, NewThread } from "./Threads.ts"
 import type { CostOptions, RunDetail, RunFilter } from "./Runs.ts"
-import type { Complete, Query, QueryOptions, RunOptions, Start, Steered } from "./RuntimeVerbs.ts"
+import type { Complete, Query, QueryOptions, RunHandle, RunOptions, Start, Steered } from "./RuntimeVerbs.ts"
+import type { ToolCallOptions } from "./ToolCall.ts"
 import type * as Specialist from "../agent/Specialist.ts"
 
 /**
@@ -90,6 +91,12 @@ export interface RuntimeShape {
   readonly complete: Complete
   /** Starts a run that continues without readers. */
   readonly start: Start
+  /**
+   * Calls a tool of an agent without a model: a run with this one call, which asks, is limited and audited as every call
+   * is, and reads and writes no history. Its `tool-invocation` event has the result. A tool that the agent does not have,
+   * or that its callers run, is `InvalidInput`.
+   */
+  readonly callTool: (options: ToolCallOptions) => Effect.Effect<RunHandle, QueryRejected>
   /** Runs a specialist from code, as a run with its own history. As `query` with the specialist. */
   readonly runSpecialist: <In, Out>(
     specialist: Specialist.Of<In, Out>,

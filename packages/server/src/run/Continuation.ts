@@ -190,7 +190,13 @@ export const onBusyOf = Effect.fnUntraced(function* (
   }
 })
 
-const manyRuns = Refusal.make("rate-limited", "TooManyRuns", "Too many concurrent runs. Wait until one has ended", 1)
+/** The tenant has as many runs as it may have at once. */
+export const manyRuns = Refusal.make(
+  "rate-limited",
+  "TooManyRuns",
+  "Too many concurrent runs. Wait until one has ended",
+  1
+)
 
 const nothingToDo = { taken: () => {} }
 

@@ -3,18 +3,21 @@
  * stream's id is the client's word for a run; a trace is a run's log.
  *
  * Consent is given by `agent.chat.consent` (`streamId`, and `callId` or `approvalId`), our own method: the protocol has
- * none for a run that waits. Tools run within runs only, so `tool.invoke` is refused.
+ * none for a run that waits. A tool that is called by hand (`tool.invoke`) is a run of its own, with that call: a tool
+ * that asks a person needs `consentGranted`, and its result names the run as `traceId`.
  */
 import { Decision } from "@reins/protocol"
 import { Refusal } from "@reins/wire"
-import { dialect, JsonRpc, Sidecar } from "@reins/wire/steerable"
+import { dialect, JsonRpc, Sidecar, Trace } from "@reins/wire/steerable"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
-import type { Principal } from "../access/Authenticator.ts"
+import { actor, type Principal } from "../access/Authenticator.ts"
+import * as AgentDescription from "../run/AgentDescription.ts"
+import * as Continuation from "../run/Continuation.ts"
 import * as Lookup from "../run/Lookup.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
 import * as ThreadName from "../thread/ThreadName.ts"
@@ -31,7 +34,10 @@ export interface Process {
   readonly ready?: ((line: string) => Effect.Effect<void>) | undefined
 }
 
-const noTools = Refusal.make("method-not-allowed", "MethodNotFound", "Tools run within agent.chat.stream only")
+const noConsent = Refusal.make("forbidden", "ConsentRequired", "The tool needs consent. Call it with consentGranted")
+const denied = Refusal.make("forbidden", "Denied", "The agent's policy denies this call")
+const exhausted = Refusal.make("budget", "BudgetExhausted", "A limit does not allow this call")
+const badCall = (message: string) => Refusal.badRequest(message)
 const taken = Refusal.make("conflict", "StreamIdTaken", "A stream with this id is open. Use a new id")
 
 /** Serves until it is told to shut down, or its host closes its end. */
@@ -81,7 +87,46 @@ export const serve = Effect.fnUntraced(function* (
       Stream.runCollect,
       Effect.orElseSucceed(() => [])
     )
-    return Sidecar.trace(traceId, log.map(rename))
+    return Trace.of(traceId, log.map(rename))
+  })
+
+  /** Runs a tool by hand, and answers what it came to. */
+  const invoke = Effect.fnUntraced(function* ({
+    arguments: args,
+    consentGranted,
+    id,
+    name
+  }: typeof Sidecar.Invoke.Type) {
+    const { agents, allowance, runtime } = serving
+    const agent = agents.find((one) => AgentDescription.toolsOf(one).some((tool) => tool.name === name))
+    if (agent === undefined) return Sidecar.unknownTool(name)
+    const { tenant: resourceId } = principal
+    if (!allowance.takeRun(resourceId)) return yield* Effect.fail(Continuation.manyRuns)
+    const by = { resourceId, principal: actor(principal) }
+    return yield* Effect.gen(function* () {
+      const { cancel, envelopes, runId } = yield* Effect.mapError(
+        runtime.callTool({ name, args, agent, id, resourceId, principal: principal.name, quotas: principal.quotas }),
+        ({ reason }) => (reason._tag === "InvalidInput" ? badCall(reason.issue) : Refusal.fromQueryRejected(reason))
+      )
+      const began = yield* Clock.currentTimeMillis
+      let refusal: Refusal.Refusal | undefined
+      let result: object | undefined
+      yield* Stream.runForEach(envelopes, ({ at, event }) => {
+        if (event.type === "approval-required") {
+          if (consentGranted === true) return Effect.ignore(runtime.respondToApproval(event.data.id, "approve", by))
+          refusal ??= noConsent
+          return cancel
+        }
+        if (event.type === "budget_exhausted") refusal ??= exhausted
+        if (event.type === "error") refusal ??= Refusal.make("internal", "Internal", event.error.message)
+        if (event.type === "tool-invocation" && event.state === "result") {
+          if (event.status === "denied") refusal ??= denied
+          result = Sidecar.invoked(event, { traceId: runId, durationMs: Math.max(0, at - began) })
+        }
+        return Effect.void
+      })
+      return refusal === undefined ? result : yield* Effect.fail(refusal)
+    }).pipe(Effect.ensuring(Effect.sync(() => allowance.leaveRun(resourceId))))
   })
 
   /** Starts a stream: its id is answered at once, and its frames follow as they come. */
@@ -128,8 +173,10 @@ export const serve = Effect.fnUntraced(function* (
       case "SetConfig":
         logLevel = wanted.logLevel
         return yield* reply(null)
-      case "Invoke":
-        return yield* refuse(noTools)
+      case "Invoke": {
+        const found = yield* Effect.result(invoke(wanted.call))
+        return yield* found._tag === "Failure" ? refuse(found.failure) : reply(found.success)
+      }
       case "FetchTrace": {
         const found = yield* Effect.result(trace(wanted.traceId))
         return yield* found._tag === "Failure" ? refuse(found.failure) : reply(found.success)

@@ -12,8 +12,8 @@
  * Ping, shutdown, settings, traces, consent and tools run by hand belong to the host: they are decoded here, but are
  * not commands. `agent.chat.consent` is ours: it answers what a stream waits for.
  */
-import type { Envelope } from "@reins/protocol"
-import { Envelope as Envelopes, Event } from "@reins/protocol"
+import type { Envelope, Events } from "@reins/protocol"
+import { Envelope as Envelopes } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
@@ -22,6 +22,7 @@ import type { Encoder } from "../Dialect.ts"
 import type { Facts, Thread } from "../Facts.ts"
 import * as Frame from "../Frame.ts"
 import type { Fault, Request } from "./JsonRpc.ts"
+import { toData } from "./Encoder.ts"
 import { notification } from "./JsonRpc.ts"
 
 /**
@@ -224,22 +225,31 @@ export const shape = (facts: Facts): unknown => {
 }
 
 /**
- * A run's log as a trace. Spans are not kept.
+ * What a tool's call came to, as its caller reads it: an object as it is, anything else under `value`.
  *
  * @since 0.1.0
  * @category operations
  */
-export const trace = (traceId: string, log: ReadonlyArray<Envelope.Envelope>): object => {
-  const last = log.findLast(({ event }) => event.type === "finish" || event.type === "error")?.event
-  const reason = last?.type === "finish" ? last.finishReason : undefined
-  const ended = reason === "cancelled" ? reason : reason === "budget" ? "budget_exhausted" : "completed"
-  const status = last?.type === "error" ? "error" : reason === undefined ? "running" : ended
-  return {
-    trace: { traceId, status, sessionId: log[0]?.threadId },
-    spans: [],
-    events: log.map(({ at, event, seq }) => ({ traceId, sequence: seq, at, event: Event.toJson(event) }))
-  }
-}
+export const invoked = (
+  { result, status, toolInvocationId: callId }: Events.ToolResult,
+  ran: { readonly traceId: string; readonly durationMs: number }
+): object =>
+  status === undefined
+    ? { success: true, callId, ...ran, data: toData(result) }
+    : { success: false, callId, ...ran, needsFollowup: true, error: Body.resultText(result), data: toData(result) }
+
+/**
+ * A call of a tool that no agent has. By the protocol's rule it is terminal.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const unknownTool = (name: string): object => ({
+  success: false,
+  terminal: false,
+  needsFollowup: false,
+  error: `Unknown tool ${JSON.stringify(name)}`
+})
 
 /**
  * The run as notifications of the stream `streamId`; each frame's data is one line.

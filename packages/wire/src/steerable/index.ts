@@ -5,6 +5,7 @@ import { fields, routes } from "./Request.ts"
 
 export * as JsonRpc from "./JsonRpc.ts"
 export * as Sidecar from "./Sidecar.ts"
+export * as Trace from "./Trace.ts"
 export { SseEvent, SteerableEvents } from "./Encoder.ts"
 
 /**
