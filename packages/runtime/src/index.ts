@@ -92,9 +92,9 @@ export type {
   RunHandle,
   RunOptions,
   Start,
-  Steered
+  Steered,
+  ToolCallOptions
 } from "./runtime/RuntimeVerbs.ts"
-export type { ToolCallOptions } from "./runtime/ToolCall.ts"
 export * as Specialist from "./agent/Specialist.ts"
 export * as JsonSchema from "./tool/JsonSchema.ts"
 export * as ObjectRoot from "./tool/ObjectRoot.ts"

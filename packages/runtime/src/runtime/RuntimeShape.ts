@@ -44,8 +44,16 @@ import type {
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
 import type { ImportedThread, NewThread } from "./Threads.ts"
 import type { CostOptions, RunDetail, RunFilter } from "./Runs.ts"
-import type { Complete, Query, QueryOptions, RunHandle, RunOptions, Start, Steered } from "./RuntimeVerbs.ts"
-import type { ToolCallOptions } from "./ToolCall.ts"
+import type {
+  Complete,
+  Query,
+  QueryOptions,
+  RunHandle,
+  RunOptions,
+  Start,
+  Steered,
+  ToolCallOptions
+} from "./RuntimeVerbs.ts"
 import type * as Specialist from "../agent/Specialist.ts"
 
 /**

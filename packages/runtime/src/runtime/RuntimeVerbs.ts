@@ -5,7 +5,7 @@
  * with its own history and a typed answer. The signature of a plain query is last, because `Parameters` and compiler
  * messages use the last one.
  */
-import type { Budget, Envelope, Event, Message, QueryRejected, Quota, RunError } from "@reins/protocol"
+import type { Budget, Envelope, Event, Json, Message, QueryRejected, Quota, RunError } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Stream from "effect/Stream"
@@ -109,6 +109,24 @@ export interface QueryOptions extends RunOptions {
    * output for an agent that has its own, are refused with `InvalidInput`. Absent: none.
    */
   readonly model?: QueryModel | undefined
+}
+
+/**
+ * A call of a tool that no model makes.
+ *
+ * **Details**
+ * - `name`, `args`: the tool and its arguments, which are validated as a model's.
+ * - `id`: the call's id. Absent: a new one.
+ * - `agent`: whose tool it is: its value or its name. Absent: the first that the runtime was made with.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ToolCallOptions extends RunOptions {
+  readonly name: string
+  readonly args: Json
+  readonly id?: string | undefined
+  readonly agent?: string | Agent.Any | undefined
 }
 
 /**
