@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { exitCode, runWith, wordsFor } from "@reins/cli"
 import { Cause, ConfigProvider, Effect, Exit } from "effect"
+import { readFileSync, writeFileSync } from "node:fs"
 import { reins } from "./Command.ts"
 import * as Sample from "./Sample.ts"
 
@@ -22,6 +23,10 @@ const apps = {
   "throws.mjs": 'throw new Error("the harbour is closed")\n',
   "empty.mjs": "export {}\n",
   "wrong.mjs": "export default () => 7\n",
+  "needs.mjs": 'import "a-package-of-nobody"\nexport default 1\n',
+  "late.mjs": "export default Promise.resolve(1)\n",
+  "value.mjs": "throw 7\n",
+  "broken.mjs": "export default {\n",
   "plain.mjs": 'export default { name: "desk", instructions: "You answer for a shop." }\n'
 }
 
@@ -109,6 +114,28 @@ layer(Sample.layer, { excludeTestServices: true })("bad input", (it) => {
       why: /wrong\.mjs exports a function as its app\. Export an agent, /
     },
     {
+      args: ["ask", "x", "--app", "@/needs.mjs"],
+      code: 1,
+      why: /needs\.mjs needs the package a-package-of-nobody, .* Run in its folder: npm install a-package-of-nobody\n$/
+    },
+    {
+      args: ["ask", "x", "--app", "@/late.mjs"],
+      code: 1,
+      why: /late\.mjs exports a promise as its app\. Export an agent/
+    },
+    { args: ["ask", "x", "--app", "@/value.mjs"], code: 1, why: /value\.mjs does not load: a thrown value that is no/ },
+    { args: ["acp", "--app", "@/throws.mjs"], code: 1, why: /throws\.mjs does not load: Error: the harbour is closed/ },
+    {
+      args: ["serve", "--model", "demo", "--port", "70000"],
+      code: 2,
+      why: /^--port: 70000 is no port from 0 to 65535\./
+    },
+    {
+      args: ["runs", "--store", "postgres://nobody:secret@127.0.0.1:1/x"],
+      code: 1,
+      why: /^Cannot connect to Postgres\. Check its host, port, user and password in --store or REINS_STORE\. Add --log-level/
+    },
+    {
       args: ["ask", "x", "--app", "@/plain.mjs"],
       code: 1,
       why: /plain\.mjs exports an agent of agent\(\)\. Export createRuntime\(/
@@ -160,6 +187,25 @@ layer(Sample.layer, { excludeTestServices: true })("bad input", (it) => {
     })
   )
 
+  it.effect("says of a file that Node cannot read why, in one sentence and without a trace", () =>
+    Effect.gen(function* () {
+      const folder = yield* Sample.folder({ ...apps, "enum.ts": "enum Colour { Red }\nexport default Colour.Red\n" })
+      for (const [app, why] of [
+        ["broken.mjs", /^broken\.mjs does not load: SyntaxError: .*\. Add --log-level debug to see where\.\n$/],
+        ["README.md", /^README\.md is neither TypeScript nor JavaScript\. Name a \.ts or \.js file\.\n$/],
+        [
+          "enum.ts",
+          /^enum\.ts does not load: TypeScript enum is not supported.*: use syntax without enum and namespace/
+        ]
+      ] as const) {
+        const { code, stderr, stdout } = yield* reins(folder, ["serve", "--app", app])
+        assert.match(stderr, why)
+        assert.notInclude(stderr, "    at ")
+        assert.deepStrictEqual([code, stdout], [1, ""])
+      }
+    })
+  )
+
   it.effect("shows where it comes from at log level debug only", () =>
     Effect.gen(function* () {
       const folder = yield* Sample.folder(apps)
@@ -172,6 +218,24 @@ layer(Sample.layer, { excludeTestServices: true })("bad input", (it) => {
       )
       assert.include(loud?.stderr, "    at ")
       assert.strictEqual(loud?.stdout, "")
+    })
+  )
+
+  it.effect("tells what to do about a database that is cut short, and about a folder in the place of one", () =>
+    Effect.gen(function* () {
+      const folder = yield* Sample.folder(apps)
+      yield* ended(folder, ["runs", "--store", "sqlite:@/whole.db"])
+      writeFileSync(`${folder}/cut.db`, readFileSync(`${folder}/whole.db`).subarray(0, 5000))
+      for (const [file, why] of [
+        ["cut.db", /^SQLite at .*cut\.db: The file is damaged\. Restore it from a backup\.\n$/],
+        ["log", /^SQLite at .*log: Cannot open the file\. Its folder must exist, and both must be writable\.\n$/]
+      ] as const) {
+        for (const args of [["ask", "x", "--model", "demo"], ["runs"], ["chat", "--model", "demo"]]) {
+          const { code, words } = yield* ended(folder, [...args, "--store", `sqlite:@/${file}`])
+          assert.match(words, why)
+          assert.strictEqual(code, 1)
+        }
+      }
     })
   )
 

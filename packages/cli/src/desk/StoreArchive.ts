@@ -2,12 +2,12 @@
 import { Sqlite } from "@reins/store/sqlite"
 import * as Effect from "effect/Effect"
 import { statSync } from "node:fs"
-import { ended, failed } from "../setting/CommandFailed.ts"
-import type { Store } from "../setting/StoreChoice.ts"
+import { failed } from "../setting/CommandFailed.ts"
+import * as StoreChoice from "../setting/StoreChoice.ts"
 
 /** What fails, as a sentence. */
 export const telling = <A, E extends Error, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.mapError(effect, (error) => failed(ended(error.message), error))
+  Effect.mapError(effect, (error) => failed(StoreChoice.wordsOf(error), error))
 
 /** What a person is told who names a store that no other process can see. */
 const inMemory = failed(
@@ -15,7 +15,7 @@ const inMemory = failed(
 )
 
 /** Administration of the store. A file that is not there is made. */
-export const make = (store: Store) => {
+export const make = (store: StoreChoice.Store) => {
   switch (store._tag) {
     case "Memory":
       return Effect.fail(inMemory)
@@ -31,7 +31,7 @@ export const make = (store: Store) => {
 }
 
 /** Fails where nothing was ever kept: a command that deletes or copies must not make a store first. */
-export const isThere = (store: Store) => {
+export const isThere = (store: StoreChoice.Store) => {
   switch (store._tag) {
     case "Memory":
       return Effect.fail(inMemory)

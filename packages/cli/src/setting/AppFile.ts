@@ -75,9 +75,11 @@ const kindOf = (value: unknown): string =>
     ? "null"
     : Array.isArray(value)
       ? "a list"
-      : typeof value === "object"
-        ? "an object"
-        : `a ${typeof value}`
+      : Predicate.isPromiseLike(value)
+        ? "a promise"
+        : typeof value === "object"
+          ? "an object"
+          : `a ${typeof value}`
 
 /** What a module exports as an app, or why that is none. Pure. */
 export const read = (file: string, module: { readonly [name: string]: unknown }): App | CommandFailed => {
@@ -132,7 +134,7 @@ export const load = (file: string): Effect.Effect<App, CommandFailed> =>
     }
     const module: { readonly [name: string]: unknown } = yield* Effect.tryPromise({
       try: () => import(pathToFileURL(path).href),
-      catch: (cause) => failed(`${file} does not load: ${reasonOf(cause)}`, cause)
+      catch: (cause) => failed(unloaded(file, cause), cause)
     })
     const app = read(file, module)
     return app._tag === "CommandFailed" ? yield* app : app
@@ -158,6 +160,24 @@ export const withoutHandler = (
     if (below !== undefined) return below
   }
   return undefined
+}
+
+const firstLine = (text: string): string => (text.split("\n")[0] ?? "").slice(0, 200).replace(/\.$/, "")
+
+/** Why a file did not load, with the cure where it is known. Pure. */
+export const unloaded = (file: string, cause: unknown): string => {
+  const message = cause instanceof Error ? cause.message : ""
+  const code = Predicate.hasProperty(cause, "code") ? cause.code : undefined
+  const missing = /^Cannot find package '([^']+)'/.exec(message)?.[1]
+  if (code === "ERR_MODULE_NOT_FOUND" && missing !== undefined) {
+    return `${file} needs the package ${missing}, which is not installed. Run in its folder: npm install ${missing}`
+  }
+  if (code === "ERR_UNKNOWN_FILE_EXTENSION")
+    return `${file} is neither TypeScript nor JavaScript. Name a .ts or .js file.`
+  if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {
+    return `${file} does not load: ${firstLine(message)}. Node only removes types: use syntax without enum and namespace, or compile it first.`
+  }
+  return `${file} does not load: ${reasonOf(cause)}`
 }
 
 /** The sentence of an error that a module threw, on one line. */

@@ -101,6 +101,17 @@ const telling = (layer: Layer.Layer<never, Error>): Layer.Layer<never, CommandFa
   Layer.effectContext(
     Effect.mapError(
       Effect.flatMap(Effect.scope, (scope) => Layer.buildWithScope(layer, scope)),
-      (error) => failed(ended(error.message), error)
+      (error) => failed(wordsOf(error), error)
     )
+  )
+
+/** The store's own words, for whoever writes a command and not a program. Pure. */
+export const wordsOf = (error: Error): string =>
+  ended(
+    error.message
+      .replace(
+        "Check the url option (host, port, user, password)",
+        `Check its host, port, user and password in --store or ${variable}`
+      )
+      .replace(/[.;] [Ss]ee the cause$/, ". Add --log-level debug to see why")
   )
