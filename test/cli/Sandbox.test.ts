@@ -2,8 +2,9 @@ import { assert, describe, it, layer } from "@effect/vitest"
 import { Output, Sandbox } from "@reins/cli"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Exit, Fiber, FileSystem, Schema } from "effect"
-import { readdirSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync, statSync } from "node:fs"
 import { spawn } from "./Command.ts"
+import * as Limitless from "./Limitless.ts"
 import * as Sample from "./Sample.ts"
 
 const limits = {
@@ -158,6 +159,31 @@ layer(NodeServices.layer, { excludeTestServices: true })("a command", (it) => {
       // oxlint-disable-next-line no-control-regex -- they are what must not be there
       assert.notMatch(output, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/)
     })
+  )
+
+  it.effect(
+    "outlives none of its limits, whatever it tries, with namespaces and without",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* Sample.folder({})
+        for (const isolates of [true, false]) {
+          for (const attempt of Limitless.attempts) {
+            const word = `9${Math.floor(performance.now() * 10)}7`
+            const outcome = yield* runs(folder, attempt.replaceAll("WORD", word), {
+              isolates,
+              timeoutMs: 300,
+              keptBytes: 500,
+              fileBytes: 100_000
+            })
+            assert.isBelow(outcome.milliseconds, 5000, attempt)
+            assert.isAtMost(outcome.output.length, 600, attempt)
+            assert.strictEqual(alive(word), 0, attempt)
+          }
+        }
+        assert.isAbove(Limitless.attempts.length, 25)
+        for (const name of readdirSync(folder)) assert.isAtMost(statSync(`${folder}/${name}`).size, 101_000, name)
+      }),
+    120_000
   )
 
   it.effect("is killed when nobody waits for it any more", () =>

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Folder, isSecret, namesOf } from "@reins/cli"
-import { Effect, Result, Schema } from "effect"
+import { Assistant, Folder, isSecret, namesOf } from "@reins/cli"
+import { Runtime } from "@reins/runtime"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { Effect, Layer, Result, Schema, Stream } from "effect"
 import { readFileSync, readdirSync, renameSync, rmSync, symlinkSync, unlinkSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import * as Attempts from "./Attempts.ts"
@@ -120,6 +122,54 @@ describe("the folder's tools", () => {
         assert.deepStrictEqual(readdirSync(outside).toSorted(), ["notes.txt", "sub"])
         assert.strictEqual(readFileSync(join(outside, "notes.txt"), "utf8"), Attempts.secret)
       })
+    )
+  )
+})
+
+describe("the assistant's tools", () => {
+  it.live("give a hostile model nothing from outside and no secret, in more than 400 calls", () =>
+    Effect.acquireUseRelease(
+      Effect.sync(Attempts.besiege),
+      (siege) => {
+        const calls = [
+          ...Attempts.toRead(siege).flatMap((path) => [
+            { name: "read_lines", args: { file: path, from: 1, to: 40 } },
+            { name: "search_text", args: { terms: ["secret"], folder: path } }
+          ]),
+          ...Attempts.toWrite(siege).map((path) => ({
+            name: "write_file",
+            args: { file: path, replace: true, content: "overwritten" }
+          })),
+          { name: "search_text", args: { terms: [Attempts.secret], folder: "." } },
+          { name: "read_lines", args: { file: "inside.txt", from: 1, to: 1 } }
+        ]
+        const model = ScriptedModel.layer({
+          replies: [
+            ScriptedModel.calls(calls.map((call, index) => ({ id: `c${index}`, ...call }))),
+            ScriptedModel.text("Nothing.")
+          ]
+        })
+        return Effect.gen(function* () {
+          const { query, respondToApproval } = yield* Runtime
+          const results: Array<string> = []
+          yield* Stream.runForEach(query("Look around."), (event) => {
+            if (event.type === "approval-required") return Effect.ignore(respondToApproval(event.data.id, "approve"))
+            if (event.type === "tool-invocation" && event.state === "result") results.push(JSON.stringify(event.result))
+            return Effect.void
+          })
+          assert.isAbove(calls.length, 400)
+          assert.lengthOf(results, calls.length)
+          // What it asked for is repeated in what it is told; what it must not see is not.
+          const told = results.join("\n").replaceAll(`"term":"${Attempts.secret}"`, "")
+          assert.notInclude(told, Attempts.secret)
+          assert.notMatch(told, /root:x:0/)
+          assert.include(told, '"inside"')
+          assert.strictEqual(readFileSync(join(siege.outside, "notes.txt"), "utf8"), Attempts.secret)
+          assert.deepStrictEqual(readdirSync(siege.outside).toSorted(), ["notes.txt", "sub"])
+          assert.strictEqual(readFileSync(join(siege.root, ".env"), "utf8"), Attempts.secret)
+        }).pipe(Effect.provide(Layer.provide(Assistant.layer(siege.root), model)))
+      },
+      ({ root }) => Effect.sync(() => rmSync(dirname(root), { recursive: true, force: true }))
     )
   )
 })

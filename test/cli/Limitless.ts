@@ -1,0 +1,50 @@
+/** Commands that try to outlive their limits: of time, processes, output and files. `WORD` is the time that their processes sleep. */
+export const attempts: ReadonlyArray<string> = [
+  // Time.
+  "sleep WORD",
+  "exec sleep WORD",
+  "sleep WORD & wait",
+  "trap '' HUP INT QUIT TERM; sleep WORD & sleep WORD; sleep WORD",
+  "nohup sleep WORD",
+  "setsid sleep WORD",
+  "exec setsid sleep WORD",
+  "while :; do :; done # WORD",
+  "kill -STOP $$; sleep WORD",
+  "sh -c 'kill -STOP $$; sleep WORD' & wait",
+  "ulimit -t unlimited 2>/dev/null; sleep WORD",
+  // What goes on behind the end of the command.
+  "sleep WORD &",
+  "nohup sleep WORD >/dev/null 2>&1 &",
+  "setsid sleep WORD >/dev/null 2>&1 &",
+  "setsid sh -c 'sleep WORD & sleep WORD & wait' >/dev/null 2>&1 &",
+  "(setsid sh -c '(setsid sleep WORD &) ; sleep WORD' &) >/dev/null 2>&1",
+  "env -i setsid sleep WORD >/dev/null 2>&1 &",
+  "env -i sh -c 'setsid sh -c \"sleep WORD & exec sleep WORD\" &' >/dev/null 2>&1",
+  "cd / && setsid sleep WORD >/dev/null 2>&1 </dev/null &",
+  "exec >/dev/null 2>&1; trap '' TERM HUP; setsid sleep WORD & exit 0",
+  "unset REINS_COMMAND; setsid sleep WORD & exit 0",
+  "REINS_COMMAND=other setsid sleep WORD & exit 0",
+  "sh -c 'sleep WORD & kill -9 $$'",
+  "sleep WORD | sleep WORD | sleep WORD &",
+  "mkfifo pipe; cat pipe & sleep WORD > pipe",
+  // Processes.
+  "bomb() { bomb | bomb & }; bomb # WORD",
+  "bomb() { sh -c 'sleep WORD' & bomb; }; bomb",
+  "while :; do sleep WORD & done",
+  "while :; do setsid sleep WORD & done",
+  "while :; do (sleep WORD &) ; done",
+  // Output.
+  "yes WORD",
+  "yes WORD >&2",
+  "cat /dev/zero",
+  "cat /dev/urandom",
+  "while :; do echo WORD; done",
+  "yes WORD & yes WORD >&2 & sleep WORD",
+  "(yes WORD &) ; exit 0",
+  "yes WORD | tee /dev/stderr",
+  // Files.
+  "yes WORD > big-1",
+  "cat /dev/zero > big-2",
+  "dd if=/dev/zero of=big-3 bs=1024 count=100000 2>/dev/null",
+  "head -c 5000000 /dev/zero >> big-4; head -c 5000000 /dev/zero >> big-4"
+]
