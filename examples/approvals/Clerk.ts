@@ -7,8 +7,10 @@ import { Effect, Schedule, Schema } from "effect"
 
 const decodePayment = Schema.decodeUnknownSync(Schema.Struct({ supplier: Schema.String, amountUsd: Schema.Finite }))
 
-/** What the clerk decides about a payment. */
+/** What the clerk decides about a payment, or answers to the agent's question. */
 export const decide = ({ request }: PendingApproval): Decision => {
+  // An answer that does not fit the form would be refused, and the question stay open.
+  if (request.kind === "question") return Decision.answer({ amountUsd: 45, costCentre: "workshop" }, { by: "mia" })
   const { amountUsd, supplier } = decodePayment(request.payload)
   if (supplier === "Yachts") return Decision.reject({ by: "mia", feedback: "we have no yacht" })
   // The call runs with the clerk's amount in place of the model's.

@@ -1,10 +1,10 @@
 /**
- * The agent, its one tool, which needs approval, and the script in place of a model: it pays each supplier of the
- * prompt with one call, and then reports the results.
+ * The agent, its tool, which needs approval, the tool with which it asks, and the script in place of a model: it pays
+ * each supplier of the prompt with one call, asks for an amount that is missing, and then reports the results.
  */
-import { Agent } from "@reins/runtime"
+import { Agent, AskPerson } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Effect, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 
 const Pay = Tool.make("pay", {
@@ -20,11 +20,25 @@ export class Payments extends Toolkit.make(Pay) {
   })
 }
 
-export const Bookkeeper = Agent.make("bookkeeper", { instructions: "You pay invoices.", toolkit: Payments })
+export const Bookkeeper = Agent.make("bookkeeper", {
+  instructions: "You pay invoices. Ask for what an invoice lacks.",
+  toolkit: [Payments, AskPerson.toolkit]
+})
 
-/** Parses "Pay Paper 40, Coffee 90." and makes a call for each pair. */
+const Missing = Schema.decodeUnknownOption(Schema.Struct({ amountUsd: Schema.Finite, costCentre: Schema.String }))
+
+/** Parses "Pay Paper 40, Coffee 90." and makes a call for each pair; of "Pay Printer." it asks for the amount. */
 export const respond: ScriptedModel.Responder = (request) => {
   const results = ScriptedModel.lastResults(request)
+  const [, unpriced] = /^Pay (\w+)\.$/.exec(ScriptedModel.lastPrompt(request)) ?? []
+  const [answer] = results
+  if (unpriced !== undefined && answer?.name !== "pay") {
+    if (answer === undefined) return ask(unpriced, `ask-${request.messages.length}`)
+    const known = Option.getOrUndefined(Missing(answer.result))
+    if (known === undefined) return ScriptedModel.words("Nobody said how much it is, so nothing is paid.")
+    const args = { supplier: `${unpriced} (${known.costCentre})`, amountUsd: known.amountUsd }
+    return ScriptedModel.calls([{ id: `pay-${request.messages.length}`, name: "pay", args }])
+  }
   if (results.length > 0) {
     const done = results.filter(({ status }) => status === undefined).length
     return ScriptedModel.words(`${done} of ${results.length} paid.`)
@@ -38,3 +52,19 @@ export const respond: ScriptedModel.Responder = (request) => {
     }))
   )
 }
+
+/** What an invoice lacks, as a small form. */
+const ask = (supplier: string, id: string) =>
+  ScriptedModel.calls([
+    {
+      id,
+      name: "AskPerson",
+      args: {
+        question: `The invoice of ${supplier} has no amount. What is it, and which cost centre pays?`,
+        fields: [
+          { name: "amountUsd", type: "number", label: "US dollars" },
+          { name: "costCentre", type: "choice", options: ["office", "workshop"] }
+        ]
+      }
+    }
+  ])

@@ -103,12 +103,45 @@ describe("the grant", () => {
   )
 })
 
+describe("a question of the agent", () => {
+  it.effect("is answered like an approval, and what it lacked is paid", () =>
+    Effect.gen(function* () {
+      const probe = yield* begin("Pay Printer.")
+      for (const count of [1, 2]) {
+        yield* probe.next("approval-required", count)
+        yield* Clerk.answer
+      }
+      yield* probe.end
+      assert.deepStrictEqual(
+        results(probe).map(({ result }) => result),
+        [{ amountUsd: 45, costCentre: "workshop" }, "paid 45 USD to Printer (workshop)"]
+      )
+    }).pipe(Effect.provide(live()), Effect.scoped)
+  )
+
+  it.effect("refuses an answer that does not fit its form", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Runtime
+      const probe = yield* begin("Pay Printer.")
+      const { data } = yield* probe.next("approval-required")
+      const wrong = Decision.answer({ amountUsd: "a lot", costCentre: "garden" })
+      const refused = yield* Effect.flip(runtime.approvals.respond(data.id, wrong))
+      assert.include(refused.message, 'costCentre (one of "office", "workshop")')
+      yield* runtime.approvals.respond(data.id, Decision.reject({ feedback: "I do not know it" }))
+      yield* probe.end
+      assert.lengthOf(results(probe), 1)
+    }).pipe(Effect.provide(live()), Effect.scoped)
+  )
+})
+
 describe("the program", () => {
   it("runs to its end and prints every step", async () => {
     const { stderr, stdout } = await promisify(execFile)(process.execPath, [`${import.meta.dirname}/main.ts`])
     assert.strictEqual(stderr, "")
     assert.include(stdout, "! revise by mia")
     assert.include(stdout, "! approval_granted")
+    assert.include(stdout, "! answer by mia")
+    assert.include(stdout, "paid 45 USD to Printer (workshop)")
     assert.include(stdout, "with 1 use left, revoked:\ntrue")
     assert.include(stdout, "! expired by nobody")
   })

@@ -1,6 +1,6 @@
 /**
  * Approvals out of band: runs are started in one fiber, their approvals are answered from another. One answer leaves a
- * grant, which is used, listed and revoked; in the end nobody answers.
+ * grant, which is used, listed and revoked; one answers a question that the agent asks; in the end nobody answers.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { type Event, Runtime } from "@reins/runtime"
@@ -45,6 +45,7 @@ const program = Effect.gen(function* () {
 
   yield* pay("Pay Paper 40, Coffee 90, Yachts 900.")
   yield* pay("Pay Paper 35.")
+  yield* pay("Pay Printer.")
 
   for (const { id, matcher, usesLeft } of yield* runtime.grants.list()) {
     yield* Console.log(`a grant for ${JSON.stringify(matcher)} with ${usesLeft} use left, revoked:`)

@@ -264,7 +264,7 @@ const callable = Effect.fnUntraced(function* (
   runBy: "server" | "client",
   invoke: Invocation.Invoke | undefined
 ): Effect.fn.Return<Callable> {
-  const asks = runBy === "server" ? Context.get(tool.annotations, ToolSettings.AsksPerson) : undefined
+  const asks = Context.get(tool.annotations, ToolSettings.AsksPerson)
   const execution = asks === undefined ? runBy : "client"
   const timeout = Context.get(tool.annotations, ToolSettings.Timeout)
   const isPlan = execution === "server" && Context.get(tool.annotations, ToolSettings.IsPlan)

@@ -59,6 +59,7 @@ export interface Call extends Pick<
  * - `maxCostUsd`: the maximum cost of one call, in US dollars, or a function of the arguments; see
  *   `ToolSettings.MaxCostUsd`.
  * - `approvers`: who may answer the questions about its calls, unless its agent names others; see `Approvers`.
+ * - `asks`: the question in its arguments, which is asked in place of running it; see `askPerson`.
  *
  * @since 0.1.0
  * @category models
@@ -78,6 +79,7 @@ export interface AsyncTool<P extends Parameters> {
   readonly mayRepeat?: boolean | undefined
   readonly maxCostUsd?: number | ((args: Arguments<P>) => number) | undefined
   readonly approvers?: Approvers | undefined
+  readonly asks?: ToolSettings.Asks | undefined
 }
 
 /**
@@ -101,6 +103,7 @@ export interface Erased {
   readonly mayRepeat?: boolean | undefined
   readonly maxCostUsd?: number | ((args: never) => number) | undefined
   readonly approvers?: Approvers | undefined
+  readonly asks?: ToolSettings.Asks | undefined
 }
 
 /** The tool as the runtime's. */
@@ -122,6 +125,7 @@ export const define = (name: string, definition: Erased): Tool.Any => {
   if (mayRepeat === true) tool = tool.annotate(ToolSettings.MayRepeat, true)
   if (definition.approvers !== undefined) tool = tool.annotate(ToolSettings.Approvers, definition.approvers)
   if (maxCostUsd !== undefined) tool = tool.annotate(ToolSettings.MaxCostUsd, maxCostUsd)
+  if (definition.asks !== undefined) tool = tool.annotate(ToolSettings.AsksPerson, definition.asks)
   return isPlan === true ? tool.annotate(ToolSettings.IsPlan, true) : tool
 }
 

@@ -6,6 +6,7 @@ export {
   Decision,
   Message,
   QueryRejected,
+  Question,
   RunError,
   Usage
 } from "@reins/protocol"
@@ -18,6 +19,8 @@ export type { Completion } from "../runtime/Completion.ts"
 export type { FileOptions, Progress } from "../tool/ToolRun.ts"
 export type { Approvers } from "../approval/Approvers.ts"
 export { agent } from "./AsyncAgent.ts"
+export { askPerson } from "./AskingTool.ts"
+export type { AskOptions } from "./AskingTool.ts"
 export type { AnyModel, Asks, AsyncAgent, Reviewed } from "./AsyncAgent.ts"
 export { tool } from "./AsyncTool.ts"
 export type { AsyncTool, Call } from "./AsyncTool.ts"
