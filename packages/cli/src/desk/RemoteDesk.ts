@@ -1,7 +1,6 @@
 /** The desk of a server's native interface, with the key of `REINS_API_KEY` where it is set. */
 import { Approval, Audit, CostReport, Envelope, Grant, ListedRun } from "@reins/protocol"
 import * as Config from "effect/Config"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -15,9 +14,6 @@ import type { Desk } from "./Desk.ts"
 
 /** The variable with the key of the server. */
 export const variable = "REINS_API_KEY"
-
-/** How long events that are there already may take to arrive, one after the other. */
-const pause = Duration.millis(1000)
 
 const Refused = Schema.Struct({ error: Schema.Struct({ code: Schema.String, message: Schema.String }) })
 const readRefusal = Schema.decodeUnknownOption(Schema.fromJsonString(Refused))
@@ -87,7 +83,8 @@ export const make = Effect.fnUntraced(function* (
     events: (runId, { after, follow }) =>
       Stream.unwrap(
         Effect.gen(function* () {
-          const { state } = yield* get(`/runs/${place(runId)}`, Schema.Struct({ state: Schema.String }))
+          const { lastSeq } = yield* get(`/runs/${place(runId)}`, Schema.Struct({ lastSeq: Schema.Natural }))
+          if (!follow && after >= lastSeq) return Stream.empty
           const path = `${base}/runs/${place(runId)}/events?view=all&format=ndjson&after=${after}`
           const response = yield* send(HttpClientRequest.get(path))
           const lines = Stream.decodeText(response.stream).pipe(
@@ -98,7 +95,7 @@ export const make = Effect.fnUntraced(function* (
               Effect.mapError(readEnvelope(line), (cause) => failed(`${url} sends an event that is none.`, cause))
             )
           )
-          return follow || state === "ended" ? lines : Stream.timeout(lines, pause)
+          return follow ? lines : Stream.takeUntil(lines, ({ seq }) => seq >= lastSeq)
         })
       ),
     approvals: Effect.map(
