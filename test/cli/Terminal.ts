@@ -23,6 +23,8 @@ export interface Terminal {
   readonly resize: (columns: number, rows: number) => Effect.Effect<void>
   /** What is on the screen now, without the space at the ends of its lines. */
   readonly screen: Effect.Effect<string>
+  /** What is on the screen now, with the sequences of its colours. */
+  readonly painted: Effect.Effect<string>
   /** Everything that was on the screen, what has scrolled away included. */
   readonly all: Effect.Effect<string>
   /** Waits until the screen matches, and returns it; dies with the screen where it does not within seconds. */
@@ -70,6 +72,7 @@ export const open = (
         resize: (columns, rows) =>
           Effect.sync(() => void tmux("resize-window", "-x", String(columns), "-y", String(rows))),
         screen,
+        painted: Effect.sync(() => tmux("capture-pane", "-p", "-e")),
         all: Effect.sync(() => clean(tmux("capture-pane", "-p", "-S", "-"))),
         until,
         close: () => void tmux("kill-server")

@@ -221,6 +221,24 @@ if (hasTerminal) {
     })
 
     describe("a terminal", { timeout: 60_000 }, () => {
+      it.effect("shows colours unless NO_COLOR is set, and streams what is being said", () =>
+        Effect.gen(function* () {
+          const ships = yield* Sample.folder(Sample.ships)
+          const ask = `${shell} ask "Who is captain?" --model demo --store memory --approve deny`
+          const [painted, plain] = [
+            yield* open(ships, ask, { rows: 100 }),
+            yield* open(ships, `NO_COLOR=1 ${ask}`, { rows: 100 })
+          ]
+          // A line that is not whole yet is shown already.
+          yield* painted.until(/I will have the folder(?! surveyed and its files searched, both at the same time\.)/)
+          for (const terminal of [painted, plain]) yield* terminal.until(/left with 0/)
+          // oxlint-disable-next-line no-control-regex -- colours are what is looked for
+          const colour = /\u001b\[3\dm/
+          assert.match(yield* painted.painted, colour)
+          assert.notMatch(yield* plain.painted, colour)
+        })
+      )
+
       it.effect("that is dumb, or read aloud, is never redrawn: lines are typed and answered", () =>
         Effect.gen(function* () {
           const ships = yield* Sample.folder(Sample.ships)
