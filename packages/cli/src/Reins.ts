@@ -207,6 +207,27 @@ const replay = Command.make(
   ])
 )
 
+const preview = Command.make(
+  "preview",
+  {
+    question: Flags.question,
+    ...place,
+    thread: Flags.thread,
+    agent: Flags.text("agent", "NAME", "The agent that would be asked (default: the first)"),
+    budget: Flags.budget,
+    jsonOutput: Flags.jsonLines
+  },
+  (given) =>
+    onScreen(
+      () => import("./command/Preview.ts"),
+      ({ run }) => run(given)
+    )
+).pipe(
+  Command.withDescription(
+    "Shows what a question would start, and starts nothing: which tools ask whom, the size of the request, the most it may use"
+  )
+)
+
 /** The whole command line. */
 export const reins = Command.make("reins").pipe(
   Command.withDescription("An agent in your terminal: asks before it acts, and says what it cost"),
@@ -217,6 +238,7 @@ export const reins = Command.make("reins").pipe(
     serve,
     acp,
     sidecar,
+    preview,
     replay,
     check,
     ...Operators.commands,

@@ -5,6 +5,7 @@
 import { type Agent, Model, type ModelPort, Runtime } from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { statSync } from "node:fs"
 import { stat } from "node:fs/promises"
 import { resolve } from "node:path"
 import * as Assistant from "../assistant/Assistant.ts"
@@ -30,6 +31,8 @@ export interface Given {
   readonly demo: boolean
   /** Whether runs are carried. Absent: true. */
   readonly carries?: boolean | undefined
+  /** Whether a store that is not there is made. Absent: true; false: memory takes its place. */
+  readonly makesStore?: boolean | undefined
   /**
    * What stands in the place of the model, for commands that ask none and keep nothing: no store is opened. Absent: the
    * model that is chosen.
@@ -60,6 +63,10 @@ const isFolder = (path: string): Effect.Effect<void, CommandFailed> =>
     (info) => (info.isDirectory() ? Effect.void : Effect.fail(failed(`${JSON.stringify(path)} is not a folder.`)))
   )
 
+/** Whether a store is there already. */
+const isMade = (store: StoreChoice.Store): boolean =>
+  store._tag !== "Sqlite" || statSync(store.file, { throwIfNoEntry: false })?.isFile() === true
+
 /** Opens nothing yet: fails with what is wrong with the command line itself. */
 export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
   Effect.gen(function* () {
@@ -85,8 +92,9 @@ export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
     }
     yield* isFolder(folder)
     const { standIn } = given
-    const store: StoreChoice.Store =
+    const named: StoreChoice.Store =
       standIn === undefined ? yield* StoreChoice.chosen(given.store, folder) : { _tag: "Memory" }
+    const store: StoreChoice.Store = given.makesStore === false && !isMade(named) ? { _tag: "Memory" } : named
     const model =
       standIn?.model ?? (yield* ModelChoice.chosen(given.model)) ?? (given.demo ? ModelChoice.demo : undefined)
     if (app !== undefined && model === ModelChoice.demo && standIn === undefined) {

@@ -280,6 +280,7 @@ export const createRuntime = <
       places: method((runtime) => runtime.threads.places),
       delete: method((runtime) => runtime.threads.delete)
     },
+    preview: (prompt, asked = {}) => promise((runtime) => runtime.preview(prompt, plain(asked).options)),
     replay: method((runtime) => runtime.replay),
     ready: () => managed.runPromise(Effect.void),
     layer: Layer.effectContext(managed.contextEffect),

@@ -6,6 +6,7 @@ import type { Budget, Envelope, Event, Message, Quota } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Agent from "../agent/Agent.ts"
+import type { Preview } from "../runtime/Preview.ts"
 import type { Completion } from "../runtime/Completion.ts"
 import type { Runtime } from "../runtime/Runtime.ts"
 import type * as Shape from "../runtime/RuntimeShape.ts"
@@ -167,6 +168,7 @@ export interface PromiseRuntime<
     runId: string,
     options?: { readonly after?: number | undefined; readonly signal?: AbortSignal | undefined }
   ) => AsyncIterableIterator<Envelope.Envelope, undefined>
+  readonly preview: (prompt: Message.Prompt, options?: Omit<QueryOptions<AgentName>, "signal">) => Promise<Preview>
   readonly replay: Promised<Shape.RuntimeShape["replay"]>
   readonly status: Promised<Shape.RuntimeShape["status"]>
   readonly respondToApproval: Promised<Shape.RuntimeShape["respondToApproval"]>

@@ -32,6 +32,7 @@ import { RunNotFound, failDamaged } from "./NotFound.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import { refuse } from "../agent/InvalidAgents.ts"
 import * as CallRow from "../agent/CallRow.ts"
+import * as Preview from "./Preview.ts"
 import * as Replay from "../replay/Replay.ts"
 import * as Quotas from "./Quotas.ts"
 import * as Runs from "./Runs.ts"
@@ -245,6 +246,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
     runSpecialist: (specialist, input, options) => query({ _tag: "Specialist", specialist, input, options }),
     completeSpecialist: (specialist, input, options) => complete({ _tag: "Specialist", specialist, input, options }),
     countTokens: (prompt, options) => TokenCount.of(built, prompt, options),
+    preview: (prompt, options) => Preview.of(built, prompt, options),
     replay: (exported) => Replay.replayExported(built, exported),
     ...verbs,
     runs: {

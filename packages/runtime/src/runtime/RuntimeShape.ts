@@ -26,6 +26,7 @@ import type { Policy } from "../approval/Policy.ts"
 import type { FileInfo, StoredFile } from "../thread/FileStore.ts"
 import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
 import type { NotReplayed, Replayed } from "../replay/Replay.ts"
+import type { Preview } from "./Preview.ts"
 import type { DescriptionChange } from "../thread/ThreadDescription.ts"
 import type { ThreadInfo } from "../thread/ThreadStore.ts"
 import type { ThreadNoteStore } from "../thread/ThreadNotes.ts"
@@ -131,6 +132,12 @@ export interface RuntimeShape {
    * stored.
    */
   readonly countTokens: (prompt: Message.Prompt, options?: QueryOptions) => Effect.Effect<number, QueryRejected>
+  /**
+   * What such a query would start: which tools its agents may call and who is asked about them, the size of its first
+   * request, and the most that its limits let it use. Rejected as the query would be. Nothing is started or stored, and
+   * no model, tool or policy is called.
+   */
+  readonly preview: (prompt: Message.Prompt, options?: QueryOptions) => Effect.Effect<Preview, QueryRejected>
   /**
    * Runs an exported run (`exportRun` of a store's archive: its text or its lines) again on this runtime's agents, and
    * says whether it goes the same way. Answers of models, results of tools, answers of people, the clock and the ids are

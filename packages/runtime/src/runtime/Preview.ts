@@ -1,0 +1,222 @@
+/**
+ * What a query would start, without starting it: which tools its agents may call and who is asked about them, the size of
+ * the first request, and the most that its limits let it use. Nothing is stored, and no policy's code is run.
+ */
+import { Budget, type Grant, Message, Money, type QueryRejected, Quota } from "@reins/protocol"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Callable, Member } from "../agent/AgentRegistry.ts"
+import type { Level } from "../approval/Approvers.ts"
+import { isDenial } from "../approval/Policy.ts"
+import { asked } from "../loop/Drive.ts"
+import * as TokenEstimator from "../model/TokenEstimator.ts"
+import * as QueryTools from "../agent/QueryTools.ts"
+import { AgentState } from "../run/AgentState.ts"
+import type { RuntimeParts } from "./RuntimeParts.ts"
+import * as RunStart from "./RunStart.ts"
+import type { QueryOptions } from "./RuntimeVerbs.ts"
+
+/**
+ * A tool of an agent of the run. `agents`: the names from the root agent to the one that has it. `decision`: what the
+ * present policy says of a call: it `runs`; a person is asked (`asks`); it is `denied`, with the `reason`; or code decides
+ * by the arguments (`depends`). `unattended`: how questions are answered where nobody is asked. `approvers`: who may answer,
+ * level after level; absent: anybody of the tenant. `grants`: how many remembered approvals of the thread may let calls run without
+ * a question.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PreviewedTool {
+  readonly name: string
+  readonly agents: ReadonlyArray<string>
+  readonly execution: "client" | "server" | "specialist"
+  readonly decision: "asks" | "denied" | "depends" | "runs"
+  readonly reason?: string
+  readonly unattended?: "approve" | "deny"
+  readonly approvers?: ReadonlyArray<PreviewedApprovers>
+  readonly grants?: number
+}
+
+/**
+ * Who may answer a question at one level. `judged`: code decides, too. `afterMs`: how long until the next level.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PreviewedApprovers {
+  readonly quorum: number
+  readonly roles?: ReadonlyArray<string>
+  readonly excludesRequester?: boolean
+  readonly judged?: boolean
+  readonly afterMs?: number
+}
+
+/**
+ * What a query would start. `inputTokens`: an estimate of the first request, in all and by its parts. `most`: what the run
+ * can use at most by its own limits, its thread's and its quotas', with what is used already; absent where nothing limits it. An answer
+ * may exceed a limit by what was reserved too little for it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Preview {
+  readonly agent: string
+  readonly provider: string
+  readonly model: string
+  readonly messages: number
+  readonly inputTokens: {
+    readonly total: number
+    readonly instructions: number
+    readonly tools: number
+    readonly messages: number
+  }
+  readonly tools: ReadonlyArray<PreviewedTool>
+  readonly most: {
+    readonly steps?: number
+    readonly toolCalls?: number
+    readonly inputTokens?: number
+    readonly outputTokens?: number
+    readonly agents?: number
+    readonly costUsd?: number
+    readonly durationMs?: number
+  }
+  readonly onExhausted: Budget.OnExhausted
+}
+
+/** See `RuntimeShape.preview`. */
+export const of = Effect.fnUntraced(function* (
+  built: RuntimeParts,
+  prompt: Message.Prompt,
+  options: QueryOptions = {}
+): Effect.fn.Return<Preview, QueryRejected> {
+  const { host, roster, settings } = built
+  // A history is validated, and laid under a thread only when a run starts.
+  const prepared = options.history === undefined ? options : { ...options, onThread: "append" as const }
+  const run = yield* RunStart.query(built, prompt, prepared)
+  const own = roster.members.get(run.agent) ?? roster.first
+  const member = asked(run.tools === undefined ? own : QueryTools.apply(own, run.tools), run)
+  const thread = options.threadId === undefined ? undefined : yield* host.threads.info(options.threadId)
+  const stored = thread === undefined ? [] : yield* host.threads.read(run.threadId, { resourceId: run.resourceId })
+  const agent = new AgentState({
+    path: [],
+    member,
+    history: under(stored, run.given?.messages, options.onThread),
+    prompt: prompt.length === 0 ? undefined : Message.fromPrompt(prompt),
+    repeatedCallLimit: Number.POSITIVE_INFINITY
+  })
+  const estimator = TokenEstimator.forModel(settings.estimator, member.model)
+  const total = agent.inputTokens(settings.estimator)
+  const instructions = estimator.text(member.definition.instructions ?? "")
+  const tools = estimator.text(JSON.stringify(member.offered))
+  const now = yield* Clock.currentTimeMillis
+  const grants = thread === undefined ? [] : yield* host.grants.list(run.resourceId)
+  const standings = yield* host.quotas.standings(run.quotas ?? [], now)
+  const valid = grants.filter((grant) => isValid(grant, run.threadId, now))
+  return {
+    agent: member.name,
+    provider: member.model.provider,
+    model: member.model.model,
+    messages: agent.messages.length,
+    inputTokens: { total, instructions, tools, messages: total - instructions - tools },
+    tools: toolsOf(member, [], valid, settings.unattended),
+    most: mostOf(
+      run.budget ?? {},
+      thread?.limits === undefined ? [] : [Budget.threadNode(thread.limits, thread.spent ?? Budget.nothingSpent)],
+      standings.map(Quota.toUsage)
+    ),
+    onExhausted: run.budget?.onExhausted ?? "stop"
+  }
+})
+
+/** The conversation before the prompt. */
+const under = (
+  stored: ReadonlyArray<Message.Message>,
+  given: ReadonlyArray<Message.Message> = [],
+  onThread: QueryOptions["onThread"]
+): ReadonlyArray<Message.Message> => {
+  if (stored.length === 0 || onThread === "replace") return given.length === 0 ? stored : given
+  return onThread === "append" ? [...stored, ...given] : stored
+}
+
+/** A grant that may let a call of the next run on the thread run. */
+const isValid = ({ expiresAt, scope, threadId, usesLeft }: Grant.Grant, thread: string, now: number): boolean =>
+  scope === "thread" && threadId === thread && (expiresAt ?? now) >= now && usesLeft !== 0
+
+/** The tools of an agent and of all specialists below it. */
+const toolsOf = (
+  member: Member,
+  above: ReadonlyArray<string>,
+  grants: ReadonlyArray<Grant.Grant>,
+  usual: "wait" | "deny" | "approve"
+): ReadonlyArray<PreviewedTool> => {
+  const agents = [...above, member.name]
+  const way = member.definition.unattended ?? usual
+  return [
+    ...Array.from(member.tools.values(), (tool) => previewed(tool, agents, grants, way)),
+    ...Array.from(member.specialists.values(), ({ name }): PreviewedTool => ({
+      name,
+      agents,
+      execution: "specialist",
+      decision: "runs"
+    })),
+    ...Array.from(member.specialists.values()).flatMap((one) => toolsOf(one, agents, grants, usual))
+  ]
+}
+
+const previewed = (
+  { approvers, execution, hash, name, policy }: Callable,
+  agents: ReadonlyArray<string>,
+  grants: ReadonlyArray<Grant.Grant>,
+  way: "wait" | "deny" | "approve"
+): PreviewedTool => {
+  const about = { name, agents, execution }
+  if (policy === "never") return { ...about, decision: "runs" }
+  if (isDenial(policy)) return { ...about, decision: "denied", reason: policy.deny }
+  const covering = grants.filter((grant) => grant.toolName === name && grant.toolHash === hash).length
+  // Named approvers cannot be replaced.
+  const unattended = way === "approve" && approvers !== undefined ? "deny" : way
+  return {
+    ...about,
+    decision: policy === "always" ? "asks" : "depends",
+    ...(unattended === "wait" ? {} : { unattended }),
+    ...(approvers === undefined ? {} : { approvers: approvers.map(needOf) }),
+    ...(covering === 0 ? {} : { grants: covering })
+  }
+}
+
+const needOf = ({ afterMs, need }: Level): PreviewedApprovers => ({
+  ...need,
+  ...(afterMs === undefined ? {} : { afterMs })
+})
+
+/** What nothing has used yet, of the limits of the run, its thread and its quotas. */
+const mostOf = (
+  budget: Budget.Budget,
+  above: ReadonlyArray<Budget.Node>,
+  quotas: ReadonlyArray<Quota.Usage>
+): Preview["most"] => {
+  const chain = [Budget.node([], budget), ...above]
+  const left = Budget.remaining(chain)
+  const ofQuotas = (
+    pick: (usage: Quota.Usage) => { readonly limit?: number; readonly used: number; readonly reserved: number }
+  ) =>
+    quotas.map((usage) => {
+      const { limit = Number.POSITIVE_INFINITY, reserved, used } = pick(usage)
+      return Math.max(0, limit - used - reserved)
+    })
+  const tokens = ofQuotas(({ totalTokens }) => totalTokens)
+  const all = {
+    steps: left.steps,
+    toolCalls: left.toolCalls,
+    inputTokens: Math.min(left.inputTokens, ...tokens),
+    outputTokens: Math.min(left.outputTokens, ...tokens),
+    agents: left.agents,
+    costUsd: Money.toUsd(Math.min(left.nanoUsd, ...ofQuotas(({ costNanoUsd }) => costNanoUsd))),
+    durationMs: Math.min(...chain.map(({ max, sinceMs }) => max.durationMs + sinceMs))
+  }
+  const most: { -readonly [Name in keyof Preview["most"]]: number } = {}
+  for (const name of names) if (Number.isFinite(all[name])) most[name] = all[name]
+  return most
+}
+
+const names = ["steps", "toolCalls", "inputTokens", "outputTokens", "agents", "costUsd", "durationMs"] as const
