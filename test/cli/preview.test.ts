@@ -13,7 +13,7 @@ layer(Sample.layer, { excludeTestServices: true })("reins preview", (it) => {
       assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
       const lines = stdout.split("\n")
       assert.strictEqual(lines[0], "assistant would ask demo/demo-responder. Nothing was started.")
-      assert.match(stdout, /\nFirst request\nabout [\d,]+ tokens: instructions \d+, tools \d+, 1 message \d+\n/)
+      assert.match(stdout, /\nFirst request\nabout [\d,]+ tokens: instructions [\d,]+, tools [\d,]+, 1 message \d+\n/)
       assert.match(stdout, /\nassistant +write_file +asks +anybody\n/)
       assert.match(stdout, /\nassistant > surveyor +survey_folder +runs\n/)
       assert.match(
