@@ -6,6 +6,7 @@ import { assert, describe, layer } from "@effect/vitest"
 import { Scenario, ScenarioChecks, ScenarioRun } from "@reins/runtime/testing"
 import { Postgres } from "@reins/store/postgres"
 import { Context, Effect, Layer, References } from "effect"
+import * as Booked from "../scenario/Booked.ts"
 import * as Shared from "../scenario/Shared.ts"
 import * as SharedQuota from "../support/SharedQuota.ts"
 import * as Server from "./Server.ts"
@@ -52,6 +53,26 @@ describe("tenants that share a Postgres database", () => {
             { discard: true }
           )
         ).pipe(Effect.provideService(References.MinimumLogLevel, "None")),
+      240_000
+    )
+
+    it.effect(
+      "are booked with what their summaries said, over deaths, erasure and archives, for 3 seeds",
+      () =>
+        Effect.forEach(
+          only === undefined ? [0, 1, 2] : [only],
+          (seed) =>
+            Effect.scoped(
+              Effect.gen(function* () {
+                const place = Effect.gen(function* () {
+                  const options = { url: yield* Server.database(yield* Address), maxConnections: 4 }
+                  return { store: yield* Postgres.journal(options), archive: yield* Postgres.archive(options) }
+                })
+                yield* Booked.check(yield* place, yield* place, seed)
+              })
+            ),
+          { discard: true }
+        ),
       240_000
     )
 
