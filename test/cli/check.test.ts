@@ -171,7 +171,7 @@ layer(Sample.layer, { excludeTestServices: true })("reins check", (it) => {
         found.stdout,
         [
           'answer.sse:3: "text-delta" for the part "t", which is not open. A delta and an end have a part that was started and has not ended. [part-open]',
-          "answer.sse:5: the stream ends without one. An answer ends with `finish`, `error` or `abort`. [finish]",
+          "answer.sse:5: the stream ends without one. An answer that begins with `start` ends with `finish`, `error` or `abort`. [finish]",
           "answer.sse: 3 frames (ai-sdk), 2 violations",
           ""
         ].join("\n")

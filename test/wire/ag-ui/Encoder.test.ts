@@ -7,9 +7,19 @@ import { rule } from "../Rule.ts"
 import { scenario } from "../Scenarios.ts"
 import { suite } from "../Suite.ts"
 
+const read = reading("ag-ui", { schema: AgUiEvent, waits: false })
+
 suite("AG-UI", () => ({
   open: dialect.open,
-  read: reading("ag-ui", { schema: AgUiEvent, waits: false }),
+  read: (answers) => {
+    // A message may go on under its id; ours do not.
+    const ids = answers.flat().flatMap(({ data }) => {
+      const event = JSON.parse(data)
+      return event.type === "TEXT_MESSAGE_START" ? [event.messageId] : []
+    })
+    rule(new Set(ids).size === ids.length, "a message has an id of its own", ids)
+    return read(answers)
+  },
   retracts: false,
   result: (settled) => (isTheirs(settled) ? undefined : asText(settled))
 }))

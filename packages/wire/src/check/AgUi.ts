@@ -17,7 +17,7 @@ const rules = {
     "After `RUN_FINISHED` only `RUN_ERROR` and another `RUN_STARTED` follow, after `RUN_ERROR` nothing",
   "nothing-open": "`RUN_FINISHED` leaves no step, message, reasoning, call and sub-agent open",
   "start-closed": "What starts is not open",
-  "id-new": "A message, a call and a sub-agent have an id of their own, which is never used again",
+  "id-new": "A call and a sub-agent have an id of their own, which is never used again",
   "part-open": "Content and an end belong to something that was started and has not ended",
   "arguments-json": "The arguments of a call are together one JSON value",
   "result-known": "A result belongs to a call that was started and has ended, one each",
@@ -89,7 +89,7 @@ export const protocol = make({
           ends(event.type, event.stepName)
           return
         case "TEXT_MESSAGE_START":
-          return starts(event.type, event.messageId, true)
+          return starts(event.type, event.messageId, false)
         case "REASONING_START":
         case "REASONING_MESSAGE_START":
           return starts(event.type, event.messageId, false)

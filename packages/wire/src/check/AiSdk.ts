@@ -80,7 +80,7 @@ const decode = Shape.reader(Chunk)
 
 const rules = {
   shape: "A frame is one of the chunks of the protocol; a client ends the stream at any other",
-  "start-first": "`start` opens the message, once, before everything but data",
+  "start-first": "`start` opens a message that has steps or a `finish`, once, before everything but data",
   "part-start": "A text or a reasoning starts under an id that is not open",
   "part-open": "A delta and an end have a part that was started and has not ended",
   "part-closed": "A text or a reasoning ends before its step and its message finish",
@@ -93,7 +93,7 @@ const rules = {
   "approval-new": "An approval is requested once",
   "approval-known": "A response answers a request that the message has and that is not answered",
   "finish-last": "Only data and metadata of the message follow `finish`",
-  finish: "An answer ends with `finish`, `error` or `abort`",
+  finish: "An answer that begins with `start` ends with `finish`, `error` or `abort`",
   done: "The stream of frames ends with `[DONE]`, once"
 }
 
@@ -130,6 +130,8 @@ export const protocol = make({
     const approvals = new Map<string, { readonly callId: string; isAnswered: boolean }>()
     let open = new Map<string, string>()
     let phase: "before" | "open" | "finished" | "failed" = "before"
+    /** Writers of their own may leave out `start`, `finish` and steps altogether. */
+    let isBare = false
     let step: "none" | "open" | "unknown" = notes.continues ? "unknown" : "none"
     let steps = 0
     let isDone = false
@@ -139,6 +141,10 @@ export const protocol = make({
     const closed = (what: string) => {
       for (const [id] of open) notes.fault("part-closed", `part ${quote(id)} is open at ${what}`)
       open = new Map()
+    }
+    const headed = (type: string) => {
+      if (isBare) notes.fault("start-first", `${quote(type)} is of a message without \`start\``)
+      isBare = false
     }
     const called = (id: string, what: string): Call | undefined => {
       const call = calls.get(id)
@@ -165,13 +171,15 @@ export const protocol = make({
     const take = (chunk: Chunk): void => {
       if (phase === "before") isWaiting = false
       if (chunk.type === "start") {
-        if (phase !== "before") notes.fault("start-first", "`start` comes again")
+        if (phase !== "before")
+          notes.fault("start-first", `\`start\` comes ${isBare ? "behind other chunks" : "again"}`)
+        isBare = false
         phase = phase === "before" ? "open" : phase
         return
       }
       if (phase === "before" && !isFree(chunk.type) && chunk.type !== "error" && chunk.type !== "abort") {
-        notes.fault("start-first", `${quote(chunk.type)} comes before \`start\``)
         phase = "open"
+        isBare = true
       }
       if (phase === "finished" && !isFree(chunk.type)) {
         notes.fault("finish-last", `${quote(chunk.type)} follows \`finish\``)
@@ -179,6 +187,7 @@ export const protocol = make({
       }
       switch (chunk.type) {
         case "start-step":
+          headed(chunk.type)
           if (step === "open") notes.fault("step-order", "a step starts within a step")
           step = "open"
           steps += 1
@@ -263,6 +272,7 @@ export const protocol = make({
           if (settled(chunk.toolCallId, "a denial", true)) notes.result(chunk.toolCallId, "denied")
           return
         case "finish":
+          headed(chunk.type)
           closed("`finish`")
           if (step === "open") notes.fault("step-order", "`finish` stands within a step")
           isWaiting = chunk.finishReason === "tool-calls"
@@ -294,11 +304,12 @@ export const protocol = make({
         } else take(chunk.success)
       },
       end: () => {
-        if (phase === "before" || phase === "open") notes.fault("finish", "the stream ends without one")
+        if (phase === "open" && !isBare) notes.fault("finish", "the stream ends without one")
         if (isSse && !isDone) notes.fault("done", "the stream ends without `[DONE]`")
         // Answers to approvals need not be in the stream: the client has them.
         for (const call of calls.values()) if (call.approval === "asked") call.approval = "answered"
         phase = "before"
+        isBare = false
         step = step === "open" ? "open" : "unknown"
         open = new Map()
         isDone = false
