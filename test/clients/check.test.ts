@@ -131,7 +131,10 @@ describe("reins check", () => {
         { type: "tool-input-start", id: "c1", toolName: "look" },
         { type: "tool-input-delta", id: "c1", delta: "{}" },
         { type: "tool-input-end", id: "c1" },
-        ...[...call("c1", "look"), ...call("c2", "fail"), ...call("c3", "look", "{not json"), ...call("c4", "none")],
+        ...call("c1", "look"),
+        ...call("c2", "fail"),
+        ...call("c3", "look", "{not json"),
+        ...call("c4", "none"),
         ...calls
       ],
       [...said("1", "And now"), ...call("c5", "ask"), ...calls],
