@@ -86,81 +86,99 @@ const broken = [
 ]
 
 layer(Sample.layer, { excludeTestServices: true })("reins check", (it) => {
-  it.effect("finds nothing in what reins ask and reins events print", () =>
-    Effect.gen(function* () {
-      const folder = yield* Sample.folder(Sample.ships)
-      for (const args of [
-        ["--app", app],
-        ["--model", "demo", "--approve", "once"],
-        ["--model", "demo"]
-      ]) {
+  it.effect.each([
+    { about: "an app", args: ["--app", app] },
+    { about: "approved calls", args: ["--model", "demo", "--approve", "once"] },
+    { about: "denied calls", args: ["--model", "demo"] }
+  ])(
+    "finds nothing in what reins ask prints: $about",
+    ({ args }) =>
+      Effect.gen(function* () {
+        const folder = yield* Sample.folder(Sample.ships)
         const said = yield* reins(folder, ["ask", "When was the schooner lost?", ...args, "--json-output"])
         const found = yield* reins(folder, ["check", "-", "--dialect", "kai"], { input: said.stdout })
         assert.match(found.stdout, /^standard input: \d+ frames \(kai\), 0 violations\n$/)
         assert.strictEqual(found.code, 0)
-      }
-      const runs = yield* reins(folder, ["runs", "--json-output"])
-      const { runId } = decode(runs.stdout.split("\n")[0] ?? "")
-      const events = yield* reins(folder, ["events", String(runId), "--json-output"])
-      const found = yield* reins(folder, ["check", "-"], { input: events.stdout })
-      assert.match(found.stdout, /^standard input: \d+ frames \(native, recognized\), 0 violations\n$/)
-    })
+      }),
+    60_000
   )
 
-  it.effect("finds nothing in what reins serve answers, in each of its dialects", () =>
-    Effect.gen(function* () {
-      const folder = yield* Sample.folder(Sample.ships)
-      const url = yield* served(folder)
-      yield* post(`${url}/karta/v1/sessions`, { session_id: "t5" })
-      for (const [path, [dialect, body, method]] of Object.entries(asked)) {
-        const said = yield* post(`${url}/${path}`, body, method)
-        for (const options of [{ dialect }, {}]) {
-          const { trouble = "none", ...report } = checkText(said, options)
-          assert.deepStrictEqual(
-            [trouble, report.dialect, report.violations],
-            ["none", dialect, []],
-            `${path}: ${said}`
-          )
-          assert.isAbove(report.frames, 3, path)
+  it.effect(
+    "finds nothing in what reins events prints",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* Sample.folder(Sample.ships)
+        yield* reins(folder, ["ask", "When was the schooner lost?", "--model", "demo"])
+        const runs = yield* reins(folder, ["runs", "--json-output"])
+        const { runId } = decode(runs.stdout.split("\n")[0] ?? "")
+        const events = yield* reins(folder, ["events", String(runId), "--json-output"])
+        const { frames, ...report } = checkText(events.stdout)
+        assert.deepStrictEqual(report, { dialect: "native", violations: [] })
+        assert.isAbove(frames, 20)
+      }),
+    60_000
+  )
+
+  it.effect(
+    "finds nothing in what reins serve answers, in each of its dialects",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* Sample.folder(Sample.ships)
+        const url = yield* served(folder)
+        yield* post(`${url}/karta/v1/sessions`, { session_id: "t5" })
+        for (const [path, [dialect, body, method]] of Object.entries(asked)) {
+          const said = yield* post(`${url}/${path}`, body, method)
+          for (const options of [{ dialect }, {}]) {
+            const { trouble = "none", ...report } = checkText(said, options)
+            assert.deepStrictEqual(
+              [trouble, report.dialect, report.violations],
+              ["none", dialect, []],
+              `${path}: ${said}`
+            )
+            assert.isAbove(report.frames, 3, path)
+          }
         }
-      }
-      const said = yield* post(`${url}/ai-sdk/chat`, { id: "t9", messages: [page] })
-      const found = yield* reins(folder, ["check", "-", "--dialect", "ai-sdk"], { input: said })
-      assert.match(found.stdout, /^standard input: \d+ frames \(ai-sdk\), 0 violations\n$/)
-      const covered = new Set(Object.values(asked).map(([dialect]) => dialect))
-      // An editor speaks ACP over standard input and output.
-      assert.deepStrictEqual(
-        names.filter((name) => !covered.has(name)),
-        ["acp"]
-      )
-    })
+        const said = yield* post(`${url}/ai-sdk/chat`, { id: "t9", messages: [page] })
+        const found = yield* reins(folder, ["check", "-", "--dialect", "ai-sdk"], { input: said })
+        assert.match(found.stdout, /^standard input: \d+ frames \(ai-sdk\), 0 violations\n$/)
+        const covered = new Set(Object.values(asked).map(([dialect]) => dialect))
+        // An editor speaks ACP over standard input and output.
+        assert.deepStrictEqual(
+          names.filter((name) => !covered.has(name)),
+          ["acp"]
+        )
+      }),
+    60_000
   )
 
-  it.effect("reads a large file piece by piece", () =>
-    Effect.gen(function* () {
-      const folder = yield* Sample.folder({})
-      const fs = yield* FileSystem.FileSystem
-      const frame = new TextEncoder().encode(`data: {"type":"text","text":"${"so it is ".repeat(800)}"}\n\n`)
-      const block = new Uint8Array(frame.length * 140).map((_, at) => frame[at % frame.length] ?? 0)
-      const pieces = Stream.range(1, 100).pipe(Stream.map(() => block))
-      const ends = (text: string) => Stream.make(new TextEncoder().encode(text))
-      const write = (name: string, all: Stream.Stream<Uint8Array>) =>
-        Stream.run(all, fs.sink(`${folder}/${name}`)).pipe(Effect.scoped)
-      yield* write("large.sse", ends('data: {"type":"step-start"}\n\n').pipe(Stream.concat(pieces)))
-      yield* write("long.txt", Stream.range(1, 1000).pipe(Stream.map(() => new Uint8Array(100_000).fill(120))))
-      assert.isAbove(Number((yield* fs.stat(`${folder}/large.sse`)).size), 100_000_000)
-      const check = (name: string) =>
-        reins(folder, ["check", name, "--dialect", "native"], { env: { NODE_OPTIONS: "--max-old-space-size=64" } })
-      const large = yield* check("large.sse")
-      assert.match(
-        large.stdout,
-        /^large\.sse:28001: the stream ends before the run\. .*\n.*: 14,001 frames \(native\), 1 violation\n$/
-      )
-      assert.strictEqual(large.code, 1)
-      const long = yield* check("long.txt")
-      assert.match(long.stderr, /^long\.txt is neither SSE nor JSON lines: /)
-      assert.strictEqual(long.code, 2)
-    })
+  it.effect(
+    "reads a large file piece by piece",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* Sample.folder({})
+        const fs = yield* FileSystem.FileSystem
+        const frame = new TextEncoder().encode(`data: {"type":"text","text":"${"so it is ".repeat(800)}"}\n\n`)
+        const block = new Uint8Array(frame.length * 140).map((_, at) => frame[at % frame.length] ?? 0)
+        const pieces = Stream.range(1, 100).pipe(Stream.map(() => block))
+        const ends = (text: string) => Stream.make(new TextEncoder().encode(text))
+        const write = (name: string, all: Stream.Stream<Uint8Array>) =>
+          Stream.run(all, fs.sink(`${folder}/${name}`)).pipe(Effect.scoped)
+        yield* write("large.sse", ends('data: {"type":"step-start"}\n\n').pipe(Stream.concat(pieces)))
+        yield* write("long.txt", Stream.range(1, 1000).pipe(Stream.map(() => new Uint8Array(100_000).fill(120))))
+        assert.isAbove(Number((yield* fs.stat(`${folder}/large.sse`)).size), 100_000_000)
+        const check = (name: string) =>
+          reins(folder, ["check", name, "--dialect", "native"], { env: { NODE_OPTIONS: "--max-old-space-size=64" } })
+        const large = yield* check("large.sse")
+        assert.match(
+          large.stdout,
+          /^large\.sse:28001: the stream ends before the run\. .*\n.*: 14,001 frames \(native\), 1 violation\n$/
+        )
+        assert.strictEqual(large.code, 1)
+        const long = yield* check("long.txt")
+        assert.match(long.stderr, /^long\.txt is neither SSE nor JSON lines: /)
+        assert.strictEqual(long.code, 2)
+      }),
+    60_000
   )
 
   it.effect("says where a stream breaks which rule, and quotes nothing of it", () =>
