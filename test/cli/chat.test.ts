@@ -226,7 +226,7 @@ if (hasTerminal) {
           const ships = yield* Sample.folder(Sample.ships)
           const ask = `${shell} ask "Who is captain?" --model demo --store memory --approve deny`
           const [painted, plain] = [
-            yield* open(ships, ask, { rows: 100 }),
+            yield* open(ships, `env -u NO_COLOR ${ask}`, { rows: 100 }),
             yield* open(ships, `NO_COLOR=1 ${ask}`, { rows: 100 })
           ]
           // A line that is not whole yet is shown already.
