@@ -165,10 +165,16 @@ if (hasTerminal) {
           yield* terminal.until(/\nready/)
           yield* say("/threads")
           yield* terminal.until(/ 1 \* first {2}\d+ messages {2}Who is captain\?/)
+          yield* say("/fork 99")
+          yield* terminal.until(
+            /\n> \/fork 99\nThis thread has \d+ messages\. Copy from 1 to \d+ of them: \/fork \d+\n/
+          )
           yield* say("/fork")
           yield* terminal.until(/Going on with thread thread_\w+, a copy\./)
           yield* say("/resume first")
           yield* terminal.until(/You: Who is captain\?\nAgent: The clearest words[^]*Going on with thread first\./)
+          yield* say("/budget nope=1")
+          yield* terminal.until(/\nUnknown limit "nope"\. Known limits: /)
           yield* say("/budget steps=0")
           yield* terminal.until(/Further runs may use steps=0\./)
           yield* say("/model scripted")

@@ -16,6 +16,8 @@ import process from "node:process"
 import { CommandFailed, codes, sentenceOf } from "./setting/CommandFailed.ts"
 import * as Interrupts from "./terminal/Interrupts.ts"
 import { ReaderLeft } from "./terminal/Screen.ts"
+import * as Style from "./text/Style.ts"
+import * as Text from "./text/Text.ts"
 
 /** Logs go to standard error, and only errors where nothing else is said: the output belongs to the command. */
 const logging = Layer.mergeAll(
@@ -27,7 +29,7 @@ const logging = Layer.mergeAll(
 export const runMain = <A, E>(effect: Effect.Effect<A, E>): void =>
   run(
     effect.pipe(
-      Effect.tapCause((cause) => Effect.sync(() => process.stderr.write(wordsFor(cause)))),
+      Effect.tapCause((cause) => Effect.sync(() => process.stderr.write(folded(wordsFor(cause))))),
       Effect.provide(logging)
     ),
     { disableErrorReporting: true }
@@ -49,6 +51,14 @@ const run = Runtime.makeRunMain(({ fiber }) => {
     process.stdout.write("", () => process.exit(code))
   })
 })
+
+/** Lines that break between words, where a terminal would break within them. */
+const folded = (words: string): string =>
+  process.stderr.isTTY
+    ? Text.lines(words)
+        .flatMap((line) => Style.fold(line, process.stderr.columns || Infinity))
+        .join("\n")
+    : words
 
 /** What shells expect of a process that a signal ended. */
 const codeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal]

@@ -26,6 +26,7 @@ import * as ChatCommands from "./ChatCommands.ts"
 import type { Input } from "./ChatInput.ts"
 import * as ChatPicture from "./ChatPicture.ts"
 import * as ChatState from "./ChatState.ts"
+import * as SlashCommand from "./SlashCommand.ts"
 
 export interface Options<R> {
   readonly settings: ChatCommands.Settings
@@ -51,6 +52,8 @@ export const threadName = Effect.map(
   Effect.all([Clock.currentTimeMillis, Random.nextIntBetween(0, 46_656)]),
   ([now, chance]) => `chat-${now.toString(36)}${chance.toString(36).padStart(3, "0")}`
 )
+
+const isCommand = (text: string): boolean => SlashCommand.parse(text) !== undefined
 
 /** How long after the end of a cancelled run a Ctrl-C counts as the second. */
 const secondPress = "1 second"
@@ -236,7 +239,7 @@ export const chat = Effect.fnUntraced(function* <R>(options: Options<R>) {
     const [next, done] = LineEditor.press(line, key)
     line = next
     if (done._tag === "Entered") {
-      if (state.questions.length > 0 && done.text.trim() !== "")
+      if ((state.questions.length > 0 && done.text.trim() !== "") || isCommand(done.text))
         yield* draw(say(`${ChatPicture.promptOf(state)}${done.text}`, "dim"))
       yield* happen({ _tag: "Typed", text: done.text })
     } else if (done._tag === "Interrupted") {
@@ -255,6 +258,7 @@ export const chat = Effect.fnUntraced(function* <R>(options: Options<R>) {
       frame.resized(size.columns)
     } else if (item._tag === "Line") {
       waiting = item.taken
+      if (!isAttended && isCommand(item.text)) yield* draw(["", ...say(`> ${item.text}`, "bold")])
       yield* happen({ _tag: "Typed", text: item.text })
     }
     yield* draw([])

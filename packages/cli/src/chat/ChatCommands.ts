@@ -60,7 +60,8 @@ export const perform = Effect.fnUntraced(function* (
     case "Budget": {
       if (command.limits === undefined) return note(`A run may use ${settings.limits}.`)
       const parsed = Limits.parse(command.limits)
-      if (Result.isFailure(parsed)) return problem(ended(parsed.failure))
+      if (Result.isFailure(parsed))
+        return problem(ended(parsed.failure.replace(/^--budget: (.)/, (_, first: string) => first.toUpperCase())))
       settings.limits = command.limits
       return note(`Further runs may use ${command.limits}.`)
     }
@@ -88,7 +89,15 @@ export const perform = Effect.fnUntraced(function* (
       settings.threadId = threadId
       return note(...(yield* tail(runtime, threadId)), `Going on with thread ${threadId}.`)
     }
-    case "Fork":
+    case "Fork": {
+      const { at } = command
+      const count = (yield* runtime.threads.info(settings.threadId))?.version ?? 0
+      if (count === 0) return problem("This thread has no message yet: there is nothing to copy.")
+      if (at !== undefined && (at < 1 || at > count)) {
+        return problem(
+          `This thread has ${Text.counted(count, "message")}. Copy from 1 to ${count} of them: /fork ${count}`
+        )
+      }
       return yield* runtime.threads.fork(settings.threadId, command.at === undefined ? {} : { at: command.at }).pipe(
         Effect.map(({ threadId }) => {
           settings.threadId = threadId
@@ -96,6 +105,7 @@ export const perform = Effect.fnUntraced(function* (
         }),
         Effect.catch((error) => Effect.succeed(problem(`${error.message}.`)))
       )
+    }
   }
 })
 
@@ -141,7 +151,7 @@ const lineOf = (runtime: RuntimeShape, { runId, threadId, version }: ThreadInfo,
   )
 
 /** The end of a thread, so that a person knows where it was. */
-const tail = (runtime: RuntimeShape, threadId: string): Effect.Effect<ReadonlyArray<string>> =>
+export const tail = (runtime: RuntimeShape, threadId: string): Effect.Effect<ReadonlyArray<string>> =>
   Effect.map(
     Effect.orElseSucceed(runtime.threads.get(threadId), () => []),
     (messages) => {

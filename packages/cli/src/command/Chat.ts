@@ -6,7 +6,7 @@ import { resolve } from "node:path"
 import process from "node:process"
 import type { Mode } from "../chat/Asking.ts"
 import { chat, threadName } from "../chat/Chat.ts"
-import type { Settings } from "../chat/ChatCommands.ts"
+import * as ChatCommands from "../chat/ChatCommands.ts"
 import * as ChatInput from "../chat/ChatInput.ts"
 import { CommandFailed } from "../setting/CommandFailed.ts"
 import * as Demo from "../assistant/Demo.ts"
@@ -41,7 +41,7 @@ export const run = Effect.fnUntraced(function* (given: Given) {
     const cut = threads.findLast(
       ({ runId, threadId }) => runId !== undefined && (given.thread === undefined || threadId === given.thread)
     )
-    const settings: Settings = {
+    const settings: ChatCommands.Settings = {
       threadId: given.thread ?? cut?.threadId ?? (yield* threadName),
       limits: given.budget ?? Limits.usual,
       model: workplace.model,
@@ -58,6 +58,7 @@ export const run = Effect.fnUntraced(function* (given: Given) {
       hidden: given.hide,
       banner: [
         ...banner(given, workplace),
+        ...(given.thread === undefined ? [] : yield* ChatCommands.tail(runtime, given.thread)),
         ...(cut === undefined ? [] : [`Going on with thread ${cut.threadId}, whose run has not ended.`])
       ],
       opening: given.question,

@@ -14,6 +14,7 @@ import { type CommandFailed, ended, failed, misused } from "../setting/CommandFa
 import * as Moment from "../setting/Moment.ts"
 import * as StoreChoice from "../setting/StoreChoice.ts"
 import { type OutputFailed, type ReaderLeft, Screen } from "../terminal/Screen.ts"
+import * as Style from "../text/Style.ts"
 import * as Text from "../text/Text.ts"
 
 /** Which store is meant, and how it is told what was done. */
@@ -34,14 +35,21 @@ type Done = Effect.Effect<void, CommandFailed | ReaderLeft | OutputFailed, Scree
 const storeOf = ({ path, store }: Given) => StoreChoice.chosen(store, resolve(path ?? "."))
 
 const say = (given: Given, text: string, data: { readonly [name: string]: unknown }) =>
-  Effect.flatMap(Screen, ({ print }) => print(`${given.jsonOutput ? JSON.stringify(data) : text}\n`))
+  Effect.flatMap(Screen, ({ look, print }) =>
+    print(`${given.jsonOutput ? JSON.stringify(data) : folded(text, look().columns)}\n`)
+  )
+
+const folded = (text: string, columns = Infinity): string =>
+  Text.lines(text)
+    .flatMap((line) => Style.fold(line, columns))
+    .join("\n")
 
 /** Asks a person whether it shall be done; fails where the answer is no, or nobody is there. */
 const confirm = Effect.fnUntraced(function* (yes: boolean, question: string) {
   if (yes) return
-  const { ask } = yield* Screen
+  const { ask, look } = yield* Screen
   if (ask === undefined) return yield* failed(`${question} Nobody is at a terminal to be asked. Add --yes to do it.`)
-  const answer = yield* ask(`${question} [y/N] `)
+  const answer = yield* ask(`${folded(`${question} [y/N]`, look().columns)} `)
   if (!/^\s*y(es)?\s*$/i.test(answer ?? "")) return yield* failed("Nothing was deleted.")
 })
 
@@ -123,7 +131,9 @@ export const erase = (
       ...(thread === undefined ? ["the thread's messages"] : []),
       "the ids of runs",
       "what was used of quotas",
-      ...(audit || held.acts === 0 ? [] : [`${Text.counted(held.acts, "act")} of the audit record (--audit)`])
+      ...(audit || held.acts === 0
+        ? []
+        : [`${Text.counted(held.acts, "act")} of the audit record, which --audit erases`])
     ]
     yield* say(given, `Erased ${what}: ${listed(deleted)}${acts}.\nKept: ${kept.join(", ")}.`, { ...deleted })
   }).pipe(Effect.scoped)

@@ -120,7 +120,8 @@ const sums = (summary: LatencySummary.LatencySummary): string =>
   [
     `machine ${Style.time(summary.machineMs)}`,
     `people ${Style.time(summary.humanWaitMs)}`,
-    ...(summary.downMs > 0 ? [`down ${Style.time(summary.downMs)}`] : []),
+    // Moments between a run's start and its owner are no time in which nobody carried it.
+    ...(summary.downMs >= 1000 ? [`down ${Style.time(summary.downMs)}`] : []),
     `in models ${Style.time(summary.modelMs)}`,
     `in tools ${Style.time(summary.toolMs)}`,
     ...(summary.timeToFirstTextMs === undefined ? [] : [`first text after ${Style.time(summary.timeToFirstTextMs)}`])
