@@ -202,15 +202,22 @@ const compaction: Check = ({ asked, mark, settled }) => {
   )
 }
 
+/** A verdict of a release that did not keep the hash of the definition. */
+const isHashless = (verdict: Json): boolean => field(verdict, "toolHash") === undefined
+
 const gate: Check = ({ mark, settled, toolName }) => {
   const recorded = field(mark.value, "verdict")
   const replayed = field(settled?.value, "verdict")
   // A run was cancelled at that moment; a grant is not looked up again.
   if (recorded === "cancelled") return undefined
   if (recorded === "granted" && replayed === "ask") {
-    return between(field(mark.value, "toolHash"), field(settled?.value, "toolHash"), `definition of ${toolName}`)
+    const hash = field(mark.value, "toolHash")
+    return hash === undefined
+      ? undefined
+      : between(hash, field(settled?.value, "toolHash"), `definition of ${toolName}`)
   }
-  if (recorded === replayed && between(mark.value, settled?.value) === undefined) return undefined
+  if (recorded === replayed && between(mark.value, settled?.value, "", isHashless(mark.value)) === undefined)
+    return undefined
   return { field: `approval of ${toolName}`, recorded: mark.value, replayed: settled?.value }
 }
 

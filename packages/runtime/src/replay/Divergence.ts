@@ -37,20 +37,28 @@ const toleranceOf = (name: string): number => (times.has(name) ? 1000 : name.end
 
 const times: ReadonlySet<string> = new Set(["at", "expiresAt", "elapsedMs", "resetsAt", "startedAt", "endedAt"])
 
-/** The first field in which two values differ, in the order of the recorded one's fields. */
-export const between = (recorded: Json | undefined, replayed: Json | undefined, field = ""): Difference | undefined => {
+/**
+ * The first field in which two values differ, in the order of the recorded one's fields. `isKnown`: fields that the
+ * recorded value lacks are not compared, as an earlier release may not have known them.
+ */
+export const between = (
+  recorded: Json | undefined,
+  replayed: Json | undefined,
+  field = "",
+  isKnown = false
+): Difference | undefined => {
   if (recorded === replayed) return undefined
   if (isArray(recorded) && isArray(replayed)) {
     const length = Math.max(recorded.length, replayed.length)
     for (let index = 0; index < length; index++) {
-      const found = between(recorded[index], replayed[index], `${field}[${index}]`)
+      const found = between(recorded[index], replayed[index], `${field}[${index}]`, isKnown)
       if (found !== undefined) return found
     }
     return undefined
   }
   if (isObject(recorded) && isObject(replayed)) {
-    for (const key of new Set([...Object.keys(recorded), ...Object.keys(replayed)])) {
-      const found = between(recorded[key], replayed[key], field === "" ? key : `${field}.${key}`)
+    for (const key of new Set([...Object.keys(recorded), ...(isKnown ? [] : Object.keys(replayed))])) {
+      const found = between(recorded[key], replayed[key], field === "" ? key : `${field}.${key}`, isKnown)
       if (found !== undefined) return found
     }
     return undefined
@@ -65,6 +73,15 @@ const isArray = (value: Json | undefined): value is ReadonlyArray<Json> => Array
 
 const isObject = (value: Json | undefined): value is { readonly [key: string]: Json } =>
   typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** The first field in which two events differ. Summaries grow with releases. */
+export const betweenEvents = (recorded: Event, replayed: Event): Difference | undefined =>
+  between(
+    jsonOf(recorded),
+    jsonOf(replayed),
+    "",
+    recorded.type === "data-cost-summary" || recorded.type === "data-latency-summary"
+  )
 
 /** An event as the JSON object that it is. */
 export const jsonOf = (event: Event): Json => Erased.as<Json>(Event.toJson(event))

@@ -7,8 +7,11 @@ import type { Mark, StoredAnswer } from "../host/journal/JournalStore.ts"
 import type { Recording } from "../host/journal/RunExport.ts"
 import * as Names from "../run/Names.ts"
 
-/** The kinds of marks that state what people and the clock did while a question waited: nobody waits in a replay. */
-const whileWaiting: ReadonlySet<string> = new Set(["warn", "escalated", "given"])
+/**
+ * The kinds of marks that no replay comes to: what people and the clock did while a question waited, and what earlier
+ * releases stored of the thread before the last events.
+ */
+const notAgain: ReadonlySet<string> = new Set(["warn", "escalated", "given", "thread"])
 
 export class Played {
   readonly recording: Recording
@@ -36,7 +39,7 @@ export class Played {
         case "emit": {
           const all = mark.kind === "result" ? this.results : this.emits
           all.set(mark.name, mark)
-          if (!whileWaiting.has(this.kindOf(mark))) this.open.add(mark)
+          if (!notAgain.has(this.kindOf(mark))) this.open.add(mark)
           continue
         }
         case "begin":
@@ -82,6 +85,11 @@ export class Played {
     this.open.delete(mark)
     const key = AgentPath.key(mark.path)
     this.reached.set(key, Math.max(mark.seq, this.reached.get(key) ?? 0))
+  }
+
+  /** The mark of the run's last events, as an earlier release made it: a mark of its own, after the thread's. */
+  endOf(name: string): Mark | undefined {
+    return name === Names.finish ? this.emits.get(name) : undefined
   }
 
   /** What the log states and the replay has not come to, the earliest first. */

@@ -18,7 +18,7 @@ import * as ThreadUpdate from "../loop/ThreadUpdate.ts"
 import type { Mark } from "../host/journal/JournalStore.ts"
 import * as Names from "../run/Names.ts"
 import * as Checks from "./Checks.ts"
-import { between, type Difference, type Divergence, jsonOf } from "./Divergence.ts"
+import { betweenEvents, type Difference, type Divergence, jsonOf } from "./Divergence.ts"
 import type { Played } from "./Played.ts"
 import type * as Trial from "./Trial.ts"
 import { run as tryOut } from "./Trial.ts"
@@ -69,7 +69,7 @@ export class ReplayEngine implements Engine {
 
   readonly activity: Engine["activity"] = (name, schema, effect) =>
     Effect.suspend(() => {
-      const mark = this.log.results.get(name)
+      const mark = this.log.results.get(name) ?? this.log.endOf(name)
       if (mark === undefined) return this.unrecorded(name, effect)
       this.visit(mark)
       return Effect.andThen(
@@ -255,11 +255,11 @@ export class ReplayEngine implements Engine {
       const isSame = (envelope: typeof there) =>
         envelope !== undefined &&
         AgentPath.key(envelope.agentPath) === key &&
-        between(comparable(envelope.event), comparable(event)) === undefined
+        betweenEvents(comparable(envelope.event), comparable(event)) === undefined
       if (isSame(there) || this.log.recording.envelopes.slice(0, mark.seq).some(isSame)) continue
       const recorded = there === undefined ? undefined : jsonOf(there.event)
       const isAlike = there?.event.type === event.type && AgentPath.key(there.agentPath) === key
-      const difference = isAlike ? between(recorded, replayed) : undefined
+      const difference = isAlike ? betweenEvents(there.event, event) : undefined
       return this.report(seq, path, difference ?? { field: "event", recorded, replayed })
     }
   }
@@ -305,10 +305,8 @@ export class ReplayEngine implements Engine {
 }
 
 /** An event without what depends on which of several agents was first: the use of a limit that they have reached. */
-const comparable = (event: Event): Json =>
-  jsonOf(
-    event.type === "budget_exhausted" ? { ...event, message: "", data: { ...event.data, used: event.data.max } } : event
-  )
+const comparable = (event: Event): Event =>
+  event.type === "budget_exhausted" ? { ...event, message: "", data: { ...event.data, used: event.data.max } } : event
 
 /** The call that an event is about. */
 const callIn = (event: Event): string | undefined => {
