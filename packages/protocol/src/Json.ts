@@ -24,6 +24,7 @@ export const freeze = <A>(value: A): A => {
 const freezeAll = (value: unknown): void => {
   if (typeof value !== "object" || value === null || Object.isFrozen(value)) return
   Object.freeze(value)
-  if (Array.isArray(value)) for (const item of value) freezeAll(item)
-  else for (const member of Object.values(value)) freezeAll(member)
+  const parts: ReadonlyArray<unknown> = Array.isArray(value) ? value : Object.values(value)
+  // Most parts are texts and numbers.
+  for (const part of parts) if (typeof part === "object" && part !== null) freezeAll(part)
 }

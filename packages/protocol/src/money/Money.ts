@@ -193,6 +193,12 @@ export const costOf = (usage: Usage, row: Price): { readonly nanoUsd: NanoUsd } 
   const price = row.tiers === undefined ? row : ratesFor(row, inputOf(usage))
   const input = rate(price.inputPerMillionUsd)
   const output = rate(price.outputPerMillionUsd)
+  // Most answers have no other parts.
+  if (isPlain(usage)) {
+    const sum = pico(Count.whole(usage.inputUncached), input) + pico(Count.whole(usage.outputText), output)
+    const nanoUsd = fromPico(sum)
+    if (nanoUsd !== undefined) return { nanoUsd }
+  }
   const read = rate(price.cacheReadPerMillionUsd ?? input)
   const write = rate(price.cacheWritePerMillionUsd ?? input)
   const writeLong = rate(price.cacheWriteLongPerMillionUsd ?? input)
@@ -224,6 +230,13 @@ export const costOf = (usage: Usage, row: Price): { readonly nanoUsd: NanoUsd } 
       ])
   }
 }
+
+/** Whether only plain input and text were reported. */
+const isPlain = (usage: Usage): boolean =>
+  usage.inputCacheRead === undefined &&
+  usage.inputCacheWrite === undefined &&
+  usage.inputCacheWriteLong === undefined &&
+  usage.outputReasoning === undefined
 
 const isRate = (usd: number | undefined): boolean => usd === undefined || (usd >= 0 && usd < Infinity)
 

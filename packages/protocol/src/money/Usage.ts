@@ -119,9 +119,10 @@ const make = (
  * @category operations
  */
 export const inputTokens = (usage: Usage): number =>
+  // Sums of four counts that pass `Count.max` stay above it, however they are rounded.
   Count.add(
-    Count.add(usage.inputUncached ?? 0, usage.inputCacheRead ?? 0),
-    Count.add(usage.inputCacheWrite ?? 0, usage.inputCacheWriteLong ?? 0)
+    (usage.inputUncached ?? 0) + (usage.inputCacheRead ?? 0),
+    (usage.inputCacheWrite ?? 0) + (usage.inputCacheWriteLong ?? 0)
   )
 
 /**

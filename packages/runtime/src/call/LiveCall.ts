@@ -79,12 +79,22 @@ export class LiveCall implements Invocation.Live {
   private readonly startedAt: number
   private readonly grant: GrantUse | undefined
 
-  /** `begun`: how often earlier owners of the run started this call. `grant`: the grant that allows it. */
-  constructor(context: CallContext, work: Work, held: Budget.Amount, begun: number, grant: GrantUse | undefined) {
+  /**
+   * `begun`: how often earlier owners of the run started this call. `grant`: the grant that allows it. `startedAt`: in
+   * epoch milliseconds.
+   */
+  constructor(
+    context: CallContext,
+    work: Work,
+    held: Budget.Amount,
+    begun: number,
+    grant: GrantUse | undefined,
+    startedAt: number
+  ) {
     this.context = context
     this.work = work
     this.heldNanoUsd = held.nanoUsd
-    this.startedAt = work.now()
+    this.startedAt = startedAt
     this.grant = grant
     this.attempt = new Attempt(this, begun)
     // Costs reported under an earlier owner are charged already.

@@ -81,7 +81,7 @@ class Execution implements Interruptible.Limits {
     this.held = held
     this.begunBefore = begunBefore
     this.startedAt = work.now()
-    this.live = new LiveCall(context, work, held, begunBefore, permit.grant)
+    this.live = new LiveCall(context, work, held, begunBefore, permit.grant, this.startedAt)
   }
 
   get signal(): Signal {

@@ -23,12 +23,16 @@ export class RunClock {
   private idleTotal = 0
   /** Run time minus monotonic time, in milliseconds. */
   private offset: number
+  /** The wall clock's millisecond in which the run last compared it with its own time. */
+  private comparedAt = Number.NaN
   private readonly clock: Clock.Clock
+  private readonly isPlatform: boolean
   private readonly startedAt: number
 
   /** `startedAt` and `notBefore`, a time that the run has already seen, are Unix times in milliseconds. */
   constructor(clock: Clock.Clock, startedAt: number, notBefore = startedAt) {
     this.clock = clock
+    this.isPlatform = isPlatformClock(clock)
     this.startedAt = startedAt
     this.offset = Math.max(clock.currentTimeMillisUnsafe(), startedAt, notBefore) - monotonicMillis(clock)
   }
@@ -43,7 +47,7 @@ export class RunClock {
 
   /** The time for the run: Unix time in whole milliseconds. */
   now(): number {
-    return Math.round(this.offset + monotonicMillis(this.clock))
+    return Math.round(this.offset + (this.isPlatform ? platform.now() : monotonicMillis(this.clock)))
   }
 
   /**
@@ -90,7 +94,11 @@ export class RunClock {
 
   /** Catches up with the wall clock. Returns by how much, in milliseconds. */
   private catchUp(): number {
-    const missed = this.clock.currentTimeMillisUnsafe() - this.now()
+    const wall = this.clock.currentTimeMillisUnsafe()
+    // Within the same millisecond the run's time can only have come closer.
+    if (wall === this.comparedAt) return 0
+    this.comparedAt = wall
+    const missed = wall - this.now()
     if (missed <= toleranceMs) return 0
     this.offset += missed
     return missed

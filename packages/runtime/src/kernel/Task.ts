@@ -9,7 +9,7 @@
  *
  * What a step makes and drops is made by classes, here and in the steps and calls: V8 guesses from a young process
  * which object literals live long, allocates those as old ones, and an old object keeps all that it points to until the
- * next full collection.
+ * next full collection. Fields of classes that each step makes many of are declared only, so that they are written once.
  */
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
@@ -27,13 +27,16 @@ export type Begin<A, E> = (caller: Fiber.Fiber<unknown, unknown>, ended: (exit: 
 
 type Any = Effect.Effect<unknown, unknown>
 
+/** It gets what the effect before it ends with, and returns what its kind says: checked where it is made. */
+type Next = Erased.Any
+
 /** A continuation: of a success by a value (`map`) or by an effect (`flatMap`), or of any exit. */
 class Continuation {
-  readonly kind: "map" | "flatMap" | "exit"
-  readonly next: (end: never) => unknown
-  readonly before: Continuation | undefined
+  declare readonly kind: "map" | "flatMap" | "exit"
+  declare readonly next: Next
+  declare readonly before: Continuation | undefined
 
-  constructor(kind: Continuation["kind"], next: (end: never) => unknown, before: Continuation | undefined) {
+  constructor(kind: Continuation["kind"], next: Next, before: Continuation | undefined) {
     this.kind = kind
     this.next = next
     this.before = before
@@ -41,9 +44,9 @@ class Continuation {
 }
 
 export class Task<A, E> extends Effectable.Class<A, E> {
-  readonly work: Begin<unknown, unknown>
+  declare readonly work: Begin<unknown, unknown>
   /** Its continuations, the last first. */
-  readonly last: Continuation | undefined
+  declare readonly last: Continuation | undefined
 
   constructor(work: Begin<unknown, unknown>, last: Continuation | undefined) {
     super()
@@ -90,9 +93,16 @@ export const andThen = <A, E, B, E2>(
   next: (exit: Exit.Exit<A, E>) => Effect.Effect<B, E2>
 ): Task<B, E2> => new Task(task.work, new Continuation("exit", next, task.last))
 
+/**
+ * What all successes and all failures are made of. Each step looks three dozen times whether an effect has ended, and
+ * `Exit.isExit` is five calls. An exit of another copy of `effect` counts as any other effect, and is run.
+ */
+const success: unknown = Object.getPrototypeOf(Exit.void)
+const failure: unknown = Object.getPrototypeOf(Exit.die(undefined))
+
 /** Whether an effect has already succeeded. */
 export const isDone = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, E> =>
-  Exit.isExit(effect) && Exit.isSuccess(effect)
+  Object.getPrototypeOf(effect) === success
 
 /** As `Effect.map`. */
 export const map = <A, B, E, R>(effect: Effect.Effect<A, E, R>, next: (value: A) => B): Effect.Effect<B, E, R> => {
@@ -126,9 +136,9 @@ export const begin = <A, E>(
 
 /** What is still to be applied. Not the continuations themselves: they know those before them, which are over. */
 class Following {
-  readonly kind: Continuation["kind"]
-  readonly next: (end: never) => unknown
-  readonly rest: Following | undefined
+  declare readonly kind: Continuation["kind"]
+  declare readonly next: Next
+  declare readonly rest: Following | undefined
 
   constructor({ kind, next }: Continuation, rest: Following | undefined) {
     this.kind = kind
@@ -206,15 +216,16 @@ class Running {
 
 /** Applies a continuation to an exit. */
 const follow = ({ kind, next }: Following, exit: Exit.Exit<unknown, unknown>): Any => {
-  const call = Erased.as<(end: unknown) => unknown>(next)
-  if (kind === "exit") return Erased.as<Any>(call(exit))
-  if (Exit.isFailure(exit)) return exit
-  const followed = call(exit.value)
-  return kind === "map" ? Exit.succeed(followed) : Erased.as<Any>(followed)
+  if (kind === "exit") return next(exit)
+  if (exit._tag === "Failure") return exit
+  return kind === "map" ? Exit.succeed(next(exit.value)) : next(exit.value)
 }
 
 /** Whether an effect has ended, with success or failure. */
-export const isExit = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => Exit.isExit(effect)
+export const isExit = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Exit<A, E> => {
+  const made: unknown = Object.getPrototypeOf(effect)
+  return made === success || made === failure
+}
 
 /** Runs all tasks in parallel; ends with the last, or with the first that fails, and then stops the others. */
 export const together = <E>(tasks: ReadonlyArray<Task<void, E>>): Task<void, E> =>
