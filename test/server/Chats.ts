@@ -2,12 +2,14 @@
  * Clients of the protocols whose conversations live on the server: what each of them sends for what a person does, and
  * what it reads of an answer. AI SDK's and AG-UI's clients send what they show each time.
  */
-import { dialect as aap, dialectV2 } from "@reins/wire/aap"
+import { dialect as a2a } from "@reins/wire/a2a"
+import { dialect as aap, dialectV1, dialectV2 } from "@reins/wire/aap"
 import { dialect as agUi } from "@reins/wire/ag-ui"
 import { dialect as aiSdk } from "@reins/wire/ai-sdk"
 import { dialect as kai } from "@reins/wire/kai"
 import { dialect as karta } from "@reins/wire/karta"
 import { dialect as native } from "@reins/wire/native"
+import { dialect as responses } from "@reins/wire/openai-responses"
 import { dialect as steerable } from "@reins/wire/steerable"
 import type { Dialect } from "@reins/wire"
 import type { Parsed } from "../wire/Rule.ts"
@@ -65,6 +67,8 @@ export interface Chat {
   readonly again?: (tab: Tab, said: Said) => Request
   /** Stops the run, where that is a request and no disconnect. */
   readonly stop?: (tab: Tab) => Request
+  /** Whether a response that is no stream is a refusal, where its status does not say so. */
+  readonly isRefused?: (text: string) => boolean
   /** Takes in a frame of an answer. */
   readonly read: (tab: Tab, frame: Frame) => Waiting
 }
@@ -314,13 +318,15 @@ const aapUser = ({ hasPicture, text }: Said): Parsed => ({
 
 const desk = { name: "desk", tools: ["plain", "gated", "planned"].map((name) => ({ name, trust: true })) }
 
-const aapChat = (version: 2 | 3): Chat => {
+const aapDialects = { 1: dialectV1, 2: dialectV2, 3: aap }
+
+const aapChat = (version: 1 | 2 | 3): Chat => {
   const turn = ({ thread }: Tab, messages: ReadonlyArray<Parsed>): Request => ({
-    path: version === 3 ? `/aap/sessions/${thread}/turns` : `/aap-v2/session/${thread}`,
+    path: version === 3 ? `/aap/sessions/${thread}/turns` : `/aap-v${version}/session/${thread}`,
     body: { messages, stream: "delta" }
   })
   return {
-    dialect: version === 3 ? aap : dialectV2,
+    dialect: aapDialects[version],
     carries: false,
     isIdempotent: false,
     staysOpen: false,
@@ -329,7 +335,7 @@ const aapChat = (version: 2 | 3): Chat => {
       version === 3
         ? { path: "/aap/sessions", body: { agent: desk } }
         : {
-            path: "/aap-v2/session",
+            path: `/aap-v${version}/session`,
             method: "PUT",
             body: { agent: desk, messages: [{ role: "user", content: "begin" }] }
           },
@@ -407,6 +413,96 @@ const nativeChat: Chat = {
   }
 }
 
+const responsesAt = "/openai-responses/v1"
+
+/** Responses in a conversation of the server's. */
+const responsesChat: Chat = {
+  dialect: responses,
+  carries: false,
+  isIdempotent: false,
+  staysOpen: false,
+  takes: all,
+  create: { path: `${responsesAt}/conversations`, body: {} },
+  say: ({ thread: conversation }, { hasPicture, text }) => ({
+    path: `${responsesAt}/responses`,
+    body: {
+      conversation,
+      stream: true,
+      input: [
+        {
+          role: "user",
+          content: [{ type: "input_text", text }, ...(hasPicture ? [{ type: "input_image", image_url: picture }] : [])]
+        }
+      ]
+    }
+  }),
+  answer: ({ thread: conversation }, { calls, questions }, { isApproved: approve, result }) => [
+    {
+      path: `${responsesAt}/responses`,
+      body: {
+        conversation,
+        stream: true,
+        input: [
+          ...calls.map((call_id) => ({ type: "function_call_output", call_id, output: JSON.stringify(result) })),
+          ...questions.map((id) => ({ type: "mcp_approval_response", approval_request_id: id, approve }))
+        ]
+      }
+    }
+  ],
+  read: (_, frame) => {
+    const { item, type } = json(frame)
+    if (type !== "response.output_item.done") return nothing
+    if (item.type === "mcp_approval_request") return asking(item.id)
+    return item.type === "function_call" ? calling(item.call_id) : nothing
+  }
+}
+
+const rpc = (method: string, params: object): Request => ({
+  path: "/a2a/rpc",
+  body: { jsonrpc: "2.0", id: 1, method, params }
+})
+
+const a2aChat: Chat = {
+  dialect: a2a,
+  carries: false,
+  isIdempotent: true,
+  staysOpen: false,
+  takes: all,
+  say: ({ thread: contextId }, { hasPicture, id: messageId, text }) =>
+    rpc("SendStreamingMessage", {
+      message: {
+        messageId,
+        contextId,
+        role: "ROLE_USER",
+        parts: [{ text }, ...(hasPicture ? [{ raw: png, mediaType: "image/png" }] : [])]
+      }
+    }),
+  answer: ({ runId: taskId }, { calls, questions }, { id: messageId, isApproved, result }) => [
+    rpc("SendStreamingMessage", {
+      message: {
+        messageId,
+        taskId,
+        role: "ROLE_USER",
+        parts: [
+          ...calls.map((toolCallId) => ({ data: { toolCallId, result } })),
+          ...questions.map((approvalId) => ({ data: { approvalId, decision: isApproved ? "approve" : "reject" } }))
+        ]
+      }
+    })
+  ],
+  stop: ({ runId: id }) => rpc("CancelTask", { id }),
+  isRefused: (text) => JSON.parse(text).error !== undefined,
+  read: (_, frame) => {
+    const { message, state } = json(frame).result?.statusUpdate?.status ?? {}
+    if (state !== "TASK_STATE_INPUT_REQUIRED") return nothing
+    const parts: ReadonlyArray<Parsed> = message.parts.flatMap(({ data }: Parsed) => (data === undefined ? [] : [data]))
+    return {
+      calls: parts.flatMap(({ approvalId, toolCallId }) => (approvalId === undefined ? [toolCallId] : [])),
+      questions: parts.flatMap(({ approvalId }) => (approvalId === undefined ? [] : [approvalId]))
+    }
+  }
+}
+
 export const chats: ReadonlyArray<Chat> = [
   aiSdkChat,
   agUiChat,
@@ -414,6 +510,9 @@ export const chats: ReadonlyArray<Chat> = [
   kartaChat,
   aapChat(3),
   aapChat(2),
+  aapChat(1),
+  responsesChat,
+  a2aChat,
   steerableChat,
   nativeChat
 ]

@@ -118,7 +118,9 @@ class Person {
     const { status } = response
     const none: Waiting = { calls: [], questions: [] }
     if (!(response.headers.get("content-type") ?? "").includes("event-stream")) {
-      return { status, text: await response.text(), waiting: none, rest: async () => "" }
+      const text = await response.text()
+      const isRefused = this.#chat.isRefused?.(text) === true
+      return { status: isRefused ? 409 : status, text, waiting: none, rest: async () => "" }
     }
     const frames = Served.frames(response)
     let text = ""
@@ -289,7 +291,9 @@ class Person {
     controller.abort()
     const { stop } = this.#chat
     if (stop !== undefined) {
-      assert.strictEqual((await this.#send(this.#tab, stop(this.#tab))).status, 202)
+      assert.include([200, 202], (await this.#send(this.#tab, stop(this.#tab))).status)
+    }
+    if (stop !== undefined || this.#chat.dialect.onDisconnect === "cancel") {
       const ended = this.#served.runtime.watch(this.#tab.runId)
       await Effect.runPromise(Effect.ignore(Served.drained(ended)))
     }
@@ -337,7 +341,8 @@ class Person {
     assert.deepStrictEqual(lines.slice(0, prefix.length), prefix, this.done.join("; "))
     for (const [index, { text }] of [one, other].entries()) {
       const isTaken = sent[index]?.status === 200
-      assert.isTrue(isTaken || this.#onBusy === "reject", `${sent[index]?.text}`)
+      const isRefusing = this.#onBusy === "reject" || this.#onBusy === "cancel-waiting"
+      assert.isTrue(isTaken || isRefusing, `${sent[index]?.text}`)
       assert.lengthOf(
         lines.filter((line) => line === `user: ${text}`),
         isTaken ? 1 : 0,
@@ -376,7 +381,7 @@ class Person {
     } else if (open === undefined && draw < 0.3 && !(carries && this.#turns.length === 0)) {
       step("two at once")
       await this.#both()
-    } else if (draw < 0.4 && (open === undefined || this.#onBusy === "cancel-previous")) {
+    } else if (draw < 0.4 && (open === undefined || /^cancel-/.test(this.#onBusy))) {
       step("stop")
       await this.#stop()
     } else if (carries && this.#turns.length > 0 && draw < 0.65) {

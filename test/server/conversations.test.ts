@@ -7,7 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { seeded } from "@reins/protocol/testing"
 import { Effect } from "effect"
 import * as Served from "./Served.ts"
-import { type Answered, givenOf, givenTo, green, protocols, type Stateless, type Turn } from "./Stateless.ts"
+import { type Answered, givenOf, givenTo, green, plain, protocols, type Stateless, type Turn } from "./Stateless.ts"
 
 /** A conversation up to an answer. `request`: what was sent for it. */
 interface Node {
@@ -18,7 +18,12 @@ interface Node {
 const results = ({ calls }: Answered, value = green): Pick<Turn, "calls" | "results"> =>
   calls.length === 0 ? {} : { calls, results: Object.fromEntries(calls.map((id) => [id, value])) }
 
-const said = ({ answer }: Node): Turn => (answer.text === "" ? {} : { text: answer.text })
+/** The answer as its client sends it back. */
+const saidBy = ({ keepsOwn }: Stateless, { answer, request }: Node): Turn => ({
+  raw: answer.raw,
+  ...(answer.text === "" ? {} : { text: answer.text }),
+  ...(keepsOwn && request.at(-1)?.user === "tool" ? { hasOwn: true } : {})
+})
 
 class Client {
   readonly #served: Served.Served
@@ -41,12 +46,14 @@ class Client {
   #prompt(): string {
     this.#words += 1
     const draw = this.#random()
-    return draw < 0.3 ? "client" : draw < 0.4 ? "calls theirs theirs" : `words ${this.#words}`
+    if (draw < 0.3) return "client"
+    if (draw < 0.4) return "calls theirs theirs"
+    return draw < 0.55 ? "tool" : `words ${this.#words}`
   }
 
   #send(request: ReadonlyArray<Turn>): Effect.Effect<Node> {
     return Effect.map(
-      this.#served.ask(this.#protocol.path, { body: this.#protocol.body(request) }),
+      this.#served.ask(this.#protocol.path, { body: this.#protocol.body(request), headers: this.#protocol.headers }),
       ({ json, status, text }) => {
         assert.strictEqual(status, 200, `${text} for ${JSON.stringify(request)}`)
         return { request, answer: this.#protocol.read(json) }
@@ -63,7 +70,11 @@ class Client {
       { concurrency: "unbounded" }
     )
     const given = model.requests.slice(before).map(({ messages }) => JSON.stringify(givenTo(messages)))
-    const wanted = requests.map((request) => JSON.stringify(givenOf(request)))
+    const wanted = requests.flatMap((request) => {
+      const lines = givenOf(request)
+      const steps = request.at(-1)?.user === "tool" ? [lines, [...lines, "tool-call", plain]] : [lines]
+      return steps.map((step) => JSON.stringify(step))
+    })
     assert.deepStrictEqual(given.toSorted(), wanted.toSorted())
     this.#nodes.push(...nodes)
   })
@@ -98,7 +109,7 @@ class Client {
   act(): Effect.Effect<void> {
     const node = this.#pick(this.#nodes)
     if (node !== undefined && node.answer.calls.length === 0 && this.#random() < 0.1) {
-      return this.#stop([...node.request, { ...said(node), user: this.#prompt() }])
+      return this.#stop([...node.request, { ...saidBy(this.#protocol, node), user: this.#prompt() }])
     }
     if (node === undefined || this.#random() < 0.15) return this.#tell([{ user: this.#prompt() }])
     const { answer, request } = node
@@ -109,7 +120,7 @@ class Client {
       const at = Math.floor(this.#random() * request.length)
       return this.#tell([...request.slice(0, at), { ...request[at], user: `edited ${(this.#words += 1)}` }])
     }
-    const next = { ...said(node), ...results(answer) }
+    const next = { ...saidBy(this.#protocol, node), ...results(answer) }
     if (answer.calls.length > 0 && draw < 0.8) {
       const isFirst = !this.#nodes.some(
         (each) => each.request.length > request.length && each.request.at(-1)?.calls === answer.calls
