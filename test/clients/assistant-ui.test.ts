@@ -3,7 +3,8 @@ import { AssistantChatTransport } from "@assistant-ui/ai-sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { readUIMessageStream } from "ai"
 import type { UIMessage } from "ai"
-import { AssistantMessageAccumulator, UIMessageStreamDecoder } from "assistant-stream"
+import { AssistantMessageAccumulator, toGenericMessages, UIMessageStreamDecoder } from "assistant-stream"
+import type { GenericMessage } from "assistant-stream"
 import { Effect } from "effect"
 import * as ServeAll from "./ServeAll.ts"
 
@@ -83,6 +84,132 @@ describe("assistant-ui's transport", () => {
       drop(2)
       assert.deepStrictEqual(ServeAll.shown(await say("edited show")), [...shown.slice(0, -1), "user: edited show"])
     })
+  )
+})
+
+/** A message as its data stream runtime sends it. */
+const sentAs = (message: GenericMessage): object => {
+  if (message.role === "assistant") {
+    const content = message.content.map((part) =>
+      part.type === "tool-call"
+        ? { type: part.type, toolCallId: part.toolCallId, toolName: part.toolName, input: part.args }
+        : part
+    )
+    return { role: message.role, content }
+  }
+  if (message.role !== "tool") return message
+  const content = message.content.map(({ isError, result, toolCallId, toolName, type }) => ({
+    type,
+    toolCallId,
+    toolName,
+    output: { type: isError === true ? "error-json" : "json", value: result }
+  }))
+  return { role: message.role, content }
+}
+
+/** A page with its data stream runtime. `threadId`: of the page's thread, if it says so. */
+const dataStream = (url: string, threadId?: string) => {
+  const tools = { weather: { description: "Tells the weather", parameters } }
+  const messages: Array<Parameters<typeof toGenericMessages>[0][number]> = []
+  const run = async (signal?: AbortSignal): Promise<string> => {
+    const response = await fetch(`${url}/ai-sdk/chat`, {
+      method: "POST",
+      headers: { ...headers, "content-type": "application/json" },
+      body: JSON.stringify({
+        system: "Be kind",
+        messages: toGenericMessages(messages).map(sentAs),
+        tools,
+        runConfig: {},
+        temperature: 0.5,
+        ...(threadId === undefined ? {} : { threadId })
+      }),
+      ...(signal === undefined ? {} : { signal })
+    })
+    assert.strictEqual(response.status, 200)
+    if (response.body === null) throw new Error("The answer has no body")
+    const decoded = response.body
+      .pipeThrough(new UIMessageStreamDecoder())
+      .pipeThrough(new AssistantMessageAccumulator())
+    let text = ""
+    let content: ReadonlyArray<{ readonly type: string }> = []
+    for await (const message of decoded) {
+      content = message.content
+      text = message.content.map((part) => (part.type === "text" ? part.text : "")).join("")
+    }
+    messages.push({ role: "assistant", content: content.map((part) => ({ ...part })) })
+    return text
+  }
+  return {
+    messages,
+    run,
+    say: (text: string) => {
+      messages.push({ role: "user", content: [{ type: "text", text }] })
+      return run()
+    },
+    /** Runs the page's tool, whose result becomes part of the message. */
+    runTools: () => {
+      const last = messages.at(-1)
+      if (last !== undefined) {
+        messages[messages.length - 1] = {
+          ...last,
+          content: last.content.map((part) =>
+            part.type === "tool-call" && part.result === undefined ? { ...part, result: "rain in Rome" } : part
+          )
+        }
+      }
+      return run()
+    }
+  }
+}
+
+describe("assistant-ui's data stream runtime", () => {
+  const shown = [
+    'user: call weather {"city":"Rome"}',
+    "assistant: Let me see. ",
+    'call: weather {"city":"Rome"}',
+    "result: rain in Rome",
+    'assistant: Done: "rain in Rome"',
+    "user: now show"
+  ]
+
+  it.live.each([undefined, "page"])("carries its conversation over turns, with its own tools, in thread %s", (thread) =>
+    Effect.flatMap(ServeAll.url, (url) =>
+      Effect.promise(async () => {
+        const page = dataStream(url, thread)
+        await page.say('call weather {"city":"Rome"}')
+        assert.include(await page.runTools(), 'Done: "rain in Rome"')
+        const text = await page.say("now show")
+        assert.deepStrictEqual(ServeAll.shown(text), shown)
+        assert.include(ServeAll.offered(text), "weather")
+        assert.include(ServeAll.instructed(text), "Be kind")
+        assert.strictEqual(JSON.parse(text).settings.temperature, 0.5)
+        // Asked again, and edited.
+        page.messages.splice(-1)
+        assert.deepStrictEqual(ServeAll.shown(await page.run()), shown)
+        page.messages.splice(-2)
+        assert.deepStrictEqual(ServeAll.shown(await page.say("edited show")), [
+          ...shown.slice(0, -1),
+          "user: edited show"
+        ])
+        page.messages.splice(0)
+        assert.deepStrictEqual(ServeAll.shown(await page.say("anew show")), ["user: anew show"])
+      })
+    )
+  )
+
+  it.live("goes on behind tools of the server, and behind a question that nobody answered", () =>
+    Effect.flatMap(ServeAll.url, (url) =>
+      Effect.promise(async () => {
+        const page = dataStream(url)
+        await page.say("scenario tool")
+        const after = ServeAll.shown(await page.say("now show"))
+        assert.include(after, 'result: {"answer":"all about tides"}')
+        const asked = dataStream(url, "asked")
+        await asked.say("scenario gated")
+        const next = ServeAll.shown(await asked.say("now show"))
+        assert.deepStrictEqual([next[0], next.at(-1)], ["user: scenario gated", "user: now show"])
+      })
+    )
   )
 })
 

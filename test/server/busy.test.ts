@@ -5,7 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { chats } from "./Chats.ts"
-import type { Tab } from "./Chats.ts"
+import type { Tab } from "./Chat.ts"
 import * as Served from "./Served.ts"
 
 interface Way {
@@ -46,6 +46,8 @@ const expected: { readonly [dialect: string]: string } = {
   karta: "supersedes",
   aap: "supersedes",
   "aap-v2": "supersedes",
+  "aap-v1": "supersedes",
+  a2a: "is refused",
   "openai-chat": "supersedes",
   anthropic: "supersedes",
   steerable: "steers",
@@ -67,12 +69,14 @@ const outcome = (served: Served.Served, send: Send) =>
     })
     const second = yield* Effect.promise(() => send("more", "m2"))
     yield* served.scene.hold.release
-    yield* Effect.promise(() => second.text())
+    const text = yield* Effect.promise(() => second.text())
     let rest = ""
     yield* Effect.promise(async () => {
       for await (const { data } of frames) rest += data
     })
-    if (second.status === 409) return "is refused"
+    const isStream = second.headers.get("content-type")?.includes("event-stream") === true
+    // JSON-RPC says it in a response.
+    if (second.status === 409 || (!isStream && text.includes("ThreadBusy"))) return "is refused"
     assert.strictEqual(second.status, 200)
     return rest.includes("five") ? "steers" : "supersedes"
   })

@@ -7,7 +7,8 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Message } from "@reins/protocol"
 import { seeded } from "@reins/protocol/testing"
 import { Effect } from "effect"
-import { type Chat, chats, type Said, type Tab, type Waiting } from "./Chats.ts"
+import type { Chat, Said, Tab, Waiting } from "./Chat.ts"
+import { chats } from "./Chats.ts"
 import * as Served from "./Served.ts"
 
 /** What the model was given, in short. */
@@ -96,7 +97,7 @@ class Person {
   }
 
   #said(): Said {
-    const { calls, pictures, several } = this.#chat.takes
+    const { asides = false, calls, pictures, several } = this.#chat.takes
     const draw = this.#random()
     const id = this.#id()
     if (draw < 0.1) return { id, text: "gated", hasPicture: false }
@@ -106,7 +107,8 @@ class Person {
     if (calls && draw < 0.45) return { id, text: "client", hasPicture: false }
     if (calls && several && draw < 0.5) return { id, text: "calls theirs gated", hasPicture: false }
     if (calls && several && draw < 0.55) return { id, text: "calls planned theirs", hasPicture: false }
-    return { id, text: `words ${this.#made}`, hasPicture: pictures && draw > 0.8 }
+    const aside = asides && draw > 0.7 ? { aside: `aside ${this.#made}` } : {}
+    return { id, text: `words ${this.#made}`, hasPicture: pictures && draw > 0.8, ...aside }
   }
 
   /** Sends a request, and reads its answer to the end, or to where it waits. */
@@ -180,7 +182,8 @@ class Person {
     }
     if (open !== undefined) this.#supersede(open)
     const calls = prompts[text]
-    const user = [`user: ${text}`, ...(said.hasPicture ? ["file image/png"] : [])]
+    const aside = said.aside === undefined ? [] : [`user: ${said.aside}`]
+    const user = [...aside, `user: ${text}`, ...(said.hasPicture ? ["file image/png"] : [])]
     const asked = [...this.#lines(), ...user]
     const called = (calls ?? []).map((name) => `call ${name}`)
     const waits = waitsFor(text).length
@@ -381,7 +384,7 @@ class Person {
     } else if (open === undefined && draw < 0.3 && !(carries && this.#turns.length === 0)) {
       step("two at once")
       await this.#both()
-    } else if (draw < 0.4 && (open === undefined || /^cancel-/.test(this.#onBusy))) {
+    } else if (draw < 0.4 && (open === undefined || this.#onBusy.startsWith("cancel-"))) {
       step("stop")
       await this.#stop()
     } else if (carries && this.#turns.length > 0 && draw < 0.65) {

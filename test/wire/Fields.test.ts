@@ -144,6 +144,27 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     dialect: aiSdk,
+    line: "POST /data-stream",
+    body: { messages: [user] },
+    samples: {
+      messages: [
+        { role: "system", content: "obey" },
+        { role: "user", content: [{ type: "text", text: "ho" }] }
+      ],
+      threadId: "t",
+      system: "obey",
+      tools: { locate: { parameters: { type: "object" } } },
+      agent: "a",
+      maxTokens: 9,
+      temperature: 0.5,
+      topP: 0.5,
+      presencePenalty: 0.5,
+      frequencyPenalty: 0.5,
+      seed: 4
+    }
+  },
+  {
+    dialect: aiSdk,
     line: "POST /chat",
     body: { id: "t", messages: [{ id: "m", role: "user", parts: [{ type: "text", text: "hi" }] }] },
     samples: {

@@ -9,7 +9,7 @@ import type { Message } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
-import type { ClientTool, DecisionFor } from "../Command.ts"
+import type { DecisionFor } from "../Command.ts"
 import * as Cursor from "../Cursor.ts"
 import type { Answer, Decoded, Exchange, Request, Route } from "../Dialect.ts"
 import * as History from "../History.ts"
@@ -17,6 +17,8 @@ import * as Media from "../Media.ts"
 import * as Encoder from "./Encoder.ts"
 import { honoured, ignored, type Fields } from "../Fields.ts"
 import { budgetTool, planTool } from "./Encoder.ts"
+import * as ModelChat from "./ModelChat.ts"
+import { clientToolsOf, Tools } from "./PageTool.ts"
 import * as UiMessage from "./UiMessage.ts"
 
 const Part = Schema.Struct({
@@ -62,21 +64,16 @@ export const Chat = Schema.Struct({
   messageId: Schema.optionalKey(Schema.String),
   agent: Schema.optionalKey(Schema.String),
   system: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  tools: Schema.optionalKey(
-    Schema.NullOr(
-      Schema.Record(
-        Schema.String,
-        Schema.Struct({ description: Schema.optionalKey(Schema.String), parameters: Schema.optionalKey(Schema.Json) })
-      )
-    )
-  )
+  tools: Schema.optionalKey(Schema.NullOr(Tools))
 })
 type Chat = Schema.Schema.Type<typeof Chat>
 
 /** What becomes of each field of a chat request. */
 export const fields: Fields = {
   id: honoured("The thread, which is the server's and becomes what the messages show"),
-  messages: honoured("The conversation. System messages are added to the agent's instructions"),
+  messages: honoured(
+    "The conversation. System messages are added to the agent's instructions. Messages in the form that models are sent them (`content`) make it a request of `POST /data-stream`"
+  ),
   "messages[].metadata": ignored("It is the page's own"),
   trigger: honoured("Whether the last answer is made again"),
   messageId: honoured("The message that is edited or made again"),
@@ -181,10 +178,9 @@ const historyOf = (messages: Chat["messages"], system: string | null | undefined
   return history
 }
 
-const toolOf = ([name, tool]: readonly [string, NonNullable<Chat["tools"]>[string]]): ClientTool => {
-  const { description, parameters = { type: "object", properties: {} } } = tool
-  return { name, ...(description === undefined ? {} : { description }), parameters }
-}
+/** Pages that send messages as models are sent them read the chunks of version 6. */
+const decodeAny = (request: Request, version: Encoder.Version): Decoded =>
+  ModelChat.isModelChat(request.body) ? ModelChat.decode(request, stream(request, 6)) : decodeChat(request, version)
 
 export const decodeChat = (request: Request, version: Encoder.Version): Decoded =>
   Result.flatMap(
@@ -213,7 +209,7 @@ export const decodeChat = (request: Request, version: Encoder.Version): Decoded 
               ...(asking === undefined ? {} : { messageId: asking }),
               ...(first === undefined ? {} : { firstId: first }),
               ...(agent === undefined ? {} : { agent }),
-              ...(tools == null ? {} : { settings: { clientTools: Object.entries(tools).map(toolOf) } })
+              ...(tools == null ? {} : { settings: { clientTools: clientToolsOf(tools) } })
             }
           }),
           answer: stream(request, version)
@@ -228,7 +224,7 @@ export const decodeResume = (request: Request, version: Encoder.Version): Exchan
 })
 
 const routesOf = (version: Encoder.Version, at: string): ReadonlyArray<Route> => [
-  { method: "POST", path: at, decode: (request) => decodeChat(request, version) },
+  { method: "POST", path: at, decode: (request) => decodeAny(request, version) },
   {
     method: "GET",
     path: `${at}/:id/messages`,
@@ -254,4 +250,8 @@ const routesOf = (version: Encoder.Version, at: string): ReadonlyArray<Route> =>
   }
 ]
 
-export const routes: ReadonlyArray<Route> = [...routesOf(7, "/chat"), ...routesOf(6, "/v6/chat")]
+export const routes: ReadonlyArray<Route> = [
+  ...routesOf(7, "/chat"),
+  ...routesOf(6, "/v6/chat"),
+  { method: "POST", path: "/data-stream", decode: (request) => ModelChat.decode(request, stream(request, 6)) }
+]

@@ -1,5 +1,6 @@
 import type { Dialect } from "../Dialect.ts"
 import * as Encoder from "./Encoder.ts"
+import * as ModelChat from "./ModelChat.ts"
 import { fields, routes } from "./Request.ts"
 import { socket } from "./Socket.ts"
 
@@ -18,7 +19,7 @@ export const dialect: Dialect = {
   name: "ai-sdk",
   title: "AI SDK 6 and 7",
   routes,
-  fields: { "POST /chat": fields },
+  fields: { "POST /chat": fields, "POST /data-stream": ModelChat.fields },
   socket,
   open: Encoder.open,
   // `useChat` lets a person write on while a question is open: what they write is answered, and the open question is
