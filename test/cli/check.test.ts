@@ -142,7 +142,7 @@ layer(Sample.layer, { excludeTestServices: true })("reins check", (it) => {
         const found = yield* reins(folder, ["check", "-", "--dialect", "ai-sdk"], { input: said })
         assert.match(found.stdout, /^standard input: \d+ frames \(ai-sdk\), 0 violations\n$/)
         const covered = new Set(Object.values(asked).map(([dialect]) => dialect))
-        // An editor speaks ACP over standard input and output.
+        // An editor speaks ACP over standard input and output; `test/clients/acp.test.ts` checks what it is told.
         assert.deepStrictEqual(
           names.filter((name) => !covered.has(name)),
           ["acp"]

@@ -2,6 +2,7 @@
 import { client, methods, ndJsonStream } from "@agentclientprotocol/sdk"
 import type { PermissionOptionKind, PromptResponse, SessionNotification } from "@agentclientprotocol/sdk"
 import { assert, describe, it } from "@effect/vitest"
+import { checkText } from "@reins/wire/check"
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
@@ -31,10 +32,10 @@ const editor = (
       const asked: Array<string> = []
       const shown: Array<ReadonlyArray<string>> = []
       let wake = () => {}
-      const stream = ndJsonStream(
-        Writable.toWeb(agent.stdin),
-        Readable.toWeb(agent.stdout) as ReadableStream<Uint8Array>
-      )
+      const [heard, kept] = (Readable.toWeb(agent.stdout) as ReadableStream<Uint8Array>).tee()
+      const stream = ndJsonStream(Writable.toWeb(agent.stdin), heard)
+      // Whatever the agent says, to the end of the test, follows the protocol.
+      const checked = new Response(kept).text().then((text) => checkText(text, { dialect: "acp" }))
       const connection = client()
         .onNotification(methods.client.session.update, ({ params }) => {
           updates.push(params.update)
@@ -53,9 +54,19 @@ const editor = (
       const until = async (fits: (update: Update) => boolean) => {
         while (!updates.some(fits)) await new Promise<void>((resolve) => (wake = resolve))
       }
-      return { agent, updates, asked, shown, until, ask: connection.agent }
+      return { agent, updates, asked, shown, until, checked, ask: connection.agent }
     }),
-    ({ agent }) => Effect.sync(() => agent.kill())
+    ({ agent, checked }) =>
+      Effect.promise(async () => {
+        agent.kill()
+        const { frames, violations } = await checked
+        assert.isAbove(frames, 3)
+        // A test may leave its agent within a turn.
+        assert.deepStrictEqual(
+          violations.filter(({ rule }) => rule !== "ended"),
+          []
+        )
+      })
   )
 
 const said = (updates: ReadonlyArray<Update>): string =>

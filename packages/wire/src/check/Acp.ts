@@ -69,8 +69,8 @@ const decodeFailure = Shape.reader(Failure)
 
 const rules = {
   shape: "A message is a JSON-RPC request, notification or response, with what its method requires",
-  "session-same": "A turn is of one session",
-  "call-new": "A call is told once",
+  "session-same": "A turn is of one session, and another turn may be of another",
+  "call-new": "A call is told once in a turn",
   "call-known": "An update and a permission are of a call that was told",
   "call-open": "A call that has completed or failed does not change",
   "end-last": "Nothing follows the answer to the prompt",
@@ -152,6 +152,7 @@ export const protocol = make({
       if (method !== "session/update" && method !== "session/request_permission") return
       if (phase === "over") notes.fault("end-last", `${quote(method)} follows`)
       phase = "open"
+      hasAnswer = false
       ofSession(params)
       if (method === "session/request_permission") {
         const asked = decodePermission(params)
@@ -172,14 +173,20 @@ export const protocol = make({
     }
 
     const answered = ({ error, result }: Message, isSse: boolean): void => {
-      // Answers to other requests, such as `initialize`, are not about a turn.
-      if (error === undefined && !isSse && !Shape.has(result, "stopReason")) return
+      // Answers to other requests are not about a turn; one to `session/load` follows the history that was told again.
+      if (error === undefined && !isSse && !Shape.has(result, "stopReason")) {
+        hasAnswer = true
+        return
+      }
       if (phase === "over") notes.fault("end-last", "an answer follows")
       const decoded: Result.Result<unknown, string> = error === undefined ? decodeStopped(result) : decodeFailure(error)
       if (Result.isFailure(decoded)) notes.fault("shape", decoded.failure)
       // What an agent says after an answer on its standard output is of the next prompt.
       phase = isSse ? "over" : "before"
       hasAnswer = true
+      if (isSse) return
+      calls.clear()
+      session = undefined
     }
     let hasAnswer = false
 
@@ -192,7 +199,7 @@ export const protocol = make({
         else notes.fault("shape", "it has neither a method nor a result nor an error")
       },
       end: () => {
-        if (phase === "open" || !hasAnswer) notes.fault("ended", "the prompt is not answered")
+        if (!hasAnswer) notes.fault("ended", "the prompt is not answered")
         phase = "before"
         hasAnswer = false
       }
