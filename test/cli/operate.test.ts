@@ -255,7 +255,7 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
       }
       assert.match(
         yield* printed(Operate.approvals, again, { REINS_API_KEY: "audit-key" }),
-        /^The role auditor may read lists of runs, costs/
+        /^The role auditor may read lists of runs, their order, costs/
       )
       yield* next.child.kill({ killSignal: "SIGINT" })
     })

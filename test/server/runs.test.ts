@@ -228,6 +228,26 @@ describe("a principal", () => {
         assert.strictEqual(answer.status, 200, path)
         assert.notInclude(answer.text, "very-secret-words")
       }
+      for (const id of [runId, waiting]) {
+        const path = `/native/runs/${id}/events?view=all&format=ndjson`
+        const limited = id === runId ? {} : { signal: AbortSignal.timeout(300) }
+        const seen = yield* Effect.promise(async () => {
+          let lines = ""
+          const response = await served.fetch(path, { key, ...limited })
+          // The waiting run stays open: what it has said so far is enough.
+          try {
+            for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) lines += chunk
+          } catch {}
+          return lines
+        })
+        const types = seen
+          .trim()
+          .split("\n")
+          .map((line) => JSON.parse(line).event.type)
+        assert.include(types, id === runId ? "text" : "approval-required")
+        assert.notInclude(seen, "very-secret-words")
+        assert.notInclude(seen, '"value"')
+      }
       const approvals = yield* served.runtime.pendingApprovals({ resourceId: "dev" })
       const closed: ReadonlyArray<readonly [string, Served.Ask]> = [
         ["/native/approvals", {}],

@@ -22,7 +22,7 @@ export const sightOf = ({ name, roles = [] }: Principal): Sight => {
 export const forbidden = Refusal.make(
   "forbidden",
   "RoleForbidden",
-  "The role auditor may read lists of runs, costs, quotas and the audit record. Use a key with the role operator"
+  "The role auditor may read lists of runs, their order, costs, quotas and the audit record. Use a key with the role operator"
 )
 
 /** Restricts a list of runs or costs to what its principal sees. */

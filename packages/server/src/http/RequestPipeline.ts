@@ -139,7 +139,7 @@ const admit = Effect.fnUntraced(function* (
   if (principal === undefined) return yield* turn(noKey)
   if (matched._tag === "NoRoute") return yield* turn(noRoute)
   if (matched._tag === "OtherMethods") return yield* turn(noMethod, { allow: matched.methods.join(", ") })
-  if (Role.sightOf(principal) === "order" && NativeRoutes.find(matched.route)?.isForAuditors !== true) {
+  if (Role.sightOf(principal) === "order" && !NativeRoutes.isForAuditors(dialect, matched.route)) {
     return yield* turn(Role.forbidden)
   }
   const params = pathParameters(matched.params)

@@ -83,7 +83,8 @@ const runs = HttpApiGroup.make("runs").add(
   }).annotateMerge(
     OpenApi.annotations({
       summary: "Watch a run",
-      description: "From its first event, or after `after` or `Last-Event-ID`: the `id` of the last event seen."
+      description:
+        "From its first event, or after `after` or `Last-Event-ID`: the `id` of the last event seen. The role auditor gets the events without content."
     })
   ),
   HttpApiEndpoint.post("cancel", "/runs/:runId/cancel", {

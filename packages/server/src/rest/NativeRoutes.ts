@@ -216,6 +216,12 @@ export const places: ReadonlyArray<Dialect.Route> = routes.map(({ method, path }
   decode: undecoded
 }))
 
+/** Whether the role `auditor` may use a route: one that shows it no content and changes nothing. */
+export const isForAuditors = (dialect: Dialect.Dialect, route: Dialect.Route): boolean =>
+  find(route)?.isForAuditors === true ||
+  // The events of a run, which it gets without content.
+  (dialect.name === "native" && route.method === "GET" && route.path === "/runs/:runId/events")
+
 /** The handler of a route in `places`. */
 export const find = (route: Dialect.Route): NativeRoute | undefined =>
   route.decode === undecoded

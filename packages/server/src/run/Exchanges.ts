@@ -6,6 +6,7 @@ import type { Command, Dialect, Refusal } from "@reins/wire"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Principal } from "../access/Authenticator.ts"
+import * as Role from "../access/Role.ts"
 import type { Mount, OnDisconnect } from "../options/ServerOptions.ts"
 import * as Commands from "./Commands.ts"
 import * as Lookup from "./Lookup.ts"
@@ -41,7 +42,8 @@ export const execute = Effect.fnUntraced(function* (
   const isCounted = answer._tag === "Stream" && answer.countsInput === true && query?._tag === "StartQuery"
   const counted = isCounted ? yield* Effect.option(RunStart.count(serving, query, manner)) : undefined
   const inputTokens = counted === undefined ? undefined : Option.getOrUndefined(counted)
-  const feed = { ...carried.feed, onDisconnect: manner.onDisconnect, inputTokens }
+  const hidesContent = Role.sightOf(principal) === "order"
+  const feed = { ...carried.feed, onDisconnect: manner.onDisconnect, inputTokens, hidesContent }
   return Outcome.run(feed)
 })
 

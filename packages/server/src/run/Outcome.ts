@@ -29,6 +29,8 @@ export interface Feed {
   readonly onDisconnect?: OnDisconnect | undefined
   /** As `Answer.open` takes it. */
   readonly inputTokens?: number | undefined
+  /** The reader sees which events there are, and nothing of what was said in them (`ContentFree`). Absent: it sees all. */
+  readonly hidesContent?: boolean | undefined
   /** All runs of the thread, in order. */
   readonly isThread: boolean
 }

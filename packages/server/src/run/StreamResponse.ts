@@ -3,7 +3,7 @@
  * the answer is detached, or the server closes. Each reader has its own position in the log, so that a slow one does
  * not block others.
  */
-import type { Envelope } from "@reins/protocol"
+import { ContentFree, type Envelope } from "@reins/protocol"
 import type { Dialect, Frame } from "@reins/wire"
 import { Refusal, Sse } from "@reins/wire"
 import * as Arr from "effect/Array"
@@ -84,7 +84,8 @@ export const whole = (
   })
 
 const text = (serving: ServerContext, feed: Feed, transmission: Transmission.Transmission): Stream.Stream<string> => {
-  const rename = ThreadName.envelopes(serving.naming, feed.tenant)
+  const named = ThreadName.envelopes(serving.naming, feed.tenant)
+  const rename = feed.hidesContent === true ? (one: Envelope.Envelope) => ContentFree.envelope(named(one)) : named
   const source = feed.isThread
     ? thread(serving, feed)
     : run(serving, feed.runId, feed.upTo ?? (feed.until === "stored" ? feed.settled : undefined))
