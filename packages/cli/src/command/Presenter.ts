@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import { Frame, nothing } from "../terminal/Frame.ts"
 import { type OutputFailed, type ReaderLeft, Screen } from "../terminal/Screen.ts"
 import * as Style from "../text/Style.ts"
-import { JsonLines } from "../view/JsonLines.ts"
 import * as Question from "../view/Question.ts"
 import { View } from "../view/View.ts"
 
@@ -17,24 +16,27 @@ export interface Presenter {
   readonly note: (...lines: ReadonlyArray<string>) => Effect.Effect<void, ReaderLeft | OutputFailed>
 }
 
-/** One line of JSON an event, and nothing else, on standard output. */
-export const json = (hidden: ReadonlySet<string>) =>
-  Effect.map(Screen, (screen): Presenter => {
-    const form = new JsonLines(hidden)
-    const note = (...lines: ReadonlyArray<string>) => screen.note(lines.map((line) => `${line}\n`).join(""))
-    return {
-      take: (envelope) =>
-        Effect.suspend(() => {
-          const lines = form.take(envelope)
-          const printed = lines.length === 0 ? Effect.void : screen.print(`${lines.join("\n")}\n`)
-          if (envelope.event.type !== "approval-required") return printed
-          const { data } = envelope.event
-          const agent = envelope.agentPath.at(-1) ?? "The agent"
-          return Effect.andThen(printed, note(Question.sentence(data, agent), ...Question.briefly(data)))
-        }),
-      note
-    }
-  })
+/** One line of JSON an event, and nothing else, on standard output. Its code is loaded where it is asked for. */
+export const json = Effect.fnUntraced(function* (
+  hidden: ReadonlySet<string>
+): Effect.fn.Return<Presenter, never, Screen> {
+  const screen = yield* Screen
+  const { JsonLines } = yield* Effect.promise(() => import("../view/JsonLines.ts"))
+  const form = new JsonLines(hidden)
+  const note = (...lines: ReadonlyArray<string>) => screen.note(lines.map((line) => `${line}\n`).join(""))
+  return {
+    take: (envelope) =>
+      Effect.suspend(() => {
+        const lines = form.take(envelope)
+        const printed = lines.length === 0 ? Effect.void : screen.print(`${lines.join("\n")}\n`)
+        if (envelope.event.type !== "approval-required") return printed
+        const { data } = envelope.event
+        const agent = envelope.agentPath.at(-1) ?? "The agent"
+        return Effect.andThen(printed, note(Question.sentence(data, agent), ...Question.briefly(data)))
+      }),
+    note
+  }
+})
 
 /** How many redrawn lines a small terminal holds: scrolled lines cannot be redrawn. */
 const mostPending = 8
