@@ -261,7 +261,7 @@ if (hasTerminal) {
             yield* terminal.until(/\[a\]pprove, approve for this \[t\]hread/)
             yield* terminal.type("r no")
             yield* terminal.press("Enter")
-            const shown = yield* terminal.until(/\nTime\n[^]*\ntotal/)
+            const shown = yield* terminal.until(/\nTime\n[^]*\ntotal[^]*\nReady\.$/)
             assert.notInclude(shown, "ready ·")
             assert.notInclude(shown, "█")
             if (more === "--plain") assert.notMatch(shown, /[▸✓✗│•]/)

@@ -170,6 +170,25 @@ layer(Sample.layer, { excludeTestServices: true })("the commands on a store", (i
   )
 })
 
+layer(Sample.layer, { excludeTestServices: true })("a thread of a server", (it) => {
+  it.effect("is erased by the name that its client gave it", () =>
+    Effect.gen(function* () {
+      const path = yield* Sample.folder(Sample.ships)
+      const asked = ["ask", "Who is captain?", "--model", "demo", "--thread", "default/web", "--approve", "deny"]
+      assert.strictEqual((yield* reins(path, asked)).code, 0)
+      const given = { ...usual, path }
+      assert.match(
+        yield* printed(Keep.archive({ ...given, ...everything, thread: "web", file: `${path}/web.jsonl` })),
+        /^Archived 1 run in/
+      )
+      assert.match(
+        yield* printed(Keep.erase({ ...given, ...nothing, thread: "web" })),
+        /^Erased thread "default\/web": 1 run and \d messages\./
+      )
+    })
+  )
+})
+
 describe("a moment", () => {
   const now = Date.UTC(2026, 0, 31)
 

@@ -214,6 +214,8 @@ export const chat = Effect.fnUntraced(function* <R>(options: Options<R>) {
     if (happening._tag === "Ended") {
       sent.clear()
       yield* draw(summary(settings, state.last, isKeyed, screen.look()))
+      // Where nothing is redrawn, no input line says so.
+      if (isAttended && !isKeyed) yield* draw(say("Ready."))
     }
     const before = state.questions[0]
     const [next, acts] = ChatState.after(state, happening)

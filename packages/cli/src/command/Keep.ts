@@ -63,6 +63,12 @@ const momentOf = (text: string) =>
       : Effect.succeed(at)
   })
 
+/** What a thread may be called in a store: as it is, and as a server stores what its client calls so. */
+const namesOf = (thread: string, tenant: string): ReadonlyArray<string> => [
+  thread,
+  `${encodeURIComponent(tenant)}/${thread}`
+]
+
 const quoted = (text: string): string => JSON.stringify(Text.harmless(text))
 
 /** `2 runs, 8 messages and 1 file`. */
@@ -114,11 +120,20 @@ export const erase = (
       }
       return yield* say(given, `Erased the data of ${what}.`, { runs: runs.length, before: at })
     }
-    const subject: Subject = thread === undefined ? { runId: run ?? "" } : { threadId: thread }
-    const what = thread === undefined ? `run ${quoted(run ?? "")}` : `thread ${quoted(thread)}`
-    const held = yield* StoreArchive.telling(archive.holdings(subject, { resourceId }))
-    const isNothing = held.runs + held.messages + held.files + held.grants + (audit ? held.acts : 0) === 0
-    if (isNothing) return yield* failed(`There is no ${what} of tenant ${quoted(resourceId)}. reins runs lists them.`)
+    const subjects: ReadonlyArray<Subject> =
+      thread === undefined ? [{ runId: run ?? "" }] : namesOf(thread, resourceId).map((threadId) => ({ threadId }))
+    const found = yield* Effect.forEach(subjects, (subject) =>
+      Effect.map(StoreArchive.telling(archive.holdings(subject, { resourceId })), (held) => ({ subject, held }))
+    )
+    const first = found.find(
+      ({ held }) => held.runs + held.messages + held.files + held.grants + (audit ? held.acts : 0) > 0
+    )
+    if (first === undefined) {
+      const asked = thread === undefined ? `run ${quoted(run ?? "")}` : `thread ${quoted(thread)}`
+      return yield* failed(`There is no ${asked} of tenant ${quoted(resourceId)}. reins runs lists them.`)
+    }
+    const { held, subject } = first
+    const what = "threadId" in subject ? `thread ${quoted(subject.threadId)}` : `run ${quoted(subject.runId)}`
     const acts = audit && held.acts > 0 ? `, and ${Text.counted(held.acts, "act")} of the audit record` : ""
     yield* confirm(yes, `Erase ${what}: ${listed(held)}${acts}? It cannot be undone.`)
     const deleted = yield* Effect.mapError(archive.erase(subject, { resourceId, audit }), (error) =>
@@ -183,12 +198,15 @@ export const archive = (
   }
 ): Done =>
   Effect.gen(function* () {
-    const { before, file, forget, runs: named, tenant: resourceId, thread: threadId, yes } = given
+    const { before, file, forget, runs: named, tenant: resourceId, thread, yes } = given
     const store = yield* storeOf(given)
     yield* StoreArchive.isThere(store)
     const shelf = yield* StoreArchive.make(store)
     const endedBefore = before === undefined ? Number.MAX_SAFE_INTEGER : yield* momentOf(before)
-    const all = yield* StoreArchive.telling(shelf.runs({ resourceId, threadId, endedBefore, limit: mostRuns }))
+    const threads = thread === undefined ? [undefined] : namesOf(thread, resourceId)
+    const all = (yield* Effect.forEach(threads, (threadId) =>
+      StoreArchive.telling(shelf.runs({ resourceId, threadId, endedBefore, limit: mostRuns }))
+    )).flat()
     const missing = named.find((id) => all.every(({ runId }) => runId !== id))
     if (missing !== undefined) {
       return yield* failed(
