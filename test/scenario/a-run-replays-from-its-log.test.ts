@@ -3,7 +3,8 @@
  * whose processes died. Repeat one seed with `SEED=17 npm test -- a-run-replays`.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, References } from "effect"
+import { AgentPath, type Envelope, type Json } from "@reins/protocol"
+import { Effect, Predicate, References } from "effect"
 import { Scenario, ScenarioRun } from "@reins/runtime/testing"
 
 const only = process.env["SEED"] === undefined ? undefined : Number(process.env["SEED"])
@@ -25,6 +26,34 @@ const check = Effect.fnUntraced(function* (
     `seed ${seed}`
   )
 })
+
+/**
+ * The number of the first event about a call that the policy of `denials` denies, or refuses as its arguments are
+ * invalid, where the log has something else.
+ */
+const firstDenied = (log: ReadonlyArray<Envelope.Envelope>): number | undefined => {
+  const denied = new Set<string>()
+  for (const { agentPath, event, seq } of log) {
+    const at = (id: string) => AgentPath.callKey(agentPath, id)
+    if (event.type === "tool-progress" && event.toolCallId !== undefined && denied.has(at(event.toolCallId))) return seq
+    if (event.type !== "tool-invocation" || event.toolName !== "timed") continue
+    if (event.state === "call" && !isAllowed(event.args)) denied.add(at(event.toolInvocationId))
+    else if (event.state === "result" && denied.has(at(event.toolInvocationId))) {
+      if (!hasError(event.result, "InvalidArguments")) return seq
+    }
+  }
+  return undefined
+}
+
+const isAllowed = (args: Json): boolean =>
+  Predicate.hasProperty(args, "behaviour") &&
+  Predicate.isString(args.behaviour) &&
+  Predicate.hasProperty(args, "forMs") &&
+  Predicate.isNumber(args.forMs) &&
+  args.forMs <= 1500
+
+const hasError = (result: Json, error: string): boolean =>
+  Predicate.hasProperty(result, "error") && result.error === error
 
 describe("a run that is replayed from its log", () => {
   it.live(
@@ -57,6 +86,24 @@ describe("a run that is replayed from its log", () => {
           count++
           yield* check(seed, {}, [])
         }
+      }).pipe(quiet),
+    240_000
+  )
+
+  it.live(
+    "goes another way at the first call that a new policy denies, and only there, for 300 seeds",
+    () =>
+      Effect.gen(function* () {
+        let found = 0
+        for (const seed of seeds(300, 2000)) {
+          const scenario: Scenario.Scenario = { ...Scenario.generate(seed, { defects: false }), denials: false }
+          const report = yield* ScenarioRun.onJournal(scenario)
+          const replayed = yield* ScenarioRun.replayed(report, { ...scenario, denials: true })
+          const denied = firstDenied(report.stored)
+          assert.strictEqual(replayed._tag === "Diverged" ? replayed.divergence.seq : undefined, denied, `seed ${seed}`)
+          if (denied !== undefined) found++
+        }
+        if (only === undefined) assert.isAbove(found, 30)
       }).pipe(quiet),
     240_000
   )

@@ -92,6 +92,12 @@ export class Played {
     return name === Names.finish ? this.emits.get(name) : undefined
   }
 
+  /** The mark of a call's end, whether its tool ended it or something before that. */
+  endOfCall(path: AgentPath.AgentPath, callId: string): Mark | undefined {
+    const prefix = AgentPath.key(path)
+    return this.results.get(Names.tool(prefix, Names.ofCall(callId))) ?? this.emits.get(Names.result(prefix, callId))
+  }
+
   /** What the log states and the replay has not come to, the earliest first. */
   get unvisited(): ReadonlyArray<Mark> {
     return [...this.open].toSorted((a, b) => a.seq - b.seq)

@@ -98,20 +98,21 @@ const toolsOf = (
 }
 
 const previewed = (
-  { approvers, execution, hash, name, policy }: Callable,
+  { approvers, asks, execution, hash, name, policy }: Callable,
   agents: ReadonlyArray<string>,
   grants: ReadonlyArray<Grant.Grant>,
   way: "wait" | "deny" | "approve"
 ): PreviewedTool => {
   const about = { name, agents, execution }
-  if (policy === "never") return { ...about, decision: "runs" }
+  if (policy === "never" && asks === undefined) return { ...about, decision: "runs" }
   if (isDenial(policy)) return { ...about, decision: "denied", reason: policy.deny }
   const covering = grants.filter((grant) => grant.toolName === name && grant.toolHash === hash).length
   // Named approvers cannot be replaced.
   const unattended = way === "approve" && approvers !== undefined ? "deny" : way
   return {
     ...about,
-    decision: policy === "always" ? "asks" : "depends",
+    // The call of a tool that asks a person is a question itself.
+    decision: policy === "always" || asks !== undefined ? "asks" : "depends",
     ...(unattended === "wait" ? {} : { unattended }),
     ...(approvers === undefined ? {} : { approvers: approvers.map(needOf) }),
     ...(covering === 0 ? {} : { grants: covering })
