@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Event } from "@reins/protocol"
 import { Ordering } from "@reins/protocol"
 import { type AnyModel, createRuntime, Decision, type ModelPart, QueryRejected, RunError } from "@reins/runtime/promise"
+import { Prices } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { z } from "zod"
 import { Redacted } from "effect"
@@ -36,6 +37,44 @@ const endless = (onAbort: () => void): AnyModel => ({
       await new Promise((resolve) => setImmediate(resolve))
     }
   }
+})
+
+describe("runs", () => {
+  it("are listed with their ends, found by what is known of them, and summed by what they cost", async () => {
+    await using runtime = createRuntime({
+      model: ScriptedModel.make({
+        respond: () => ScriptedModel.text("hello", { usage: { inputUncached: 10, outputText: 0 } })
+      }),
+      agents: [{ name: "desk" }, { name: "clerk" }],
+      services: Prices.layerTable({ "scripted/scripted-1": { inputPerMillionUsd: 0.1, outputPerMillionUsd: 1 } })
+    })
+    await runtime.complete("go", { runId: "r1", principal: "ana" })
+    await runtime.complete("go", { runId: "r2", agent: "clerk", resourceId: "shop" })
+    const ids = async (filter: Parameters<typeof runtime.runs.list>[0]) =>
+      (await runtime.runs.list(filter)).runs.map(({ runId }) => runId).toSorted()
+    assert.deepStrictEqual(await ids({}), ["r1", "r2"])
+    assert.deepStrictEqual(await ids({ resourceId: "shop" }), ["r2"])
+    assert.deepStrictEqual(await ids({ principal: "ana", since: new Date(0), minCostUsd: 0.000_001 }), ["r1"])
+    assert.deepStrictEqual(await ids({ maxCostUsd: 0.000_000_9 }), [])
+    assert.deepStrictEqual(await ids({ until: new Date(0) }), [])
+    const run = await runtime.runs.get("r1")
+    assert.deepStrictEqual(
+      [run?.state, run?.endReason, run?.costNanoUsd, run?.cost?.costNanoUsd, run?.lastSeq],
+      ["ended", "stop", 1000, 1000, 5]
+    )
+    assert.isNumber(run?.latency?.totalMs)
+    assert.isUndefined(await runtime.runs.get("r1", { resourceId: "shop" }))
+    assert.isUndefined(await runtime.runs.get("r3"))
+    const { sum, totals } = await runtime.costs.by({ dimensions: ["tenant", "root"] })
+    assert.deepStrictEqual(
+      totals.map(({ costNanoUsd, root, tenant }) => [tenant, root, costNanoUsd]),
+      [
+        ["default", "desk", 1000],
+        ["shop", "clerk", 1000]
+      ]
+    )
+    assert.deepStrictEqual([sum.costNanoUsd, sum.costUsd, sum.runs], [2000, 0.000_002, 2])
+  })
 })
 
 describe("approvers", () => {

@@ -236,6 +236,11 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
     )${keyed}`,
     "CREATE INDEX reins_costs_at ON reins_costs (resource_id, at)",
     SqlCosts.backfill
+  ],
+  // With its tenant, so that a thread's runs are not looked for among all of the tenant.
+  [
+    "DROP INDEX reins_runs_thread",
+    "CREATE INDEX reins_runs_thread ON reins_runs (thread_id, resource_id, started_at, run_id)"
   ]
 ]
 
