@@ -1,0 +1,199 @@
+/**
+ * Requests to the native interface. The page lies at `…/inspector/`, so the interface is beside it; `?native=` of the
+ * page's address names another path. The key is kept for this tab only.
+ */
+import type { Approval, Audit, CostReport, Decision, Envelope, Grant, ListedRun, Quota } from "@reins/protocol"
+import { useCallback, useEffect, useState } from "react"
+
+const base = new URLSearchParams(location.search).get("native") ?? location.pathname.replace(/\/inspector\/.*$/, "/native")
+const stored = "reins-inspector-key"
+
+/** The key that requests are sent with. */
+export const key = {
+  get: (): string => sessionStorage.getItem(stored) ?? "",
+  set: (value: string): void => (value === "" ? sessionStorage.removeItem(stored) : sessionStorage.setItem(stored, value))
+}
+
+/** What the server refused. */
+export class Refused extends Error {
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+const messageOf = (text: string, status: number): string => {
+  try {
+    const { error } = JSON.parse(text)
+    return typeof error?.message === "string" ? error.message : `The server answered ${status}`
+  } catch {
+    return `The server answered ${status}`
+  }
+}
+
+/** A request; fails with what the server says. */
+export const request = async (path: string, init: RequestInit = {}): Promise<Response> => {
+  const headers = new Headers(init.headers)
+  if (key.get() !== "") headers.set("authorization", `Bearer ${key.get()}`)
+  const response = await fetch(`${base}${path}`, { ...init, headers })
+  if (!response.ok) throw new Refused(response.status, messageOf(await response.text(), response.status))
+  return response
+}
+
+const json = async <A>(path: string, init?: RequestInit): Promise<A> => {
+  const response = await request(path, init)
+  const text = await response.text()
+  return text === "" ? ({} as A) : JSON.parse(text)
+}
+
+const post = <A>(path: string, body: unknown = {}) => json<A>(path, { method: "POST", body: JSON.stringify(body) })
+const search = (query: { readonly [name: string]: string | number | undefined }): string => {
+  const given = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined || value === "" ? [] : [[name, `${value}`]]
+  )
+  return given.length === 0 ? "" : `?${new URLSearchParams(given)}`
+}
+
+/** A tool as the server describes it; `parameters` is JSON Schema. */
+export interface Tool {
+  readonly name: string
+  readonly description?: string
+  readonly parameters: unknown
+}
+
+export interface Agent {
+  readonly name: string
+  readonly title?: string
+  readonly description?: string
+  readonly tools: ReadonlyArray<Tool>
+}
+
+export interface RunDetail extends ListedRun.ListedRun {
+  readonly text?: string
+  readonly error?: { readonly message: string; readonly code: string }
+  readonly approvals?: ReadonlyArray<Approval.Request>
+}
+
+export interface Thread {
+  readonly threadId: string
+  readonly agent: string
+  readonly state: "idle" | "running"
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly title?: string
+  readonly runId?: string
+}
+
+export interface Said {
+  readonly role: string
+  readonly content: ReadonlyArray<{ readonly type: string; readonly [field: string]: unknown }>
+}
+
+export interface Self {
+  readonly tenant: string
+  readonly name?: string
+  readonly roles?: ReadonlyArray<string>
+  readonly sees: "all" | "order" | "own"
+}
+
+/** The requests that the views make. */
+export const api = {
+  self: () => json<Self>("/principal"),
+  agents: () => json<{ readonly agents: ReadonlyArray<Agent> }>("/agents"),
+  runs: (query: { readonly [name: string]: string | undefined }) => json<ListedRun.Page>(`/runs${search(query)}`),
+  run: (runId: string) => json<RunDetail>(`/runs/${encodeURIComponent(runId)}`),
+  cancel: (runId: string) => post(`/runs/${encodeURIComponent(runId)}/cancel`),
+  raise: (runId: string, limits: { readonly [limit: string]: number }) =>
+    post(`/runs/${encodeURIComponent(runId)}/budget`, { limits }),
+  steer: (runId: string, content: string) => post(`/runs/${encodeURIComponent(runId)}/messages`, { message: content }),
+  approvals: () => json<{ readonly approvals: ReadonlyArray<Approval.Request> }>("/approvals"),
+  answer: (id: string, decision: Decision) => post(`/approvals/${encodeURIComponent(id)}`, decision),
+  history: (query: { readonly [name: string]: string | undefined }) =>
+    json<{ readonly acts: ReadonlyArray<Audit.Act>; readonly next?: string }>(`/approvals/history${search(query)}`),
+  grants: () => json<{ readonly grants: ReadonlyArray<Grant.Grant> }>("/grants"),
+  revoke: (id: string) => json(`/grants/${encodeURIComponent(id)}`, { method: "DELETE" }),
+  quotas: () => json<{ readonly quotas: ReadonlyArray<Quota.Usage> }>("/quotas"),
+  costs: (query: { readonly [name: string]: string | number | undefined }) =>
+    json<CostReport.CostReport>(`/costs${search(query)}`),
+  threads: (query: { readonly [name: string]: string | undefined }) =>
+    json<{ readonly threads: ReadonlyArray<Thread>; readonly next?: string }>(`/threads${search(query)}`),
+  thread: (threadId: string) =>
+    json<Thread & { readonly messages: ReadonlyArray<Said> }>(`/threads/${encodeURIComponent(threadId)}`),
+  deleteThread: (threadId: string) => json(`/threads/${encodeURIComponent(threadId)}`, { method: "DELETE" })
+}
+
+/** Reads the lines of a stream of envelopes until it ends or `signal` aborts. */
+const readLines = async (
+  response: Response,
+  onEnvelopes: (envelopes: ReadonlyArray<Envelope.Envelope>) => void
+): Promise<void> => {
+  const decoder = new TextDecoder()
+  let rest = ""
+  for await (const chunk of response.body ?? []) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n")
+    rest = lines.pop() ?? ""
+    const envelopes = lines.filter((line) => line.trim() !== "").map((line): Envelope.Envelope => JSON.parse(line))
+    if (envelopes.length > 0) onEnvelopes(envelopes)
+  }
+}
+
+/** Every event of a run, from `after` on, until it ends. Connects again where it breaks off. */
+export const watch = async (
+  runId: string,
+  onEnvelopes: (envelopes: ReadonlyArray<Envelope.Envelope>) => void,
+  signal: AbortSignal
+): Promise<void> => {
+  let after = 0
+  const keep = (envelopes: ReadonlyArray<Envelope.Envelope>) => {
+    after = envelopes.at(-1)?.seq ?? after
+    onEnvelopes(envelopes)
+  }
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    const before = after
+    try {
+      const path = `/runs/${encodeURIComponent(runId)}/events?view=all&format=ndjson&after=${after}`
+      await readLines(await request(path, { signal }), keep)
+      return
+    } catch (error) {
+      if (signal.aborted) return
+      if (error instanceof Refused || attempt > 5) throw error
+      if (after > before) attempt = 0
+      await new Promise((resolve) => setTimeout(resolve, 500 * 2 ** attempt))
+    }
+  }
+}
+
+/** What is asked, as it is now. */
+export interface Asked<A> {
+  readonly value: A | undefined
+  readonly error: Error | undefined
+  readonly isLoading: boolean
+  readonly again: () => void
+}
+
+/** Asks when `ask` changes, on `again`, and every `everyMs` while the page is visible. */
+export const useAsked = <A>(ask: () => Promise<A>, deps: ReadonlyArray<unknown>, everyMs?: number): Asked<A> => {
+  const [state, setState] = useState<Omit<Asked<A>, "again">>({ value: undefined, error: undefined, isLoading: true })
+  const [turn, setTurn] = useState(0)
+  const again = useCallback(() => setTurn((before) => before + 1), [])
+  useEffect(() => {
+    let isCurrent = true
+    setState((before) => ({ ...before, isLoading: true }))
+    ask().then(
+      (value) => isCurrent && setState({ value, error: undefined, isLoading: false }),
+      (error: Error) => isCurrent && setState((before) => ({ value: before.value, error, isLoading: false }))
+    )
+    return () => {
+      isCurrent = false
+    }
+    // `ask` is a new function each time; what it depends on is in `deps`.
+  }, [...deps, turn])
+  useEffect(() => {
+    if (everyMs === undefined) return undefined
+    const timer = setInterval(() => document.visibilityState === "visible" && again(), everyMs)
+    return () => clearInterval(timer)
+  }, [again, everyMs])
+  return { ...state, again }
+}

@@ -1,0 +1,57 @@
+/** Messages of a conversation: text, reasoning, calls and results. */
+import { Badge, Paper, Stack, Text } from "@mantine/core"
+import type { Said } from "./Client.ts"
+import { Json } from "./Parts.tsx"
+
+type Part = Said["content"][number]
+
+const SaidPart = ({ part }: { readonly part: Part }) => {
+  switch (part.type) {
+    case "text":
+      return <Text style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>{`${part["text"]}`}</Text>
+    case "reasoning":
+      return (
+        <details>
+          <summary>Reasoning</summary>
+          <Text size="sm" style={{ whiteSpace: "pre-wrap" }}>{`${part["text"]}`}</Text>
+        </details>
+      )
+    case "tool-call":
+      return (
+        <details>
+          <summary>Call of {`${part["name"]}`}</summary>
+          <Json value={part["args"]} />
+        </details>
+      )
+    case "tool-result":
+      return (
+        <details>
+          <summary>
+            Result of {`${part["name"]}`} {part["status"] === undefined ? "" : `(${part["status"]})`}
+          </summary>
+          <Json value={part["result"]} />
+        </details>
+      )
+    default:
+      return <Json value={part} />
+  }
+}
+
+export const Conversation = ({ messages }: { readonly messages: ReadonlyArray<Said> }) => (
+  <Stack gap="sm" aria-label="Conversation" role="region">
+    {messages.map((message, index) => (
+      // Messages are only added at the end.
+      // oxlint-disable-next-line react/no-array-index-key -- a message has no id
+      <Paper key={index} withBorder p="sm">
+        <Badge color={message.role === "user" ? "indigo.8" : "gray.7"} tt="none" mb={4}>
+          {message.role}
+        </Badge>
+        {message.content.map((part, at) => (
+          // oxlint-disable-next-line react/no-array-index-key -- a part has no id
+          <SaidPart key={at} part={part} />
+        ))}
+      </Paper>
+    ))}
+    {messages.length === 0 ? <Text c="dimmed">Nothing was said.</Text> : null}
+  </Stack>
+)

@@ -1,0 +1,102 @@
+/** Parts that several views show. */
+import { Alert, Anchor, Badge, Code, Group, Loader, Table, Text } from "@mantine/core"
+import type { ReactNode } from "react"
+import type { Asked } from "./Client.ts"
+import { pretty } from "./Format.ts"
+import { link } from "./Place.ts"
+
+/** What was asked, once it is there; before, that it is loading, or why it failed. */
+export const Loaded = <A,>({ asked, children }: { readonly asked: Asked<A>; readonly children: (value: A) => ReactNode }) => (
+  <>
+    {asked.error === undefined ? null : (
+      <Alert color="red" title="The request failed" role="alert" mb="md">
+        {asked.error.message}
+      </Alert>
+    )}
+    {asked.value === undefined ? asked.error === undefined ? <Loader aria-label="Loading" /> : null : children(asked.value)}
+  </>
+)
+
+const colours: { readonly [state: string]: string } = {
+  running: "blue.9",
+  waiting: "orange.9",
+  stop: "teal.9",
+  failed: "red.9",
+  cancelled: "gray.7",
+  budget: "grape.9"
+}
+
+/** A run's state, or how it ended. */
+export const State = ({ state, endReason }: { readonly state: string; readonly endReason?: string | undefined }) => {
+  const word = state === "ended" ? (endReason ?? "ended") : state
+  return (
+    <Badge color={colours[word] ?? "gray.7"} variant="filled" tt="none">
+      {word}
+    </Badge>
+  )
+}
+
+export const RunLink = ({ runId }: { readonly runId: string }) => (
+  <Anchor href={link("runs", runId)} className="mono">
+    {runId}
+  </Anchor>
+)
+
+export const Json = ({ value }: { readonly value: unknown }) => (
+  <Code block className="mono" tabIndex={0} style={{ maxHeight: "20rem", overflow: "auto", whiteSpace: "pre-wrap" }}>
+    {pretty(value)}
+  </Code>
+)
+
+/** Facts, each as a name and a value. */
+export const Facts = ({ facts }: { readonly facts: ReadonlyArray<readonly [string, ReactNode]> }) => (
+  <Group gap="xl" my="sm">
+    {facts.map(([name, value]) => (
+      <div key={name}>
+        <Text size="xs" c="dimmed">
+          {name}
+        </Text>
+        <Text size="sm" component="div">
+          {value}
+        </Text>
+      </div>
+    ))}
+  </Group>
+)
+
+/** A table that scrolls sideways on a narrow screen. */
+export const Rows = ({
+  caption,
+  columns,
+  rows
+}: {
+  readonly caption: string
+  readonly columns: ReadonlyArray<string>
+  readonly rows: ReadonlyArray<{ readonly key: string; readonly cells: ReadonlyArray<ReactNode> }>
+}) => (
+  <Table.ScrollContainer minWidth={560} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
+    <Table striped highlightOnHover captionSide="top" aria-label={caption}>
+      <Table.Thead>
+        <Table.Tr>
+          {columns.map((column) => (
+            <Table.Th key={column}>{column}</Table.Th>
+          ))}
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {rows.map(({ cells, key }) => (
+          <Table.Tr key={key}>
+            {cells.map((cell, index) => (
+              <Table.Td key={columns[index]}>{cell}</Table.Td>
+            ))}
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
+    {rows.length === 0 ? (
+      <Text c="dimmed" my="md">
+        There are none.
+      </Text>
+    ) : null}
+  </Table.ScrollContainer>
+)

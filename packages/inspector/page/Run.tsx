@@ -1,0 +1,258 @@
+/** One run, live: its facts, a timeline, its events, its money, what it asks, and what can be done to it. */
+import { Alert, Anchor, Button, Group, Modal, NumberInput, Select, Stack, Tabs, Text, TextInput } from "@mantine/core"
+import { useDisclosure } from "@mantine/hooks"
+import type { CostSummary, Envelope } from "@reins/protocol"
+import { useEffect, useMemo, useRef, useState } from "react"
+import { Question } from "./Approvals.tsx"
+import { api, useAsked, watch, type RunDetail } from "./Client.ts"
+import { EventList } from "./EventList.tsx"
+import { dollars, duration, time } from "./Format.ts"
+import { Facts, Loaded, Rows, State } from "./Parts.tsx"
+import { go, link } from "./Place.ts"
+import { Timeline, type Span } from "./Timeline.ts"
+
+/** The events of a run so far; new ones are drawn together, once a frame. */
+const useEvents = (runId: string, isAllowed: boolean) => {
+  const envelopes = useRef<Array<Envelope.Envelope>>([])
+  const timeline = useRef(new Timeline())
+  const [count, setCount] = useState(0)
+  const [error, setError] = useState<Error>()
+  useEffect(() => {
+    if (!isAllowed) return undefined
+    const left = new AbortController()
+    envelopes.current = []
+    timeline.current = new Timeline()
+    let isDue = false
+    const add = (news: ReadonlyArray<Envelope.Envelope>) => {
+      for (const envelope of news) {
+        envelopes.current.push(envelope)
+        timeline.current.step(envelope)
+      }
+      if (isDue) return
+      isDue = true
+      requestAnimationFrame(() => {
+        isDue = false
+        if (!left.signal.aborted) setCount(envelopes.current.length)
+      })
+    }
+    watch(runId, add, left.signal).catch(setError)
+    return () => left.abort()
+  }, [isAllowed, runId])
+  // A new array for each count, so that lists notice.
+  return useMemo(
+    () => ({ envelopes: envelopes.current.slice(0, count), timeline: timeline.current, error }),
+    [count, error]
+  )
+}
+
+const most = 500
+
+const Bars = ({ onChoose, timeline }: { readonly timeline: Timeline; readonly onChoose: (seq: number) => void }) => {
+  const { spans, startedAt = 0, until } = timeline
+  const length = Math.max(1, until - startedAt)
+  const bar = ({ from, kind, problem, to = until }: Span) => (
+    <div className="track">
+      <div
+        className={`bar ${kind}${problem === undefined ? "" : " bad"}`}
+        style={{ left: `${((from - startedAt) / length) * 100}%`, width: `${((to - from) / length) * 100}%` }}
+      />
+    </div>
+  )
+  return (
+    <Stack gap={2} role="list" aria-label="Timeline">
+      {spans.slice(0, most).map((span) => (
+        <div key={span.key} role="listitem" className="timeline-row">
+          <span style={{ paddingInlineStart: `${span.depth}rem` }}>
+            <Anchor component="button" type="button" onClick={() => onChoose(span.seq)}>
+              {span.kind === "wait" ? "waits: " : ""}
+              {span.label}
+            </Anchor>
+            {span.problem === undefined ? "" : ` (${span.problem})`}
+          </span>
+          {bar(span)}
+          <span>{span.to === undefined ? "…" : duration(span.to - span.from)}</span>
+        </div>
+      ))}
+      {spans.length > most ? (
+        <Text c="dimmed">
+          The first {most} of {spans.length}. The events have the rest.
+        </Text>
+      ) : null}
+    </Stack>
+  )
+}
+
+/** The rows of a cost summary's tree. */
+const costRows = (
+  { agentPath, children, costNanoUsd, rows }: CostSummary.CostNode,
+  depth = 0
+): ReadonlyArray<{ readonly key: string; readonly cells: ReadonlyArray<string> }> => {
+  const indent = "\u00a0\u00a0".repeat(depth)
+  const key = agentPath.join("/")
+  return [
+    { key: `a${key}`, cells: [`${indent}${agentPath.at(-1) ?? "the run"}`, "", dollars(costNanoUsd)] },
+    ...rows.map((row, index) => ({
+      key: `r${key} ${index}`,
+      cells: [
+        `${indent}\u00a0\u00a0${row.kind} ${row.name}`,
+        `${row.calls}`,
+        row.unpriced > 0 && row.costNanoUsd === 0 ? "unknown" : dollars(row.costNanoUsd)
+      ]
+    })),
+    ...children.flatMap((child) => costRows(child, depth + 1))
+  ]
+}
+
+const limits = ["maxSteps", "maxToolCalls", "maxTotalTokens", "maxCostUsd", "maxDuration", "maxAgents"]
+
+const Raise = ({ onDone, runId }: { readonly runId: string; readonly onDone: () => void }) => {
+  const [isOpen, { close, open }] = useDisclosure(false)
+  const [limit, setLimit] = useState("maxCostUsd")
+  const [value, setValue] = useState<number | string>("")
+  const [problem, setProblem] = useState<string>()
+  const send = () =>
+    api.raise(runId, { [limit]: Number(value) }).then(
+      () => {
+        close()
+        onDone()
+      },
+      ({ message }: Error) => setProblem(message)
+    )
+  return (
+    <>
+      <Button variant="default" onClick={open}>
+        Raise a limit
+      </Button>
+      <Modal opened={isOpen} onClose={close} title="Raise a limit">
+        <Stack>
+          <Select label="Limit" data={limits} value={limit} onChange={(name) => setLimit(name ?? limit)} allowDeselect={false} />
+          <NumberInput label="New limit" description="US dollars, milliseconds, or a count" min={0} value={value} onChange={setValue} />
+          {problem === undefined ? null : (
+            <Text c="red.9" role="alert">
+              {problem}
+            </Text>
+          )}
+          <Button onClick={send} disabled={value === ""}>
+            Raise
+          </Button>
+        </Stack>
+      </Modal>
+    </>
+  )
+}
+
+const Actions = ({ again, run }: { readonly run: RunDetail; readonly again: () => void }) => {
+  const [words, setWords] = useState("")
+  const [problem, setProblem] = useState<string>()
+  const act = (done: Promise<unknown>) =>
+    done.then(
+      () => {
+        setProblem(undefined)
+        again()
+      },
+      ({ message }: Error) => setProblem(message)
+    )
+  if (run.state === "ended") return null
+  return (
+    <Stack gap="xs" my="sm">
+      <Group align="end">
+        <Button color="red.8" onClick={() => act(api.cancel(run.runId))}>
+          Cancel the run
+        </Button>
+        <Raise runId={run.runId} onDone={again} />
+        <form
+          onSubmit={(event) => {
+            event.preventDefault()
+            void act(api.steer(run.runId, words).then(() => setWords("")))
+          }}
+        >
+          <Group align="end">
+            <TextInput label="Message to the agent" value={words} onChange={(event) => setWords(event.currentTarget.value)} />
+            <Button type="submit" variant="default" disabled={words.trim() === ""}>
+              Send
+            </Button>
+          </Group>
+        </form>
+      </Group>
+      {problem === undefined ? null : (
+        <Text c="red.9" role="alert">
+          {problem}
+        </Text>
+      )}
+    </Stack>
+  )
+}
+
+export const Run = ({ runId, seq: asked }: { readonly runId: string; readonly seq: string | null }) => {
+  const self = useAsked(api.self, [])
+  const found = useAsked(() => api.run(runId), [runId], 2000)
+  const isAllowed = self.value !== undefined && self.value.sees !== "order"
+  const { envelopes, error, timeline } = useEvents(runId, isAllowed)
+  const [tab, setTab] = useState<string | null>(asked === null ? "timeline" : "events")
+  const seq = asked === null ? undefined : Number(asked)
+  const choose = (chosen: number) => {
+    setTab("events")
+    go(link("runs", runId, { seq: `${chosen}` }))
+  }
+  const cost = envelopes.map(({ event }) => event).find((event) => event.type === "data-cost-summary")
+  return (
+    <Loaded asked={found}>
+      {(run) => (
+        <>
+          <Facts
+            facts={[
+              ["Run", <span key="run" className="mono">{run.runId}</span>],
+              ["State", <State key="state" state={run.state} endReason={run.endReason} />],
+              ["Agent", run.agent],
+              ["Thread", <Anchor key="thread" href={link("threads", run.threadId)}>{run.threadId}</Anchor>],
+              ["Started by", run.principal ?? "not named"],
+              ["Started", time(run.startedAt)],
+              ["Length", duration((run.endedAt ?? Date.now()) - run.startedAt)],
+              ["Cost", run.state === "ended" ? dollars(run.costNanoUsd) : "when it ends"],
+              ["Tokens", run.promptTokens === undefined ? "when it ends" : `${run.promptTokens} in, ${run.completionTokens ?? 0} out`]
+            ]}
+          />
+          {run.error === undefined ? null : (
+            <Alert color="red" title={run.error.code} my="sm">
+              {run.error.message}
+            </Alert>
+          )}
+          <Actions run={run} again={found.again} />
+          {(run.approvals ?? []).map((request) => (
+            <Question key={request.id} request={request} onDone={found.again} />
+          ))}
+          {isAllowed ? null : <Alert my="sm">This key sees when runs happened and what they cost, and no content.</Alert>}
+          {error === undefined ? null : (
+            <Alert color="red" title="The events cannot be read" role="alert">
+              {error.message}
+            </Alert>
+          )}
+          <Tabs value={tab} onChange={setTab} keepMounted={false}>
+            <Tabs.List>
+              <Tabs.Tab value="timeline">Timeline</Tabs.Tab>
+              <Tabs.Tab value="events">Events ({envelopes.length})</Tabs.Tab>
+              <Tabs.Tab value="cost">Cost</Tabs.Tab>
+              <Tabs.Tab value="text">Answer</Tabs.Tab>
+            </Tabs.List>
+            <Tabs.Panel value="timeline" pt="sm">
+              <Bars timeline={timeline} onChoose={choose} />
+            </Tabs.Panel>
+            <Tabs.Panel value="events" pt="sm">
+              <EventList envelopes={envelopes} startedAt={run.startedAt} seq={seq} onChoose={choose} />
+            </Tabs.Panel>
+            <Tabs.Panel value="cost" pt="sm">
+              {cost?.type === "data-cost-summary" ? (
+                <Rows caption="Cost" columns={["Who", "Calls", "Cost"]} rows={costRows(cost.data.root)} />
+              ) : (
+                <Text c="dimmed">A run tells its costs when it ends.</Text>
+              )}
+            </Tabs.Panel>
+            <Tabs.Panel value="text" pt="sm">
+              <Text style={{ whiteSpace: "pre-wrap" }}>{run.text ?? ""}</Text>
+            </Tabs.Panel>
+          </Tabs>
+        </>
+      )}
+    </Loaded>
+  )
+}

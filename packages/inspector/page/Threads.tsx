@@ -1,0 +1,118 @@
+/** Threads, and one thread with its conversation and its runs. */
+import { Anchor, Button, Group, Stack, Text, Title } from "@mantine/core"
+import { useState } from "react"
+import { api, useAsked } from "./Client.ts"
+import { Conversation } from "./Conversation.tsx"
+import { dollars, time } from "./Format.ts"
+import { Facts, Loaded, Rows, RunLink, State } from "./Parts.tsx"
+import { go, link } from "./Place.ts"
+
+export const ThreadList = () => {
+  const [after, setAfter] = useState<string>()
+  const asked = useAsked(() => api.threads({ limit: "50", after }), [after], 5000)
+  return (
+    <Loaded asked={asked}>
+      {({ next, threads }) => (
+        <>
+          <Rows
+            caption="Threads"
+            columns={["Thread", "Title", "Agent", "State", "Written"]}
+            rows={threads.map((thread) => ({
+              key: thread.threadId,
+              cells: [
+                <Anchor key="thread" href={link("threads", thread.threadId)} className="mono">
+                  {thread.threadId}
+                </Anchor>,
+                thread.title ?? "",
+                thread.agent,
+                <State key="state" state={thread.state} />,
+                time(thread.updatedAt)
+              ]
+            }))}
+          />
+          <Group>
+            {after === undefined ? null : (
+              <Button variant="default" onClick={() => setAfter(undefined)}>
+                Latest
+              </Button>
+            )}
+            {next === undefined ? null : (
+              <Button variant="default" onClick={() => setAfter(next)}>
+                Earlier
+              </Button>
+            )}
+          </Group>
+        </>
+      )}
+    </Loaded>
+  )
+}
+
+export const Thread = ({ threadId }: { readonly threadId: string }) => {
+  const asked = useAsked(() => api.thread(threadId), [threadId], 5000)
+  const runs = useAsked(() => api.runs({ threadId, limit: "50" }), [threadId], 5000)
+  const [problem, setProblem] = useState<string>()
+  return (
+    <Loaded asked={asked}>
+      {(thread) => (
+        <Stack>
+          <Facts
+            facts={[
+              ["Thread", <span key="thread" className="mono">{thread.threadId}</span>],
+              ["Title", thread.title ?? "none"],
+              ["Agent", thread.agent],
+              ["Created", time(thread.createdAt)],
+              ["Written", time(thread.updatedAt)]
+            ]}
+          />
+          <Group>
+            <Button component="a" href={link("play", undefined, { thread: threadId, agent: thread.agent })} variant="default">
+              Write to it
+            </Button>
+            <Button
+              color="red.8"
+              onClick={() =>
+                window.confirm(`Delete thread ${threadId} and its messages?`) &&
+                api.deleteThread(threadId).then(
+                  () => go(link("threads")),
+                  ({ message }: Error) => setProblem(message)
+                )
+              }
+            >
+              Delete
+            </Button>
+            {problem === undefined ? null : (
+              <Text c="red.9" role="alert">
+                {problem}
+              </Text>
+            )}
+          </Group>
+          <Title order={3} size="h5">
+            Runs
+          </Title>
+          <Loaded asked={runs}>
+            {(page) => (
+              <Rows
+                caption="Runs of the thread"
+                columns={["Run", "State", "Started", "Cost"]}
+                rows={page.runs.map((run) => ({
+                  key: run.runId,
+                  cells: [
+                    <RunLink key="run" runId={run.runId} />,
+                    <State key="state" state={run.state} endReason={run.endReason} />,
+                    time(run.startedAt),
+                    run.state === "ended" ? dollars(run.costNanoUsd) : ""
+                  ]
+                }))}
+              />
+            )}
+          </Loaded>
+          <Title order={3} size="h5">
+            Conversation
+          </Title>
+          <Conversation messages={thread.messages} />
+        </Stack>
+      )}
+    </Loaded>
+  )
+}

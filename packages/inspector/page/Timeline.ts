@@ -1,0 +1,89 @@
+/** What a run did, as intervals: steps, calls, specialists and waits, folded from its envelopes. Pure. */
+import type { Envelope } from "@reins/protocol"
+
+/** One interval. `to`: absent while it goes on. */
+export interface Span {
+  readonly key: string
+  readonly kind: "step" | "call" | "agent" | "wait"
+  readonly label: string
+  readonly depth: number
+  readonly seq: number
+  readonly from: number
+  to: number | undefined
+  /** Why it ended otherwise than well. */
+  problem?: string | undefined
+}
+
+/** The fold of a log, one envelope at a time. */
+export class Timeline {
+  readonly spans: Array<Span> = []
+  startedAt: number | undefined
+  endedAt: number | undefined
+  readonly #open = new Map<string, Span>()
+
+  /** The end of the time shown: of the run, or of its last event so far. */
+  get until(): number {
+    return this.endedAt ?? this.#last
+  }
+
+  #last = 0
+
+  step({ agentPath, at, event, seq }: Envelope.Envelope): void {
+    this.startedAt ??= at
+    this.#last = at
+    const path = agentPath.join("/")
+    const start = (kind: Span["kind"], id: string, label: string) => {
+      const span: Span = { key: `${seq}`, kind, label, depth: agentPath.length, seq, from: at, to: undefined }
+      this.spans.push(span)
+      this.#open.set(`${kind} ${path} ${id}`, span)
+    }
+    const end = (kind: Span["kind"], id: string, problem?: string, below = path) => {
+      const key = `${kind} ${below} ${id}`
+      const span = this.#open.get(key)
+      if (span === undefined) return
+      span.to = at
+      if (problem !== undefined) span.problem = problem
+      this.#open.delete(key)
+    }
+    switch (event.type) {
+      case "step-start":
+        end("step", "")
+        return start("step", "", "step")
+      case "step-retracted":
+        return end("step", "", `retracted: ${event.reason}`)
+      case "tool-invocation":
+        if (event.state === "result") return end("call", event.toolInvocationId, event.status)
+        end("step", "")
+        return start("call", event.toolInvocationId, event.toolName)
+      case "tool-agent":
+        if (event.state === "result") {
+          end("step", "", undefined, [...agentPath, `${event.agentName}#${event.toolInvocationId}`].join("/"))
+          return end("agent", event.toolInvocationId, event.status)
+        }
+        end("step", "")
+        return start("agent", event.toolInvocationId, event.agentName)
+      case "approval-required":
+        return start("wait", event.data.id, `${event.data.kind} ${event.data.target}`)
+      case "approval-decision":
+        return end("wait", event.data.id, event.data.outcome.outcome === "approve" ? undefined : event.data.outcome.outcome)
+      case "finish":
+        return end("step", "")
+      case "data-latency-summary":
+        this.endedAt = at
+        return this.#close(at, undefined)
+      case "error":
+        return this.#close(at, event.error.code)
+      default:
+        return undefined
+    }
+  }
+
+  #close(at: number, problem: string | undefined): void {
+    this.endedAt = at
+    for (const span of this.#open.values()) {
+      span.to = at
+      if (problem !== undefined) span.problem ??= problem
+    }
+    this.#open.clear()
+  }
+}
