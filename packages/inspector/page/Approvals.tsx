@@ -65,7 +65,7 @@ export const Question = ({ onDone, request }: { readonly request: Approval.Reque
             {kind}
           </Badge>
           {request.expiresAt === undefined ? null : (
-            <Badge color="orange.9" tt="none">
+            <Badge color="#8a4b00" tt="none">
               expires in {duration(request.expiresAt - Date.now())}
             </Badge>
           )}

@@ -4,6 +4,10 @@ import { checkText, names, type Report } from "@reins/wire/check"
 import { useState } from "react"
 import { Rows } from "./Parts.tsx"
 
+const troubles: { readonly [trouble: string]: string } = {
+  "unknown-dialect": "Nothing in it tells its dialect. Choose it above."
+}
+
 const Check = () => {
   const [text, setText] = useState("")
   const [dialect, setDialect] = useState<string | null>(null)
@@ -32,17 +36,23 @@ const Check = () => {
       />
       {report === undefined ? null : (
         <div role="status">
-          {report.violations.length === 0 ? (
+          {report.trouble === undefined ? null : (
+            <Alert color="red" title="The text cannot be checked">
+              {troubles[report.trouble] ?? report.trouble}
+            </Alert>
+          )}
+          {report.trouble === undefined && report.violations.length === 0 ? (
             <Alert color="teal" title="No violation">
               {report.frames} frames of {report.dialect}.
             </Alert>
-          ) : (
+          ) : null}
+          {report.violations.length === 0 ? null : (
             <Rows
               caption="Violations"
-              columns={["Line", "What is wrong"]}
-              rows={report.violations.map(({ line, message }, index) => ({
-                key: `${line} ${index}`,
-                cells: [`${line}`, <Text key="message">{message}</Text>]
+              columns={["Line", "What is wrong", "What the protocol says"]}
+              rows={report.violations.map(({ found, line, rule, says }, index) => ({
+                key: `${line} ${rule} ${index}`,
+                cells: [`${line}`, <Text key="found">{found}</Text>, says]
               }))}
             />
           )}

@@ -19,7 +19,7 @@ export const Loaded = <A,>({ asked, children }: { readonly asked: Asked<A>; read
 
 const colours: { readonly [state: string]: string } = {
   running: "blue.9",
-  waiting: "orange.9",
+  waiting: "#8a4b00",
   stop: "teal.9",
   failed: "red.9",
   cancelled: "gray.7",

@@ -7,6 +7,15 @@ export type { Principal } from "./access/Authenticator.ts"
 export * as Api from "./rest/Api.ts"
 export * as Server from "./Server.ts"
 export type { WebHandler, WebHandlerOptions } from "./Server.ts"
-export type { Limits, Mount, OnDisconnect, Rate, ServerOptions, ServerSettings } from "./options/ServerOptions.ts"
+export type {
+  Limits,
+  Mount,
+  OnDisconnect,
+  Rate,
+  ServerOptions,
+  ServerSettings,
+  StaticFile,
+  StaticFiles
+} from "./options/ServerOptions.ts"
 export * as ThreadBook from "./thread/ThreadBook.ts"
 export type { ThreadBookShape, ThreadNote } from "./thread/ThreadBook.ts"

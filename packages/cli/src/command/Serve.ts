@@ -1,5 +1,6 @@
 /** `reins serve`: an app, or the built-in assistant, over HTTP in every dialect, until it is stopped. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { page as inspector } from "@reins/inspector"
 import { Authenticator, Server } from "@reins/server"
 import { webSockets } from "@reins/server/node"
 import * as A2a from "@reins/wire/a2a"
@@ -38,6 +39,13 @@ export interface Given extends Omit<Workplace.Given, "isWatched" | "isServed"> {
 
 /** The variable with the keys that clients send: `key=tenant`, separated by commas. */
 const variable = "REINS_API_KEYS"
+
+/** The variable with the origins of pages that may send requests, separated by commas. */
+const originsVariable = "REINS_ORIGINS"
+
+/** The origins of this server's own pages, by the names under which a browser of this machine reaches it. */
+const ownOrigins = (port: number): ReadonlyArray<string> =>
+  ["127.0.0.1", "localhost", "[::1]"].map((host) => `http://${host}:${port}`)
 
 const dialects = [
   { dialect: AiSdk.dialect },
@@ -82,7 +90,7 @@ const serve = Effect.fnUntraced(function* (given: Given) {
     return yield* failed(`${variable} has an entry that is not KEY=TENANT. Write KEY=TENANT, separated by commas.`)
   }
   const workplace = yield* Workplace.make({ ...given, isWatched: false, isServed: true })
-  const options = { agents: workplace.agents, dialects }
+  const common = { agents: workplace.agents, dialects, inspector }
   const access = Option.isNone(keys) ? Authenticator.layerOpen() : Layer.orDie(Authenticator.layerConfig(variable))
   const http = NodeHttpServer.layer(() => createServer(), {
     host: given.host,
@@ -94,18 +102,31 @@ const serve = Effect.fnUntraced(function* (given: Given) {
       Effect.catchCause((cause) => Effect.fail(unheard(given, cause)))
     )
   )
-  const served = Server.serve(options).pipe(Layer.provide([workplace.layer, access]), Layer.provideMerge(listening))
+  const listed = Option.match(yield* Effect.orDie(Config.option(Config.String(originsVariable))), {
+    onNone: (): ReadonlyArray<string> => [],
+    onSome: (text) => text.split(",").map((origin) => origin.trim())
+  })
+  const wrong = listed.find((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin)
+  if (wrong !== undefined) {
+    return yield* failed(`${originsVariable}: ${wrong} is not an origin. Write scheme, host and port: https://app.example.`)
+  }
+  const served = Layer.unwrap(
+    Effect.map(HttpServer.HttpServer, ({ address }) =>
+      Server.serve({ ...common, origins: [...listed, ...ownOrigins("port" in address ? address.port : given.port)] })
+    )
+  ).pipe(Layer.provide([workplace.layer, access]), Layer.provideMerge(listening))
   yield* Effect.gen(function* () {
     const stopped = yield* Deferred.make<void>()
     yield* Interrupts.take(() => Deferred.doneUnsafe(stopped, Effect.void))
     const { address } = yield* HttpServer.HttpServer
     const port = "port" in address ? address.port : given.port
     const url = `http://${given.host.includes(":") ? `[${given.host.replace(/[[\]]/g, "")}]` : given.host}:${port}`
-    const places = Server.places(options).map(({ path, title }) => `  ${title.padEnd(32)}${url}${path}`)
+    const places = Server.places(common).map(({ path, title }) => `  ${title.padEnd(32)}${url}${path}`)
     const who = Option.isNone(keys) ? "Everybody on this machine, without a key." : `Who has a key of ${variable}.`
     const lines = [
       `Serving ${workplace.root} on ${url}`,
       ...places,
+      `  ${"Inspector".padEnd(32)}${url}/inspector`,
       `  ${"Documentation".padEnd(32)}${url}/docs`,
       `Access: ${who}`,
       ...(workplace.store === undefined ? [] : [`Runs are kept in ${workplace.store}.`]),

@@ -5,6 +5,7 @@
 import type { Agent } from "@reins/runtime"
 import type { Dialect, Facts } from "@reins/wire"
 import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 
 /**
@@ -84,6 +85,26 @@ export interface WebhookOptions {
 }
 
 /**
+ * A static file. `isImmutable`: its name changes with its content, so that browsers may keep it for ever.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface StaticFile {
+  readonly type: string
+  readonly body: Uint8Array
+  readonly isImmutable: boolean
+}
+
+/**
+ * Static files by their path, such as `index.html` or `assets/main-4f2a.js`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type StaticFiles = ReadonlyMap<string, StaticFile>
+
+/**
  * What a server is made from. Every option may be absent.
  *
  * @since 0.1.0
@@ -130,6 +151,11 @@ export interface ServerOptions {
    * `per-tenant`.
    */
   readonly threadIds?: "per-tenant" | "shared" | undefined
+  /**
+   * The page for operators: `page` of `@reins/inspector`. Served at `/inspector`, below the prefix, without a key; it asks
+   * for one. List this server's own public origin in `origins`, so that the page may answer and start. Absent: none.
+   */
+  readonly inspector?: Effect.Effect<StaticFiles> | undefined
   /** Serves `/health`, `/ready`, `/metrics`, `/openapi.json`, `/docs`, and the answer to unknown paths. Default true. */
   readonly pages?: boolean | undefined
 }

@@ -1,0 +1,95 @@
+/**
+ * The server under the inspector: an agent whose prompt selects what it does (`pay` asks first, `study` sends a
+ * specialist, `long` writes many words, `limit` meets a budget that pauses), with keys of two tenants and roles.
+ */
+import { NodeHttpServer } from "@effect/platform-node"
+import { page } from "@reins/inspector"
+import { Agent, Budget, Model, Prices, Runtime, Specialist } from "@reins/runtime"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { Authenticator, Server } from "@reins/server"
+import { Effect, Layer, ManagedRuntime, Schema } from "effect"
+import { Tool, Toolkit } from "effect/ai"
+import { HttpServer } from "effect/http"
+import { createServer } from "node:http"
+
+const Pay = Tool.make("pay", {
+  description: "Pays a bill",
+  parameters: Schema.Struct({
+    supplier: Schema.String.annotate({ description: "Who is paid" }),
+    amountUsd: Schema.Finite,
+    note: Schema.optionalKey(Schema.String)
+  }),
+  success: Schema.String,
+  needsApproval: true
+})
+const Look = Tool.make("look", { description: "Looks something up", parameters: Schema.Struct({}), success: Schema.String })
+class Kit extends Toolkit.make(Pay, Look) {
+  static readonly layer = this.toLayer({
+    pay: ({ amountUsd, supplier }) => Effect.succeed(`paid ${amountUsd} USD to ${supplier}`),
+    look: () => Effect.succeed("found")
+  })
+}
+const Reader = Specialist.make("reader", { description: "Reads", toolkit: Kit })
+const Clerk = Agent.make("clerk", { toolkit: Kit, specialists: [Reader] })
+const Frugal = Agent.make("frugal", { toolkit: Kit, budget: Budget.make({ maxSteps: 1, onExhausted: "pause" }) })
+
+const respond: ScriptedModel.Responder = (request) => {
+  const results = ScriptedModel.lastResults(request)
+  if (results.length > 0) return ScriptedModel.text(`It is done: ${JSON.stringify(results[0]?.result)}.`)
+  const prompt = ScriptedModel.lastPrompt(request)
+  const id = `${request.metadata.agent}-1`
+  if (prompt.startsWith("pay")) {
+    return ScriptedModel.calls([{ id, name: "pay", args: { supplier: "Paper & Co", amountUsd: 40 } }])
+  }
+  if (prompt === "study") return ScriptedModel.calls([{ id, name: "reader", args: { prompt: "limit" } }])
+  if (prompt === "limit") return ScriptedModel.calls([{ id, name: "look", args: {} }])
+  if (prompt.startsWith("long")) {
+    return ScriptedModel.words(Array.from({ length: Number(prompt.split(" ")[1]) }, (_, n) => `word${n}`).join(" "))
+  }
+  return ScriptedModel.text("Hello.")
+}
+
+const price = { model: "scripted", match: "exact", inputPerMillionUsd: 2, outputPerMillionUsd: 8, source: "test" } as const
+
+const RuntimeLive = Runtime.layer({ agents: [Clerk, Frugal] }).pipe(
+  Layer.provide([
+    Kit.layer,
+    Layer.succeed(Model, ScriptedModel.make({ respond })),
+    Layer.succeed(Prices.Prices, { find: () => price })
+  ])
+)
+
+const keys = Authenticator.layerKeys({
+  "operator-key": { tenant: "acme", name: "olga", roles: ["operator"] },
+  "auditor-key": { tenant: "acme", name: "ada", roles: ["auditor"] },
+  "other-key": { tenant: "other", name: "otto", roles: ["operator"] }
+})
+
+const ServerLive = Layer.unwrap(
+  Effect.map(HttpServer.HttpServer, ({ address }) =>
+    Server.serve({
+      agents: [Clerk, Frugal],
+      inspector: page,
+      prefix: "/ai",
+      origins: "port" in address ? [`http://127.0.0.1:${address.port}`] : []
+    })
+  )
+).pipe(
+  Layer.provideMerge(RuntimeLive),
+  Layer.provide(keys),
+  Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" }))
+)
+
+/** Opens the office on a port that the system chooses. */
+export const open = async () => {
+  const managed = ManagedRuntime.make(ServerLive)
+  const { port, runtime } = await managed.runPromise(
+    Effect.gen(function* () {
+      const { address } = yield* HttpServer.HttpServer
+      return { port: "port" in address ? address.port : 0, runtime: yield* Runtime }
+    })
+  )
+  const start = (prompt: string, options: { readonly agent?: "clerk" | "frugal"; readonly resourceId?: string } = {}) =>
+    managed.runPromise(Effect.map(runtime.start(prompt, { resourceId: "acme", ...options }), ({ runId }) => runId))
+  return { url: `http://127.0.0.1:${port}/ai/inspector`, start, close: () => managed.dispose() }
+}

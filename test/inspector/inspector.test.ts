@@ -1,0 +1,230 @@
+/** Drives the inspector in a real browser, if there is one. `REINS_SCREENSHOTS` names a folder for pictures of it. */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { existsSync } from "node:fs"
+import { createRequire } from "node:module"
+import { join } from "node:path"
+import { type Browser, chromium, type Page } from "playwright-core"
+import * as Office from "./Office.ts"
+
+const executable = process.env["CHROMIUM"] ?? "/usr/bin/chromium"
+const hasBrowser = existsSync(executable)
+if (!hasBrowser) process.stdout.write(`No Chromium at ${executable}: skipping the browser tests of the inspector.\n`)
+
+const timeout = 20_000
+let browser: Browser | undefined
+let office: Awaited<ReturnType<typeof Office.open>> | undefined
+
+beforeAll(async () => {
+  if (!hasBrowser) return
+  office = await Office.open()
+  browser = await chromium.launch({
+    executablePath: executable,
+    headless: true,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+  })
+  // The first request builds the page.
+  assert.strictEqual((await fetch(`${office.url}/`)).status, 200)
+}, 120_000)
+
+afterAll(async () => {
+  await browser?.close()
+  await office?.close()
+})
+
+interface Window {
+  readonly page: Page
+  readonly office: Awaited<ReturnType<typeof Office.open>>
+}
+
+const withPage = async (
+  place: string,
+  use: (window: Window) => Promise<void>,
+  { key = "operator-key", scheme = "light", width = 1280 }: { key?: string; scheme?: "light" | "dark"; width?: number } = {}
+): Promise<void> => {
+  const context = await browser?.newContext({ colorScheme: scheme, viewport: { width, height: 900 } })
+  const page = await context?.newPage()
+  if (context === undefined || page === undefined || office === undefined) return assert.fail("no browser")
+  try {
+    const errors: Array<string> = []
+    const foreign: Array<string> = []
+    const origin = new URL(office.url).origin
+    page.setDefaultTimeout(timeout)
+    page.on("pageerror", ({ message }) => errors.push(message))
+    page.on("request", (request) => {
+      if (/^https?:/.test(request.url()) && !request.url().startsWith(origin)) foreign.push(request.url())
+    })
+    await page.addInitScript((value) => sessionStorage.setItem("reins-inspector-key", value), key)
+    await page.goto(`${office.url}/#/${place}`)
+    await use({ page, office })
+    assert.deepStrictEqual({ errors, foreign }, { errors: [], foreign: [] })
+  } finally {
+    await context.close()
+  }
+}
+
+/** The violations that axe finds in the current page. */
+const violations = async (page: Page): Promise<ReadonlyArray<string>> => {
+  // The page lets no script in that is not its own.
+  await page.evaluate(await axe())
+  return page.evaluate(async () => {
+    const { violations: found } = await (
+      globalThis as unknown as {
+        axe: { run: () => Promise<{ violations: ReadonlyArray<{ id: string; nodes: ReadonlyArray<{ html: string }> }> }> }
+      }
+    ).axe.run()
+    return found.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`))
+  })
+}
+
+const axe = async (): Promise<string> => {
+  const { readFile } = await import("node:fs/promises")
+  return readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
+}
+
+const picture = async (page: Page, name: string): Promise<void> => {
+  const folder = process.env["REINS_SCREENSHOTS"]
+  if (folder !== undefined) await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true })
+}
+
+const ended = (page: Page, word: string) => page.getByText(word, { exact: true }).first().waitFor()
+
+describe("the inspector", () => {
+  it.runIf(hasBrowser)(
+    "lists runs, follows one to its end after its call was approved with edited arguments, and shows its cost",
+    () =>
+      withPage("runs", async ({ office: { start }, page }) => {
+        const runId = await start("pay the bill")
+        await page.getByRole("link", { name: runId }).click()
+        await page.getByRole("heading", { name: "May pay run?" }).waitFor()
+        await page.getByLabel("amountUsd").fill("35")
+        await page.getByRole("button", { name: "Run with these changes" }).click()
+        await ended(page, "stop")
+        await page.getByRole("tab", { name: /^Events/ }).click()
+        await page.getByText("paid 35 USD to Paper & Co").first().waitFor()
+        await page.getByRole("tab", { name: "Cost" }).click()
+        await page.getByText("model scripted").first().waitFor()
+        await page.getByRole("tab", { name: "Timeline" }).click()
+        assert.isAtLeast(await page.locator(".timeline-row").count(), 4)
+        await picture(page, "run")
+      }),
+    60_000
+  )
+
+  it.runIf(hasBrowser)(
+    "answers from the inbox: rejects with a remark that the model reads, and raises a limit so that the run goes on",
+    () =>
+      withPage("approvals", async ({ office: { start }, page }) => {
+        const rejected = await start("pay the other bill")
+        const question = page.getByRole("region", { name: "Question about pay" })
+        await question.waitFor()
+        await picture(page, "approvals")
+        await question.getByLabel("Remark").fill("too early")
+        await question.getByRole("button", { name: "Reject" }).click()
+        await page.getByText("1 answered").waitFor()
+        await page.goto(page.url().replace(/#.*/, `#/runs/${rejected}?seq=1`))
+        await page.getByText("too early").first().waitFor()
+        const paused = await start("limit", { agent: "frugal" })
+        await page.goto(page.url().replace(/#.*/, `#/runs/${paused}`))
+        await page.getByLabel("New maxSteps").fill("5")
+        await page.getByRole("button", { name: "Raise and go on" }).click()
+        await ended(page, "stop")
+      }),
+    60_000
+  )
+
+  it.runIf(hasBrowser)(
+    "starts a run of a specialist, cancels another, and shows the conversation of a thread",
+    () =>
+      withPage("play", async ({ office: { start }, page }) => {
+        await page.getByLabel("Prompt").fill("study")
+        await page.getByRole("button", { name: "Start a run" }).click()
+        await ended(page, "stop")
+        await page.getByText("reader", { exact: true }).first().waitFor()
+        await page.getByRole("link", { name: /^thread_/ }).click()
+        await page.getByText("Call of reader").waitFor()
+        await picture(page, "thread")
+        const open = await start("pay later")
+        await page.goto(page.url().replace(/#.*/, `#/runs/${open}`))
+        await page.getByRole("button", { name: "Cancel the run" }).click()
+        await ended(page, "cancelled")
+      }),
+    60_000
+  )
+
+  it.runIf(hasBrowser)(
+    "shows 10,000 events with only those on the screen in the document",
+    () =>
+      withPage("runs", async ({ office: { start }, page }) => {
+        const runId = await start("long 10000")
+        await page.goto(page.url().replace(/#.*/, `#/runs/${runId}?seq=5000`))
+        await page.getByRole("tab", { name: /^Events \(100\d\d\)$/ }).waitFor()
+        await page.getByText("word4998", { exact: false }).first().waitFor()
+        assert.isBelow(await page.locator(".event").count(), 120)
+      }),
+    60_000
+  )
+
+  it.runIf(hasBrowser)(
+    "checks a pasted stream, and says which line is wrong",
+    () =>
+      withPage("check", async ({ page }) => {
+        const line = (seq: number, event: unknown) =>
+          JSON.stringify({ seq, at: seq, runId: "r", threadId: "t", agentPath: [], event })
+        await page.getByLabel("Stream").fill([line(1, { type: "step-start" }), line(1, { type: "step-start" })].join("\n"))
+        await page.getByRole("button", { name: "Check", exact: true }).click()
+        await page.getByRole("table", { name: "Violations" }).waitFor()
+        assert.include(await page.getByRole("table", { name: "Violations" }).innerText(), "2")
+      }),
+    60_000
+  )
+
+  it.runIf(hasBrowser)(
+    "shows an auditor money and order and no content, and an operator nothing of another tenant",
+    async () => {
+      const runId = await office?.start("pay the secret supplier")
+      await withPage(
+        `runs/${runId}`,
+        async ({ page }) => {
+          await page.getByText("no content").waitFor()
+          assert.notInclude(await page.locator("main").innerText(), "Paper & Co")
+        },
+        { key: "auditor-key" }
+      )
+      await withPage(
+        "runs",
+        async ({ page }) => {
+          await page.getByText("There are none.").waitFor()
+          assert.notInclude(await page.locator("main").innerText(), `${runId}`)
+        },
+        { key: "other-key" }
+      )
+      await withPage("runs", async ({ page }) => page.getByText("Missing or invalid API key").waitFor(), { key: "wrong" })
+    },
+    60_000
+  )
+
+  for (const scheme of ["light", "dark"] as const) {
+    for (const width of [1280, 390]) {
+      it.runIf(hasBrowser)(
+        `has no violation of accessibility at ${width} pixels, ${scheme}`,
+        async () => {
+          const runId = await office?.start("pay once more")
+          const places = ["runs", `runs/${runId}`, "approvals", "costs", "quotas", "threads", "audit", "play", "check"]
+          for (const place of places) {
+            await withPage(
+              place,
+              async ({ page }) => {
+                await page.getByRole("heading", { level: 2 }).waitFor()
+                await page.waitForLoadState("networkidle")
+                await picture(page, `${place.split("/").length > 1 ? "run" : place}-${width}-${scheme}`)
+                assert.deepStrictEqual(await violations(page), [], place)
+              },
+              { scheme, width }
+            )
+          }
+        },
+        120_000
+      )
+    }
+  }
+})
