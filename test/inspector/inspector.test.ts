@@ -115,7 +115,7 @@ describe("the inspector", () => {
     () =>
       withPage("approvals", async ({ office: { start }, page }) => {
         const rejected = await start("pay the other bill")
-        const question = page.getByRole("region", { name: "Question about pay" })
+        const question = page.getByRole("article", { name: "Question about pay" }).first()
         await question.waitFor()
         await picture(page, "approvals")
         await question.getByLabel("Remark").fill("too early")
@@ -215,7 +215,7 @@ describe("the inspector", () => {
               place,
               async ({ page }) => {
                 await page.getByRole("heading", { level: 2 }).waitFor()
-                await page.waitForLoadState("networkidle")
+                await page.waitForFunction(() => document.querySelector('[aria-label="Loading"]') === null)
                 await picture(page, `${place.split("/").length > 1 ? "run" : place}-${width}-${scheme}`)
                 assert.deepStrictEqual(await violations(page), [], place)
               },

@@ -55,7 +55,7 @@ export const Question = ({ onDone, request }: { readonly request: Approval.Reque
     return send({ type: "approve", ...(scope === "call" ? {} : { scope: scope as Approval.Scope }), ...feedback })
   }
   return (
-    <Paper withBorder p="md" my="sm" component="section" aria-label={`Question about ${target}`}>
+    <Paper withBorder p="md" my="sm" component="article" aria-label={`Question about ${target}`}>
       <Group justify="space-between">
         <Title order={3} size="h5">
           {kind === "question" ? `${asked["question"]}` : kind === "budget" ? `More ${target}?` : `May ${target} run?`}

@@ -20,7 +20,7 @@ const Grants = () => {
           )}
           <Rows
             caption="Grants"
-            columns={["Tool", "Scope", "Only for", "Left", "Expires", "By", ""]}
+            columns={["Tool", "Scope", "Only for", "Left", "Expires", "By", "Action"]}
             rows={grants.map((grant) => ({
               key: grant.id,
               cells: [

@@ -14,6 +14,9 @@ export interface Span {
   problem?: string | undefined
 }
 
+/** Outcomes with which the call goes on. */
+const allowing: ReadonlySet<string> = new Set(["approve", "revise", "answer"])
+
 /** The fold of a log, one envelope at a time. */
 export class Timeline {
   readonly spans: Array<Span> = []
@@ -65,7 +68,7 @@ export class Timeline {
       case "approval-required":
         return start("wait", event.data.id, `${event.data.kind} ${event.data.target}`)
       case "approval-decision":
-        return end("wait", event.data.id, event.data.outcome.outcome === "approve" ? undefined : event.data.outcome.outcome)
+        return end("wait", event.data.id, allowing.has(event.data.outcome.outcome) ? undefined : event.data.outcome.outcome)
       case "finish":
         return end("step", "")
       case "data-latency-summary":
