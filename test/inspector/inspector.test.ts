@@ -88,6 +88,17 @@ const picture = async (page: Page, name: string): Promise<void> => {
 
 const ended = (page: Page, word: string) => page.getByText(word, { exact: true }).first().waitFor()
 
+const titles: { readonly [view: string]: string } = {
+  runs: "Runs",
+  approvals: "Approvals",
+  costs: "Costs",
+  quotas: "Quotas",
+  threads: "Threads",
+  audit: "Audit and grants",
+  play: "Play",
+  check: "Check a stream"
+}
+
 describe("the inspector", () => {
   it.runIf(hasBrowser)(
     "lists runs, follows one to its end after its call was approved with edited arguments, and shows its cost",
@@ -210,18 +221,19 @@ describe("the inspector", () => {
         async () => {
           const runId = await office?.start("pay once more")
           const places = ["runs", `runs/${runId}`, "approvals", "costs", "quotas", "threads", "audit", "play", "check"]
-          for (const place of places) {
-            await withPage(
-              place,
-              async ({ page }) => {
-                await page.getByRole("heading", { level: 2 }).waitFor()
+          await withPage(
+            "runs",
+            async ({ page }) => {
+              for (const place of places) {
+                await page.goto(page.url().replace(/#.*/, `#/${place}`))
+                await page.getByRole("heading", { level: 2, name: titles[place.split("/")[0] ?? ""] }).waitFor()
                 await page.waitForFunction(() => document.querySelector('[aria-label="Loading"]') === null)
-                await picture(page, `${place.split("/").length > 1 ? "run" : place}-${width}-${scheme}`)
+                await picture(page, `${place.includes("/") ? "run" : place}-${width}-${scheme}`)
                 assert.deepStrictEqual(await violations(page), [], place)
-              },
-              { scheme, width }
-            )
-          }
+              }
+            },
+            { scheme, width }
+          )
         },
         120_000
       )

@@ -13,7 +13,11 @@ export const Loaded = <A,>({ asked, children }: { readonly asked: Asked<A>; read
         {asked.error.message}
       </Alert>
     )}
-    {asked.value === undefined ? asked.error === undefined ? <Loader aria-label="Loading" /> : null : children(asked.value)}
+    {asked.value === undefined ? asked.error === undefined ? (
+      <div role="status" aria-label="Loading">
+        <Loader />
+      </div>
+    ) : null : children(asked.value)}
   </>
 )
 
