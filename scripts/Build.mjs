@@ -11,6 +11,7 @@ import { inside } from "./Workspace.mjs"
 
 const compiler = inside("node_modules", "typescript", "bin", "tsc")
 const bundler = inside("scripts", "Bundle.mjs")
+const inspectorPage = inside("packages", "inspector", "page", "Build.mjs")
 
 /** Every package: its folder and its manifest. */
 export const packages = () =>
@@ -26,7 +27,9 @@ export const run = async (node, options) => {
   const typed = await Child.run(node, [compiler, "-b", ...folders], options)
   if (typed !== 0) return typed
   copyDocumentation()
-  return Child.run(node, [bundler], options)
+  const bundled = await Child.run(node, [bundler], options)
+  // The page is written into `dist` after the code, which empties nothing there.
+  return bundled === 0 ? Child.run(node, [inspectorPage], options) : bundled
 }
 
 /** Copies the documentation and the examples' sources into the archive of the runtime, where coding agents look for them. */

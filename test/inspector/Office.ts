@@ -22,7 +22,11 @@ const Pay = Tool.make("pay", {
   success: Schema.String,
   needsApproval: true
 })
-const Look = Tool.make("look", { description: "Looks something up", parameters: Schema.Struct({}), success: Schema.String })
+const Look = Tool.make("look", {
+  description: "Looks something up",
+  parameters: Schema.Struct({}),
+  success: Schema.String
+})
 class Kit extends Toolkit.make(Pay, Look) {
   static readonly layer = this.toLayer({
     pay: ({ amountUsd, supplier }) => Effect.succeed(`paid ${amountUsd} USD to ${supplier}`),
@@ -49,7 +53,13 @@ const respond: ScriptedModel.Responder = (request) => {
   return ScriptedModel.text("Hello.")
 }
 
-const price = { model: "scripted", match: "exact", inputPerMillionUsd: 2, outputPerMillionUsd: 8, source: "test" } as const
+const price = {
+  model: "scripted",
+  match: "exact",
+  inputPerMillionUsd: 2,
+  outputPerMillionUsd: 8,
+  source: "test"
+} as const
 
 const RuntimeLive = Runtime.layer({ agents: [Clerk, Frugal] }).pipe(
   Layer.provide([

@@ -39,7 +39,11 @@ interface Window {
 const withPage = async (
   place: string,
   use: (window: Window) => Promise<void>,
-  { key = "operator-key", scheme = "light", width = 1280 }: { key?: string; scheme?: "light" | "dark"; width?: number } = {}
+  {
+    key = "operator-key",
+    scheme = "light",
+    width = 1280
+  }: { key?: string; scheme?: "light" | "dark"; width?: number } = {}
 ): Promise<void> => {
   const context = await browser?.newContext({ colorScheme: scheme, viewport: { width, height: 900 } })
   const page = await context?.newPage()
@@ -69,7 +73,9 @@ const violations = async (page: Page): Promise<ReadonlyArray<string>> => {
   return page.evaluate(async () => {
     const { violations: found } = await (
       globalThis as unknown as {
-        axe: { run: () => Promise<{ violations: ReadonlyArray<{ id: string; nodes: ReadonlyArray<{ html: string }> }> }> }
+        axe: {
+          run: () => Promise<{ violations: ReadonlyArray<{ id: string; nodes: ReadonlyArray<{ html: string }> }> }>
+        }
       }
     ).axe.run()
     return found.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`))
@@ -181,7 +187,9 @@ describe("the inspector", () => {
       withPage("check", async ({ page }) => {
         const line = (seq: number, event: unknown) =>
           JSON.stringify({ seq, at: seq, runId: "r", threadId: "t", agentPath: [], event })
-        await page.getByLabel("Stream").fill([line(1, { type: "step-start" }), line(1, { type: "step-start" })].join("\n"))
+        await page
+          .getByLabel("Stream")
+          .fill([line(1, { type: "step-start" }), line(1, { type: "step-start" })].join("\n"))
         await page.getByRole("button", { name: "Check", exact: true }).click()
         await page.getByRole("table", { name: "Violations" }).waitFor()
         assert.include(await page.getByRole("table", { name: "Violations" }).innerText(), "2")
@@ -209,7 +217,9 @@ describe("the inspector", () => {
         },
         { key: "other-key" }
       )
-      await withPage("runs", async ({ page }) => page.getByText("Missing or invalid API key").waitFor(), { key: "wrong" })
+      await withPage("runs", async ({ page }) => page.getByText("Missing or invalid API key").waitFor(), {
+        key: "wrong"
+      })
     },
     60_000
   )
@@ -226,7 +236,7 @@ describe("the inspector", () => {
             async ({ page }) => {
               for (const place of places) {
                 await page.goto(page.url().replace(/#.*/, `#/${place}`))
-                await page.getByRole("heading", { level: 2, name: titles[place.split("/")[0] ?? ""] }).waitFor()
+                await page.getByRole("heading", { level: 2, name: titles[place.split("/")[0] ?? ""] ?? "" }).waitFor()
                 await page.waitForFunction(() => document.querySelector('[aria-label="Loading"]') === null)
                 await picture(page, `${place.includes("/") ? "run" : place}-${width}-${scheme}`)
                 assert.deepStrictEqual(await violations(page), [], place)

@@ -14,7 +14,9 @@ const fieldsOf = (value: unknown): Fields => (typeof value === "object" && value
 const Need = ({ request: { approvals } }: { readonly request: Approval.Request }) =>
   approvals === undefined ? null : (
     <Text size="sm">
-      {approvals.roles === undefined ? "Approvers are named by the agent" : `Needs the role ${approvals.roles.join(" or ")}`}
+      {approvals.roles === undefined
+        ? "Approvers are named by the agent"
+        : `Needs the role ${approvals.roles.join(" or ")}`}
       {`: ${approvals.given} of ${approvals.quorum ?? 1} given`}
     </Text>
   )
@@ -93,7 +95,13 @@ export const Question = ({ onDone, request }: { readonly request: Approval.Reque
           <Json value={payload} />
         )}
         {kind === "tool" && !isChanged ? (
-          <Select label="Approve" data={scopes} value={scope} onChange={(next) => setScope(next ?? "call")} allowDeselect={false} />
+          <Select
+            label="Approve"
+            data={scopes}
+            value={scope}
+            onChange={(next) => setScope(next ?? "call")}
+            allowDeselect={false}
+          />
         ) : null}
         <TextInput
           label="Remark"
@@ -108,7 +116,13 @@ export const Question = ({ onDone, request }: { readonly request: Approval.Reque
         )}
         <Group>
           <Button onClick={approve} loading={isSending} disabled={kind === "question" && value === undefined}>
-            {kind === "question" ? "Answer" : kind === "budget" ? "Raise and go on" : isChanged ? "Run with these changes" : "Approve"}
+            {kind === "question"
+              ? "Answer"
+              : kind === "budget"
+                ? "Raise and go on"
+                : isChanged
+                  ? "Run with these changes"
+                  : "Approve"}
           </Button>
           <Button variant="default" onClick={() => send({ type: "reject", ...feedback })} disabled={isSending}>
             {kind === "question" ? "Decline" : "Reject"}

@@ -19,7 +19,14 @@ const Check = () => {
   return (
     <Stack>
       <Group align="end">
-        <Select label="Dialect" placeholder="detect it" clearable data={[...names]} value={dialect} onChange={setDialect} />
+        <Select
+          label="Dialect"
+          placeholder="detect it"
+          clearable
+          data={[...names]}
+          value={dialect}
+          onChange={setDialect}
+        />
         <Button onClick={check} disabled={text.trim() === ""}>
           Check
         </Button>

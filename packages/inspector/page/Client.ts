@@ -5,13 +5,15 @@
 import type { Approval, Audit, CostReport, Decision, Envelope, Grant, ListedRun, Quota } from "@reins/protocol"
 import { useCallback, useEffect, useState } from "react"
 
-const base = new URLSearchParams(location.search).get("native") ?? location.pathname.replace(/\/inspector\/.*$/, "/native")
+const base =
+  new URLSearchParams(location.search).get("native") ?? location.pathname.replace(/\/inspector\/.*$/, "/native")
 const stored = "reins-inspector-key"
 
 /** The key that requests are sent with. */
 export const key = {
   get: (): string => sessionStorage.getItem(stored) ?? "",
-  set: (value: string): void => (value === "" ? sessionStorage.removeItem(stored) : sessionStorage.setItem(stored, value))
+  set: (value: string): void =>
+    value === "" ? sessionStorage.removeItem(stored) : sessionStorage.setItem(stored, value)
 }
 
 /** What the server refused. */

@@ -41,13 +41,11 @@ export const Conversation = ({ messages }: { readonly messages: ReadonlyArray<Sa
   <Stack gap="sm" aria-label="Conversation" role="region">
     {messages.map((message, index) => (
       // Messages are only added at the end.
-      // oxlint-disable-next-line react/no-array-index-key -- a message has no id
       <Paper key={index} withBorder p="sm">
         <Badge color={message.role === "user" ? "indigo.8" : "gray.7"} tt="none" mb={4}>
           {message.role}
         </Badge>
         {message.content.map((part, at) => (
-          // oxlint-disable-next-line react/no-array-index-key -- a part has no id
           <SaidPart key={at} part={part} />
         ))}
       </Paper>

@@ -53,7 +53,10 @@ const Costs = ({ query }: { readonly query: URLSearchParams }) => {
           value={by.split(",")}
           onChange={(next) => show({ by: next.length === 0 ? "model" : next.join(",") })}
         />
-        <Button variant="default" onClick={() => void download(new URLSearchParams({ by, since: `${since}` }).toString())}>
+        <Button
+          variant="default"
+          onClick={() => void download(new URLSearchParams({ by, since: `${since}` }).toString())}
+        >
           Download as CSV
         </Button>
       </Group>
@@ -78,11 +81,20 @@ const Costs = ({ query }: { readonly query: URLSearchParams }) => {
                   data={totals.map(({ costNanoUsd, day = "" }) => ({ day, usd: costNanoUsd / 1e9 }))}
                   accessibilityLayer={false}
                 >
-                  <CartesianGrid strokeDasharray="3 3" vertical={false} stroke={scheme === "dark" ? "#424242" : "#dddddd"} />
+                  <CartesianGrid
+                    strokeDasharray="3 3"
+                    vertical={false}
+                    stroke={scheme === "dark" ? "#424242" : "#dddddd"}
+                  />
                   <XAxis dataKey="day" stroke={ink} fontSize={12} />
                   <YAxis stroke={ink} fontSize={12} width={60} />
                   <Tooltip contentStyle={{ background: scheme === "dark" ? "#242424" : "#ffffff", color: ink }} />
-                  <Bar dataKey="usd" name="US dollars" fill={scheme === "dark" ? "#748ffc" : "#3b5bdb"} isAnimationActive={false} />
+                  <Bar
+                    dataKey="usd"
+                    name="US dollars"
+                    fill={scheme === "dark" ? "#748ffc" : "#3b5bdb"}
+                    isAnimationActive={false}
+                  />
                 </BarChart>
               </ResponsiveContainer>
             </div>

@@ -7,7 +7,7 @@ import { brief } from "./Format.ts"
 import { Json } from "./Parts.tsx"
 
 /** What an event is about, in a few words. */
-const summaryOf = ({ type, ...rest }: Envelope.Envelope["event"]): string => brief(rest, 200)
+const summaryOf = ({ type: _type, ...rest }: Envelope.Envelope["event"]): string => brief(rest, 200)
 
 export const EventList = ({
   envelopes,

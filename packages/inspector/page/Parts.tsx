@@ -6,18 +6,28 @@ import { pretty } from "./Format.ts"
 import { link } from "./Place.ts"
 
 /** What was asked, once it is there; before, that it is loading, or why it failed. */
-export const Loaded = <A,>({ asked, children }: { readonly asked: Asked<A>; readonly children: (value: A) => ReactNode }) => (
+export const Loaded = <A,>({
+  asked,
+  children
+}: {
+  readonly asked: Asked<A>
+  readonly children: (value: A) => ReactNode
+}) => (
   <>
     {asked.error === undefined ? null : (
       <Alert color="red" title="The request failed" role="alert" mb="md">
         {asked.error.message}
       </Alert>
     )}
-    {asked.value === undefined ? asked.error === undefined ? (
-      <div role="status" aria-label="Loading">
-        <Loader />
-      </div>
-    ) : null : children(asked.value)}
+    {asked.value === undefined ? (
+      asked.error === undefined ? (
+        <div role="status" aria-label="Loading">
+          <Loader />
+        </div>
+      ) : null
+    ) : (
+      children(asked.value)
+    )}
   </>
 )
 

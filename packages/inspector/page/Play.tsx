@@ -43,7 +43,13 @@ export const Play = ({ query }: { readonly query: URLSearchParams }) => {
               value={threadId}
               onChange={(event) => setThreadId(event.currentTarget.value)}
             />
-            <Textarea label="Prompt" autosize minRows={3} value={prompt} onChange={(event) => setPrompt(event.currentTarget.value)} />
+            <Textarea
+              label="Prompt"
+              autosize
+              minRows={3}
+              value={prompt}
+              onChange={(event) => setPrompt(event.currentTarget.value)}
+            />
             {problem === undefined ? null : (
               <Text c="red.9" role="alert">
                 {problem}

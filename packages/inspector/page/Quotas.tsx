@@ -41,7 +41,8 @@ export const Quotas = () => {
                 {quota.name}
               </Title>
               <Text size="sm" c="dimmed">
-                Per {quota.per}, {typeof quota.window === "number" ? `over ${quota.window / 3_600_000} hours` : `per ${quota.window}`}
+                Per {quota.per},{" "}
+                {typeof quota.window === "number" ? `over ${quota.window / 3_600_000} hours` : `per ${quota.window}`}
                 {quota.resetsAt === undefined ? "" : `, resets ${time(quota.resetsAt)}`}
               </Text>
               <Limit name="US dollars" counted={quota.costUsd} />

@@ -125,8 +125,20 @@ const Raise = ({ onDone, runId }: { readonly runId: string; readonly onDone: () 
       </Button>
       <Modal opened={isOpen} onClose={close} title="Raise a limit">
         <Stack>
-          <Select label="Limit" data={limits} value={limit} onChange={(name) => setLimit(name ?? limit)} allowDeselect={false} />
-          <NumberInput label="New limit" description="US dollars, milliseconds, or a count" min={0} value={value} onChange={setValue} />
+          <Select
+            label="Limit"
+            data={limits}
+            value={limit}
+            onChange={(name) => setLimit(name ?? limit)}
+            allowDeselect={false}
+          />
+          <NumberInput
+            label="New limit"
+            description="US dollars, milliseconds, or a count"
+            min={0}
+            value={value}
+            onChange={setValue}
+          />
           {problem === undefined ? null : (
             <Text c="red.9" role="alert">
               {problem}
@@ -167,7 +179,11 @@ const Actions = ({ again, run }: { readonly run: RunDetail; readonly again: () =
           }}
         >
           <Group align="end">
-            <TextInput label="Message to the agent" value={words} onChange={(event) => setWords(event.currentTarget.value)} />
+            <TextInput
+              label="Message to the agent"
+              value={words}
+              onChange={(event) => setWords(event.currentTarget.value)}
+            />
             <Button type="submit" variant="default" disabled={words.trim() === ""}>
               Send
             </Button>
@@ -201,15 +217,30 @@ export const Run = ({ runId, seq: asked }: { readonly runId: string; readonly se
         <>
           <Facts
             facts={[
-              ["Run", <span key="run" className="mono">{run.runId}</span>],
+              [
+                "Run",
+                <span key="run" className="mono">
+                  {run.runId}
+                </span>
+              ],
               ["State", <State key="state" state={run.state} endReason={run.endReason} />],
               ["Agent", run.agent],
-              ["Thread", <Anchor key="thread" href={link("threads", run.threadId)}>{run.threadId}</Anchor>],
+              [
+                "Thread",
+                <Anchor key="thread" href={link("threads", run.threadId)}>
+                  {run.threadId}
+                </Anchor>
+              ],
               ["Started by", run.principal ?? "not named"],
               ["Started", time(run.startedAt)],
               ["Length", duration((run.endedAt ?? Date.now()) - run.startedAt)],
               ["Cost", run.state === "ended" ? dollars(run.costNanoUsd) : "when it ends"],
-              ["Tokens", run.promptTokens === undefined ? "when it ends" : `${run.promptTokens} in, ${run.completionTokens ?? 0} out`]
+              [
+                "Tokens",
+                run.promptTokens === undefined
+                  ? "when it ends"
+                  : `${run.promptTokens} in, ${run.completionTokens ?? 0} out`
+              ]
             ]}
           />
           {run.error === undefined ? null : (
@@ -221,7 +252,9 @@ export const Run = ({ runId, seq: asked }: { readonly runId: string; readonly se
           {(run.approvals ?? []).map((request) => (
             <Question key={request.id} request={request} onDone={found.again} />
           ))}
-          {isAllowed ? null : <Alert my="sm">This key sees when runs happened and what they cost, and no content.</Alert>}
+          {isAllowed ? null : (
+            <Alert my="sm">This key sees when runs happened and what they cost, and no content.</Alert>
+          )}
           {error === undefined ? null : (
             <Alert color="red" title="The events cannot be read" role="alert">
               {error.message}

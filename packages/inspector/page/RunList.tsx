@@ -6,7 +6,17 @@ import { dollars, duration, time } from "./Format.ts"
 import { Loaded, Rows, RunLink, State } from "./Parts.tsx"
 import { go, link } from "./Place.ts"
 
-const endings = ["stop", "length", "content-filter", "budget", "cancelled", "repeated-calls", "other", "failed", "abandoned"]
+const endings = [
+  "stop",
+  "length",
+  "content-filter",
+  "budget",
+  "cancelled",
+  "repeated-calls",
+  "other",
+  "failed",
+  "abandoned"
+]
 
 export const RunList = ({ query }: { readonly query: URLSearchParams }) => {
   const filter = Object.fromEntries(query)

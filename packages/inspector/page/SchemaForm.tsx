@@ -6,7 +6,8 @@ import { Checkbox, JsonInput, NumberInput, Select, Stack, Textarea } from "@mant
 
 type Fields = { readonly [name: string]: unknown }
 
-const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value)
+const isFields = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const typeOf = (schema: unknown, value: unknown): string => {
   const told = isFields(schema) ? schema["type"] : undefined
@@ -71,7 +72,9 @@ const Field = ({
         />
       )
     case "boolean":
-      return <Checkbox {...shown} checked={value === true} onChange={(event) => onChange(event.currentTarget.checked)} />
+      return (
+        <Checkbox {...shown} checked={value === true} onChange={(event) => onChange(event.currentTarget.checked)} />
+      )
     default:
       return (
         <JsonInput

@@ -58,7 +58,12 @@ export const Thread = ({ threadId }: { readonly threadId: string }) => {
         <Stack>
           <Facts
             facts={[
-              ["Thread", <span key="thread" className="mono">{thread.threadId}</span>],
+              [
+                "Thread",
+                <span key="thread" className="mono">
+                  {thread.threadId}
+                </span>
+              ],
               ["Title", thread.title ?? "none"],
               ["Agent", thread.agent],
               ["Created", time(thread.createdAt)],
@@ -66,7 +71,11 @@ export const Thread = ({ threadId }: { readonly threadId: string }) => {
             ]}
           />
           <Group>
-            <Button component="a" href={link("play", undefined, { thread: threadId, agent: thread.agent })} variant="default">
+            <Button
+              component="a"
+              href={link("play", undefined, { thread: threadId, agent: thread.agent })}
+              variant="default"
+            >
               Write to it
             </Button>
             <Button

@@ -68,7 +68,11 @@ export class Timeline {
       case "approval-required":
         return start("wait", event.data.id, `${event.data.kind} ${event.data.target}`)
       case "approval-decision":
-        return end("wait", event.data.id, allowing.has(event.data.outcome.outcome) ? undefined : event.data.outcome.outcome)
+        return end(
+          "wait",
+          event.data.id,
+          allowing.has(event.data.outcome.outcome) ? undefined : event.data.outcome.outcome
+        )
       case "finish":
         return end("step", "")
       case "data-latency-summary":

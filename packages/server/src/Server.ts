@@ -165,10 +165,9 @@ const routes = (options: ServerOptions, bell: Bell): Layer.Layer<never, never, N
       const { inspector } = options
       const inspected =
         inspector === undefined ? [] : [StaticPages.layer(inspector, `${prefixOf(options)}/inspector`, nativePath)]
-      return [...dialects, ...wellKnown, ...inspected, ...pages].reduce<Layer.Layer<never, never, HttpRouter.HttpRouter>>(
-        (all, one) => Layer.merge(all, one),
-        Layer.empty
-      )
+      return [...dialects, ...wellKnown, ...inspected, ...pages].reduce<
+        Layer.Layer<never, never, HttpRouter.HttpRouter>
+      >((all, one) => Layer.merge(all, one), Layer.empty)
     })
   )
 

@@ -108,7 +108,9 @@ const serve = Effect.fnUntraced(function* (given: Given) {
   })
   const wrong = listed.find((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin)
   if (wrong !== undefined) {
-    return yield* failed(`${originsVariable}: ${wrong} is not an origin. Write scheme, host and port: https://app.example.`)
+    return yield* failed(
+      `${originsVariable}: ${wrong} is not an origin. Write scheme, host and port: https://app.example.`
+    )
   }
   const served = Layer.unwrap(
     Effect.map(HttpServer.HttpServer, ({ address }) =>

@@ -36,13 +36,17 @@ export const layer = (
 ): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
   Layer.unwrap(
     Effect.map(Effect.cached(files), (all) => {
-      const query = nativePath === base.replace(/inspector$/, "native") ? "" : `?native=${encodeURIComponent(nativePath)}`
+      const query =
+        nativePath === base.replace(/inspector$/, "native") ? "" : `?native=${encodeURIComponent(nativePath)}`
       // Relative, so that it holds behind a proxy that adds a prefix.
       const redirect = (to: string) => Effect.succeed(HttpServerResponse.redirect(to, { status: 302 }))
       const answer = (path: string) =>
         Effect.matchCauseEffect(all, {
           onFailure: (cause) =>
-            Effect.as(Effect.logError("The inspector's page could not be read", cause), Response.refusal(native, noPage, {})),
+            Effect.as(
+              Effect.logError("The inspector's page could not be read", cause),
+              Response.refusal(native, noPage, {})
+            ),
           onSuccess: (map) => {
             const name = path === "/" ? "index.html" : path.slice(1)
             const file = map.get(name)
