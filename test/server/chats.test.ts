@@ -48,6 +48,8 @@ interface Open {
   readonly text: string
   readonly tab: Tab
   readonly turns: ReadonlyArray<Turn>
+  /** The result of the client's call, where that was given already. */
+  readonly given?: object
 }
 
 type Running = Open & Pick<Sent, "rest">
@@ -212,7 +214,13 @@ class Person {
     this.#open = undefined
     this.#stale = open
     const ended = waitsFor(open.text).map((name) =>
-      this.#onBusy !== "steer" ? "cancelled" : name === "helper" ? '"all is done"' : "denied"
+      name === "theirs" && open.given !== undefined
+        ? JSON.stringify(open.given)
+        : this.#onBusy !== "steer"
+          ? "cancelled"
+          : name === "helper"
+            ? '"all is done"'
+            : "denied"
     )
     this.#turns = [...this.#turns.slice(0, -1), [...(this.#turns.at(-1) ?? []), ...ended]]
   }
@@ -223,7 +231,7 @@ class Person {
     const reply = { id: this.#id(), result: { got: `v${this.#made}` }, isApproved }
     const results = waitsFor(open.text).map((name) =>
       name === "theirs"
-        ? JSON.stringify(reply.result)
+        ? JSON.stringify(open.given ?? reply.result)
         : name === "helper"
           ? '"all is done"'
           : isApproved
@@ -241,8 +249,10 @@ class Person {
         if (isOk) assert.include([200, 202], sent.status, sent.text)
       }
     }
+    const isTwice = words === undefined && this.#random() < 0.25
     await this.#gives([[...this.#lines(), ...results, ...said]], async () => {
-      await send(true)
+      if (isTwice) await this.#twice(requests)
+      else await send(true)
       await open.rest()
     })
     this.#turns = [
@@ -258,6 +268,48 @@ class Person {
     this.#tab.messages = shown
     await this.#gives([], () => send(false))
     this.#tab.messages = after
+  }
+
+  /** The same answer on two pages at once: one of them is taken, and the other sees that. */
+  async #twice(requests: ReadonlyArray<ReturnType<Chat["say"]>>): Promise<void> {
+    this.done.push("on two pages at once")
+    const tabs = [{ ...this.#tab }, { ...this.#tab }]
+    const statuses = await Promise.all(
+      tabs.map(async (tab) => {
+        const all: Array<number> = []
+        for (const request of requests) all.push((await this.#send(tab, request)).status)
+        return all
+      })
+    )
+    const isOk = (status: number | undefined) => status === 200 || status === 202
+    for (const index of requests.keys())
+      assert.isTrue(
+        statuses.some((all) => isOk(all[index])),
+        `${statuses}`
+      )
+    this.#tab =
+      tabs[
+        Math.max(
+          0,
+          statuses.findIndex((all) => all.every(isOk))
+        )
+      ] ?? this.#tab
+  }
+
+  /** An answer to the client's call alone, while a question is open, too. */
+  async #partly(open: Running): Promise<void> {
+    const result = { got: `part ${(this.#made += 1)}` }
+    const part = { calls: open.waiting.calls, questions: [] }
+    const requests = this.#chat.answer(this.#tab, part, { id: this.#id(), result, isApproved: true })
+    const statuses: Array<number> = []
+    await this.#gives([], async () => {
+      for (const request of requests) statuses.push((await this.#send(this.#tab, request)).status)
+    })
+    const isTaken = statuses.every((status) => status < 400)
+    // AAP's turns answer everything, or nothing.
+    assert.strictEqual(isTaken, !this.#chat.dialect.name.startsWith("aap"), `${statuses} ${this.done.join("; ")}`)
+    this.#last = undefined
+    if (isTaken) this.#open = { ...open, waiting: { calls: [], questions: open.waiting.questions }, given: result }
   }
 
   /** An answer to what a run waited for before somebody wrote on. */
@@ -370,6 +422,13 @@ class Person {
     } else if (this.#stale !== undefined && draw < 0.25) {
       step("a late answer")
       await this.#late(this.#stale)
+    } else if (
+      open !== undefined &&
+      Math.min(open.waiting.calls.length, open.waiting.questions.length) > 0 &&
+      draw < 0.4
+    ) {
+      step("an answer to a part")
+      await this.#partly(open)
     } else if (open !== undefined && draw < 0.6) {
       const withWords = carries && draw < 0.35
       step(withWords ? "an answer, and words" : "an answer")
