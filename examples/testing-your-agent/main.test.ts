@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Ordering } from "@reins/protocol"
-import { Decision, Deployment, Model, type ModelPort, Runtime } from "@reins/runtime"
-import { HostContract, ModelContract, Probe, ScriptedModel } from "@reins/runtime/testing"
+import { Agent, Decision, Deployment, Model, type ModelPort, Runtime } from "@reins/runtime"
+import { expectReplay, HostContract, ModelContract, Probe, ScriptedModel } from "@reins/runtime/testing"
 import { Deferred, Effect, Layer, References } from "effect"
 import { TestClock } from "effect/testing"
 import { execFile } from "node:child_process"
+import { readFileSync } from "node:fs"
 import { promisify } from "node:util"
-import { Bookings, layer } from "./Concierge.ts"
+import { Bookings, Concierge, FrontDesk, layer } from "./Concierge.ts"
 import * as LineModel from "./LineModel.ts"
 
 const cancel = (booking: string, id = booking) =>
@@ -137,6 +138,34 @@ const subject: ModelContract.ModelSubject = {
     return { port, released: Deferred.await(released) }
   })
 }
+
+describe("a run of production: today's agent takes the same way", () => {
+  // Written by `reins archive examples/testing-your-agent/cancelled.jsonl run_cancelled`.
+  const exported = readFileSync(`${import.meta.dirname}/cancelled.jsonl`, "utf8")
+  // No model is asked, and no booking is cancelled.
+  const model = ScriptedModel.make()
+
+  it.effect("asks before it cancels, and goes on as it went on", () =>
+    Effect.gen(function* () {
+      yield* expectReplay(exported)
+      assert.deepStrictEqual(yield* open, ["room 7", "table 2"])
+    }).pipe(Effect.provide(live(model)))
+  )
+
+  it.effect("shows both sides where it would not: here an agent that asks nobody", () => {
+    const { budget, instructions } = Concierge.definition
+    const options = { budget, instructions, toolkit: FrontDesk, approvals: { cancel_booking: () => false } }
+    const hasty = Agent.make("concierge", options)
+    const layer = Runtime.layer({ agents: [hasty], approvalExpiresIn: "1 day" }).pipe(
+      Layer.provide([FrontDesk.layer, Layer.succeed(Model, model)]),
+      Layer.provide(Bookings.layerMemory())
+    )
+    return Effect.gen(function* () {
+      const failure = yield* Effect.flip(expectReplay(exported))
+      assert.match(failure.message, /another way at event 3 \(approval-required\): approval of cancel_booking/)
+    }).pipe(Effect.provide(layer))
+  })
+})
 
 describe("a contract: a custom adapter meets every clause of its port's contract", () => {
   for (const { check, name } of ModelContract.clauses) it.live(name, () => check(subject))
