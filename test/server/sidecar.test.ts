@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Checker } from "@reins/wire/check"
+import type { Violation } from "@reins/wire/check"
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import { join } from "node:path"
@@ -23,8 +25,11 @@ const host = (...flags: ReadonlyArray<string>) =>
       const told: Array<Told> = []
       let errors = ""
       const waiting: Array<() => void> = []
+      const checker = new Checker({ dialect: "steerable" })
+      const violations: Array<Violation> = []
       createInterface({ input: sidecar.stdout }).on("line", (line) => {
         told.push(JSON.parse(line))
+        violations.push(...checker.push(`${line}\n`))
         for (const wake of waiting.splice(0)) wake()
       })
       sidecar.stderr.on("data", (chunk) => (errors += String(chunk)))
@@ -43,9 +48,15 @@ const host = (...flags: ReadonlyArray<string>) =>
         sidecar.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`)
         return until((one) => one.id === id)
       }
-      return { sidecar, told, until, call, exited, errors: () => errors }
+      return { sidecar, told, until, call, exited, violations, errors: () => errors }
     }),
-    ({ sidecar }) => Effect.sync(() => sidecar.kill())
+    ({ sidecar, told, violations }) =>
+      Effect.sync(() => {
+        sidecar.kill()
+        // Whatever it said, to the end of the test, follows the protocol.
+        assert.deepStrictEqual(violations, [])
+        assert.isNotEmpty(told)
+      })
   )
 
 const chat = (streamId: string, content: string, sessionId?: string) => ({

@@ -3,6 +3,7 @@ import * as Generated from "@reins/protocol/testing"
 import { Sse } from "@reins/wire"
 import { Checker, checkStream, checkText, names } from "@reins/wire/check"
 import type { Name, Report } from "@reins/wire/check"
+import { Sidecar } from "@reins/wire/steerable"
 import { Effect, Stream } from "effect"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -13,6 +14,7 @@ import { dialects } from "./Mutants.ts"
 const broken = (text: string, dialect: Name = "native"): ReadonlyArray<string> =>
   checkText(text, { dialect }).violations.map(({ line, rule }) => `${line} ${rule}`)
 
+const sidecar = Sidecar.open
 const step = 'data: {"type":"step-start"}'
 
 describe("a captured stream", () => {
@@ -115,6 +117,37 @@ describe("a captured stream", () => {
   })
 })
 
+describe("the lines of a sidecar", () => {
+  const lines = (...streams: ReadonlyArray<string>) =>
+    streams.flatMap((id) =>
+      play(() => sidecar(id), scenario("one tool"))
+        .flat()
+        .map(({ data }) => data)
+    )
+
+  it("are of streams that end once, in any order", () => {
+    const [first, second] = [lines("a"), lines("b")]
+    const mixed = first.flatMap((line, index) => [line, second[index] ?? ""])
+    for (const text of [mixed.join("\n"), lines("a", "b").join("\n")]) {
+      const { dialect, violations } = checkText(text)
+      assert.deepStrictEqual([dialect, violations], ["steerable", []])
+    }
+  })
+
+  it("are checked like others", () => {
+    const whole = lines("a")
+    const last = whole.length
+    assert.deepStrictEqual(broken(whole.slice(0, -1).join("\n"), "steerable"), [`${last - 1} ended`])
+    assert.deepStrictEqual(broken([...whole, ...whole.slice(-1)].join("\n"), "steerable"), [`${last + 1} stream-open`])
+    const called = whole.findIndex((line) => line.includes("toolCall"))
+    const doubled = [...whole.slice(0, called + 1), ...whole.slice(called)].join("\n")
+    assert.deepStrictEqual(broken(doubled, "steerable"), [`${called + 2} call-new`])
+    assert.deepStrictEqual(broken('{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"x"}}', "steerable"), [
+      "1 shape"
+    ])
+  })
+})
+
 describe("the dialect of a stream", () => {
   it.each(names)("is told from its frames, and never taken for another: %s", (name) => {
     for (const [label, log] of scenarios) {
@@ -163,9 +196,12 @@ const answersOf = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
 }
 
 const here = join(import.meta.dirname, "..", "..")
+const others = join(here, "..", "..", "shared", "recordings")
+if (!existsSync(others))
+  console.warn("Recorded streams of real servers are not checked: there is no ../shared/recordings.")
 for (const [folder, needed] of [
   [join(here, "recordings"), true],
-  [join(here, "..", "..", "shared", "recordings"), false]
+  [others, false]
 ] as const) {
   describe.skipIf(!needed && !existsSync(folder))(`recorded streams of ${needed ? "our own" : "real servers"}`, () => {
     const files = (existsSync(folder) ? readdirSync(folder) : []).flatMap((name) => {

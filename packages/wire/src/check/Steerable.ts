@@ -1,8 +1,12 @@
-/** Reads Steerable's stream (source 004): one open envelope for every transport, ended by `[DONE]` or `done`. */
+/**
+ * Reads Steerable's stream (source 004): one open envelope for every transport, ended by `[DONE]` or `done`; or the lines of its
+ * sidecar.
+ */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { make, type Captured } from "./Reader.ts"
+import { make, type Captured, type Reader } from "./Reader.ts"
 import * as Shape from "./Shape.ts"
+import * as Sidecar from "./SteerableSidecar.ts"
 import { Any, Bool, Fields, Is, Maybe, Nullable, quote, Text } from "./Shape.ts"
 
 const envelope = {
@@ -43,13 +47,11 @@ type Event = typeof Event.Type
 const decode = Shape.reader(Event)
 
 const rules = {
-  shape: "A frame is the envelope of one of the ten types, with the fields of its type",
+  ...Sidecar.rules,
   named: "A frame that has a name is named `message`",
-  "call-new": "A call stands once",
   "result-known": "A result that names its call belongs to one that was made, one each",
   "stopped-last": "`budget_exhausted` stops the run: only `done` follows",
-  "done-last": "After `done` only `[DONE]` follows, and after that nothing",
-  ended: "A stream ends with `[DONE]`, or with `done`"
+  "done-last": "After `done` only `[DONE]` follows, and after that nothing"
 }
 
 const signs = new Set([
@@ -68,6 +70,7 @@ export const protocol = make({
   title: "Steerable",
   rules,
   isSign: ({ value }) => {
+    if (Sidecar.isLine(value)) return /^(stream|lifecycle|trace)\./.test(Shape.textAt(value, "method") ?? "")
     const type = Shape.textAt(value, "type") ?? ""
     // Our own native event of this name has the limit in its data.
     return signs.has(type) && !Shape.has(value, "data") && !Shape.has(value, "session_id")
@@ -75,6 +78,9 @@ export const protocol = make({
   open: (notes) => {
     const calls = new Map<string, "open" | "settled">()
     let phase: "open" | "stopped" | "done" | "over" = "open"
+    /** Of a capture of lines of JSON-RPC, which have no envelope of their own. */
+    let sidecar: Reader | undefined
+    let isFirst = true
 
     const settle = ({ callId, data, error, id = callId, success }: typeof Outcome.Type): void => {
       if (id === undefined) return
@@ -114,7 +120,11 @@ export const protocol = make({
 
     return {
       isWaiting: false,
-      read: ({ data, event: name, value }: Captured) => {
+      read: (frame: Captured) => {
+        const { data, event: name, value } = frame
+        if (isFirst && Sidecar.isLine(value)) sidecar = Sidecar.open(notes)
+        isFirst = false
+        if (sidecar !== undefined) return sidecar.read(frame)
         if (name !== undefined && name !== "message") notes.fault("named", `the name is ${quote(name)}`)
         if (data === "[DONE]") {
           if (phase === "over") notes.fault("done-last", "`[DONE]` comes again")
@@ -128,6 +138,7 @@ export const protocol = make({
         else take(event.success)
       },
       end: () => {
+        if (sidecar !== undefined) return sidecar.end()
         if (phase === "open" || phase === "stopped") notes.fault("ended", "the stream ends without either")
         phase = "open"
       }
