@@ -245,6 +245,22 @@ if (hasTerminal) {
         })
       )
 
+      it.effect("is told what is wrong with a command line in whole words, and is left as it was", () =>
+        Effect.gen(function* () {
+          const ships = yield* Sample.folder(Sample.ships)
+          for (const [given, code, why] of [
+            ["--store redis://h", 2, /^--store: unknown store "redis"\. Use memory, sqlite:FILE or\npostgres:\/\/…\n/],
+            ["--store sqlite:README.md", 1, /The file is not a\s+SQLite\s+database\. Choose another filename\.\n/],
+            ["--app no.ts", 1, /^There is no app file "no\.ts"\. Name one: --app agent\.ts\n/]
+          ] as const) {
+            const terminal = yield* open(ships, `${shell} chat --model demo ${given}`, { columns: 60 })
+            const shown = yield* terminal.until(new RegExp(`left with ${code}`))
+            assert.match(shown, why)
+            assert.notInclude(shown, "    at ")
+          }
+        })
+      )
+
       it.effect("that is dumb, or read aloud, is never redrawn: lines are typed and answered", () =>
         Effect.gen(function* () {
           const ships = yield* Sample.folder(Sample.ships)

@@ -1,6 +1,6 @@
 /** What is kept of runs in a local store: erasing it, archiving it, backing it up, and bringing it back. */
 import { Sqlite } from "@reins/store/sqlite"
-import type { Holdings, Subject } from "@reins/store/sqlite"
+import type { Archive, Holdings, Subject } from "@reins/store/sqlite"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -84,6 +84,14 @@ const listed = ({ files, grants, messages, runs }: Omit<Holdings, "acts">): stri
   return parts.length < 2 ? (parts[0] ?? "nothing") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1) ?? ""}`
 }
 
+/** Rewrites the store without what was deleted. What to know where that cannot be done now: the deletion itself has been. */
+const leftover = (archive: Pick<Archive, "compact">): Effect.Effect<string> =>
+  Effect.match(archive.compact, {
+    onFailure: () =>
+      "\nThe file could not be rewritten now, so that deleted bytes stay in it until others take their place. Run VACUUM on it later.",
+    onSuccess: () => ""
+  })
+
 /** How many runs are erased or archived at most by one command. */
 const mostRuns = 1_000_000
 
@@ -116,9 +124,9 @@ export const erase = (
             Effect.catchTag(archive.erase({ runId }, { resourceId, audit }), "NotErased", () => Effect.void)
           )
         )
-        yield* StoreArchive.telling(archive.compact)
       }
-      return yield* say(given, `Erased the data of ${what}.`, { runs: runs.length, before: at })
+      const left = runs.length > 0 ? yield* leftover(archive) : ""
+      return yield* say(given, `Erased the data of ${what}.${left}`, { runs: runs.length, before: at })
     }
     const subjects: ReadonlyArray<Subject> =
       thread === undefined ? [{ runId: run ?? "" }] : namesOf(thread, resourceId).map((threadId) => ({ threadId }))
@@ -141,7 +149,7 @@ export const erase = (
         ? failed(`Run ${error.runId} has not ended. End it first: reins cancel ${error.runId}`, error)
         : failed(ended(error.message), error)
     )
-    yield* StoreArchive.telling(archive.compact)
+    const left = yield* leftover(archive)
     const kept = [
       ...(thread === undefined ? ["the thread's messages"] : []),
       "the ids of runs",
@@ -150,7 +158,7 @@ export const erase = (
         ? []
         : [`${Text.counted(held.acts, "act")} of the audit record, which --audit erases`])
     ]
-    yield* say(given, `Erased ${what}: ${listed(deleted)}${acts}.\nKept: ${kept.join(", ")}.`, { ...deleted })
+    yield* say(given, `Erased ${what}: ${listed(deleted)}${acts}.\nKept: ${kept.join(", ")}.${left}`, { ...deleted })
   }).pipe(Effect.scoped)
 
 /** A new file that is there as a whole or not at all. What is in it is for its owner alone. */
@@ -232,9 +240,9 @@ export const archive = (
     )
     if (forget) {
       yield* Effect.forEach(wanted, ({ runId }) => StoreArchive.telling(shelf.erase({ runId }, { resourceId })))
-      yield* StoreArchive.telling(shelf.compact)
     }
-    const gone = forget ? " Their data is deleted from the store; threads keep their messages." : ""
+    const left = forget ? yield* leftover(shelf) : ""
+    const gone = forget ? ` Their data is deleted from the store; threads keep their messages.${left}` : ""
     const data = { runs: wanted.map(({ runId }) => runId), file, forgotten: forget }
     yield* say(given, `Archived ${Text.counted(wanted.length, "run")} in ${file}.${gone}`, data)
   }).pipe(Effect.scoped)
