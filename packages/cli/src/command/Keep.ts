@@ -3,12 +3,12 @@ import { Sqlite } from "@reins/store/sqlite"
 import type { Archive, Holdings, Subject } from "@reins/store/sqlite"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import { createReadStream } from "node:fs"
-import { link, open, rename, rm } from "node:fs/promises"
+import { open } from "node:fs/promises"
 import { resolve } from "node:path"
 import { createInterface } from "node:readline"
+import * as NewFile from "../desk/NewFile.ts"
 import * as StoreArchive from "../desk/StoreArchive.ts"
 import { type CommandFailed, ended, failed, misused } from "../setting/CommandFailed.ts"
 import * as Moment from "../setting/Moment.ts"
@@ -161,41 +161,6 @@ export const erase = (
     yield* say(given, `Erased ${what}: ${listed(deleted)}${acts}.\nKept: ${kept.join(", ")}.${left}`, { ...deleted })
   }).pipe(Effect.scoped)
 
-/** A new file that is there as a whole or not at all. What is in it is for its owner alone. */
-const whole = <A>(
-  file: string,
-  body: (write: (text: string) => Effect.Effect<void, CommandFailed>) => Effect.Effect<A, CommandFailed>
-): Effect.Effect<A, CommandFailed> => {
-  const part = `${file}.part`
-  const isCode = (cause: unknown, code: string) => Predicate.hasProperty(cause, "code") && cause.code === code
-  const unwritten = (cause: unknown) =>
-    isCode(cause, "EEXIST")
-      ? failed(`${file} exists already. Name a new file.`, cause)
-      : failed(`${file} cannot be written. Its folder must exist and be writable, and the disk have room.`, cause)
-  const act = <B>(body: () => Promise<B>) => Effect.tryPromise({ try: body, catch: unwritten })
-  const remove = Effect.promise(() => rm(part, { force: true }).catch(() => undefined))
-  return Effect.gen(function* () {
-    // Taken at once, so that nothing is exported for a file that cannot be.
-    yield* act(() => open(file, "wx", 0o600).then((handle) => handle.close().then(() => rm(file))))
-    const value = yield* Effect.acquireUseRelease(
-      Effect.andThen(
-        remove,
-        act(() => open(part, "wx", 0o600))
-      ),
-      (handle) =>
-        Effect.tap(
-          body((text) => Effect.asVoid(act(() => handle.writeFile(text)))),
-          act(() => handle.sync())
-        ),
-      (handle) => Effect.promise(() => handle.close())
-    )
-    yield* act(() =>
-      link(part, file).catch((cause: unknown) => (isCode(cause, "EEXIST") ? Promise.reject(cause) : rename(part, file)))
-    )
-    return value
-  }).pipe(Effect.ensuring(remove))
-}
-
 export const archive = (
   given: Asked & {
     readonly file: string
@@ -228,7 +193,7 @@ export const archive = (
       const what = Text.counted(wanted.length, "run")
       yield* confirm(yes, `Archive ${what} and delete their data from the store? Threads keep their messages.`)
     }
-    yield* whole(file, (write) =>
+    yield* NewFile.write(file, (write) =>
       Effect.forEach(
         wanted,
         ({ runId }) =>
