@@ -205,6 +205,8 @@ describe("the inspector", () => {
         `runs/${runId}`,
         async ({ page }) => {
           await page.getByText("no content").waitFor()
+          await page.getByRole("tab", { name: "Events (5)" }).click()
+          await page.getByText("approval-required").first().waitFor()
           assert.notInclude(await page.locator("main").innerText(), "Paper & Co")
         },
         { key: "auditor-key" }

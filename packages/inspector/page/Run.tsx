@@ -12,13 +12,12 @@ import { go, link } from "./Place.ts"
 import { Timeline, type Span } from "./Timeline.ts"
 
 /** The events of a run so far; new ones are drawn together, once a frame. */
-const useEvents = (runId: string, isAllowed: boolean) => {
+const useEvents = (runId: string) => {
   const envelopes = useRef<Array<Envelope.Envelope>>([])
   const timeline = useRef(new Timeline())
   const [count, setCount] = useState(0)
   const [error, setError] = useState<Error>()
   useEffect(() => {
-    if (!isAllowed) return undefined
     const left = new AbortController()
     envelopes.current = []
     timeline.current = new Timeline()
@@ -37,7 +36,7 @@ const useEvents = (runId: string, isAllowed: boolean) => {
     }
     watch(runId, add, left.signal).catch(setError)
     return () => left.abort()
-  }, [isAllowed, runId])
+  }, [runId])
   // A new array for each count, so that lists notice.
   return useMemo(
     () => ({ envelopes: envelopes.current.slice(0, count), timeline: timeline.current, error }),
@@ -202,8 +201,8 @@ const Actions = ({ again, run }: { readonly run: RunDetail; readonly again: () =
 export const Run = ({ runId, seq: asked }: { readonly runId: string; readonly seq: string | null }) => {
   const self = useAsked(api.self, [])
   const found = useAsked(() => api.run(runId), [runId], 2000)
-  const isAllowed = self.value !== undefined && self.value.sees !== "order"
-  const { envelopes, error, timeline } = useEvents(runId, isAllowed)
+  const hidesContent = self.value?.sees === "order"
+  const { envelopes, error, timeline } = useEvents(runId)
   const [tab, setTab] = useState<string | null>(asked === null ? "timeline" : "events")
   const seq = asked === null ? undefined : Number(asked)
   const choose = (chosen: number) => {
@@ -248,13 +247,11 @@ export const Run = ({ runId, seq: asked }: { readonly runId: string; readonly se
               {run.error.message}
             </Alert>
           )}
-          <Actions run={run} again={found.again} />
+          {hidesContent ? null : <Actions run={run} again={found.again} />}
           {(run.approvals ?? []).map((request) => (
             <Question key={request.id} request={request} onDone={found.again} />
           ))}
-          {isAllowed ? null : (
-            <Alert my="sm">This key sees when runs happened and what they cost, and no content.</Alert>
-          )}
+          {hidesContent ? <Alert my="sm">This key sees order and money, and no content.</Alert> : null}
           {error === undefined ? null : (
             <Alert color="red" title="The events cannot be read" role="alert">
               {error.message}
