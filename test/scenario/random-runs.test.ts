@@ -112,6 +112,12 @@ describe("random runs on the memory engine", () => {
             met.add(event.type)
             if (event.type === "finish") met.add(`finish ${event.finishReason}`)
             if (event.type === "approval-decision") met.add(`decision ${event.data.outcome.outcome}`)
+            if (event.type === "tool-invocation" && event.state === "result" && event.toolName === "AskPerson") {
+              const { error } = { error: "", ...(event.result as object) }
+              if (error === "Declined") met.add("question declined")
+              if (error === "Unanswered") met.add("question expired")
+              if (error === "InvalidArguments") met.add("question refused")
+            }
             if ("status" in event && event.status !== undefined) met.add(`result ${event.status}`)
             if (event.type === "custom") met.add(`custom ${event.event_type}`)
             if (event.type === "tool-invocation" && event.execution === "client") {
@@ -144,6 +150,10 @@ describe("random runs on the memory engine", () => {
           "decision expired",
           "decision cancelled",
           "decision superseded",
+          "decision answer",
+          "question declined",
+          "question expired",
+          "question refused",
           "message-received",
           "result failed",
           "result denied",

@@ -175,8 +175,10 @@ export class Lease {
       this.closed = this.closed.slice(closed.length)
       this.renewAt = lease.until ?? Number.POSITIVE_INFINITY
       this.short = lease.short
+      const { nanoUsd, totalTokens } = this.node.max
       this.set(used, lease)
-      this.given()
+      // Siblings that wait for more would extend in turn, and wake each other without end, if this woke them for nothing.
+      if (this.node.max.nanoUsd > nanoUsd || this.node.max.totalTokens > totalTokens) this.given()
       return lease
     })
   }

@@ -8,6 +8,7 @@ import type { Approvers } from "../approval/Approvers.ts"
 import * as Generated from "@reins/protocol/testing"
 import type { ModelPart, ModelRequest } from "../model/Model.ts"
 import type { Death } from "./CrashingJournal.ts"
+import * as ScenarioQuestions from "./ScenarioQuestions.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
 /**
@@ -43,6 +44,8 @@ export interface ScenarioOptions {
   readonly approvers?: boolean | undefined
   /** Policies that deny. */
   readonly denials?: boolean | undefined
+  /** Models that ask a person. */
+  readonly questions?: boolean | undefined
   /** Defects of code that the run depends on, which end it; none where `faults` is off. */
   readonly defects?: boolean | undefined
 }
@@ -83,6 +86,8 @@ export interface Scenario {
   readonly quotas: ReadonlyArray<Quota.Quota>
   readonly approvers: boolean
   readonly denials: boolean
+  /** Whether the agents can ask a person. */
+  readonly questions: boolean
   /** Whether a grant is given before the run starts. */
   readonly givenGrant: boolean
   /** What grants may cost; absent: no limit. */
@@ -127,6 +132,7 @@ export const generate = (seed: number, options: ScenarioOptions = {}): Scenario 
     quotas: budgets && options.quotas !== false ? quotas(draw(seed, "quotas")) : [],
     approvers: policies() < 0.4 && options.approvers !== false,
     denials: policies() < 0.2 && options.denials !== false,
+    questions: options.questions !== false && draw(seed, "questions")() < 0.4,
     givenGrant: policies() < 0.3 && options.grants !== false,
     grantUsd: policies() < 0.4 ? 0.000_001 + policies() * 0.000_006 : undefined,
     defect: options.faults !== false && options.defects !== false ? defect(draw(seed, "defects")) : undefined
@@ -285,6 +291,7 @@ const call = (
   const name = random() < 0.05 ? "unknown_tool" : pick(random, ["work", ...offered])
   // Some models restart their call ids at each step.
   const id = random() < 0.2 ? `call_${index}` : `c${request.metadata.step}_${index}`
+  if (name === ScenarioQuestions.toolName) return { id, name, args: ScenarioQuestions.args(random) }
   if (name === "look") return { id, name, args: random() < 0.1 ? { at: "nothing" } : { at: index } }
   if (name === "alpha" || name === "beta" || name === "gamma") {
     return { id, name, args: random() < 0.1 ? { wrong: true } : { prompt: `part ${index}` } }

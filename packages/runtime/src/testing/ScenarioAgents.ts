@@ -18,9 +18,11 @@ import { Model, type ModelPort } from "../model/Model.ts"
 import * as Prices from "../model/Prices.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import * as Specialist from "../agent/Specialist.ts"
+import * as AskPerson from "../tool/AskPerson.ts"
 import { ToolRun } from "../tool/ToolRun.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
 import * as Scenario from "./Scenario.ts"
+import * as ScenarioQuestions from "./ScenarioQuestions.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
 /**
@@ -159,9 +161,11 @@ const compaction = ({ seed }: Scenario.Scenario): Compaction.Strategy | undefine
   return [undefined, undefined, Compaction.slidingWindow(window), Compaction.summarise(window)][seed % 4]
 }
 
-/** The agents' policies: approvers for one tool, and a denial of long calls of another. */
+/** The agents' policies: approvers for one tool and for questions, and a denial of long calls of another. */
 const policies = ({ approvers, denials }: Scenario.Scenario): { readonly [tool: string]: Policy } => ({
-  ...(approvers ? { gated: { approvers: Scenario.approvers } } : {}),
+  ...(approvers
+    ? { gated: { approvers: Scenario.approvers }, [ScenarioQuestions.toolName]: { approvers: Scenario.approvers } }
+    : {}),
   ...(denials ? { timed: ({ forMs }: Arguments) => (forMs > 1500 ? { deny: "too long" } : false) } : {})
 })
 
@@ -173,10 +177,11 @@ const policies = ({ approvers, denials }: Scenario.Scenario): { readonly [tool: 
  */
 export const agents = (scenario: Scenario.Scenario) => {
   const approvals = policies(scenario)
+  const toolkit = scenario.questions ? ([Tools, AskPerson.toolkit] as const) : ([Tools] as const)
   const beta = Specialist.make("beta", {
     description: "Helps alpha",
     instructions: "Be brief.",
-    toolkit: Tools,
+    toolkit,
     approvals,
     budget: scenario.betaBudget
   })
@@ -188,7 +193,7 @@ export const agents = (scenario: Scenario.Scenario) => {
   const alpha = Specialist.make("alpha", {
     description: "Helps the root",
     instructions: "Be brief.",
-    toolkit: Tools,
+    toolkit,
     clientTools: Client,
     specialists: [beta, gamma],
     approvals,
@@ -196,7 +201,7 @@ export const agents = (scenario: Scenario.Scenario) => {
   })
   const root = Agent.make("root", {
     instructions: "Do what you can.",
-    toolkit: Tools,
+    toolkit,
     clientTools: Client,
     specialists: [alpha, beta, gamma],
     fallbacks: [Second],

@@ -6,6 +6,7 @@ import { AgentPath, Approval, type Envelope, type Event, Ordering, Transcript } 
 import * as Predicate from "effect/Predicate"
 import * as Scenario from "./Scenario.ts"
 import * as ScenarioBill from "./ScenarioBill.ts"
+import * as ScenarioQuestions from "./ScenarioQuestions.ts"
 import type { Report } from "./ScenarioRun.ts"
 
 /**
@@ -25,6 +26,7 @@ export const all = (report: Report): ReadonlyArray<string> => [
   ...thread(report),
   ...messages(report),
   ...input(report),
+  ...ScenarioQuestions.check(report.stored),
   ...once(report)
 ]
 
@@ -50,6 +52,7 @@ const gate = ({ stored, world }: Report) => {
     // A question about a repeated call refuses only the repetition: the handler was called before.
     if (
       event.type === "approval-required" &&
+      event.data.kind === "tool" &&
       event.data.toolInvocationId !== undefined &&
       event.data.begunBefore === undefined
     ) {

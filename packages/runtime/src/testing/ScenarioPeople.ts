@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type { RuntimeShape } from "../runtime/RuntimeShape.ts"
 import * as Scenario from "./Scenario.ts"
+import * as ScenarioQuestions from "./ScenarioQuestions.ts"
 import * as ScenarioAgents from "./ScenarioAgents.ts"
 
 /** The run of a scenario, and its thread. */
@@ -60,7 +61,10 @@ const limitOf = (payload: Json): number =>
 export const answer = Effect.fnUntraced(function* (
   runtime: RuntimeShape,
   scenario: Scenario.Scenario,
-  schedule: Map<string, { readonly at: number; readonly decision: Decision | undefined }>
+  schedule: Map<
+    string,
+    { readonly at: number; readonly decision: Decision | undefined; readonly isWrongFirst: boolean }
+  >
 ) {
   const now = yield* Clock.currentTimeMillis
   for (const { agentPath, request } of yield* runtime.pendingApprovals()) {
@@ -74,11 +78,15 @@ export const answer = Effect.fnUntraced(function* (
           : Scenario.answer(scenario, about)
       schedule.set(request.id, {
         at: now + (drawn?.afterMs ?? 0),
+        isWrongFirst: drawn?.says === "revise",
         decision: decision(request, drawn, scenario.grantUsd)
       })
     } else if (planned.decision !== undefined && now >= planned.at) {
       // Refused with a typed error, which is ignored, when another answer came first: expiry or cancel.
       if (request.approvals === undefined) {
+        if (request.kind === "question" && planned.isWrongFirst) {
+          yield* Effect.ignore(runtime.respondToApproval(request.id, ScenarioQuestions.wrong))
+        }
         yield* Effect.ignore(runtime.respondToApproval(request.id, planned.decision))
         continue
       }
@@ -97,6 +105,7 @@ const decision = (
   maxCostUsd: number | undefined
 ): Decision | undefined => {
   const says = drawn?.says
+  if (request.kind === "question") return says === undefined ? undefined : ScenarioQuestions.decision(request, says)
   if (request.kind === "budget" && says !== undefined && says !== "reject") {
     return Decision.raise({ [request.target]: 2 * limitOf(request.payload) + 1 })
   }

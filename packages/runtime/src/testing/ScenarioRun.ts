@@ -165,7 +165,10 @@ const execute = (
     // One source for all owners: ids must not repeat.
     const ids = counting()
     const remembered: Array<Remembered> = []
-    const schedule = new Map<string, { readonly at: number; readonly decision: Decision | undefined }>()
+    const schedule = new Map<
+      string,
+      { readonly at: number; readonly decision: Decision | undefined; readonly isWrongFirst: boolean }
+    >()
     const client = new Map<string, number>()
     const accepted = new Map<string, number>()
     let lives = 0
@@ -292,7 +295,12 @@ const watch = Effect.fnUntraced(function* (life: Life, scenario: Scenario.Scenar
         Effect.suspend(() => {
           seen.push(envelope)
           const { agentPath, event } = envelope
-          if (event.type === "tool-invocation" && event.state === "call" && event.execution === "client") {
+          if (
+            event.type === "tool-invocation" &&
+            event.state === "call" &&
+            event.execution === "client" &&
+            event.asks !== true
+          ) {
             calls.push({ agentPath, id: event.toolInvocationId })
           }
           const cancel = envelope.seq === scenario.cancelAt ? life.runtime.cancel(runId) : Effect.void
