@@ -192,7 +192,8 @@ const input = ({ stored }: Report) => {
   const written = new Map<string, { readonly path: string; readonly name: string; text: string }>()
   for (const { agentPath, event } of stored) {
     const path = AgentPath.key(agentPath)
-    if (event.type === "step-retracted") {
+    // A step that ended without the call leaves its input, and a later one may reuse the id.
+    if (event.type === "step-retracted" || event.type === "step-start") {
       for (const [key, one] of written) if (one.path === path) written.delete(key)
     } else if (event.type === "tool-input-delta") {
       const key = keyOf(agentPath, event.toolInvocationId)
