@@ -224,7 +224,7 @@ layer(Sample.layer, { excludeTestServices: true })("bad input", (it) => {
   it.effect("tells what to do about a database that is cut short, and about a folder in the place of one", () =>
     Effect.gen(function* () {
       const folder = yield* Sample.folder(apps)
-      yield* ended(folder, ["runs", "--store", "sqlite:@/whole.db"])
+      yield* ended(folder, ["chat", "--model", "demo", "-q", "Hi", "--approve", "deny", "--store", "sqlite:@/whole.db"])
       writeFileSync(`${folder}/cut.db`, readFileSync(`${folder}/whole.db`).subarray(0, 5000))
       for (const [file, why] of [
         ["cut.db", /^SQLite at .*cut\.db: The file is damaged\. Restore it from a backup\.\n$/],

@@ -13,6 +13,7 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type { Desk } from "../desk/Desk.ts"
 import * as LocalDesk from "../desk/LocalDesk.ts"
 import * as RemoteDesk from "../desk/RemoteDesk.ts"
+import * as StoreArchive from "../desk/StoreArchive.ts"
 import { type CommandFailed, ended, failed, misused } from "../setting/CommandFailed.ts"
 import * as Limits from "../setting/Limits.ts"
 import * as Workplace from "../setting/Workplace.ts"
@@ -62,6 +63,8 @@ export const at = <R>(
         `${given.app} makes its own runtime, whose store is its own. Serve it, and name the server: --url.`
       )
     }
+    // Who looks where nothing was kept is told so, and leaves nothing there.
+    yield* StoreArchive.isThere(place)
     const desk: Effect.Effect<Desk, CommandFailed, Runtime | Scope.Scope> = LocalDesk.make(place, given.tenant)
     yield* Effect.scoped(Effect.flatMap(desk, (made) => body(made, root))).pipe(Effect.provide(workplace.layer))
   })

@@ -30,7 +30,7 @@ export const make = (store: StoreChoice.Store) => {
   }
 }
 
-/** Fails where nothing was ever kept: a command that deletes or copies must not make a store first. */
+/** Fails where nothing was ever kept: a command that looks, deletes or copies must not make a store first. */
 export const isThere = (store: StoreChoice.Store) => {
   switch (store._tag) {
     case "Memory":
@@ -38,7 +38,7 @@ export const isThere = (store: StoreChoice.Store) => {
     case "Postgres":
       return Effect.void
     case "Sqlite":
-      return statSync(store.file, { throwIfNoEntry: false })?.isFile() === true
+      return statSync(store.file, { throwIfNoEntry: false }) !== undefined
         ? Effect.void
         : Effect.fail(
             failed(`There is no store ${store.file}. Name the one that is meant: --path DIR, or --store sqlite:FILE.`)
