@@ -190,7 +190,7 @@ describe("a runtime over SQLite", () => {
         "ALTER TABLE reins_threads DROP COLUMN created_at",
         "ALTER TABLE reins_threads DROP COLUMN updated_at",
         "ALTER TABLE reins_threads DROP COLUMN description",
-        ...["listed", "unended", "thread", "agent", "principal", "reason"].map(
+        ...["listed", "unended", "thread", "agent", "principal", "reason", "unlisted"].map(
           (name) => `DROP INDEX reins_runs_${name}`
         ),
         ...["principal", "end_reason", "error_code", "cost_nano_usd", "unpriced", "prompt_tokens"].map(

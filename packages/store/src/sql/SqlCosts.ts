@@ -189,16 +189,22 @@ export const backfill = (db: Database): Effect.Effect<void, SqlError> =>
       const last = runs.at(-1)
       if (last === undefined) return
       after = String(last["run_id"])
-      const events = yield* db.rows(
-        `SELECT e.run_id, e.at, e.event FROM reins_events e JOIN reins_runs r ON r.run_id = e.run_id
+      yield* derive(db, runs)
+    }
+  })
+
+/** Derives the lines of these runs, rows with `run_id`. */
+export const derive = (db: Database, runs: ReadonlyArray<Row>): Effect.Effect<void, SqlError> =>
+  Effect.gen(function* () {
+    const events = yield* db.rows(
+      `SELECT e.run_id, e.at, e.event FROM reins_events e JOIN reins_runs r ON r.run_id = e.run_id
          WHERE r.run_id IN (SELECT value ->> 0 FROM ${db.dialect.each}) AND e.seq > r.last_seq - 3`,
-        JSON.stringify(runs.map((row) => [row["run_id"]]))
-      )
-      for (const row of events) {
-        const event = Option.getOrUndefined(readEvent(row["event"]))
-        if (event?.type !== "data-cost-summary") continue
-        const lines = linesOf(event.data, Number(row["at"]))
-        if (lines.length > 0) yield* db.rows(added(db.dialect.each), JSON.stringify(lines), String(row["run_id"]))
-      }
+      JSON.stringify(runs.map((row) => [row["run_id"]]))
+    )
+    for (const row of events) {
+      const event = Option.getOrUndefined(readEvent(row["event"]))
+      if (event?.type !== "data-cost-summary") continue
+      const lines = linesOf(event.data, Number(row["at"]))
+      if (lines.length > 0) yield* db.rows(added(db.dialect.each), JSON.stringify(lines), String(row["run_id"]))
     }
   })

@@ -142,15 +142,21 @@ export const backfill = (db: Database): Effect.Effect<void, SqlError> =>
       const last = runs.at(-1)
       if (last === undefined) return
       after = String(last["run_id"])
-      const ends = yield* endsOf(db, JSON.stringify(runs.map((row) => [row["run_id"]])))
-      const rows = runs.map((row) => {
-        const principal = Option.getOrUndefined(readRecord(row["record"]))?.principal
-        const end = ends.get(String(row["run_id"]))
-        const told = end === undefined ? [null, null, null, null, null, null] : ended(end)
-        return [row["run_id"], principal === undefined ? null : Column.encode(principal), ...told]
-      })
-      yield* db.rows(
-        `UPDATE reins_runs SET principal = v.principal, end_reason = v.reason, error_code = v.code,
+      yield* derive(db, runs)
+    }
+  })
+
+/** Derives the columns of these runs, rows with `run_id` and `record`. */
+export const derive = (db: Database, runs: ReadonlyArray<Row>): Effect.Effect<unknown, SqlError> =>
+  Effect.flatMap(endsOf(db, JSON.stringify(runs.map((row) => [row["run_id"]]))), (ends) => {
+    const rows = runs.map((row) => {
+      const principal = Option.getOrUndefined(readRecord(row["record"]))?.principal
+      const end = ends.get(String(row["run_id"]))
+      const told = end === undefined ? [null, null, null, null, null, null] : ended(end)
+      return [row["run_id"], principal === undefined ? null : Column.encode(principal), ...told]
+    })
+    return db.rows(
+      `UPDATE reins_runs SET principal = v.principal, end_reason = v.reason, error_code = v.code,
            cost_nano_usd = v.cost, unpriced = v.unpriced, prompt_tokens = v.prompt, completion_tokens = v.completion
          FROM (
            SELECT value ->> 0 AS id, value ->> 1 AS principal, value ->> 2 AS reason, value ->> 3 AS code,
@@ -158,9 +164,8 @@ export const backfill = (db: Database): Effect.Effect<void, SqlError> =>
              CAST(value ->> 6 AS BIGINT) AS prompt, CAST(value ->> 7 AS BIGINT) AS completion
            FROM ${db.dialect.each}
          ) AS v WHERE reins_runs.run_id = v.id`,
-        JSON.stringify(rows)
-      )
-    }
+      JSON.stringify(rows)
+    )
   })
 
 /** How these runs ended, by their column values; those that have not ended or cannot be read are absent. */

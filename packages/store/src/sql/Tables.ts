@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
+import * as CatchUp from "./CatchUp.ts"
 import type { Database } from "./Database.ts"
 import * as SqlCosts from "./SqlCosts.ts"
 import * as SqlRunList from "./SqlRunList.ts"
@@ -241,7 +242,9 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
   [
     "DROP INDEX reins_runs_thread",
     "CREATE INDEX reins_runs_thread ON reins_runs (thread_id, resource_id, started_at, run_id)"
-  ]
+  ],
+  // Runs that ended without being listed, so that looking for them costs nothing; see `CatchUp`.
+  ["CREATE INDEX reins_runs_unlisted ON reins_runs (run_id) WHERE ended_at IS NOT NULL AND end_reason IS NULL"]
 ]
 
 /** The version of this program. */
@@ -275,6 +278,7 @@ export const migrate = (
         for (const step of steps) yield* typeof step === "string" ? db.rows(step) : step(db)
         yield* db.rows("INSERT INTO reins_versions (version) VALUES (?)", index + 1)
       }
+      yield* CatchUp.run(db)
     })
   )
   return Effect.withTracerEnabled(migrate, false)
