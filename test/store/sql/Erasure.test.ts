@@ -69,9 +69,14 @@ const folder = Effect.acquireRelease(
 )
 
 /** A run that has ended, whose tool was approved for the thread. */
-const noted = Effect.fnUntraced(function* (threadId: string, runId: string, resourceId = "default") {
+const noted = Effect.fnUntraced(function* (
+  threadId: string,
+  runId: string,
+  resourceId = "default",
+  principal?: string
+) {
   const { pendingApprovals, respondToApproval, start, watch } = yield* Runtime
-  yield* start("Note her.", { threadId, runId, resourceId })
+  yield* start("Note her.", { threadId, runId, resourceId, principal })
   yield* Stream.runDrain(
     Stream.takeUntil(
       watch(runId),
@@ -127,6 +132,52 @@ describe("erasing", () => {
         assert.strictEqual(refused.reason._tag, "RunExists")
         assert.strictEqual((yield* status("one"))?.lastSeq ?? 0, 0)
       }).pipe(Effect.provide(runtime(filename)))
+    })
+  )
+
+  it.live("keeps what the runs cost, and of whom unless that is erased, too", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      const filename = join(path, "runs.db")
+      const who = "ada@example.org"
+      const told = Effect.gen(function* () {
+        const { costs, runs } = yield* Runtime
+        const { sum, totals } = yield* costs.by({ dimensions: ["principal"] })
+        const listed = (yield* runs.list()).runs.map(({ isForgotten, principal, runId }) => [
+          runId,
+          isForgotten,
+          principal
+        ])
+        return { sum, principals: totals.map(({ principal }) => principal), listed: listed.toSorted() }
+      }).pipe(Effect.provide(runtime(filename)))
+      yield* Effect.gen(function* () {
+        yield* noted("ada", "one", "default", who)
+        yield* noted("ben", "two", "default", "ben")
+      }).pipe(Effect.provide(runtime(filename)))
+      const before = yield* told
+      const erase = (options: { readonly principals?: boolean }) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const archive = yield* Sqlite.archive({ filename })
+            yield* archive.erase({ threadId: "ada" }, { ...options, audit: true })
+            yield* archive.compact
+          })
+        )
+      yield* erase({})
+      const kept = yield* told
+      assert.deepStrictEqual([kept.sum, kept.principals], [before.sum, before.principals])
+      assert.deepStrictEqual(kept.listed, [
+        ["one", true, who],
+        ["two", undefined, "ben"]
+      ])
+      yield* erase({ principals: true })
+      const gone = yield* told
+      assert.deepStrictEqual([gone.sum, gone.principals], [before.sum, [undefined, "ben"]])
+      assert.deepStrictEqual(gone.listed, [
+        ["one", true, undefined],
+        ["two", undefined, "ben"]
+      ])
+      assert.isFalse(bytesOf(path).includes(who))
     })
   )
 

@@ -101,10 +101,11 @@ export const erase = (
     readonly run: string | undefined
     readonly before: string | undefined
     readonly audit: boolean
+    readonly principals?: boolean | undefined
   }
 ): Done =>
   Effect.gen(function* () {
-    const { audit, before, run, tenant: resourceId, thread, yes } = given
+    const { audit, before, principals, run, tenant: resourceId, thread, yes } = given
     const named = [thread, run, before].filter((each) => each !== undefined)
     if (named.length !== 1) {
       return yield* misused("Name what is erased, and one of it: a thread, --run RUN, or --before 30d.")
@@ -121,7 +122,7 @@ export const erase = (
         yield* Effect.forEach(runs, ({ runId }) =>
           // Another process may have erased it meanwhile.
           StoreArchive.telling(
-            Effect.catchTag(archive.erase({ runId }, { resourceId, audit }), "NotErased", () => Effect.void)
+            Effect.catchTag(archive.erase({ runId }, { resourceId, audit, principals }), "NotErased", () => Effect.void)
           )
         )
       }
@@ -134,7 +135,8 @@ export const erase = (
       Effect.map(StoreArchive.telling(archive.holdings(subject, { resourceId })), (held) => ({ subject, held }))
     )
     const first = found.find(
-      ({ held }) => held.runs + held.messages + held.files + held.grants + (audit ? held.acts : 0) > 0
+      ({ held }) =>
+        principals === true || held.runs + held.messages + held.files + held.grants + (audit ? held.acts : 0) > 0
     )
     if (first === undefined) {
       const asked = thread === undefined ? `run ${quoted(run ?? "")}` : `thread ${quoted(thread)}`
@@ -144,7 +146,7 @@ export const erase = (
     const what = "threadId" in subject ? `thread ${quoted(subject.threadId)}` : `run ${quoted(subject.runId)}`
     const acts = audit && held.acts > 0 ? `, and ${Text.counted(held.acts, "act")} of the audit record` : ""
     yield* confirm(yes, `Erase ${what}: ${listed(held)}${acts}? It cannot be undone.`)
-    const deleted = yield* Effect.mapError(archive.erase(subject, { resourceId, audit }), (error) =>
+    const deleted = yield* Effect.mapError(archive.erase(subject, { resourceId, audit, principals }), (error) =>
       error._tag === "NotErased" && error.runId !== undefined
         ? failed(`Run ${error.runId} has not ended. End it first: reins cancel ${error.runId}`, error)
         : failed(ended(error.message), error)
@@ -153,6 +155,7 @@ export const erase = (
     const kept = [
       ...(thread === undefined ? ["the thread's messages"] : []),
       "the ids of runs",
+      principals === true ? "what they cost" : "what they cost, and who started them (--principals)",
       "what was used of quotas",
       ...(audit || held.acts === 0
         ? []

@@ -41,6 +41,10 @@ export const commands = [
       ),
       run: Flags.text("run", "RUN", "The data of one run in place of a thread, which keeps its messages"),
       before,
+      principals: Flag.Boolean("principals").pipe(
+        Flag.withDefault(false),
+        Flag.withDescription("Remove who started its runs from lists and from the cost ledger, too")
+      ),
       audit: Flag.Boolean("audit").pipe(
         Flag.withDefault(false),
         Flag.withDescription("Erase what the audit record has of it, too")

@@ -46,6 +46,11 @@ export interface EraseOptions {
   readonly resourceId?: string | undefined
   /** Whether the audit record of it is erased, too. Absent: false. */
   readonly audit?: boolean | undefined
+  /**
+   * Whether the ids of who started the runs are removed from lists of runs and from the cost ledger, too, also of runs
+   * whose data was deleted before. What the runs cost stays. Absent: false.
+   */
+  readonly principals?: boolean | undefined
 }
 
 /**
@@ -150,18 +155,25 @@ export const holdings = Effect.fnUntraced(function* (db: Database, subject: Subj
 })
 
 /** Whether there is anything to erase. */
-const isThere = Effect.fnUntraced(function* (db: Database, subject: Subject, condition: Condition, audit: boolean) {
+const isThere = Effect.fnUntraced(function* (
+  db: Database,
+  subject: Subject,
+  condition: Condition,
+  { audit, principals }: EraseOptions
+) {
+  if (principals === true && (yield* count(db, "reins_runs", condition, " AND principal IS NOT NULL")) > 0) return true
   if ((yield* count(db, "reins_runs", condition, " AND record <> ''")) > 0) return true
   if ("threadId" in subject) {
     for (const table of ["reins_threads", "reins_notes"]) if ((yield* count(db, table, condition)) > 0) return true
   }
-  return audit && (yield* count(db, "reins_audit", condition)) > 0
+  return audit === true && (yield* count(db, "reins_audit", condition)) > 0
 })
 
 /** Erases the subject, in an open transaction. Returns what was deleted. */
-const erased = Effect.fnUntraced(function* (db: Database, subject: Subject, { audit, resourceId }: EraseOptions) {
+const erased = Effect.fnUntraced(function* (db: Database, subject: Subject, options: EraseOptions) {
+  const { audit, principals, resourceId } = options
   const condition = conditionOf(subject, resourceId)
-  if (!(yield* isThere(db, subject, condition, audit === true))) return yield* new NotErased({ reason: "NotFound" })
+  if (!(yield* isThere(db, subject, condition, options))) return yield* new NotErased({ reason: "NotFound" })
   // The thread's row first: a run that starts now waits for it, and finds it gone.
   const thread = "threadId" in subject ? Column.encode(subject.threadId) : undefined
   if (thread !== undefined) {
@@ -189,6 +201,14 @@ const erased = Effect.fnUntraced(function* (db: Database, subject: Subject, { au
     runs.map((row) => String(row["run_id"]))
   )
   for (const id of grants) yield* db.rows("DELETE FROM reins_grants WHERE id = ?", id)
+  if (principals === true) {
+    yield* db.rows(
+      `UPDATE reins_costs SET principal = NULL
+       WHERE run_id IN (SELECT run_id FROM reins_runs WHERE ${condition.text}) AND principal IS NOT NULL`,
+      ...condition.values
+    )
+    yield* db.rows(`UPDATE reins_runs SET principal = NULL WHERE ${condition.text}`, ...condition.values)
+  }
   if (audit === true) yield* db.rows(`DELETE FROM reins_audit WHERE ${condition.text}`, ...condition.values)
   return { ...found, acts: audit === true ? found.acts : 0 }
 })
