@@ -28,6 +28,8 @@ export const names = [
   "budget",
   "error",
   "sources",
+  "tool-input",
+  "tool-input-client",
   "structured",
   "steer",
   "slow"
@@ -64,6 +66,16 @@ const call = ({ request, step }: Scene, ...made: ReadonlyArray<Made>): Reply =>
     })),
     { text: "Let me see. " }
   )
+
+/** The same calls, with arguments that are written word by word. */
+const written = (scene: Scene, ...made: ReadonlyArray<Made>): Reply => {
+  if (scene.step > 0) return words(`Done: ${scene.results}`)
+  const whole = call(scene, ...made).parts.flat()
+  const parts = whole.flatMap((part): ReadonlyArray<ModelPart> =>
+    part.type === "tool-call" ? [...ScriptedModel.input(part, 6), part] : [part]
+  )
+  return { parts: parts.map((part) => [part]) }
+}
 
 const once = (scene: Scene, ...made: ReadonlyArray<Made>): Reply =>
   scene.step === 0 ? call(scene, ...made) : words(`Done: ${scene.results}`)
@@ -133,8 +145,15 @@ const scenes: { readonly [N in Exclude<Name, "slow">]: (scene: Scene) => Reply }
         type: "source",
         source: { id: "source-1", sourceType: "url", url: "https://example.com/tides", title: "Tides" }
       },
-      { type: "text", text: "twice a day." }
+      { type: "text", text: "twice a day." },
+      {
+        type: "source",
+        source: { id: "source-2", sourceType: "document", mediaType: "application/pdf", title: "A book of tides" }
+      }
     ),
+  "tool-input": (scene) =>
+    written(scene, ["lookup", { query: "tides of the northern sea" }], ["lookup", { query: "winds" }]),
+  "tool-input-client": (scene) => written(scene, ["ask_colour", { question: "Which colour shall the sail have?" }]),
   // Steps go by until a message comes, which is then the prompt and is repeated like any other.
   steer: (scene) =>
     scene.step < 5

@@ -67,7 +67,9 @@ export class Host {
 
   #carry({ answer, command }: Exchange): Response {
     this.commands.push(command)
-    if (command._tag === "StartQuery") {
+    // A query that brings answers, too, goes on with the run that asked before it had said anything.
+    const goesOn = command._tag === "StartQuery" && command.replies !== undefined && this.#log.length > 0
+    if (command._tag === "StartQuery" && !goesOn) {
       this.#threadId = command.threadId ?? "thread-1"
       this.#log = logOf(textOf(command.prompt))
       this.#position = 0

@@ -3,7 +3,7 @@ import { dialect as chat } from "@reins/wire/openai-chat"
 import { dialect as responses } from "@reins/wire/openai-responses"
 import OpenAI, { APIError } from "openai"
 import type { ChatCompletionMessageParam } from "openai/resources"
-import { fold } from "../wire/Play.ts"
+import { breaksOff, fold } from "../wire/Play.ts"
 import { scenarios } from "../wire/Scenarios.ts"
 import { lawful } from "../wire/Suite.ts"
 import { Host } from "./Host.ts"
@@ -37,6 +37,11 @@ describe("openai, chat completions", () => {
       if (host.isOver) assert.strictEqual(usage?.total_tokens, 160)
       const calls = choice?.message.tool_calls ?? []
       if (choice === undefined || calls.length === 0) continue
+      // Nobody runs a call of an answer that was cut.
+      if (name === "written, and cut") {
+        assert.deepStrictEqual([choice.finish_reason, calls[0]?.type], ["length", "function"])
+        continue
+      }
       assert.strictEqual(choice.finish_reason, "tool_calls")
       messages.push(choice.message)
       for (const call of calls) messages.push({ role: "tool", tool_call_id: call.id, content: '{"lat":1.5}' })
@@ -104,6 +109,7 @@ describe("openai, responses", () => {
 
   it("accepts any valid log", async () => {
     for (const [seed, log] of lawful(60)) {
+      if (breaksOff(log)) continue
       const host = new Host(responses)
       const client = connect(host)
       let text = ""

@@ -9,7 +9,7 @@ const decode = Schema.decodeUnknownSync(Event)
 /** As received over the wire. */
 export const originals = [
   { type: "message-withdrawn", message: { role: "user", text: "stop" }, at: 5 },
-  { type: "tool-input-delta", toolInvocationId: "call-1", toolName: "look", text: '{"a"' },
+  { type: "tool-output-delta", toolInvocationId: "call-1", toolName: "look", text: '{"a"' },
   { type: "data-source", data: { url: "https://example.org/", title: "A page" } },
   { type: "x" },
   { type: "", nested: [null, true, 1.5, { __proto__: null, "a b": [] }] }

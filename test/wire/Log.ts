@@ -1,6 +1,6 @@
 /** Builds canonical logs by hand: events in order, each agent's by its path. Envelopes get their numbers here. */
-import type { Envelope, Event, Json } from "@reins/protocol"
-import { AgentPath } from "@reins/protocol"
+import type { Envelope, Json } from "@reins/protocol"
+import { AgentPath, Event } from "@reins/protocol"
 
 export const usage = {
   promptTokens: 120,
@@ -83,6 +83,18 @@ export class Log {
 
   think(...pieces: ReadonlyArray<string>): this {
     return this.say(...pieces.map((text) => ({ type: "reasoning", text }) as const))
+  }
+
+  /** The model writes the arguments of a call, which may not come. */
+  write(
+    toolInvocationId: string,
+    toolName: string,
+    pieces: ReadonlyArray<string>,
+    execution?: "client" | "agent"
+  ): this {
+    return this.say(
+      ...pieces.map((text) => Event.toolInputDelta({ id: toolInvocationId, name: toolName }, text, execution))
+    )
   }
 
   call(toolInvocationId: string, toolName: string, args: Json, execution?: "client"): this {

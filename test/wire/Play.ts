@@ -4,7 +4,7 @@
  */
 import type { Encoder, Frame } from "@reins/wire"
 import { CallId, Parking } from "@reins/wire"
-import type { Envelope, Events } from "@reins/protocol"
+import type { AgentPath, Envelope, Events } from "@reins/protocol"
 
 /** The frames of each answer. */
 export type Answers = ReadonlyArray<ReadonlyArray<Frame.Frame>>
@@ -81,3 +81,18 @@ export const isTheirs = (settled: Settled): boolean =>
 
 /** A settled call as text: a text as it is, everything else as JSON. */
 export const asText = ({ result }: Settled): string => (typeof result === "string" ? result : JSON.stringify(result))
+
+/** Whether a call of the client's is begun that does not come, other than in an answer that is cut. */
+export const breaksOff = (log: ReadonlyArray<Envelope.Envelope>): boolean => {
+  const begun = new Map<string, AgentPath.AgentPath>()
+  for (const { agentPath, event } of log) {
+    const id = "toolInvocationId" in event ? CallId.make(agentPath, event.toolInvocationId) : ""
+    if (event.type === "tool-input-delta" && event.execution === "client") begun.set(id, agentPath)
+    if (event.type === "tool-invocation") begun.delete(id)
+    const isStep = ["step-start", "step-retracted", "message-received"].includes(event.type)
+    if (isStep && [...begun.values()].some((path) => path.join("/") === agentPath.join("/"))) return true
+    if (event.type === "finish" && begun.size > 0)
+      return !["length", "content-filter", "budget", "repeated-calls"].includes(event.finishReason)
+  }
+  return begun.size > 0
+}

@@ -2,6 +2,7 @@
  * What a run can be, one log each: the scenario set that every dialect must get through.
  */
 import type { Envelope } from "@reins/protocol"
+import { Event } from "@reins/protocol"
 import { Log } from "./Log.ts"
 
 const log = () => new Log().step()
@@ -25,6 +26,58 @@ export const scenarios: ReadonlyArray<readonly [name: string, log: ReadonlyArray
     .result("c1", { hits: 3 })
     .step()
     .text("Three hits.")
+    .finish(),
+  "written tools": log()
+    .text("Both. ")
+    .write("c1", "search", ["", '{"q":', '"a"}'])
+    .write("c2", "fetch", ['{"at":', "1}"])
+    .call("c1", "search", { q: "a" })
+    .call("c2", "fetch", { at: 1 })
+    .result("c2", "plain text")
+    .result("c1", [1, 2])
+    .step()
+    .write("c3", "search", [""])
+    .call("c3", "search", { q: "late" })
+    .result("c3", 1)
+    .step()
+    .text("Done.")
+    .finish(),
+  "written for the client": log()
+    .text("Where? ")
+    .write("c1", "locate", ["", '{"fine":'], "client")
+    .write("c3", "search", ['{"q":"x"}'])
+    .text("Or there? ")
+    .write("c1", "locate", ["true}"], "client")
+    .call("c1", "locate", { fine: true }, "client")
+    .call("c3", "search", { q: "x" })
+    .result("c3", 3)
+    .result("c1", { lat: 1.5 })
+    .step()
+    .text("There.")
+    .finish(),
+  "written and retracted": log()
+    .text("So. ")
+    .write("c1", "search", ['{"q":'])
+    .say({ type: "step-retracted", reason: "NetworkFailed" })
+    .step()
+    .write("c2", "search", ['{"q":"a"}'])
+    .call("c2", "search", { q: "a" })
+    .result("c2", 1)
+    .step()
+    .text("Done.")
+    .finish(),
+  "written, and cut": log()
+    .text("So. ")
+    .write("c1", "locate", ['{"fine":'], "client")
+    .say({ type: "custom", event_type: "calls_dropped", data: { reason: "length", tools: ["locate"] } })
+    .finish("length"),
+  sources: log()
+    .think("Hm.")
+    .text("The tide turns ")
+    .say(Event.source({ id: "s1", sourceType: "url", url: "https://acme.test/tides", title: "Tides" }))
+    .text("twice a day.")
+    .say(Event.source({ id: "s2", sourceType: "document", mediaType: "application/pdf", title: "A book" }))
+    .say(Event.text(" A second text.", "2"))
     .finish(),
   "parallel tools": log()
     .text("Both. ")

@@ -36,6 +36,7 @@ for (const [name, open] of [
       waits: false
     }),
     retracts: false,
+    breaks: true,
     result: (settled) =>
       settled.type === "tool-invocation" && settled.execution === "client" ? undefined : asText(settled)
   }))

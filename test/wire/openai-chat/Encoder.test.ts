@@ -15,7 +15,7 @@ const read = reading("openai-chat", {
   waits: false
 })
 
-suite("OpenAI Chat Completions", () => ({ open: dialect.open, read, retracts: false, result: asText }))
+suite("OpenAI Chat Completions", () => ({ open: dialect.open, read, retracts: false, breaks: true, result: asText }))
 
 const plain = () => {
   const [route] = dialect.routes

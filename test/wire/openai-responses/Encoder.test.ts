@@ -32,6 +32,7 @@ const read = reading("openai-responses", {
 suite("OpenAI Responses", (log) => ({
   open: dialect.open,
   retracts: false,
+  breaks: true,
   result: () => undefined,
   read: (answers) => {
     const understood = read(answers)

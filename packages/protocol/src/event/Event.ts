@@ -120,7 +120,11 @@ const messageReceived = (data: Data.MessageReceived["data"]): Data.MessageReceiv
 })
 
 /** The model writes the arguments of a call. */
-const toolInputDelta = ({ id, name }: Called, text: string, execution?: "client" | undefined): Data.ToolInputDelta =>
+const toolInputDelta = (
+  { id, name }: Called,
+  text: string,
+  execution?: Data.ToolInputDelta["execution"] | undefined
+): Data.ToolInputDelta =>
   execution === undefined
     ? { type: "tool-input-delta", toolInvocationId: id, toolName: name, text }
     : { type: "tool-input-delta", toolInvocationId: id, toolName: name, text, execution }

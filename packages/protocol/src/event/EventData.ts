@@ -93,13 +93,13 @@ const ToolInputDelta = Schema.Struct({
   toolInvocationId: Schema.String,
   toolName: Schema.String,
   text: Schema.String,
-  execution: Schema.optionalKey(Schema.Literal("client"))
+  execution: Schema.optionalKey(Schema.Literals(["client", "agent"]))
 }).annotate({ identifier: "ToolInputDelta" })
 /**
  * An increment of the arguments of a call that the model is writing: JSON text, incomplete until the call is announced
  * under the same id, with the same arguments. Never part of a history: nothing runs before the call. Input is void
- * where its step is retracted or ends without the call. `toolName` is a tool or a specialist; `execution` as of the
- * call.
+ * where its step is retracted or ends without the call. `execution`: of a call that the caller must run, or of a
+ * specialist's, whose name is the `toolName`; absent: of any other tool.
  *
  * @since 0.1.0
  * @category models

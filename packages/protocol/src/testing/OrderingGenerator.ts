@@ -5,6 +5,7 @@
  */
 import * as AgentPath from "../AgentPath.ts"
 import * as Envelope from "../event/Envelope.ts"
+import type * as Events from "../event/Event.ts"
 import type { Event } from "../event/Event.ts"
 import { apply } from "../ordering/OrderingChange.ts"
 import { judgeByRules } from "../ordering/OrderingRules.ts"
@@ -44,12 +45,22 @@ interface Move {
   readonly weight: number
   readonly agent: Agent
   readonly event: Event
+  /** What it is the input of. */
+  readonly written?: Written
+}
+
+/** A call whose input is being written, and how much of it is. */
+interface Written {
+  readonly call: Events.ToolCall | Events.AgentCall
+  readonly length: number
 }
 
 interface World {
   readonly random: Random
   readonly options: GenerateOptions
   readonly ids: Map<string, number>
+  /** By the key of their agent. */
+  readonly writing: Map<string, Written>
   readonly draining: boolean
 }
 
@@ -94,15 +105,28 @@ const stepMoves = (world: World, agent: Agent): ReadonlyArray<Move> => {
   add(6, { type: "text", text: Sample.words(random) })
   add(2, { type: "reasoning", text: Sample.words(random) })
   add(1, Sample.second(random))
-  add(2, Sample.input(random, peekId(world, agent.key, "call-")))
   add(0.4, Sample.source(random))
   add(0.4, { type: "step-retracted", reason: pick(random, "crash", "failover") })
+  const mayNest = agent.path.length < (options.depth ?? 2)
+  const written = world.writing.get(agent.key)
+  if (written !== undefined) return [...moves, ...inputMoves(random, agent, written)]
   if (agent.calls.size < (options.parallel ?? 4)) {
     const id = peekId(world, agent.key, "call-")
-    add(3, Sample.toolCall(random, id))
-    if (agent.path.length < (options.depth ?? 2)) add(2, Sample.agentCall(random, id))
+    const toolCall = Sample.toolCall(random, id)
+    const agentCall = Sample.agentCall(random, id)
+    add(3, toolCall)
+    if (mayNest) add(2, agentCall)
+    const call = mayNest && random() < 0.3 ? agentCall : toolCall
+    // A model writes nothing while its agent waits.
+    if (agent.pending === 0) moves.push({ weight: 2, agent, ...Sample.input(random, call, 0) })
   }
   return moves
+}
+
+/** More of the input of a call, or the call when all of it is written. */
+const inputMoves = (random: () => number, agent: Agent, { call, length }: Written): ReadonlyArray<Move> => {
+  const more = Sample.input(random, call, length)
+  return [more.written.length === length ? { weight: 8, agent, event: call } : { weight: 8, agent, ...more }]
 }
 
 const otherMoves = (world: World, agent: Agent): ReadonlyArray<Move> => {
@@ -110,7 +134,7 @@ const otherMoves = (world: World, agent: Agent): ReadonlyArray<Move> => {
   const moves: Array<Move> = []
   const add = (weight: number, event: Event) => moves.push({ weight, agent, event })
   const approvalId = peekId(world, "", "approval-")
-  add(0.3, Sample.otherRequest(random, threadOf(options), approvalId, agent.path))
+  if (!world.writing.has(agent.key)) add(0.3, Sample.otherRequest(random, threadOf(options), approvalId, agent.path))
   add(0.3, Sample.budgetExhausted(random, agent.path))
   add(0.2, Sample.file(random, peekId(world, "", "file-")))
   if (agent.path.length === 0) add(0.6, Sample.received(random, agent.run.received + 1))
@@ -155,13 +179,18 @@ const choose = (random: Random, moves: ReadonlyArray<Move>): Move | undefined =>
 }
 
 /** Uses up the ids of a generated event. */
-const take = (world: World, { agent, event }: Move): void => {
+const take = (world: World, { agent, event, written }: Move): void => {
+  if (written !== undefined) world.writing.set(agent.key, written)
+  // No call takes up the input of a step that is over, nor its id.
+  const isOver = event.type === "step-start" || event.type === "step-retracted" || event.type === "message-received"
+  if (isOver && world.writing.delete(agent.key)) freshId(world, agent.key, "call-")
   if (event.type === "approval-required") freshId(world, "", "approval-")
   if (event.type === "data-file-registered") freshId(world, "", "file-")
   if (event.type === "plan-status-change" && event.data.planId === peekId(world, "", "plan-")) {
     freshId(world, "", "plan-")
   }
   if ((event.type === "tool-invocation" || event.type === "tool-agent") && event.state === "call") {
+    world.writing.delete(agent.key)
     freshId(world, agent.key, "call-")
   }
 }
@@ -176,13 +205,14 @@ const take = (world: World, { agent, event }: Move): void => {
 export const generate = (random: Random, options: GenerateOptions = {}): ReadonlyArray<Envelope.Envelope> => {
   const root = make("log")
   const ids = new Map<string, number>()
+  const writing = new Map<string, Written>()
   const wanted = options.events ?? 60
   const log: Array<Envelope.Envelope> = []
   let at = options.startAt ?? 0
   while (root.run.phase !== "ended") {
     const draining = log.length >= wanted
     if (draining && options.ending === "open") break
-    const world: World = { random, options, ids, draining }
+    const world: World = { random, options, ids, writing, draining }
     const move = choose(random, movesOf(world, root))
     if (move === undefined) break
     take(world, move)

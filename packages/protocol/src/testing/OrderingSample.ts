@@ -64,12 +64,18 @@ export const received = (random: Random, position: number): Events.MessageReceiv
 export const second = (random: Random): Events.Text | Events.Reasoning =>
   pick<Events.Text | Events.Reasoning>(random, Event.text(words(random), "2"), Event.reasoning(words(random), "2"))
 
-export const input = (random: Random, id: string): Events.ToolInputDelta =>
-  Event.toolInputDelta(
-    { id, name: pick(random, "look", "write", "refund", "planner") },
-    pick(random, '{"word":', '"so', '"}', ""),
-    random() < 0.1 ? "client" : undefined
-  )
+/** More of the input of a call of which `from` characters are written. */
+export const input = (random: Random, call: Events.ToolCall | Events.AgentCall, from: number) => {
+  const [name, args, execution] =
+    call.type === "tool-agent"
+      ? [call.agentName, call.prompt, "agent" as const]
+      : [call.toolName, call.args, call.execution]
+  const rest = JSON.stringify(args).slice(from)
+  // Not within a character.
+  const piece = random() < 0.3 ? rest : (/^.{0,6}/su.exec(rest)?.[0] ?? "")
+  const event = Event.toolInputDelta({ id: call.toolInvocationId, name }, piece, execution)
+  return { event, written: { call, length: from + piece.length } }
+}
 
 export const source = (random: Random): Events.Source =>
   Event.source(

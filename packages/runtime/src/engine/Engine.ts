@@ -43,6 +43,8 @@ export interface OpenStep {
   readonly started: boolean
   /** The length of its attempts' text and reasoning, in characters; lost tokens are estimated from it. */
   readonly said: number
+  /** The ids of the calls whose input is in the log; absent: none. */
+  readonly inputs?: Iterable<string> | undefined
 }
 
 /**

@@ -107,6 +107,11 @@ export class AgentState {
     return callIds instanceof Set ? callIds.has(id) : callIds === id
   }
 
+  /** No later call gets these ids: clients were shown input under them that no call took up. */
+  leave(ids: Iterable<string>): void {
+    for (const id of ids) this.use(id)
+  }
+
   private use(id: string): void {
     const { callIds } = this
     if (callIds instanceof Set) callIds.add(id)

@@ -8,7 +8,8 @@
 import { Event, type Json, type Message, type Usage } from "@reins/protocol"
 import type { ModelPart, PartMetadata, StopReason } from "../model/Model.ts"
 import * as ReceivedPart from "../model/ReceivedPart.ts"
-import type { CallInputs } from "./CallInput.ts"
+import type { AgentState } from "../run/AgentState.ts"
+import { CallInputs } from "./CallInput.ts"
 
 type Increment = Extract<ModelPart, { readonly type: "text" | "reasoning" }>
 
@@ -45,8 +46,8 @@ export class Answer {
   hasResults = false
   /** Whether the model made files; those of its reasoning do not count. */
   files: Array<Message.FilePart> | undefined
-  /** The input of its calls while they are written; absent where it is not shown. */
-  readonly inputs: CallInputs | undefined
+  /** The input of its calls while they are written; absent where there was none, or it is not shown. */
+  inputs: CallInputs | undefined
   /** How many texts and reasonings are not empty. */
   private texts = 0
   private reasonings = 0
@@ -56,12 +57,16 @@ export class Answer {
   /** The index in `content` of each part with a key. */
   private keyed: Map<string, OpenPart> | undefined
 
+  private readonly caller: AgentState | undefined
   private readonly warn: (message: string) => Event | undefined
 
-  /** `warn`: makes the event of a provider's warning, if it has to be reported. */
-  constructor(warn: (message: string) => Event | undefined, inputs: CallInputs | undefined) {
+  /**
+   * `warn`: makes the event of a provider's warning, if it has to be reported. `caller`: the agent whose calls are shown
+   * while they are written; absent: they are not.
+   */
+  constructor(warn: (message: string) => Event | undefined, caller: AgentState | undefined) {
     this.warn = warn
-    this.inputs = inputs
+    this.caller = caller
   }
 
   /** True while it said nothing: then it may be sent again. The input of a call that was not made says nothing. */
@@ -71,7 +76,7 @@ export class Answer {
 
   /** True while none of it is in the log: otherwise the step is retracted before it is sent again. */
   get isUnseen(): boolean {
-    return this.isSilent && !this.hasSources && (this.inputs === undefined || this.inputs.ids.size === 0)
+    return this.isSilent && !this.hasSources && this.inputs === undefined
   }
 
   /** True while the model has put out nothing that a provider charges for. */
@@ -124,7 +129,9 @@ export class Answer {
         break
       }
       case "tool-input": {
-        const event = this.inputs?.take(part, this.hasCall)
+        if (this.caller === undefined) break
+        this.inputs ??= new CallInputs(this.caller)
+        const event = this.inputs.take(part, this.hasCall)
         if (event !== undefined) events.push(event)
         break
       }

@@ -15,7 +15,6 @@ import type { Work } from "../engine/Engine.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import { Answer } from "./Answer.ts"
-import { CallInputs } from "./CallInput.ts"
 import { Patience } from "../kernel/Patience.ts"
 import type { Alarm } from "../kernel/Alarm.ts"
 import type { Signal } from "../kernel/Signal.ts"
@@ -119,7 +118,7 @@ export class Sending implements Interruptible.Limits {
     this.ask = ask
     this.answer = new Answer(
       (message) => (ask.isShown ? warning(agent, message) : undefined),
-      ask.showsInput ? new CallInputs(agent) : undefined
+      ask.showsInput ? agent : undefined
     )
     this.startedAt = work.now()
     this.patience = patience === undefined ? undefined : new Patience(patience, work)

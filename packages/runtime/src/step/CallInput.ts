@@ -20,7 +20,7 @@ type Call = Extract<ModelPart, { readonly type: "tool-call" }>
 interface Input {
   readonly id: string
   readonly name: string
-  readonly execution: "client" | undefined
+  readonly execution: "client" | "agent" | undefined
   text: string
 }
 
@@ -68,7 +68,7 @@ export class CallInputs {
 
   private begin({ execution, id: given, name: called }: Part, isTaken: (id: string) => boolean): Input | undefined {
     const name = called.toWellFormed()
-    const { definition, tools } = this.agent.member
+    const { definition, specialists, tools } = this.agent.member
     // Where one call at a time was asked for, the others are not announced.
     const isOwn = execution !== "provider" && definition.settings?.parallelToolCalls === false
     if (isOwn && this.isLimited) return undefined
@@ -77,8 +77,9 @@ export class CallInputs {
     let id = wanted
     for (let count = 2; this.agent.hasCall(id) || this.ids.has(id) || isTaken(id); count++) id = `${wanted}_${count}`
     this.ids.add(id)
-    const isClient = execution !== "provider" && tools.get(name)?.execution === "client"
-    const input: Input = { id, name, execution: isClient ? "client" : undefined, text: "" }
+    const isClient = tools.get(name)?.execution === "client"
+    const ran = specialists.has(name) ? "agent" : isClient ? "client" : undefined
+    const input: Input = { id, name, execution: execution === "provider" ? undefined : ran, text: "" }
     const others = this.open.get(given)
     if (others === undefined) this.open.set(given, [input])
     else others.push(input)

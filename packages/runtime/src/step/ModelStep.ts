@@ -136,6 +136,7 @@ const settled = (
   const { admission, answer } = sent
   const announced = Announcement.announce(paid.ask.agent, answer, options.offersTools)
   const { calls, content, dropped } = announced
+  if (answer.inputs !== undefined) paid.ask.agent.leave(answer.inputs.ids)
   const events = files.length === 0 ? announced.events : [...files, ...announced.events]
   const stop = answer.stop ?? "other"
   if (stop === "length" && admission.isClamped) {

@@ -215,6 +215,7 @@ const goOn = Effect.fnUntraced(function* (paid: PaidRequest, from: Stage) {
   if (from._tag === "Start" || from._tag === "Admitted") {
     const lost = isShown ? work.open(agent.path) : undefined
     if (lost !== undefined) paid.recover(lost.attempts, lost.said)
+    if (lost?.inputs !== undefined) agent.leave(lost.inputs)
     paid.admission = from._tag === "Admitted" ? from.admission : yield* Admission.admit(ask)
     if (paid.admission._tag !== "Admitted") {
       if (lost?.started === true) work.push(agent.path, [retraction])
@@ -270,7 +271,10 @@ const goOn = Effect.fnUntraced(function* (paid: PaidRequest, from: Stage) {
     }
     if (paid.admission._tag !== "Admitted") return ended(paid.admission, answer.content)
     // Shown output is retracted before another attempt emits anything: two partial answers are never joined.
-    if (isShown && !answer.isUnseen) work.push(agent.path, [retracted(ending.failure), stepStart])
+    if (isShown && !answer.isUnseen) {
+      if (answer.inputs !== undefined) agent.leave(answer.inputs.ids)
+      work.push(agent.path, [retracted(ending.failure), stepStart])
+    }
     if (!Usage.isUnknown(used)) yield* begin(ask)
   }
 })

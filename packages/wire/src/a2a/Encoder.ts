@@ -166,6 +166,8 @@ class TaskEncoder implements Encoder {
         })
         return []
       }
+      case "tool-input-delta":
+        return []
       default:
         return this.#working(event)
     }

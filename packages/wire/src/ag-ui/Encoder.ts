@@ -1,21 +1,23 @@
 /**
  * A run as AG-UI events, specialists included.
  *
- * **Carries** text, reasoning, steps, calls and results of every agent, specialists as sub-agents, questions as
- * interrupts (one that a call asks has the schema of its answer), progress and plans as activities, everything else as `CUSTOM` (a custom event under its own name, ours as
- * `reins.…`), usage.
+ * **Carries** text, reasoning, steps, calls with their input while it is written, and results of every agent, specialists
+ * as sub-agents, questions as interrupts (one that a call asks has the schema of its answer), progress and plans as
+ * activities, everything else as `CUSTOM` (a custom event under its own name, ours as `reins.…`), usage.
  *
  * **Reorders**: `RUN_FINISHED` is held until the run has ended, since the verifier rejects everything after it: both
  * summaries precede it. Questions are held until the run is parked and are part of that end.
  *
- * **Loses** that a step was retracted, except for the `CUSTOM` event: its text stays.
+ * **Loses** that a step was retracted, except for the `CUSTOM` event: its text stays. A call of which only input was shown
+ * has a result that says so, and does not run.
  *
  * The answer ends with an interrupt where the run waits for a person, and with pending tool calls where it waits for
  * the client; the next answer is a new AG-UI run with its own id, and sub-agents continue under new ids.
  */
-import type { Approval, Envelope, Event, Events } from "@reins/protocol"
+import type { Approval, Envelope, Event, Events, Json } from "@reins/protocol"
 import { AgentPath } from "@reins/protocol"
 import * as CallId from "../CallId.ts"
+import * as CallInput from "../CallInput.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
@@ -40,6 +42,7 @@ export interface Options {
 class AgUiEncoder implements Encoder {
   readonly #parking = new Parking()
   readonly #speakers = new Map<string, Speaker>()
+  readonly #inputs = new CallInput.CallInputs<undefined>()
   readonly #callers = new Map<string, { readonly name: string; readonly callId: string }>()
   readonly #asked: string | undefined
   readonly #isCurrent: boolean
@@ -119,17 +122,25 @@ class AgUiEncoder implements Encoder {
     switch (event.type) {
       case "text":
       case "reasoning":
-        return speaker.say(event.type, event.text)
+        return speaker.say(event)
       case "tool-input-delta":
-        return []
+        return this.#write(speaker, event)
       case "source":
         return [{ type: "CUSTOM", name: "reins.source", value: event.data, ...by }]
       case "step-start":
-        return speaker.startStep()
+        return [...this.#leave(speaker), ...speaker.startStep()]
       case "step-retracted":
-        return [...speaker.endStep(), { type: "CUSTOM", name: "reins.step-retracted", value: event.reason, ...by }]
+        return [
+          ...this.#leave(speaker),
+          ...speaker.endStep(),
+          { type: "CUSTOM", name: "reins.step-retracted", value: event.reason, ...by }
+        ]
       case "message-received":
-        return [...speaker.endStep(), { type: "CUSTOM", name: `reins.${event.type}`, value: event.data, ...by }]
+        return [
+          ...this.#leave(speaker),
+          ...speaker.endStep(),
+          { type: "CUSTOM", name: `reins.${event.type}`, value: event.data, ...by }
+        ]
       case "tool-invocation":
         return event.state === "call"
           ? this.#call(speaker, event, event.toolName, event.args)
@@ -166,22 +177,51 @@ class AgUiEncoder implements Encoder {
         return [{ type: "CUSTOM", name: `reins.${event.type}`, value: event.data, ...by }]
       case "finish":
         this.#finish = event
-        return speaker.endStep()
+        return [...this.#leave(speaker), ...speaker.endStep()]
       case "error":
         this.#state = "failed"
         return [...speaker.endStep(), { type: "RUN_ERROR", message: event.error.message, code: event.error.code }]
     }
   }
 
-  #call(speaker: Speaker, { toolInvocationId }: { toolInvocationId: string }, name: string, args: unknown): AgUiEvents {
+  #call(speaker: Speaker, { toolInvocationId }: { toolInvocationId: string }, name: string, args: Json): AgUiEvents {
     const toolCallId = CallId.make(speaker.path, toolInvocationId)
     const { by } = speaker
+    const shown = this.#inputs.take(speaker.path, toolInvocationId)
+    const delta = CallInput.rest(shown?.text ?? "", args)
     return [
       ...speaker.silence(),
-      { type: "TOOL_CALL_START", toolCallId, toolCallName: name, ...by },
-      { type: "TOOL_CALL_ARGS", toolCallId, delta: JSON.stringify(args), ...by },
+      ...(shown === undefined ? [{ type: "TOOL_CALL_START" as const, toolCallId, toolCallName: name, ...by }] : []),
+      ...(delta === "" ? [] : [{ type: "TOOL_CALL_ARGS" as const, toolCallId, delta, ...by }]),
       { type: "TOOL_CALL_END", toolCallId, ...by }
     ]
+  }
+
+  #write(speaker: Speaker, event: Events.ToolInputDelta): AgUiEvents {
+    const { by, path } = speaker
+    const before = this.#inputs.find(path, event)
+    const shown = before ?? this.#inputs.begin(path, event, undefined)
+    const { id: toolCallId, name: toolCallName } = shown
+    shown.text += event.text
+    const args: AgUiEvents = event.text === "" ? [] : [{ type: "TOOL_CALL_ARGS", toolCallId, delta: event.text, ...by }]
+    if (before !== undefined) return args
+    return [...speaker.silence(), { type: "TOOL_CALL_START", toolCallId, toolCallName, ...by }, ...args]
+  }
+
+  /** Closes calls that will not come, with a result, so that no client runs them. */
+  #leave(speaker: Speaker): AgUiEvents {
+    return this.#inputs.drop(speaker.path).flatMap(({ id }): AgUiEvents => [
+      { type: "TOOL_CALL_END", toolCallId: id, ...speaker.by },
+      {
+        type: "TOOL_CALL_RESULT",
+        messageId: `result-${id}`,
+        toolCallId: id,
+        content: "The model did not finish this call. It did not run",
+        role: "tool",
+        metadata: { status: "cancelled" },
+        ...speaker.by
+      }
+    ])
   }
 
   #result(
@@ -216,12 +256,13 @@ class AgUiEncoder implements Encoder {
     this.#callers.delete(key)
     const result = this.#result(speaker, event)
     if (child?.subagentRunId === undefined) return result
+    const left = this.#leave(child)
     const { subagentRunId } = child
     const end: AgUiEvent =
       event.status === undefined
         ? { type: "SUBAGENT_FINISHED", subagentRunId, outcome: { type: "success" } }
         : { type: "SUBAGENT_ERROR", subagentRunId, message: Body.resultText(event.result) }
-    return [...child.endStep(), end, ...result]
+    return [...left, ...child.endStep(), end, ...result]
   }
 
   #ending(): Outcome | undefined {
@@ -251,12 +292,13 @@ class AgUiEncoder implements Encoder {
     const speakers = [...this.#speakers.values()].toSorted((a, b) => b.path.length - a.path.length)
     const closing = speakers.flatMap((speaker): AgUiEvents => {
       const { subagentRunId } = speaker
-      if (subagentRunId === undefined) return speaker.endStep()
+      const left = this.#leave(speaker)
+      if (subagentRunId === undefined) return [...left, ...speaker.endStep()]
       const interruptIds = questions
         .filter(({ agentPath = [] }) => AgentPath.isWithin(agentPath, speaker.path))
         .map(({ id }) => id)
       const outcome = { type: "suspended", interruptIds } as const
-      return [...speaker.endStep(), { type: "SUBAGENT_FINISHED", subagentRunId, outcome }]
+      return [...left, ...speaker.endStep(), { type: "SUBAGENT_FINISHED", subagentRunId, outcome }]
     })
     const interrupts = questions.map((question) => this.#interrupt(question))
     this.#speakers.clear()

@@ -2,7 +2,7 @@
  * What one agent has open in an AG-UI stream: its step, its text or reasoning, and whether its sub-agent was announced.
  * The verifier rejects an end while anything is open; every step and message has a unique name.
  */
-import type { AgentPath } from "@reins/protocol"
+import type { AgentPath, Events } from "@reins/protocol"
 import type { AgUiEvent } from "./AgUiEvent.ts"
 
 type AgUiEvents = ReadonlyArray<AgUiEvent>
@@ -28,7 +28,9 @@ export class Speaker {
   readonly subagentRunId: string | undefined
   readonly #names: Names
   readonly #by: { readonly subagentRunId?: string }
-  #open: { readonly kind: "text" | "reasoning"; readonly messageId: string } | undefined
+  #open:
+    | { readonly kind: "text" | "reasoning"; readonly part: string | undefined; readonly messageId: string }
+    | undefined
   #stepName: string | undefined
 
   constructor(path: AgentPath.AgentPath, names: Names, subagentRunId: string | undefined) {
@@ -43,17 +45,18 @@ export class Speaker {
     return this.#by
   }
 
-  say(kind: "text" | "reasoning", delta: string): AgUiEvents {
+  say({ part, text: delta, type: kind }: Events.Text | Events.Reasoning): AgUiEvents {
     if (delta === "") return []
-    const opening = this.#open?.kind === kind ? [] : [...this.silence(), ...this.#start(kind)]
+    const isOpen = this.#open?.kind === kind && this.#open.part === part
+    const opening = isOpen ? [] : [...this.silence(), ...this.#start(kind, part)]
     const { messageId = "" } = this.#open ?? {}
     const type = kind === "text" ? "TEXT_MESSAGE_CONTENT" : "REASONING_MESSAGE_CONTENT"
     return [...opening, { type, messageId, delta, ...this.#by }]
   }
 
-  #start(kind: "text" | "reasoning"): AgUiEvents {
+  #start(kind: "text" | "reasoning", part: string | undefined): AgUiEvents {
     const messageId = this.#names.next("message")
-    this.#open = { kind, messageId }
+    this.#open = { kind, part, messageId }
     return kind === "text"
       ? [{ type: "TEXT_MESSAGE_START", messageId, role: "assistant", ...this.#by }]
       : [

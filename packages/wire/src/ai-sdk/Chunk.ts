@@ -2,6 +2,7 @@
  * The chunks of a UI message stream that we send. Readers reject an unknown `type` or `finishReason`, so whatever is
  * specific to us goes as `data-…`.
  */
+import type { Events } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 
 const Type = Schema.Literal
@@ -23,6 +24,28 @@ const Union = Schema.Union([
   Schema.Struct({ type: Schema.Literals(["start-step", "finish-step", "reset-step"]) }),
   Schema.Struct({ type: Schema.Literals(["text-start", "text-end", "reasoning-start", "reasoning-end"]), id: Text }),
   Schema.Struct({ type: Schema.Literals(["text-delta", "reasoning-delta"]), id: Text, delta: Text }),
+  Schema.Struct({
+    type: Type("tool-input-start"),
+    toolCallId: Text,
+    toolName: Text,
+    dynamic: Schema.optionalKey(Schema.Boolean)
+  }),
+  Schema.Struct({ type: Type("tool-input-delta"), toolCallId: Text, inputTextDelta: Text }),
+  Schema.Struct({
+    type: Type("source-url"),
+    sourceId: Text,
+    url: Text,
+    title: Schema.optionalKey(Text),
+    providerMetadata: Schema.optionalKey(Json)
+  }),
+  Schema.Struct({
+    type: Type("source-document"),
+    sourceId: Text,
+    mediaType: Text,
+    title: Text,
+    filename: Schema.optionalKey(Text),
+    providerMetadata: Schema.optionalKey(Json)
+  }),
   Schema.Struct({
     type: Type("tool-input-available"),
     toolCallId: Text,
@@ -82,3 +105,40 @@ const Union = Schema.Union([
  */
 export type Chunk = Schema.Schema.Type<typeof Union>
 export const Chunk: Schema.Codec<Chunk> = Union
+
+/** A source as a part of the message; it does not interrupt the text that it is for. */
+export const sourceOf = ({
+  filename,
+  id,
+  mediaType,
+  providerMetadata,
+  sourceType,
+  title,
+  url
+}: Events.Source["data"]): Chunk => {
+  const told = providerMetadata === undefined ? {} : { providerMetadata }
+  return sourceType === "url" && url !== undefined
+    ? { type: "source-url", sourceId: id, url, ...(title === undefined ? {} : { title }), ...told }
+    : {
+        type: "source-document",
+        sourceId: id,
+        mediaType: mediaType ?? "application/octet-stream",
+        title: title ?? filename ?? id,
+        ...(filename === undefined ? {} : { filename }),
+        ...told
+      }
+}
+
+/** Usage by the names of AI SDK, beside our own. */
+export const usageOf = (usage: Events.Finish["usage"]) => {
+  const { cacheCreationInputTokens, cacheReadInputTokens, completionTokens, promptTokens } = usage
+  return {
+    inputTokens: promptTokens,
+    outputTokens: completionTokens,
+    inputTokenDetails: {
+      noCacheTokens: Math.max(0, promptTokens - cacheReadInputTokens - cacheCreationInputTokens),
+      cacheReadTokens: cacheReadInputTokens,
+      cacheWriteTokens: cacheCreationInputTokens
+    }
+  }
+}

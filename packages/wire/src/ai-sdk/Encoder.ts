@@ -1,7 +1,8 @@
 /**
  * A run as a UI message stream: one message for the whole run, however many requests it takes.
  *
- * **Carries** the root's text, reasoning, steps (a retracted one by `reset-step`), calls, results and approvals;
+ * **Carries** the root's text, reasoning, sources, steps (a retracted one by `reset-step`), calls with their input while
+ * it is written, results and approvals;
  * specialists as calls; progress, plans, files, budgets, custom events and both summaries as `data-…` parts. Of
  * specialists only their approvals, with the calls they are about. Questions about plans and budgets look like tool
  * calls; a call that asks a person is one that the client answers with its output.
@@ -11,7 +12,7 @@
  * **Loses** what specialists say and do below the root; the structure of a failed result, which becomes text.
  *
  * Clients of version 6 know less: they get `steering-message` as a data part, an interrupted end as `other`, no answers
- * to approvals, which show in what becomes of the call, and keep the text of a retracted step.
+ * to approvals, which show in what becomes of the call, and keep the text and the input of a retracted step.
  *
  * The answer ends where the run waits for a person or a client tool; the next one continues the same message.
  */
@@ -21,7 +22,7 @@ import * as CallId from "../CallId.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
-import type { Chunk } from "./Chunk.ts"
+import { type Chunk, sourceOf, usageOf } from "./Chunk.ts"
 import * as Body from "../Body.ts"
 import * as Media from "../Media.ts"
 import * as MessageId from "../MessageId.ts"
@@ -67,7 +68,9 @@ class UiMessageEncoder implements Encoder {
   #messageId = ""
   /** The user's message that this answer follows, which the client has. */
   #follows = ""
-  #open: { readonly kind: "text" | "reasoning"; readonly id: string } | undefined
+  #open: { readonly kind: "text" | "reasoning"; readonly id: string; readonly part: string | undefined } | undefined
+  /** Calls whose input is being shown. */
+  readonly #writing = new Set<string>()
   #parts = 0
   #step: "none" | "open" | "reset" | "aside" = "none"
   #finished = false
@@ -123,10 +126,11 @@ class UiMessageEncoder implements Encoder {
     switch (event.type) {
       case "text":
       case "reasoning":
-        return this.#say(event.type, event.text)
+        return this.#say(event)
       case "tool-input-delta":
+        return this.#write(event)
       case "source":
-        return []
+        return [sourceOf(event.data)]
       case "step-start":
         return this.#startStep()
       case "step-retracted":
@@ -172,14 +176,23 @@ class UiMessageEncoder implements Encoder {
     }
   }
 
-  #say(kind: "text" | "reasoning", text: string): Chunks {
-    if (this.#open?.kind === kind) return [{ type: `${kind}-delta`, id: this.#open.id, delta: text }]
+  #say({ part, text, type: kind }: Events.Text | Events.Reasoning): Chunks {
+    if (this.#open?.kind === kind && this.#open.part === part)
+      return [{ type: `${kind}-delta`, id: this.#open.id, delta: text }]
     if (text === "") return []
     const closing = this.#close()
     this.#parts += 1
     const id = `${kind}-${this.#parts}`
-    this.#open = { kind, id }
+    this.#open = { kind, id, part }
     return [...closing, { type: `${kind}-start`, id }, { type: `${kind}-delta`, id, delta: text }]
+  }
+
+  #write({ execution, text, toolInvocationId: toolCallId, toolName }: Events.ToolInputDelta): Chunks {
+    const delta: Chunks = text === "" ? [] : [{ type: "tool-input-delta", toolCallId, inputTextDelta: text }]
+    if (this.#writing.has(toolCallId)) return delta
+    this.#writing.add(toolCallId)
+    const dynamic = execution === "agent" ? { dynamic: true } : {}
+    return [...this.#close(), { type: "tool-input-start", toolCallId, toolName, ...dynamic }, ...delta]
   }
 
   #close(): Chunks {
@@ -199,6 +212,7 @@ class UiMessageEncoder implements Encoder {
 
   #retract(): Chunks {
     const closing = this.#close()
+    this.#writing.clear()
     if (this.#version === 6) return closing
     this.#step = "reset"
     return [...closing, { type: "reset-step" }]
@@ -238,6 +252,7 @@ class UiMessageEncoder implements Encoder {
       ...(agentPath.length === 0 ? {} : { providerMetadata: { reins: { agentPath } } })
     }
     this.#known.set(toolCallId, call)
+    this.#writing.delete(toolCallId)
     return [...this.#close(), call]
   }
 
@@ -338,20 +353,6 @@ class UiMessageEncoder implements Encoder {
       messageMetadata: { finishReason, usage: { ...usage, ...usageOf(usage) } }
     }
     return [...this.#close(), ...ending, ...aborted, last]
-  }
-}
-
-/** Usage by the names of AI SDK, beside our own. */
-const usageOf = (usage: Events.Finish["usage"]) => {
-  const { cacheCreationInputTokens, cacheReadInputTokens, completionTokens, promptTokens } = usage
-  return {
-    inputTokens: promptTokens,
-    outputTokens: completionTokens,
-    inputTokenDetails: {
-      noCacheTokens: Math.max(0, promptTokens - cacheReadInputTokens - cacheCreationInputTokens),
-      cacheReadTokens: cacheReadInputTokens,
-      cacheWriteTokens: cacheCreationInputTokens
-    }
   }
 }
 

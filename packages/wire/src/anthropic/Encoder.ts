@@ -2,15 +2,18 @@
  * A run as one message of the Messages protocol, however many steps it has.
  *
  * **Carries** the root's text and reasoning as blocks, our tools and specialists as `mcp_tool_use` and
- * `mcp_tool_result`, client calls and calls that ask a person as `tool_use`, usage, errors. With `events`, everything else of the root view as
- * events named `reins`. Only the beta interface has the two blocks of our tools: clients that do not ask for it
+ * `mcp_tool_result`, client calls and calls that ask a person as `tool_use` (with their input while it is written),
+ * sources as citations of the text before them, usage, errors. With `events`, everything else of the root view as events
+ * named `reins`. Only the beta interface has the two blocks of our tools: clients that do not ask for it
  * (header `anthropic-beta`, or `?beta=true`) get them as `redacted_thinking`, which they do not show and send back.
  *
- * **Reorders**: the stop reason and the end are held until the run has ended, so both summaries precede them. The input
+ * **Reorders**: what comes while the input of a call is written waits until that is whole, since blocks follow each
+ * other. The stop reason and the end are held until the run has ended, so both summaries precede them. The input
  * tokens that a message begins with are an estimate; it ends with their count.
  *
- * **Loses** what specialists say and do below the root; without `events`, that a step was retracted: its text stays. Of
- * finish reasons, `budget` and `repeated-calls` become `max_tokens`, `cancelled` and `other` become `end_turn`. A
+ * **Loses** what specialists say and do below the root; without `events`, that a step was retracted: its text stays; where
+ * it had begun a call of the client's, the answer ends with an error, since clients would run what they have. A source
+ * without text before it. Of finish reasons, `budget` and `repeated-calls` become `max_tokens`, `cancelled` and `other` become `end_turn`. A
  * conversation that is longer than the model's context ends with `max_tokens`, content that a provider refuses with
  * `refusal`, and not with an error.
  *
@@ -21,12 +24,14 @@ import type { AgentPath, Event, Events } from "@reins/protocol"
 import { Envelope } from "@reins/protocol"
 import { Spending } from "../Accumulation.ts"
 import * as CallId from "../CallId.ts"
+import * as CallInput from "../CallInput.ts"
 import type { Encoder, Reply } from "../Dialect.ts"
 import * as Ends from "../Ends.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
 import type { Kind, Refusal } from "../Refusal.ts"
 import {
+  citationOf,
   idOf,
   messageStart,
   noDeltaUsage,
@@ -64,6 +69,14 @@ class MessageEncoder implements Encoder {
   #answer = 1
   #blocks = 0
   #open: "text" | "thinking" | undefined
+  /** The part of the text or reasoning that is open. */
+  #part: string | undefined
+  /** Client calls of which input was shown, and the one whose block is open. */
+  readonly #inputs = new CallInput.CallInputs<undefined>()
+  #writing: CallInput.Shown<undefined> | undefined
+  readonly #turn = new CallInput.InTurn()
+  /** The tool of a call that will not come. */
+  #broken: string | undefined
   #finish: Events.Finish | undefined
   #refused: ReturnType<typeof Ends.reasonOf>
   #state: "running" | "ended" | "failed" = "running"
@@ -73,18 +86,27 @@ class MessageEncoder implements Encoder {
   }
 
   get isDetached(): boolean {
-    return this.#parking.isParked && this.#parking.clientCalls.length > 0
+    return this.#broken !== undefined || (this.#parking.isParked && this.#parking.clientCalls.length > 0)
   }
 
   step(envelope: Envelope.Envelope): Frames {
     this.#parking.step(envelope)
     this.#spending.step(envelope.event)
-    if (this.#runId !== "") return this.#frames(envelope)
+    const [left] = this.#inputs.leftBy(envelope)
+    this.#broken ??= left?.name
+    if (this.#broken !== undefined) return Frame.none
+    const frames = () => this.#turn.take(envelope, this.#current, this.#frames)
+    if (this.#runId !== "") return frames()
     this.#runId = envelope.runId
-    return [this.#start(), ...this.#frames(envelope)]
+    return [this.#start(), ...frames()]
   }
 
   finish(): Frames {
+    if (this.isDetached && !this.#inputs.isEmpty) this.#broken ??= this.#writing?.name ?? ""
+    if (this.#broken !== undefined) {
+      const { message } = CallInput.brokenOff(this.#broken)
+      return [frame({ type: "error", error: { type: "api_error", message } })]
+    }
     if (this.#state === "failed") return Frame.none
     if (this.#state === "ended") {
       return this.#stop(stopOf(this.#refused ?? this.#finish?.finishReason, this.#finish?.stopSequence))
@@ -98,6 +120,9 @@ class MessageEncoder implements Encoder {
     this.#answer += 1
     this.#blocks = 0
     this.#open = undefined
+    this.#writing = undefined
+    this.#broken = undefined
+    this.#turn.clear()
     return [this.#start()]
   }
 
@@ -125,17 +150,22 @@ class MessageEncoder implements Encoder {
     ]
   }
 
-  #frames(envelope: Envelope.Envelope): Frames {
+  readonly #current = () => this.#writing
+
+  readonly #frames = (envelope: Envelope.Envelope): Frames => {
     const { agentPath, event } = envelope
+    if (event.type === "tool-input-delta" && event.execution === "client") return this.#write(agentPath, event)
     if (event.type === "tool-invocation" && event.execution === "client") {
       return event.state === "call" ? this.#clientCall(agentPath, event) : Frame.none
     }
     if (!Envelope.isRootView(envelope)) return Frame.none
     switch (event.type) {
       case "text":
-        return this.#say("text", event.text)
+        return this.#say("text", event)
       case "reasoning":
-        return this.#say("thinking", event.text)
+        return this.#say("thinking", event)
+      case "source":
+        return this.#open === "text" ? [this.#delta({ type: "citations_delta", citation: citationOf(event.data) })] : []
       case "step-start":
         return this.#close()
       case "tool-invocation":
@@ -166,7 +196,7 @@ class MessageEncoder implements Encoder {
     return this.#options.hasEvents ? [frame({ type: "reins", event })] : Frame.none
   }
 
-  #say(kind: "text" | "thinking", text: string): Frames {
+  #say(kind: "text" | "thinking", { part, text }: Events.Text | Events.Reasoning): Frames {
     const index = this.#blocks
     const delta: StreamEvent =
       kind === "text"
@@ -180,19 +210,41 @@ class MessageEncoder implements Encoder {
               ...(this.#options.isBeta ? { estimated_tokens: null } : {})
             }
           }
-    if (this.#open === kind) return [frame(delta)]
+    if (this.#open === kind && this.#part === part) return [frame(delta)]
     if (text === "") return Frame.none
     const closing = this.#close()
     this.#open = kind
+    this.#part = part
     const content_block: Block = kind === "text" ? textBlock("") : { type: "thinking", thinking: "", signature: "" }
     const at = { index: this.#blocks }
     return [...closing, frame({ type: "content_block_start", ...at, content_block }), frame({ ...delta, ...at })]
   }
 
   #close(): Frames {
-    if (this.#open === undefined) return Frame.none
+    if (this.#open === undefined && this.#writing === undefined) return Frame.none
     this.#open = undefined
+    this.#writing = undefined
     return [this.#stopBlock()]
+  }
+
+  #delta(delta: Extract<StreamEvent, { type: "content_block_delta" }>["delta"]): Frame.Frame {
+    return frame({ type: "content_block_delta", index: this.#blocks, delta })
+  }
+
+  #write(path: AgentPath.AgentPath, event: Events.ToolInputDelta): Frames {
+    const before = this.#inputs.find(path, event)
+    const opening = before === undefined ? this.#close() : []
+    const shown = before ?? this.#inputs.begin(path, event, undefined)
+    shown.text += event.text
+    const json = event.text === "" ? [] : [this.#json(event.text)]
+    if (before !== undefined) return json
+    this.#writing = shown
+    const content_block = toolUse(shown.id, shown.name, {})
+    return [...opening, frame({ type: "content_block_start", index: this.#blocks, content_block }), ...json]
+  }
+
+  #json(partial_json: string): Frame.Frame {
+    return this.#delta({ type: "input_json_delta", partial_json })
   }
 
   #stopBlock(): Frame.Frame {
@@ -229,8 +281,11 @@ class MessageEncoder implements Encoder {
   }
 
   #clientCall(path: AgentPath.AgentPath, { args, toolInvocationId, toolName }: Events.ToolCall): Frames {
-    const id = CallId.make(path, toolInvocationId)
-    return this.#block(toolUse(id, toolName, {}), JSON.stringify(args))
+    const shown = this.#inputs.take(path, toolInvocationId)
+    const rest = CallInput.rest(shown?.text ?? "", args)
+    if (shown === undefined) return this.#block(toolUse(CallId.make(path, toolInvocationId), toolName, {}), rest)
+    // Its block was closed when it was whole and something else came.
+    return shown === this.#writing ? [...(rest === "" ? [] : [this.#json(rest)]), ...this.#close()] : []
   }
 }
 

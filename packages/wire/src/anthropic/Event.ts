@@ -51,6 +51,15 @@ export const Usage = Schema.Struct({
 })
 export type Usage = typeof Usage.Type
 
+/** An address that the text is from; of a document only its title is known. */
+const Citation = Schema.Struct({
+  type: Type("web_search_result_location"),
+  url: Schema.String,
+  title: Schema.NullOr(Schema.String),
+  cited_text: Schema.String,
+  encrypted_index: Schema.String
+})
+
 const Text = Schema.Struct({ type: Type("text"), text: Schema.String, citations: Nothing })
 
 export const Block = Schema.Union([
@@ -117,7 +126,8 @@ export const StreamEvent = Schema.Union([
     delta: Schema.Union([
       Schema.Struct({ type: Type("text_delta"), text: Schema.String }),
       Schema.Struct({ type: Type("thinking_delta"), thinking: Schema.String, estimated_tokens: beta }),
-      Schema.Struct({ type: Type("input_json_delta"), partial_json: Schema.String })
+      Schema.Struct({ type: Type("input_json_delta"), partial_json: Schema.String }),
+      Schema.Struct({ type: Type("citations_delta"), citation: Citation })
     ])
   }),
   Schema.Struct({ type: Type("content_block_stop"), index: Schema.Natural }),
@@ -210,6 +220,15 @@ export const toolUse = (id: string, name: string, input: Json): Block => ({
   name,
   input,
   caller: { type: "direct" }
+})
+
+/** The protocol's own citations of documents need places in them, which are not known. */
+export const citationOf = ({ filename, id, title, url }: Events.Source["data"]): typeof Citation.Type => ({
+  type: "web_search_result_location",
+  url: url ?? filename ?? id,
+  title: title ?? null,
+  cited_text: "",
+  encrypted_index: ""
 })
 
 export const textBlock = (text: string): typeof Text.Type => ({ type: "text", text, citations: null })

@@ -124,6 +124,8 @@ class KaiEncoder implements Encoder {
         return [...this.#silence(), { type: "error", message: event.error.message, code: event.error.code }]
       case "message-received":
         return [...this.#silence(), ...extra(event.type, event.data)]
+      case "tool-input-delta":
+        return []
       default: {
         const { type, ...data } = event
         return extra(type, data)

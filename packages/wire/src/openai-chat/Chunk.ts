@@ -20,12 +20,18 @@ export const ToolCall = Schema.Struct({
 })
 export type ToolCall = typeof ToolCall.Type
 
+/** More of the arguments of the call at `index`. */
+export const ToolCallDelta = Schema.Struct({
+  index: Schema.Natural,
+  function: Schema.Struct({ arguments: Schema.String })
+})
+
 /** `reasoning_content` is the field in which most servers of this protocol send reasoning. */
 export const Delta = Schema.Struct({
   role: Schema.optionalKey(Schema.Literal("assistant")),
   content: Schema.optionalKey(Schema.String),
   reasoning_content: Schema.optionalKey(Schema.String),
-  tool_calls: Schema.optionalKey(Schema.Array(ToolCall))
+  tool_calls: Schema.optionalKey(Schema.Array(Schema.Union([ToolCall, ToolCallDelta])))
 })
 export type Delta = typeof Delta.Type
 

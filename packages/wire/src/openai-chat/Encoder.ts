@@ -1,13 +1,15 @@
 /**
  * A run as a Chat Completions stream.
  *
- * **Carries** the root's text, its reasoning (`reasoning_content`), client calls and calls that ask a person, usage, and an error. With `events`,
- * whatever else the root view shows is sent as `reins_event` on chunks without choices.
+ * **Carries** the root's text, its reasoning (`reasoning_content`), client calls and calls that ask a person (with their
+ * arguments while they are written), usage, and an error. With `events`, whatever else the root view shows is sent as
+ * `reins_event` on chunks without choices.
  *
  * **Reorders**: the usage chunk is held until the run has ended and comes last.
  *
  * **Loses**, without `events`: our own tools and specialists (clients would try to run them), steps, approvals,
- * progress, plans, files, budgets, both summaries. That a step was retracted: its text stays. Of finish reasons,
+ * progress, plans, files, sources, budgets, both summaries. That a step was retracted: its text stays; where it had begun
+ * a call of the client's, the answer ends with an error, since clients would run what they have. Of finish reasons,
  * `budget` and `repeated-calls` become `length`. A conversation that is longer than the model's context ends with
  * `length`, content that a provider refuses with `content_filter`, and not with an error.
  *
@@ -19,6 +21,7 @@ import { Envelope } from "@reins/protocol"
 import { Spending } from "../Accumulation.ts"
 import * as AnswerId from "../AnswerId.ts"
 import * as CallId from "../CallId.ts"
+import * as CallInput from "../CallInput.ts"
 import type { Encoder, Reply } from "../Dialect.ts"
 import * as Ends from "../Ends.ts"
 import * as Frame from "../Frame.ts"
@@ -42,6 +45,10 @@ class ChunkEncoder implements Encoder {
   #opened = false
   #answer = 1
   #calls = 0
+  /** Client calls whose arguments are being written, with their indexes. */
+  readonly #inputs = new CallInput.CallInputs<number>()
+  /** The tool of a call that will not come. */
+  #broken: string | undefined
   #finish: Events.Finish | undefined
   #ended = false
 
@@ -50,7 +57,7 @@ class ChunkEncoder implements Encoder {
   }
 
   get isDetached(): boolean {
-    return this.#parking.isParked && this.#parking.clientCalls.length > 0
+    return this.#broken !== undefined || (this.#parking.isParked && this.#parking.clientCalls.length > 0)
   }
 
   step(envelope: Envelope.Envelope): ReadonlyArray<Frame.Frame> {
@@ -60,6 +67,8 @@ class ChunkEncoder implements Encoder {
       this.#first = envelope
       this.#head = this.#headOf(envelope)
     }
+    this.#broken ??= this.#inputs.leftBy(envelope)[0]?.name
+    if (this.#broken !== undefined) return Frame.none
     const frames = this.#frames(envelope)
     if (this.#opened) return frames
     this.#opened = true
@@ -67,6 +76,7 @@ class ChunkEncoder implements Encoder {
   }
 
   finish(): ReadonlyArray<Frame.Frame> {
+    if (this.#broken !== undefined) return [Frame.unnamed(failed(CallInput.brokenOff(this.#broken))), Frame.done]
     const { usage } = this.#spending
     const used =
       usage === undefined || !this.#options.usage ? [] : [this.#bare(`"usage":${JSON.stringify(usageOf(usage))}`)]
@@ -78,6 +88,7 @@ class ChunkEncoder implements Encoder {
     this.#parking.expect(answered)
     this.#spending.reopen()
     this.#calls = 0
+    this.#broken = undefined
     this.#answer += 1
     if (this.#first !== undefined) this.#head = this.#headOf(this.#first)
     return [this.#chunk({ role: "assistant", content: "" })]
@@ -104,8 +115,9 @@ class ChunkEncoder implements Encoder {
 
   #frames(envelope: Envelope.Envelope): ReadonlyArray<Frame.Frame> {
     const { agentPath, event } = envelope
+    if (event.type === "tool-input-delta" && event.execution === "client") return this.#write(agentPath, event)
     if (event.type === "tool-invocation" && event.state === "call" && event.execution === "client") {
-      return [this.#call(agentPath, event)]
+      return this.#call(agentPath, event)
     }
     if (!Envelope.isRootView(envelope)) return Frame.none
     switch (event.type) {
@@ -133,13 +145,29 @@ class ChunkEncoder implements Encoder {
     return this.#options.events ? [this.#bare(`"reins_event":${JSON.stringify(event)}`)] : Frame.none
   }
 
-  #call(path: AgentPath.AgentPath, { args, toolInvocationId, toolName }: Events.ToolCall): Frame.Frame {
+  #call(path: AgentPath.AgentPath, { args, toolInvocationId, toolName }: Events.ToolCall): ReadonlyArray<Frame.Frame> {
+    const shown = this.#inputs.take(path, toolInvocationId)
+    const rest = CallInput.rest(shown?.text ?? "", args)
+    if (shown === undefined) return [this.#begin(CallId.make(path, toolInvocationId), toolName, rest)]
+    return rest === "" ? Frame.none : [this.#more(shown.place, rest)]
+  }
+
+  #write(path: AgentPath.AgentPath, event: Events.ToolInputDelta): ReadonlyArray<Frame.Frame> {
+    const before = this.#inputs.find(path, event)
+    const shown = before ?? this.#inputs.begin(path, event, this.#calls)
+    shown.text += event.text
+    if (before === undefined) return [this.#begin(shown.id, shown.name, event.text)]
+    return event.text === "" ? Frame.none : [this.#more(shown.place, event.text)]
+  }
+
+  #begin(id: string, name: string, args: string): Frame.Frame {
     const index = this.#calls
     this.#calls += 1
-    const id = CallId.make(path, toolInvocationId)
-    return this.#chunk({
-      tool_calls: [{ index, id, type: "function", function: { name: toolName, arguments: JSON.stringify(args) } }]
-    })
+    return this.#chunk({ tool_calls: [{ index, id, type: "function", function: { name, arguments: args } }] })
+  }
+
+  #more(index: number, args: string): Frame.Frame {
+    return this.#chunk({ tool_calls: [{ index, function: { arguments: args } }] })
   }
 }
 

@@ -1,15 +1,17 @@
 /**
  * A run as a Responses stream.
  *
- * **Carries** the root's text and reasoning as items, our tools and specialists as `mcp_call` items, client calls and
- * calls that ask a person as `function_call`, other questions as `mcp_approval_request`, usage, errors.
+ * **Carries** the root's text and reasoning as items, sources as annotations of their text, our tools and specialists as
+ * `mcp_call` items, client calls and calls that ask a person as `function_call` (with their arguments while they are
+ * written), other questions as `mcp_approval_request`, usage, errors.
  *
- * **Reorders**: a call of ours is sent with its result, since the client rejects an item that is open at a pause.
+ * **Reorders**: what comes while a call is written waits until that is whole, since items follow each other. A call of ours is sent with its result, since the client rejects an item that is open at a pause.
  * Files, plans, budgets, custom events, specialists' usage and both summaries are held for `reins_events` (cost and
  * time for `metadata`) of the closing response: an event of a foreign type breaks the official client even after the
  * end.
  *
- * **Loses** steps (a retracted one's text stays), progress, decisions (except for the call they led to), and what
+ * **Loses** steps (a retracted one's text stays; where it had begun a call of the client's, the response fails, since
+ * clients would run what they have), the input of our tools, progress, decisions (except for the call they led to), and what
  * specialists do below the root. Of finish reasons, `budget` and `repeated-calls` become `incomplete` with the reason
  * `max_output_tokens`; `metadata` has the reason itself. So does a conversation that is longer than the model's
  * context; content that a provider refuses is `content_filter`, and not a failure.
@@ -21,7 +23,8 @@ import { Envelope } from "@reins/protocol"
 import { Spending } from "../Accumulation.ts"
 import * as AnswerId from "../AnswerId.ts"
 import * as CallId from "../CallId.ts"
-import type { Encoder, Folding } from "../Dialect.ts"
+import * as CallInput from "../CallInput.ts"
+import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
 import * as Item from "./Item.ts"
@@ -29,21 +32,19 @@ import * as Response from "./Response.ts"
 
 type Frames = ReadonlyArray<Frame.Frame>
 
-/** The open text or reasoning item. */
-interface Open {
-  readonly kind: "text" | "reasoning"
-  readonly id: string
-  readonly index: number
-  text: string
-}
-
-class ResponseEncoder implements Encoder {
+export class ResponseEncoder implements Encoder {
   readonly #parking = new Parking()
   readonly #spending = new Spending()
   readonly #asked = new Map<string, string>()
   /** What specialists were asked, by their calls. */
   readonly #prompts = new Map<string, Json>()
   readonly #options: Options
+  /** Client calls whose arguments are being written. */
+  readonly #inputs = new CallInput.CallInputs<Item.Placed>()
+  #writing: CallInput.Shown<Item.Placed> | undefined
+  readonly #turn = new CallInput.InTurn()
+  /** The tool of a call that will not come. */
+  #broken: string | undefined
   #head: Response.Head | undefined
   #items: Array<Item.Item> = []
   /** Items of steps that were retracted: they were sent, and the whole response leaves them out. */
@@ -51,7 +52,7 @@ class ResponseEncoder implements Encoder {
   #stepFrom = 0
   #events: Array<Event> = []
   #ending: Response.Ending = {}
-  #open: Open | undefined
+  #open: Item.Open | undefined
   #sequence = 0
   #made = 0
   #ended = false
@@ -61,19 +62,33 @@ class ResponseEncoder implements Encoder {
   }
 
   get isDetached(): boolean {
-    return this.#parking.isParked
+    return this.#broken !== undefined || this.#parking.isParked
   }
 
   step(envelope: Envelope.Envelope): Frames {
     this.#parking.step(envelope)
     this.#spending.step(envelope.event)
-    if (this.#head !== undefined) return this.#frames(envelope)
+    this.#leave(this.#inputs.leftBy(envelope))
+    if (this.#broken !== undefined) return Frame.none
+    const frames = () => this.#turn.take(envelope, this.#current, this.#frames)
+    if (this.#head !== undefined) return frames()
     const { at, runId, threadId } = envelope
     this.#head = { ...this.#options, runId, threadId, at, answer: 1 }
-    return [...this.#begin(), ...this.#frames(envelope)]
+    return [...this.#begin(), ...frames()]
+  }
+
+  /** Calls that will not come: no response has them, and a stream that has begun them fails. */
+  #leave(left: ReadonlyArray<{ readonly name: string; readonly place: { readonly index: number } }>): void {
+    for (const { name, place } of left) {
+      if (this.#writing?.place === place) this.#writing = undefined
+      const item = this.#items[place.index]
+      if (item !== undefined) this.#retracted.add(item)
+      if (this.#options.isWhole !== true) this.#broken ??= name
+    }
   }
 
   finish(): Frames {
+    if (this.#broken !== undefined) this.#ending = { error: CallInput.brokenOff(this.#broken) }
     if (!this.#ended && !this.isDetached) return Frame.none
     const closing = this.#close()
     const response = this.#response(this.#ending)
@@ -100,6 +115,9 @@ class ResponseEncoder implements Encoder {
     this.#items = []
     this.#events = []
     this.#stepFrom = 0
+    this.#broken = undefined
+    this.#writing = undefined
+    this.#turn.clear()
     this.#open = undefined
     this.#sequence = 0
     this.#made = 0
@@ -124,8 +142,13 @@ class ResponseEncoder implements Encoder {
     return Frame.named(type, { type, sequence_number, ...fields })
   }
 
-  #frames(envelope: Envelope.Envelope): Frames {
+  readonly #current = () => this.#writing
+
+  readonly #frames = (envelope: Envelope.Envelope): Frames => {
     const { agentPath, event } = envelope
+    if (event.type === "tool-input-delta") {
+      return event.execution === "client" ? this.#write(agentPath, event) : Frame.none
+    }
     if (event.type === "tool-invocation" && event.execution === "client") {
       return event.state === "call" ? this.#clientCall(agentPath, event) : Frame.none
     }
@@ -133,7 +156,10 @@ class ResponseEncoder implements Encoder {
     switch (event.type) {
       case "text":
       case "reasoning":
-        return event.text === "" ? Frame.none : this.#say(event.type, event.text)
+        return event.text === "" ? Frame.none : this.#say(event)
+      case "source":
+        if (this.#open?.kind === "text") return [this.#cite(this.#open, event.data)]
+        break
       case "step-start": {
         const closing = this.#close()
         this.#stepFrom = this.#items.length
@@ -198,8 +224,9 @@ class ResponseEncoder implements Encoder {
     ]
   }
 
-  #say(kind: Open["kind"], text: string): Frames {
-    const opening = this.#open?.kind === kind ? Frame.none : [...this.#close(), ...this.#start(kind)]
+  #say({ part, text, type: kind }: Events.Text | Events.Reasoning): Frames {
+    const isOpen = this.#open?.kind === kind && this.#open.part === part
+    const opening = isOpen ? Frame.none : [...this.#close(), ...this.#start(kind, part)]
     const open = this.#open
     if (open === undefined) return opening
     open.text += text
@@ -210,34 +237,43 @@ class ResponseEncoder implements Encoder {
     return [...opening, delta]
   }
 
-  #content({ id, index, kind }: Open): object {
+  #content({ id, index, kind }: Item.Open): object {
     const place = { item_id: id, output_index: index }
     return kind === "text" ? { ...place, content_index: 0 } : { ...place, summary_index: 0 }
   }
 
-  #start(kind: Open["kind"]): Frames {
+  #cite(open: Item.Open, source: Events.Source["data"]): Frame.Frame {
+    const annotation = Item.citation(source, open.text.length)
+    const annotation_index = open.annotations.push(annotation) - 1
+    return this.#emit("response.output_text.annotation.added", { ...this.#content(open), annotation_index, annotation })
+  }
+
+  #start(kind: Item.Open["kind"], part: string | undefined): Frames {
     const id = this.#nextId(kind === "text" ? "msg" : "rs")
     const item = kind === "text" ? Item.message(id, "", "in_progress") : Item.reasoning(id, "")
-    const open: Open = { kind, id, index: this.#place(item), text: "" }
+    const open: Item.Open = { kind, part, id, index: this.#place(item), text: "", annotations: [] }
     this.#open = open
-    const part =
+    const content =
       kind === "text" ? { type: "output_text", text: "", annotations: [] } : { type: "summary_text", text: "" }
     const added = kind === "text" ? "response.content_part.added" : "response.reasoning_summary_part.added"
     return [
       this.#emit("response.output_item.added", { output_index: open.index, item }),
-      this.#emit(added, { ...this.#content(open), part })
+      this.#emit(added, { ...this.#content(open), part: content })
     ]
   }
 
   #close(): Frames {
+    const call = this.#writing
+    this.#writing = undefined
+    if (call !== undefined) return this.#called(call.place, call.text, !CallInput.isWhole(call.text))
     const open = this.#open
     if (open === undefined) return Frame.none
     this.#open = undefined
-    const { id, index, kind, text } = open
+    const { annotations, id, index, kind, text } = open
     const isText = kind === "text"
-    const item = isText ? Item.message(id, text, "completed") : Item.reasoning(id, text)
+    const item = isText ? Item.message(id, text, "completed", annotations) : Item.reasoning(id, text)
     this.#items[index] = item
-    const part = isText ? { type: "output_text", text, annotations: [] } : { type: "summary_text", text }
+    const part = isText ? { type: "output_text", text, annotations } : { type: "summary_text", text }
     const place = this.#content(open)
     return [
       isText
@@ -258,30 +294,61 @@ class ResponseEncoder implements Encoder {
   }
 
   #ran(event: Events.ToolResult | Events.AgentResult): Frames {
-    const { result, status, toolInvocationId } = event
-    const approvalId = this.#asked.get(toolInvocationId)
-    const called =
-      event.type === "tool-invocation"
-        ? { name: event.toolName, args: event.args }
-        : { name: event.agentName, args: this.#prompts.get(toolInvocationId) ?? {} }
-    return this.#whole(Item.mcpCall(this.#nextId("mcp"), { ...called, result, status, approvalId }))
+    const { toolInvocationId: id } = event
+    return this.#whole(Item.ran(this.#nextId("mcp"), event, this.#prompts.get(id), this.#asked.get(id)))
   }
 
-  #clientCall(path: AgentPath.AgentPath, call: Events.ToolCall): Frames {
-    const closing = this.#close()
+  #clientCall(path: AgentPath.AgentPath, { args, toolInvocationId, toolName }: Events.ToolCall): Frames {
+    const shown = this.#inputs.take(path, toolInvocationId)
+    const rest = CallInput.rest(shown?.text ?? "", args)
+    if (shown === undefined) {
+      const closing = this.#close()
+      const { opening, ...place } = this.#functionCall(CallId.make(path, toolInvocationId), toolName)
+      return [...closing, ...opening, this.#args(place, rest), ...this.#called(place, rest)]
+    }
+    // Its item was closed when it was whole and something else came.
+    if (shown !== this.#writing) return Frame.none
+    this.#writing = undefined
+    const more = rest === "" ? Frame.none : [this.#args(shown.place, rest)]
+    return [...more, ...this.#called(shown.place, shown.text + rest)]
+  }
+
+  /** A call of the client's begins. */
+  #functionCall(callId: string, name: string): Item.Placed & { readonly opening: Frames } {
     const id = this.#nextId("fc")
-    const callId = CallId.make(path, call.toolInvocationId)
-    const item = Item.functionCall(id, callId, call, true)
-    const output_index = this.#place(item)
-    const place = { item_id: id, output_index }
-    const args = JSON.stringify(call.args)
+    const item = Item.functionCall({ id, callId, name })
+    const index = this.#place(item)
+    const opening = [this.#emit("response.output_item.added", { output_index: index, item })]
+    return { id, callId, name, index, opening }
+  }
+
+  /** Its arguments are there, or all that there will be of them. */
+  #called(place: Item.Placed, args: string, isCut = false): Frames {
+    const { id, index: output_index } = place
+    const item = Item.functionCall(place, args, isCut)
+    this.#items[output_index] = item
     return [
-      ...closing,
-      this.#emit("response.output_item.added", { output_index, item: Item.functionCall(id, callId, call, false) }),
-      this.#emit("response.function_call_arguments.delta", { ...place, delta: args }),
-      this.#emit("response.function_call_arguments.done", { ...place, arguments: args }),
+      this.#emit("response.function_call_arguments.done", { item_id: id, output_index, arguments: args }),
       this.#emit("response.output_item.done", { output_index, item })
     ]
+  }
+
+  #args({ id, index }: Item.Placed, delta: string): Frame.Frame {
+    return this.#emit("response.function_call_arguments.delta", { item_id: id, output_index: index, delta })
+  }
+
+  #write(path: AgentPath.AgentPath, event: Events.ToolInputDelta): Frames {
+    const before = this.#inputs.find(path, event)
+    if (before !== undefined) {
+      before.text += event.text
+      return event.text === "" ? Frame.none : [this.#args(before.place, event.text)]
+    }
+    const closing = this.#close()
+    const { opening, ...place } = this.#functionCall(CallId.make(path, event.toolInvocationId), event.toolName)
+    const shown = this.#inputs.begin(path, event, place)
+    shown.text = event.text
+    this.#writing = shown
+    return [...closing, ...opening, ...(event.text === "" ? [] : [this.#args(place, event.text)])]
   }
 }
 
@@ -289,37 +356,8 @@ class ResponseEncoder implements Encoder {
 export interface Options extends Pick<Response.Head, "model" | "previous" | "conversation" | "said"> {
   /** Whether it asked for events that the protocol does not have. */
   readonly events?: boolean
+  /** Whether it is not streamed, so that nothing of it has been seen before its end. */
+  readonly isWhole?: boolean
 }
 
 export const open = (options: Options): Encoder => new ResponseEncoder(options)
-
-/** The same response without a stream. */
-export const fold = (options: Options): Folding => {
-  const encoder = new ResponseEncoder(options)
-  return {
-    step: (envelope) => void encoder.step(envelope),
-    reopen: (answered) => void encoder.reopen(answered),
-    reply: () => ({ status: 200, body: encoder.whole }),
-    get isDetached() {
-      return encoder.isDetached
-    }
-  }
-}
-
-/** Only the frames with a `sequence_number` above `after`, for a client that reconnects. */
-export const openAfter = (options: Options, after: number): Encoder => {
-  const encoder = open(options)
-  let sent = -1
-  const unseen = (frames: Frames): Frames => frames.filter(() => (sent += 1) > after)
-  return {
-    step: (envelope) => unseen(encoder.step(envelope)),
-    finish: () => unseen(encoder.finish()),
-    reopen: (answered) => {
-      sent = -1
-      return unseen(encoder.reopen(answered))
-    },
-    get isDetached() {
-      return encoder.isDetached
-    }
-  }
-}

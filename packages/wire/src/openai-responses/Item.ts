@@ -79,12 +79,17 @@ export const recallsOf = (ids: ReadonlyArray<string>): ReadonlyArray<Recall> =>
 /** The server name of our own tools. */
 export const server = "reins"
 
-export const message = (id: string, text: string, status: typeof Status.Type): Item => ({
+export const message = (
+  id: string,
+  text: string,
+  status: typeof Status.Type,
+  annotations: ReadonlyArray<Json> = []
+): Item => ({
   type: "message",
   id,
   status,
   role: "assistant",
-  content: status === "in_progress" ? [] : [{ type: "output_text", text, annotations: [] }]
+  content: status === "in_progress" ? [] : [{ type: "output_text", text, annotations }]
 })
 
 export const reasoning = (id: string, text: string): Item => ({
@@ -93,14 +98,43 @@ export const reasoning = (id: string, text: string): Item => ({
   summary: text === "" ? [] : [{ type: "summary_text", text }]
 })
 
-export const functionCall = (id: string, callId: string, call: Events.ToolCall, isDone: boolean): Item => ({
+/** A call of the client's: the id of its item, its own, and its tool. */
+export interface Called {
+  readonly id: string
+  readonly callId: string
+  readonly name: string
+}
+
+/** `args` absent: they are being written. `isCut`: the answer ended within them. */
+export const functionCall = ({ callId, id, name }: Called, args?: string, isCut = false): Item => ({
   type: "function_call",
   id,
   call_id: callId,
-  name: call.toolName,
-  arguments: isDone ? JSON.stringify(call.args) : "",
-  status: isDone ? "completed" : "in_progress"
+  name,
+  arguments: args ?? "",
+  status: args === undefined ? "in_progress" : isCut ? "incomplete" : "completed"
 })
+
+/** A call of ours with its result. */
+export const ran = (
+  id: string,
+  event: Events.ToolResult | Events.AgentResult,
+  prompt: Json | undefined,
+  approvalId: string | undefined
+): Item => {
+  const { result, status } = event
+  const called =
+    event.type === "tool-invocation"
+      ? { name: event.toolName, args: event.args }
+      : { name: event.agentName, args: prompt ?? {} }
+  return mcpCall(id, { ...called, result, status, approvalId })
+}
+
+/** A source as an annotation of the text that ends at `index`. */
+export const citation = ({ filename, id, title, url }: Events.Source["data"], index: number): Json =>
+  url === undefined
+    ? { type: "file_citation", file_id: id, filename: filename ?? title ?? id, index }
+    : { type: "url_citation", url, title: title ?? url, start_index: index, end_index: index }
 
 /** The fields of an `mcp_call`; `approvalId` where a person was asked. */
 export interface Ran {
@@ -131,3 +165,18 @@ export const approvalRequest = ({ id, kind, payload, target }: Approval.Request)
   name: kind === "tool" ? target : `${kind}:${target}`,
   arguments: JSON.stringify(payload)
 })
+
+/** The open text or reasoning item. */
+export interface Open {
+  readonly kind: "text" | "reasoning"
+  readonly part: string | undefined
+  readonly annotations: Array<Json>
+  readonly id: string
+  readonly index: number
+  text: string
+}
+
+/** A call of the client's and where its item is. */
+export interface Placed extends Called {
+  readonly index: number
+}

@@ -19,6 +19,7 @@ import { conversationRoutes } from "./Conversation.ts"
 import * as Input from "./Input.ts"
 import { storedRoutes } from "./Stored.ts"
 import * as Encoder from "./Encoder.ts"
+import * as Whole from "./Whole.ts"
 import { fields, modelFields, modelOptionsOf, saidOf, toolsOf } from "./Fields.ts"
 import * as Item from "./Item.ts"
 import * as Response from "./Response.ts"
@@ -61,7 +62,7 @@ const answerOf = (request: Create, events: boolean): Answer => {
   }
   return request.stream === true
     ? { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.open(options) }
-    : { _tag: "Whole", open: () => Encoder.fold(options) }
+    : { _tag: "Whole", open: () => Whole.fold(options) }
 }
 
 /** The answer that the request continues: one that it names, or the one whose items it refers to. */

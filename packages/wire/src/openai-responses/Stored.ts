@@ -7,7 +7,7 @@ import * as AnswerId from "../AnswerId.ts"
 import type { Decoded, Reply, Request, Route } from "../Dialect.ts"
 import type { Facts } from "../Facts.ts"
 import * as Refusal from "../Refusal.ts"
-import * as Encoder from "./Encoder.ts"
+import * as Whole from "./Whole.ts"
 import * as InputItem from "./InputItem.ts"
 import * as Response from "./Response.ts"
 
@@ -36,8 +36,8 @@ const fetch = (request: Request): Decoded => {
       ...(seen === undefined ? {} : { after: seen })
     },
     answer: isStream
-      ? { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.openAfter(options, after) }
-      : { _tag: "Whole", open: (about) => Encoder.fold(Response.askedOf(about)) }
+      ? { _tag: "Stream", format: "sse", isStamped: true, open: () => Whole.openAfter(options, after) }
+      : { _tag: "Whole", open: (about) => Whole.fold(Response.askedOf(about)) }
   })
 }
 
@@ -46,7 +46,7 @@ const cancel = (request: Request): Decoded => {
   const { answer, runId } = answerOf(request)
   return Result.succeed({
     command: { _tag: "Resume", address: { runId }, answer, cancels: true },
-    answer: { _tag: "Whole", open: (about) => Encoder.fold(Response.askedOf(about)) }
+    answer: { _tag: "Whole", open: (about) => Whole.fold(Response.askedOf(about)) }
   })
 }
 

@@ -98,6 +98,7 @@ export class SteerableEvents {
   #root(event: Event): SseEvents {
     switch (event.type) {
       case "reasoning":
+      case "tool-input-delta":
         return []
       case "step-retracted":
         return this.#recover(`The step is repeated: ${event.reason}`, "E_STEP_RETRACTED", event)

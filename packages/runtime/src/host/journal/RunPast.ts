@@ -31,6 +31,7 @@ export interface Past {
 interface Speaking {
   started: boolean
   said: number
+  inputs?: Set<string> | undefined
 }
 
 /** The times of the answers to its waits, by name; waits without an answer are missing. */
@@ -123,12 +124,12 @@ export const fold = (envelopes: ReadonlyArray<Envelope.Envelope>, marks: Readonl
   for (const { kind, name, path, value } of marks) {
     if (kind !== "begin" || past.results.has(name) || !Names.isModel(path, name)) continue
     const key = AgentPath.key(path)
-    const { said, started } = speaking.get(key) ?? { said: 0, started: false }
-    past.openSteps.set(key, { attempts: Number(value), started, said })
+    const { inputs, said, started } = speaking.get(key) ?? { said: 0, started: false }
+    past.openSteps.set(key, { attempts: Number(value), started, said, inputs })
   }
-  for (const [key, { said, started }] of speaking) {
+  for (const [key, { inputs, said, started }] of speaking) {
     // Its step-start was stored but not its begin mark: nothing was sent.
-    if (started && !past.openSteps.has(key)) past.openSteps.set(key, { attempts: 0, started, said })
+    if (started && !past.openSteps.has(key)) past.openSteps.set(key, { attempts: 0, started, said, inputs })
   }
   return past
 }
@@ -138,7 +139,7 @@ const hear = (speaking: Map<string, Speaking>, path: AgentPath.AgentPath, event:
   switch (event.type) {
     case "step-start": {
       const before = speaking.get(key)
-      speaking.set(key, { started: true, said: before?.said ?? 0 })
+      speaking.set(key, { started: true, said: before?.said ?? 0, inputs: before?.inputs })
       return
     }
     case "step-retracted": {
@@ -150,7 +151,9 @@ const hear = (speaking: Map<string, Speaking>, path: AgentPath.AgentPath, event:
     case "reasoning":
     case "tool-input-delta": {
       const step = speaking.get(key)
-      if (step !== undefined) step.said += event.text.length
+      if (step === undefined) return
+      step.said += event.text.length
+      if (event.type === "tool-input-delta") step.inputs = (step.inputs ?? new Set()).add(event.toolInvocationId)
       return
     }
     default:
