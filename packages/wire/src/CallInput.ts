@@ -9,6 +9,7 @@ import { AgentPath } from "@reins/protocol"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as CallId from "./CallId.ts"
+import * as PartialJson from "./PartialJson.ts"
 
 /**
  * What was shown of one call. `id`: the call's in the answer.
@@ -69,23 +70,26 @@ export class CallInputs<A> {
   }
 
   /**
-   * What the event leaves without its call, for protocols that cannot take anything back. An answer that is cut may end
-   * within a call in these protocols.
+   * What the event leaves without its call, for protocols that cannot take anything back. `isCut`: the answer ends there,
+   * as answers in these protocols may.
    */
-  leftBy({ agentPath, event }: Envelope.Envelope): ReadonlyArray<Shown<A>> {
-    if (this.isEmpty) return []
+  leftBy({ agentPath, event }: Envelope.Envelope): {
+    readonly isCut: boolean
+    readonly calls: ReadonlyArray<Shown<A>>
+  } {
+    if (this.isEmpty) return nothing
     switch (event.type) {
       case "step-start":
       case "step-retracted":
       case "message-received":
-        return this.drop(agentPath)
+        return { isCut: false, calls: this.drop(agentPath) }
       case "finish": {
-        const left = [...this.#shown.values()]
+        const calls = [...this.#shown.values()]
         this.#shown.clear()
-        return cut.has(event.finishReason) ? [] : left
+        return { isCut: cut.has(event.finishReason), calls }
       }
       default:
-        return []
+        return nothing
     }
   }
 }
@@ -136,6 +140,8 @@ export class InTurn {
 const isOfCall = (event: Event): event is Events.ToolInputDelta | Events.ToolCall =>
   event.type === "tool-input-delta" || (event.type === "tool-invocation" && event.state === "call")
 
+const nothing = { isCut: false, calls: [] }
+
 const cut: ReadonlySet<Events.FinishReason> = new Set(["length", "content-filter", "budget", "repeated-calls"])
 
 /**
@@ -146,6 +152,14 @@ const cut: ReadonlySet<Events.FinishReason> = new Set(["length", "content-filter
  * @category operations
  */
 export const rest = (text: string, args: Json): string => (text.trim() === "" ? JSON.stringify(args) : "")
+
+/**
+ * What is sent behind the input of a call that will not come, so that what a client has is JSON.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const closing = (text: string): string => (text.trim() === "" ? "{}" : PartialJson.closing(text))
 
 const asJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
 

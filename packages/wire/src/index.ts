@@ -1,6 +1,7 @@
 export * as Accumulation from "./Accumulation.ts"
 export * as AnswerId from "./AnswerId.ts"
 export * as CallId from "./CallId.ts"
+export * as CallInput from "./CallInput.ts"
 export * as Command from "./Command.ts"
 export * as Cursor from "./Cursor.ts"
 export * as Dialect from "./Dialect.ts"

@@ -88,6 +88,10 @@ const allowed: { readonly [N in Name]: { readonly drop: Kinds; readonly double: 
       "tool-output-available": "A client may run the call.",
       "tool-output-error": "A client may run the call.",
       "tool-output-denied": "A client may run the call.",
+      "source-url": unsaid,
+      "source-document": unsaid,
+      "tool-input-start": "`reset-step` takes it back.",
+      "tool-input-delta": "`tool-input-available` has all of it.",
       "tool-input-available": "A call that is not shown has no output where the answer ends before.",
       "start-step": "Parts may stand outside of a step.",
       "finish-step": "An error may leave it open, and `reset-step` opens it anew.",
@@ -99,6 +103,9 @@ const allowed: { readonly [N in Name]: { readonly drop: Kinds; readonly double: 
       "text-delta": pieces,
       "reasoning-delta": pieces,
       "data-…": data,
+      "source-url": again,
+      "source-document": again,
+      "tool-input-delta": "`tool-input-available` has all of it.",
       file: again,
       abort: again,
       error: again,
@@ -146,7 +153,7 @@ const allowed: { readonly [N in Name]: { readonly drop: Kinds; readonly double: 
   native: { drop: {}, double: {} },
   "openai-chat": {
     drop: { delta: pieces, extra: data, usage: "It comes where the request asks for it." },
-    double: { delta: pieces, extra: data, role: again }
+    double: { delta: pieces, extra: data, role: again, tool_calls: pieces }
   },
   "openai-responses": { drop: {}, double: {} },
   steerable: {

@@ -210,7 +210,10 @@ class AgUiEncoder implements Encoder {
 
   /** Closes calls that will not come, with a result, so that no client runs them. */
   #leave(speaker: Speaker): AgUiEvents {
-    return this.#inputs.drop(speaker.path).flatMap(({ id }): AgUiEvents => [
+    return this.#inputs.drop(speaker.path).flatMap(({ id, text }): AgUiEvents => [
+      ...(CallInput.closing(text) === ""
+        ? []
+        : [{ type: "TOOL_CALL_ARGS" as const, toolCallId: id, delta: CallInput.closing(text), ...speaker.by }]),
       { type: "TOOL_CALL_END", toolCallId: id, ...speaker.by },
       {
         type: "TOOL_CALL_RESULT",

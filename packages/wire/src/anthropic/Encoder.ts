@@ -92,8 +92,8 @@ class MessageEncoder implements Encoder {
   step(envelope: Envelope.Envelope): Frames {
     this.#parking.step(envelope)
     this.#spending.step(envelope.event)
-    const [left] = this.#inputs.leftBy(envelope)
-    this.#broken ??= left?.name
+    const left = this.#inputs.leftBy(envelope)
+    if (!left.isCut) this.#broken ??= left.calls[0]?.name
     if (this.#broken !== undefined) return Frame.none
     const frames = () => this.#turn.take(envelope, this.#current, this.#frames)
     if (this.#runId !== "") return frames()
@@ -223,8 +223,9 @@ class MessageEncoder implements Encoder {
   #close(): Frames {
     if (this.#open === undefined && this.#writing === undefined) return Frame.none
     this.#open = undefined
+    const closing = this.#writing === undefined ? "" : CallInput.closing(this.#writing.text)
     this.#writing = undefined
-    return [this.#stopBlock()]
+    return [...(closing === "" ? [] : [this.#json(closing)]), this.#stopBlock()]
   }
 
   #delta(delta: Extract<StreamEvent, { type: "content_block_delta" }>["delta"]): Frame.Frame {

@@ -19,8 +19,7 @@ const rules = {
   "start-closed": "What starts is not open",
   "id-new": "A call and a sub-agent have an id of their own, which is never used again",
   "part-open": "Content and an end belong to something that was started and has not ended",
-  "arguments-json":
-    "The arguments of a call are together one JSON value, unless its result says that it was cancelled while they came",
+  "arguments-json": "The arguments of a call are together one JSON value",
   "result-known": "A result belongs to a call that was started and has ended, one each",
   "agent-open": "What names a sub-agent stands between its start and its end; a parent was started, too",
   "chunk-first": "The first chunk of a message or a call names it",
@@ -48,8 +47,6 @@ export const protocol = make({
     const runs = new Set<string>()
     const used = new Set<string>()
     const calls = new Map<string, "open" | "ended" | "settled">()
-    /** Calls whose arguments are not whole. */
-    const cut = new Set<string>()
     let open = new Set<string>()
     let agents = new Set<string>()
     let args = new Map<string, string>()
@@ -122,7 +119,8 @@ export const protocol = make({
           const text = args.get(event.toolCallId) ?? ""
           args.delete(event.toolCallId)
           calls.set(event.toolCallId, "ended")
-          if (text !== "" && !Shape.isJson(text)) cut.add(event.toolCallId)
+          if (text !== "" && !Shape.isJson(text))
+            notes.fault("arguments-json", `those of the call ${quote(event.toolCallId)} are no JSON`)
           return
         }
         case "TOOL_CALL_CHUNK":
@@ -136,7 +134,6 @@ export const protocol = make({
             return notes.fault("result-known", `a result of the call ${quote(event.toolCallId)}, which ${why}`)
           }
           calls.set(event.toolCallId, "settled")
-          if (event.metadata?.["status"] === "cancelled") cut.delete(event.toolCallId)
           return notes.result(event.toolCallId, Shape.asText(event.content))
         }
         case "SUBAGENT_STARTED": {
@@ -171,8 +168,6 @@ export const protocol = make({
       if (open.size > 0) notes.fault("nothing-open", `open: ${[...open].map(quote).slice(0, 5).join(", ")}`)
       if (event.runId !== place.runId || event.threadId !== place.threadId)
         notes.fault("run-same", `it is ${quote(event.runId)} of ${quote(event.threadId)}`)
-      for (const id of cut) notes.fault("arguments-json", `those of the call ${quote(id)} are no JSON`)
-      cut.clear()
       phase = "finished"
       const { outcome } = event
       const pending = outcome?.type === "success" ? (outcome.pendingToolCallIds ?? []) : []

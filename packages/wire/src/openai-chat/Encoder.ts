@@ -67,9 +67,14 @@ class ChunkEncoder implements Encoder {
       this.#first = envelope
       this.#head = this.#headOf(envelope)
     }
-    this.#broken ??= this.#inputs.leftBy(envelope)[0]?.name
+    const { calls, isCut } = this.#inputs.leftBy(envelope)
+    if (!isCut) this.#broken ??= calls[0]?.name
     if (this.#broken !== undefined) return Frame.none
-    const frames = this.#frames(envelope)
+    const closing = calls.flatMap(({ place, text }) => {
+      const rest = CallInput.closing(text)
+      return rest === "" ? [] : [this.#more(place, rest)]
+    })
+    const frames = [...closing, ...this.#frames(envelope)]
     if (this.#opened) return frames
     this.#opened = true
     return [this.#chunk({ role: "assistant", content: "" }), ...frames]

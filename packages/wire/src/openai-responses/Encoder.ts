@@ -68,7 +68,8 @@ export class ResponseEncoder implements Encoder {
   step(envelope: Envelope.Envelope): Frames {
     this.#parking.step(envelope)
     this.#spending.step(envelope.event)
-    this.#leave(this.#inputs.leftBy(envelope))
+    const { calls, isCut } = this.#inputs.leftBy(envelope)
+    if (!isCut) this.#leave(calls)
     if (this.#broken !== undefined) return Frame.none
     const frames = () => this.#turn.take(envelope, this.#current, this.#frames)
     if (this.#head !== undefined) return frames()
@@ -265,7 +266,10 @@ export class ResponseEncoder implements Encoder {
   #close(): Frames {
     const call = this.#writing
     this.#writing = undefined
-    if (call !== undefined) return this.#called(call.place, call.text, !CallInput.isWhole(call.text))
+    if (call !== undefined) {
+      const rest = CallInput.closing(call.text)
+      return [...this.#args(call.place, rest), ...this.#called(call.place, call.text + rest, rest !== "")]
+    }
     const open = this.#open
     if (open === undefined) return Frame.none
     this.#open = undefined
@@ -304,13 +308,12 @@ export class ResponseEncoder implements Encoder {
     if (shown === undefined) {
       const closing = this.#close()
       const { opening, ...place } = this.#functionCall(CallId.make(path, toolInvocationId), toolName)
-      return [...closing, ...opening, this.#args(place, rest), ...this.#called(place, rest)]
+      return [...closing, ...opening, ...this.#args(place, rest), ...this.#called(place, rest)]
     }
     // Its item was closed when it was whole and something else came.
     if (shown !== this.#writing) return Frame.none
     this.#writing = undefined
-    const more = rest === "" ? Frame.none : [this.#args(shown.place, rest)]
-    return [...more, ...this.#called(shown.place, shown.text + rest)]
+    return [...this.#args(shown.place, rest), ...this.#called(shown.place, shown.text + rest)]
   }
 
   /** A call of the client's begins. */
@@ -333,22 +336,22 @@ export class ResponseEncoder implements Encoder {
     ]
   }
 
-  #args({ id, index }: Item.Placed, delta: string): Frame.Frame {
-    return this.#emit("response.function_call_arguments.delta", { item_id: id, output_index: index, delta })
+  #args({ id, index }: Item.Placed, delta: string): Frames {
+    if (delta === "") return Frame.none
+    return [this.#emit("response.function_call_arguments.delta", { item_id: id, output_index: index, delta })]
   }
 
   #write(path: AgentPath.AgentPath, event: Events.ToolInputDelta): Frames {
     const before = this.#inputs.find(path, event)
     if (before !== undefined) {
       before.text += event.text
-      return event.text === "" ? Frame.none : [this.#args(before.place, event.text)]
+      return this.#args(before.place, event.text)
     }
     const closing = this.#close()
     const { opening, ...place } = this.#functionCall(CallId.make(path, event.toolInvocationId), event.toolName)
-    const shown = this.#inputs.begin(path, event, place)
-    shown.text = event.text
-    this.#writing = shown
-    return [...closing, ...opening, ...(event.text === "" ? [] : [this.#args(place, event.text)])]
+    this.#writing = this.#inputs.begin(path, event, place)
+    this.#writing.text = event.text
+    return [...closing, ...opening, ...this.#args(place, event.text)]
   }
 }
 
