@@ -48,6 +48,8 @@ export const scenarios: ReadonlyArray<readonly [name: string, log: ReadonlyArray
     .text("Or there? ")
     .write("c1", "locate", ["true}"], "client")
     .call("c1", "locate", { fine: true }, "client")
+    .call("c2", "search", { q: "a" })
+    .result("c2", { hits: 1 })
     .result("c1", { lat: 1.5 })
     .step()
     .text("There.")

@@ -152,6 +152,8 @@ export class Turn {
             data: rejectedKey(event.error) ?? { message: event.error.message, code: event.error.code }
           }
         ]
+      case "tool-input-delta":
+        return []
       default:
         return [{ type: "system", session_id, data: { raw: event } }]
     }
