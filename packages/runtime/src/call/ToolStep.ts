@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Permit from "../approval/Permit.ts"
-import type { Settled, Work } from "../engine/Engine.ts"
+import { SettledWork, type Settled, type Work } from "../engine/Engine.ts"
 import * as Spending from "../engine/Spending.ts"
 import type { Alarm } from "../kernel/Alarm.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
@@ -319,12 +319,8 @@ const close = (execution: Execution, end: CallEnd, left: Left): Settled<CallEnd>
   // Costs above the hold are charged already.
   const nanoUsd = costNanoUsd - live.charged
   settle(work, agent.path, held, nanoUsd === (held.nanoUsd ?? 0) ? held : { ...held, nanoUsd })
-  return {
-    value: end,
-    path: agent.path,
-    events: [Call.resultEvent(permit.call, permit.args, end.outcome, tool.execution)],
-    spent: [rowOf(execution, end, left)]
-  }
+  const events = [Call.resultEvent(permit.call, permit.args, end.outcome, tool.execution)]
+  return new SettledWork(end, agent.path, events, [rowOf(execution, end, left)])
 }
 
 /** The ledger's row of the call. */

@@ -35,6 +35,29 @@ export interface Settled<A> {
   readonly by?: Spender | undefined
 }
 
+/** The same as each step and each call makes it and drops it: by a class, as `kernel/Task.ts` explains. */
+export class SettledWork<A> implements Settled<A> {
+  declare readonly value: A
+  declare readonly path: AgentPath.AgentPath
+  declare readonly events: ReadonlyArray<Event>
+  declare readonly spent: ReadonlyArray<Entry.Entry>
+  declare readonly by: Spender | undefined
+
+  constructor(
+    value: A,
+    path: AgentPath.AgentPath,
+    events: ReadonlyArray<Event>,
+    spent: ReadonlyArray<Entry.Entry>,
+    by?: Spender
+  ) {
+    this.value = value
+    this.path = path
+    this.events = events
+    this.spent = spent
+    this.by = by
+  }
+}
+
 /** An agent's step that was started and has no result, as found after a crash. */
 export interface OpenStep {
   /** How many requests may have been sent for it. */

@@ -6,7 +6,7 @@
 import { type Event, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Settled, Work } from "../engine/Engine.ts"
+import { SettledWork, type Settled, type Work } from "../engine/Engine.ts"
 import type { ModelRequest } from "../model/Model.ts"
 import type { Estimator } from "../model/TokenEstimator.ts"
 import type { ModelSettings } from "../model/Model.ts"
@@ -149,7 +149,7 @@ const settled = (
   const model = answer.responseModel ?? paid.ask.agent.model.model
   const { stopSequence } = answer
   const value: StepValue = { _tag: "Completed", content, usage: paid.usage, calls, stop, stopSequence, model, dropped }
-  return { value, path, events: calls.length === 0 ? events : withUsage(paid, events), spent: paid.settle(), by: paid }
+  return new SettledWork(value, path, calls.length === 0 ? events : withUsage(paid, events), paid.settle(), paid)
 }
 
 /** The step with the digest of its request. */
