@@ -5,7 +5,7 @@
 
 export interface Figure {
   readonly title: string
-  readonly unit: "µs" | "ms" | "B" | "KB" | "/s" | "×"
+  readonly unit: "µs" | "ms" | "B" | "KB" | "/s" | "×" | "calls"
 }
 
 /** Figures by name; absent if a contestant does not support them. */

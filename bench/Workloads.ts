@@ -2,6 +2,7 @@
  * The workloads of the frameworks: what is measured, how often, and in which unit. Each runs in a process of its own,
  * warmed up before it is measured, and returns figures by name.
  */
+import { Session } from "node:inspector/promises"
 import type { Contestant, Opened } from "./Contestant.ts"
 import * as Family from "./Family.ts"
 import * as Script from "./Script.ts"
@@ -168,4 +169,49 @@ const W5: Workload = {
   }
 }
 
-export const workloads: { readonly [name: string]: Workload } = { W1, W2, W3, W4, W5, W6 }
+/** The number of functions that are called during `work`, those of Node written in JavaScript included. */
+const callsIn = async (session: Session, work: () => Promise<unknown>): Promise<number> => {
+  await session.post("Profiler.takePreciseCoverage")
+  await work()
+  const { result } = await session.post("Profiler.takePreciseCoverage")
+  let calls = 0
+  for (const { functions } of result) for (const { ranges } of functions) calls += ranges[0]?.count ?? 0
+  return calls
+}
+
+const calls: Workload = {
+  title: "functions called, which does not depend on the machine and its load",
+  figures: {
+    step: { title: "a step of 50 with one tool call", unit: "calls" },
+    park: { title: "to start a run and park it", unit: "calls" },
+    resume: { title: "to answer a run and end it", unit: "calls" }
+  },
+  measure: async (contestant) => {
+    const session = new Session()
+    session.connect()
+    await session.post("Profiler.enable")
+    await session.post("Profiler.startPreciseCoverage", { callCount: true, detailed: false })
+    const opened = await contestant.open(Script.steps(50), { gated: false })
+    await opened.run(silent)
+    const step = (await callsIn(session, () => opened.run(silent))) / 50
+    const { park } = await contestant.open(Script.steps(1), { gated: true })
+    if (park === undefined) return { step }
+    const count = 100
+    await (await park(count)).resume()
+    let resume: () => Promise<unknown> = () => Promise.resolve()
+    const parked = await callsIn(session, async () => {
+      resume = (await park(count)).resume
+    })
+    return { step, park: parked / count, resume: (await callsIn(session, resume)) / count }
+  }
+}
+
+export const workloads: { readonly [name: string]: Workload } = {
+  W1,
+  W2,
+  W3,
+  W4,
+  W5,
+  W6,
+  calls
+}
