@@ -22,6 +22,8 @@ export interface Compared {
   readonly settled: { readonly value: Json; readonly events: ReadonlyArray<Event> } | undefined
   /** The tool that a call is of; empty for other work. */
   readonly toolName: string
+  /** The digests of the agent's requests. */
+  readonly digests: RequestDigest.SentDigests
   /** The budget when the work began. */
   readonly tree: BudgetTree
   /** Whether a process died while the run was executed: what had been used when its work began again is not known. */
@@ -75,15 +77,15 @@ export const requested = ({ spent }: Mark): Entry.ModelEntry | undefined =>
     (row): row is Entry.ModelEntry => row.kind === "model" && row.attempts.some(({ outcome }) => outcome !== "lost")
   )
 
-const model: Check = ({ asked, hasDied, mark, settled, tree }) => {
+const model: Check = ({ asked, digests, hasDied, mark, settled, tree }) => {
   const { value } = mark
   const outcome = field(value, "outcome")
   const row = requested(mark)
   if (asked?._tag === "Model") {
     if (row === undefined) return refusedBefore(value, tree)
-    const { request } = asked
     const digest = Option.getOrUndefined(readDigest(field(value, "request")))
-    return named(row, asked.model) ?? (digest === undefined ? undefined : sent(digest, request))
+    const now = digests.of(asked.request)
+    return named(row, asked.model) ?? (digest === undefined ? undefined : sent(digest, now, asked.request))
   }
   // It was asked in the log.
   if (row !== undefined) return refusedNow(settled?.value, "the model is asked", hasDied)
@@ -141,9 +143,9 @@ const named = (
 /** What of a request differs; the log has digests only. */
 const sent = (
   digest: RequestDigest.RequestDigest,
+  now: RequestDigest.RequestDigest,
   request: Extract<Asked, { readonly _tag: "Model" }>["request"]
 ): Difference | undefined => {
-  const now = RequestDigest.ofRequest(request)
   if (now.instructions !== digest.instructions) {
     return { field: "instructions", recorded: shown(digest.instructions), replayed: request.instructions ?? "" }
   }

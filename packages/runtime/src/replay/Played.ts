@@ -6,6 +6,7 @@ import { AgentPath, type Entry, type Envelope } from "@reins/protocol"
 import type { Mark, StoredAnswer } from "../host/journal/JournalStore.ts"
 import type { Recording } from "../host/journal/RunExport.ts"
 import * as Names from "../run/Names.ts"
+import { Sums, type Used } from "./Sums.ts"
 
 /**
  * The kinds of marks that no replay comes to: what people and the clock did while a question waited, and what earlier
@@ -22,11 +23,15 @@ export class Played {
   private readonly open = new Set<Mark>()
   /** Whether a defect has stopped the run: what it was at then is in no mark. */
   readonly isStruck: boolean
+  /** Whether a process died while it executed the run. */
+  readonly hasDied: boolean
   /** Time in which no process executed the run, in milliseconds. */
   readonly downMs: number
   /** How far the replay has come, by path. */
   private readonly reached = new Map<string, number>()
   private readonly paths = new Map<string, AgentPath.AgentPath>()
+  private readonly tools = new Map<string, string>()
+  private readonly sums: Sums
 
   constructor(recording: Recording) {
     this.recording = recording
@@ -57,11 +62,13 @@ export class Played {
     }
     this.isStruck = isStruck
     this.downMs = downMs
-  }
-
-  /** Whether a process died while it executed the run. */
-  get hasDied(): boolean {
-    return this.downMs > 0 || Array.from(this.begins.values()).some(({ value }) => Number(value) > 1)
+    this.hasDied = downMs > 0 || [...this.begins.values()].some(({ value }) => Number(value) > 1)
+    this.sums = new Sums(recording.marks)
+    for (const { agentPath, event } of recording.envelopes) {
+      if (event.type === "tool-invocation") {
+        this.tools.set(AgentPath.callKey(agentPath, event.toolInvocationId), event.toolName)
+      }
+    }
   }
 
   kindOf({ name, path }: Mark): string {
@@ -112,10 +119,10 @@ export class Played {
     return this.asks.get(name)?.at
   }
 
-  /** What was settled before the work of this mark began. */
-  before(mark: Mark): ReadonlyArray<Entry.Entry> {
+  /** What was used before the work of this mark began, summed for each agent and tool. */
+  before(mark: Mark): ReadonlyArray<Used> {
     const { seq } = this.begins.get(mark.name) ?? mark
-    return this.recording.marks.flatMap((one) => (one.seq <= seq && one !== mark ? one.spent : []))
+    return this.sums.upTo(seq, mark)
   }
 
   /** Every row of the ledger that a mark has. */
@@ -154,13 +161,7 @@ export class Played {
 
   /** The name of the tool that a call is of; empty for an unknown call. */
   toolOf(path: AgentPath.AgentPath, callId: string): string {
-    const key = AgentPath.key(path)
-    for (const { agentPath, event } of this.recording.envelopes) {
-      if (event.type === "tool-invocation" && event.toolInvocationId === callId && AgentPath.key(agentPath) === key) {
-        return event.toolName
-      }
-    }
-    return ""
+    return this.tools.get(AgentPath.callKey(path, callId)) ?? ""
   }
 
   /** The number of the first event of the agent behind what the replay has come to; else of the event behind the end. */

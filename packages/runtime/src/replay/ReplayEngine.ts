@@ -11,20 +11,18 @@ import { AgentPath, Entry, type Event, type Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Schema from "effect/Schema"
-import { BudgetTree } from "../budget/BudgetTree.ts"
 import type { Engine, Readings, Settled, WaitEnd, WaitRow, Work } from "../engine/Engine.ts"
 import * as Inbox from "../engine/Inbox.ts"
-import * as ThreadUpdate from "../loop/ThreadUpdate.ts"
 import type { Mark } from "../host/journal/JournalStore.ts"
 import * as Names from "../run/Names.ts"
+import { SentDigests } from "../run/RequestDigest.ts"
+import { BudgetThen } from "./BudgetThen.ts"
 import * as Checks from "./Checks.ts"
 import { betweenEvents, type Difference, type Divergence, jsonOf } from "./Divergence.ts"
 import type { Played } from "./Played.ts"
+import type { Used } from "./Sums.ts"
 import type * as Trial from "./Trial.ts"
 import { run as tryOut } from "./Trial.ts"
-
-/** What the loop adds to the budget tree: opened nodes and raised limits. */
-type Change = (tree: BudgetTree) => void
 
 /** Work that only decides or reads: it is done where the log does not have it. */
 const decisions: ReadonlySet<string> = new Set(["gate", "held", "shown", "expiry", "agent", "lost"])
@@ -43,7 +41,8 @@ export class ReplayEngine implements Engine {
   private readonly log: Played
   private readonly entries: Array<Entry.Entry> = []
   private readonly waits: Array<Entry.Entry> = []
-  private readonly changes: Array<Change> = []
+  private readonly budget: BudgetThen
+  private readonly digests = new Map<string, SentDigests>()
 
   constructor(log: Played) {
     const { resourceId, runId, startedAt, threadId } = log.recording.record
@@ -53,17 +52,13 @@ export class ReplayEngine implements Engine {
     this.resourceId = resourceId
     this.startedAt = startedAt
     this.time = startedAt
-    const tree = this.treeAfter([])
-    const change = (apply: Change) => {
-      this.changes.push(apply)
-      apply(tree)
-    }
+    this.budget = new BudgetThen(log.recording.record)
     this.limits = {
       open: (path, budget, elapsedMs) => {
         log.know(path)
-        change((tree) => tree.open(path, budget, elapsedMs))
+        this.budget.open(path, budget, elapsedMs)
       },
-      raiseAgain: (path, limits) => change((tree) => tree.raiseAgain(path, limits))
+      raiseAgain: (path, limits) => this.budget.raiseAgain(path, limits)
     }
   }
 
@@ -166,8 +161,9 @@ export class ReplayEngine implements Engine {
     }
     const check = Checks.of(kind)
     if (check === undefined) return Effect.void
-    const tree = this.treeAfter(this.log.before(mark))
-    return Effect.flatMap(tryOut({ ...this.scene(mark.at), tree }, effect), (tried) => {
+    const scene = this.scene(mark.at, this.log.before(mark))
+    const { tree } = scene
+    return Effect.flatMap(tryOut(scene, effect), (tried) => {
       if (tried._tag === "Died") return Effect.sync(() => this.died(mark, tried))
       const settled = tried._tag === "Asked" ? undefined : tried.settled
       const encoded =
@@ -181,12 +177,20 @@ export class ReplayEngine implements Engine {
         const asked = tried._tag === "Asked" ? tried.asked : undefined
         const call = Names.callOf(AgentPath.key(mark.path), mark.name)
         const toolName = this.log.toolOf(mark.path, call)
-        const difference = check({ mark, asked, settled, tree, toolName, hasDied: this.log.hasDied })
+        const digests = this.digestsOf(mark.path)
+        const difference = check({ mark, asked, settled, tree, toolName, digests, hasDied: this.log.hasDied })
         if (difference === undefined) return
         const seq = kind === "model" || kind === "compact" ? this.log.stepOf(mark) : this.log.callOf(mark.path, call)
         this.report(seq ?? mark.seq, mark.path, difference)
       })
     })
+  }
+
+  private digestsOf(path: AgentPath.AgentPath): SentDigests {
+    const key = AgentPath.key(path)
+    const found = this.digests.get(key) ?? new SentDigests()
+    this.digests.set(key, found)
+    return found
   }
 
   /** The code that the replay runs failed where the log has a result. */
@@ -287,26 +291,13 @@ export class ReplayEngine implements Engine {
     }
   }
 
-  private scene(at: number): Trial.Scene {
-    return {
-      info: this,
-      tree: this.treeAfter(this.entries),
-      entries: this.ledger,
-      downMs: this.log.downMs,
-      at
-    }
+  /** Without `before`: nothing is reserved. */
+  private scene(at: number, before: ReadonlyArray<Used> = []): Trial.Scene {
+    return { info: this, tree: this.budget.after(before), ledger: () => this.ledger, downMs: this.log.downMs, at }
   }
 
   private get ledger(): ReadonlyArray<Entry.Entry> {
     return [...this.log.spent, ...this.waits]
-  }
-
-  /** The budget as it stood after those rows. */
-  private treeAfter(entries: ReadonlyArray<Entry.Entry>): BudgetTree {
-    const { record } = this.log.recording
-    const tree = new BudgetTree(record.budget ?? {}, entries, undefined, ThreadUpdate.nodeAbove(record))
-    for (const change of this.changes) change(tree)
-    return tree
   }
 
   /** When the run ended, as its summary has it, in epoch milliseconds. */

@@ -23,7 +23,8 @@ export type Tried<A> =
 export interface Scene {
   readonly info: RunInfo
   readonly tree: BudgetTree
-  readonly entries: ReadonlyArray<Entry.Entry>
+  /** All rows of the run. */
+  readonly ledger: () => ReadonlyArray<Entry.Entry>
   readonly downMs: number
   /** Epoch milliseconds. */
   readonly at: number
@@ -47,7 +48,7 @@ export const run = <A>(scene: Scene, effect: (work: Work) => Effect.Effect<Settl
     )
   })
 
-const workOf = ({ at, downMs, entries, info, tree }: Scene): Work => {
+const workOf = ({ at, downMs, info, ledger, tree }: Scene): Work => {
   const { resourceId, runId, startedAt, threadId } = info
   return {
     runId,
@@ -58,12 +59,12 @@ const workOf = ({ at, downMs, entries, info, tree }: Scene): Work => {
     // A time limit cuts what is under way, which the log states; it does not refuse anything here.
     elapsed: () => 0,
     downMs: () => downMs,
-    ledger: () => entries,
+    ledger,
     push: () => false,
     room: () => Promise.resolve(),
     begin: () => Effect.succeed(0),
     report: () => Effect.void,
-    spending: new Spending([...entries]),
+    spending: new Spending(),
     open: () => undefined,
     phase: () => -1,
     tree,

@@ -74,12 +74,35 @@ export class RequestDigests {
   }
 }
 
-/** The digest of a request, computed from nothing else. */
-export const ofRequest = (request: ModelRequest): RequestDigest => ({
-  ...fixedOf(request),
-  messages: request.messages.reduce(next, ""),
-  ...(request.metadata.step === 1 ? { each: eachOf(request.tools) } : {})
-})
+/**
+ * The digests of requests that are known as requests only. What an agent's next request has in common with its last one is
+ * not digested again.
+ */
+export class SentDigests {
+  private last: ModelRequest | undefined
+  private fixed: Fixed | undefined
+  private chain = ""
+
+  of(request: ModelRequest): RequestDigest {
+    const { last } = this
+    const { messages, metadata, tools } = request
+    const isSame =
+      last?.instructions === request.instructions &&
+      last?.tools === tools &&
+      last?.output === request.output &&
+      last?.providerOptions === request.providerOptions
+    // Settings differ in the first step only.
+    if (!isSame || this.fixed === undefined || metadata.step <= 2) this.fixed = fixedOf(request)
+    const known = last !== undefined && begins(last.messages, messages) ? last.messages.length : 0
+    this.chain = messages.slice(known).reduce(next, known === 0 ? "" : this.chain)
+    this.last = request
+    const digest = { ...this.fixed, messages: this.chain }
+    return metadata.step === 1 ? { ...digest, each: eachOf(tools) } : digest
+  }
+}
+
+const begins = (some: ModelRequest["messages"], all: ModelRequest["messages"]): boolean =>
+  some.length <= all.length && some.every((message, index) => message === all[index])
 
 const next = (chain: string, message: Message.Message | undefined): string => fingerprint(chain + canonical(message))
 
