@@ -146,6 +146,7 @@ layer(Sample.layer, { excludeTestServices: true })("an app that makes its own ru
         [["ask", "Hello"], 0],
         [["ask", "Hello", "--model", "scripted"], 2],
         [["chat", "-q", "Hello"], 0],
+        [["runs"], 2],
         [["acp"], 0]
       ] as const) {
         const result = yield* reins(apps, [...args, "--app", "closing.ts"])

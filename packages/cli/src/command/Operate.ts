@@ -59,6 +59,7 @@ export const at = <R>(
     })
     const { place, root } = workplace
     if (place === undefined) {
+      yield* workplace.close
       return yield* misused(
         `${given.app} makes its own runtime, whose store is its own. Serve it, and name the server: --url.`
       )

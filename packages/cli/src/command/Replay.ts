@@ -124,7 +124,8 @@ const replay = Effect.fnUntraced(function* (given: Given, all: ReadonlyArray<Run
       path: given.path,
       isWatched: false,
       demo: false,
-      standIn: standIn(given.model, recording)
+      standIn: standIn(given.model, recording),
+      isUsedAgain: recording !== all.at(-1)
     })
     const replayed = yield* Effect.flatMap(Runtime, (runtime) =>
       Effect.mapError(runtime.replay(RunExport.linesOf(recording).map(RunExport.write)), (error) =>

@@ -29,6 +29,8 @@ export interface Given {
   readonly isServed?: boolean | undefined
   /** Whether the scripted demo takes the place of a model that is not set. */
   readonly demo: boolean
+  /** Whether the file of the app is loaded once more after this: what it opened is opened once. Absent: false. */
+  readonly isUsedAgain?: boolean | undefined
   /** Whether runs are carried. Absent: true. */
   readonly carries?: boolean | undefined
   /** Whether a store that is not there is made. Absent: true; false: memory takes its place. */
@@ -53,7 +55,10 @@ export interface Workplace {
   /** Where runs are kept, where the command line chose it. */
   readonly store: string | undefined
   readonly agents: ReadonlyArray<Agent.Any>
+  /** Closes with its scope what the app opened when it was loaded. */
   readonly layer: Layer.Layer<Runtime, CommandFailed>
+  /** The same, where the layer is not used. */
+  readonly close: Effect.Effect<void>
 }
 
 /** The folder that runs are kept in must be there; it is not made. */
@@ -87,7 +92,8 @@ export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
         place: undefined,
         store: undefined,
         agents: app.agents,
-        layer: AppFile.wholeLayer(file, app.layer, app.close)
+        layer: AppFile.wholeLayer(file, app.layer, given.isUsedAgain === true ? Effect.void : app.close),
+        close: app.close
       }
     }
     yield* isFolder(folder)
@@ -112,7 +118,7 @@ export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
     )
     const { isServed = false } = given
     const observed = { metrics: isServed, logs: isServed }
-    const common = { model, live, place: store, store: StoreChoice.describe(store) }
+    const common = { model, live, place: store, store: StoreChoice.describe(store), close: Effect.void }
     if (app === undefined) {
       const layer = AppFile.wholeLayer("The assistant", Layer.provide(Assistant.layer(folder, observed), services))
       return { ...common, root: Assistant.name, agents: [], layer }
