@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ContentFree, Envelope, type Event, Ordering } from "@reins/protocol"
+import { ContentFree, Envelope, type Event, Ordering, Usage } from "@reins/protocol"
 import { Scenario, ScenarioRun } from "@reins/runtime/testing"
 import { Effect, References, Schema } from "effect"
 
@@ -39,6 +39,12 @@ const sayings: ReadonlyArray<Event> = [
   { type: "data-flow-ui", data: { dsl: secret } },
   { type: "custom", event_type: "own", data: { secret } },
   { type: "custom", event_type: "later", data: { secret }, foreign: true },
+  {
+    type: "finish",
+    finishReason: "stop",
+    usage: Usage.toTotals(Usage.empty),
+    stopSequence: secret
+  },
   { type: "error", error: { message: secret, code: "E_X", data: { secret } } }
 ]
 
@@ -61,7 +67,9 @@ describe("an event without content", () => {
         assert.deepStrictEqual(Ordering.check(bare), [], `seed ${seed}`)
         assert.isTrue(bare.every(isEnvelope))
         const sums = (log: ReadonlyArray<Envelope.Envelope>) =>
-          log.filter(({ event }) => event.type === "data-cost-summary" || event.type === "finish")
+          log.flatMap(({ event }): ReadonlyArray<unknown> =>
+            event.type === "finish" ? [event.usage] : event.type === "data-cost-summary" ? [event.data] : []
+          )
         assert.deepStrictEqual(sums(bare), sums(stored))
       }
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))

@@ -7,7 +7,7 @@ import { Money } from "@reins/protocol"
 import { Agent, Decision, Deployment, Model, Observer, Prices, Runtime } from "@reins/runtime"
 import { journalHost, MemoryJournal } from "@reins/runtime/journal"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Context, Effect, Exit, Layer, Logger, Metric, References, Scope, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Logger, Metric, References, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Library, Loans } from "../../support/Library.ts"
 
@@ -95,6 +95,43 @@ describe("an observer", () => {
       assert.strictEqual(told.length, 2)
       assert.match(told[1] ?? "", /^ended failed E_\w+ model,tool/)
     }).pipe(Effect.provide(Runtime.layer({ agents: [Clerk] }).pipe(Layer.provide([services(failing), layer]))))
+  })
+
+  it.effect("that throws, dies or hangs changes no run, and no start or refusal", () => {
+    const faults: ReadonlyArray<() => Effect.Effect<void>> = [
+      () => {
+        throw new Error("thrown")
+      },
+      () => Effect.die(new Error("died")),
+      () => Effect.interrupt,
+      () => Effect.never
+    ]
+    return Effect.forEach(faults, (fault) => {
+      const faulty = Layer.succeed(Observer, {
+        started: fault,
+        refused: fault,
+        asked: fault,
+        decided: fault,
+        ended: fault
+      })
+      return Effect.gen(function* () {
+        const runtime = yield* Runtime
+        const starting = yield* Effect.forkChild(runtime.start("Lend it.", { runId: "r", threadId: "t" }))
+        yield* TestClock.adjust("30 seconds")
+        const run = yield* Fiber.join(starting)
+        const refused = yield* Effect.forkChild(Effect.flip(runtime.complete("")))
+        yield* TestClock.adjust("30 seconds")
+        assert.strictEqual((yield* Fiber.join(refused)).reason._tag, "EmptyPrompt")
+        yield* approveAll
+        yield* TestClock.adjust("30 seconds")
+        assert.strictEqual((yield* run.result).output, `You have ${secret}.`)
+      }).pipe(
+        Effect.provide(
+          Layer.fresh(Runtime.layer({ agents: [Clerk] }).pipe(Layer.provide([services(respond), faulty])))
+        ),
+        Effect.provideService(References.MinimumLogLevel, "None")
+      )
+    })
   })
 
   it.effect(

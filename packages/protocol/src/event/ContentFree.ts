@@ -87,12 +87,31 @@ export const event = (said: Event): Event => {
       return { type: said.type, event_type: said.event_type, data: null }
     case "error":
       return { type: said.type, error: { message: said.error.code, code: said.error.code } }
+    case "finish": {
+      // A stop sequence is a text of the caller.
+      const { finishReason, type, usage } = said
+      return { type, finishReason, usage }
+    }
     case "step-start":
+      return { type: said.type }
     case "step-retracted":
-    case "data-tool-agent":
-    case "plan-status-change":
-    case "budget_exhausted":
-    case "finish":
+      return { type: said.type, reason: said.reason }
+    case "data-tool-agent": {
+      const { agentName, model, toolInvocationId, usage } = said.data
+      const call = toolInvocationId === undefined ? {} : { toolInvocationId }
+      return { type: said.type, data: { agentName, model, usage, ...call } }
+    }
+    case "plan-status-change": {
+      const { from, planId, to } = said.data
+      return { type: said.type, data: { planId, from, to } }
+    }
+    case "budget_exhausted": {
+      const { code, data, message, type } = said
+      const { agentPath, limit, max, quota, used } = data
+      const where = agentPath === undefined ? {} : { agentPath }
+      return { type, message, code, data: { limit, max, used, ...where, ...(quota === undefined ? {} : { quota }) } }
+    }
+    // Sums, with the names of agents, models and tools.
     case "data-cost-summary":
     case "data-latency-summary":
       return said

@@ -74,7 +74,8 @@ export interface QuestionDecided extends QuestionFacts {
 }
 
 /**
- * Observes runs. The run waits for each effect, so it should be short.
+ * Observes runs. The run waits for each effect, at most five seconds, so it should be short. One that dies, or takes
+ * longer, is logged and left: the run goes on.
  *
  * @since 0.2.0
  * @category services
@@ -98,6 +99,28 @@ export const Observer: Context.Reference<Observer | undefined> = Context.Referen
   "@reins/runtime/Observer",
   { defaultValue: () => undefined }
 )
+
+/** How long a run waits for an observer of a program's own. */
+const patience = "5 seconds"
+
+/** The observer, whose faults stay its own: what dies or takes too long is logged, and the run goes on. */
+export const contained = (observer: Observer): Observer => {
+  const report =
+    <A>(select: (observer: Observer) => (fact: A) => Effect.Effect<void>) =>
+    (fact: A): Effect.Effect<void> =>
+      Effect.suspend(() => select(observer)(fact)).pipe(
+        Effect.timeout(patience),
+        // It gets no content, so its cause has none.
+        Effect.catchCause((cause) => Effect.logWarning("An observer of runs failed. The run goes on", cause))
+      )
+  return {
+    started: report(({ started }) => started),
+    refused: report(({ refused }) => refused),
+    asked: report(({ asked }) => asked),
+    decided: report(({ decided }) => decided),
+    ended: report(({ ended }) => ended)
+  }
+}
 
 /** One observer that reports to all, in order; `undefined` for none. */
 export const all = (observers: ReadonlyArray<Observer>): Observer | undefined => {

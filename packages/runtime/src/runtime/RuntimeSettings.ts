@@ -28,7 +28,7 @@ export const make = Effect.fnUntraced(function* (options: RuntimeOptions<Readonl
   const millis = (input: Duration.Input | undefined, usual: number) =>
     input === undefined ? usual : Duration.toMillis(Duration.fromInputUnsafe(input))
   const observer = yield* Observer.Observer
-  const own = observer === undefined ? [] : [observer]
+  const own = observer === undefined ? [] : [Observer.contained(observer)]
   const expiry = millis(options.approvalExpiresIn, Number.POSITIVE_INFINITY)
   return {
     prices: telling(sound(yield* Prices), warnOfPrice(yield* Effect.context<never>())),
