@@ -115,7 +115,8 @@ const decisionOf = ({ approval, state }: Part): ReadonlyArray<DecisionFor> => {
 /** The calls and results of one step: clients keep each result with its call. */
 const tell = (history: History.History, step: ReadonlyArray<Part>, called: Set<string>): void => {
   const all = step.filter((part) => part.toolCallId !== undefined && isTool(part))
-  const tools = all.filter((part) => !isBelow(part))
+  // Nobody made a call of which only input was shown.
+  const tools = all.filter((part) => !isBelow(part) && part.state !== "input-streaming")
   // A call whose result came after the user's next message is shown there once more.
   const made = tools.filter(({ toolCallId = "" }) => !called.has(toolCallId))
   for (const { toolCallId = "" } of made) called.add(toolCallId)
