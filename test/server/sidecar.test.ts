@@ -92,6 +92,9 @@ describe("the sidecar as a process", () => {
         assert.deepInclude(refused.error, { code: -32020, data: { kind: "policy_denied" } })
         const sent = await invoke("send_mail", mail, { consentGranted: true })
         assert.deepInclude(sent.result, { success: true, data: { sent: "mia@example.com" } })
+        // A question to a person is no tool to run by hand.
+        const question = await invoke("AskPerson", { question: "Which?" }, { consentGranted: true })
+        assert.deepInclude(question.result, { success: false, terminal: false })
         const trace = await call("trace.fetch", { traceId: found.result?.["traceId"] })
         assert.deepInclude(trace.result?.["trace"], { status: "completed" })
         const spans = trace.result?.["spans"] as ReadonlyArray<{ readonly kind: string; readonly name: string }>

@@ -113,9 +113,14 @@ export const serve = Effect.fnUntraced(function* (
       let result: object | undefined
       yield* Stream.runForEach(envelopes, ({ at, event }) => {
         if (event.type === "approval-required") {
-          if (consentGranted === true) return Effect.ignore(runtime.respondToApproval(event.data.id, "approve", by))
-          refusal ??= noConsent
-          return cancel
+          const ended = Effect.suspend(() => {
+            refusal ??= noConsent
+            return cancel
+          })
+          // What is no question of consent cannot be answered by it.
+          return consentGranted === true
+            ? Effect.catch(runtime.respondToApproval(event.data.id, "approve", by), () => ended)
+            : ended
         }
         if (event.type === "budget_exhausted") refusal ??= exhausted
         if (event.type === "error") refusal ??= Refusal.make("internal", "Internal", event.error.message)

@@ -11,6 +11,9 @@
  * **Loses** what specialists say and do below the root. Of finish reasons, `length` and `other` become `completed`,
  * `budget` and `repeated-calls` become `failed`; the metadata has the reason itself.
  *
+ * A task's history has the messages that its client sent, without the content of large files; what the agent says is in
+ * artifacts and in the task's status.
+ *
  * The stream ends where the task needs input, and with its last state.
  */
 import type { CostSummary, Envelope, Event, Events, Json } from "@reins/protocol"

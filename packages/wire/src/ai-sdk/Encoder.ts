@@ -14,6 +14,9 @@
  * Clients of version 6 know less: they get `steering-message` as a data part, an interrupted end as `other`, no answers
  * to approvals, which show in what becomes of the call, and keep the text and the input of a retracted step.
  *
+ * Pages that send messages as models are sent them (`POST /data-stream`: assistant-ui's data stream runtime) carry their
+ * conversation themselves. They have no words for a question to a person: the next message goes on without an answer.
+ *
  * The answer ends where the run waits for a person or a client tool; the next one continues the same message.
  */
 import { Approval } from "@reins/protocol"
