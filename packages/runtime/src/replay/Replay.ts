@@ -99,7 +99,7 @@ export class ReplayDiffers extends Schema.TaggedError<ReplayDiffers>()("ReplayDi
   description: Schema.String
 }) {
   override get message() {
-    return this.description
+    return this.description.trim() === "" ? `Run ${this.runId} differs from event ${this.seq} on` : this.description
   }
 }
 
