@@ -239,6 +239,21 @@ layer(Sample.layer, { excludeTestServices: true })("bad input", (it) => {
     })
   )
 
+  it.effect("quotes names without what would drive the terminal", () =>
+    Effect.gen(function* () {
+      const folder = yield* Sample.folder(apps)
+      for (const args of [
+        ["check", "@/\u009b2J"],
+        ["restore", "@/\u009b2J"],
+        ["runs", "--since", "\u009b2J"]
+      ]) {
+        const { words } = yield* ended(folder, args)
+        assert.include(words, "\ufffd2J")
+        assert.notMatch(words, /[\u001b\u009b]/)
+      }
+    })
+  )
+
   it.effect("tells what to do about a database of a later version", () =>
     Effect.gen(function* () {
       const folder = yield* Sample.folder(apps)

@@ -40,6 +40,22 @@ layer(Sample.layer, { excludeTestServices: true })("reins replay", (it) => {
     })
   )
 
+  it.effect("prints nothing of a file that would drive the terminal", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const { cwd, runId } = yield* recorded
+      yield* reins(cwd, ["archive", "runs.jsonl"])
+      const file = `${cwd}/runs.jsonl`
+      const text = yield* fs.readFileString(file)
+      yield* fs.writeFileString(file, text.replaceAll(runId, "run\\u001b[2J\u009b31m"))
+      for (const how of [same, changed]) {
+        const { stderr, stdout } = yield* reins(cwd, ["replay", "runs.jsonl", ...how])
+        assert.include(stdout, "run\ufffd[2J\ufffd31m goes")
+        assert.notMatch(stdout + stderr, /[\u001b\u009b]/)
+      }
+    })
+  )
+
   it.effect("shows both sides of the first difference, and exits with 4", () =>
     Effect.gen(function* () {
       const { cwd, events, runId } = yield* recorded

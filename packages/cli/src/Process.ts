@@ -73,12 +73,15 @@ export const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
   return CliError.isCliError(error) ? codes.misused : codes.failed
 }
 
-/** The text for a failure: one sentence; nothing, when everything is already printed. */
+/**
+ * The text for a failure: one sentence; nothing, when everything is already printed. It may quote ids and names from a model, a server
+ * or a file, so that what would drive the terminal is replaced.
+ */
 export const wordsFor = (cause: Cause.Cause<unknown>): string => {
   if (Cause.hasInterruptsOnly(cause)) return ""
   const found = Cause.findError(cause)
   const error = Result.isSuccess(found) ? found.success : undefined
   if (error instanceof ReaderLeft || CliError.isCliError(error)) return ""
-  if (error instanceof CommandFailed) return error.issue === "" ? "" : `${error.issue}\n`
-  return `${sentenceOf("reins", cause)}\n`
+  if (error instanceof CommandFailed) return error.issue === "" ? "" : `${Text.harmless(error.issue)}\n`
+  return `${Text.harmless(sentenceOf("reins", cause))}\n`
 }

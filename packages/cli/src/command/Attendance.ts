@@ -10,6 +10,7 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { CommandFailed, codes } from "../setting/CommandFailed.ts"
 import * as Asking from "../chat/Asking.ts"
+import * as Text from "../text/Text.ts"
 import type { Presenter } from "./Presenter.ts"
 
 /** How a run ended otherwise than by itself, as an exit code; nothing is left to say. */
@@ -48,7 +49,7 @@ export const attend = Effect.fnUntraced(function* (handle: RunHandle, presenter:
     if (decision === undefined) return
     // An approval that its run has closed meanwhile needs no answer; another problem is told.
     yield* Effect.catch(runtime.respondToApproval(event.data.id, decision), (error) =>
-      presenter.note(`${error.message}.`)
+      presenter.note(`${Text.harmless(error.message)}.`)
     )
   })
 

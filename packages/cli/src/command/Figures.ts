@@ -94,38 +94,39 @@ const costOf = ({ costNanoUsd, unpriced }: Pick<ListedRun.ListedRun, "costNanoUs
 const usd = (nanoUsd: number): string => Money.toUsd(nanoUsd).toFixed(6)
 
 export const runs = (given: RunsGiven): Operate.Printed =>
-  Operate.at(given, (desk) =>
-    Effect.gen(function* () {
-      const filter = yield* filterOf(given)
-      const isFiltered = Object.values(filter).some((value) => value !== undefined)
-      yield* Operate.table(
-        given,
-        yield* listed(desk, filter, Math.max(1, given.limit)),
-        [
-          { title: "run" },
-          { title: "state" },
-          { title: "how", expendable: 3 },
-          { title: "began (UTC)", expendable: 2 },
-          { title: "took", side: "right", expendable: 4 },
-          { title: "USD", side: "right", expendable: 3 },
-          { title: "agent", expendable: 1 },
-          { title: "by", expendable: 5 },
-          { title: "thread", expendable: 6 }
-        ],
-        (run) => [
-          run.runId,
-          run.state,
-          run.endReason ?? "",
-          Operate.when(run.startedAt),
-          run.endedAt === undefined ? "" : Style.time(Math.max(0, run.endedAt - run.startedAt)),
-          costOf(run),
-          run.agent,
-          run.principal ?? "",
-          run.threadId
-        ],
-        isFiltered ? "No run matches." : "There is no run yet."
-      )
-    })
+  Effect.flatMap(filterOf(given), (filter) =>
+    Operate.at(given, (desk) =>
+      Effect.gen(function* () {
+        const isFiltered = Object.values(filter).some((value) => value !== undefined)
+        yield* Operate.table(
+          given,
+          yield* listed(desk, filter, Math.max(1, given.limit)),
+          [
+            { title: "run" },
+            { title: "state" },
+            { title: "how", expendable: 3 },
+            { title: "began (UTC)", expendable: 2 },
+            { title: "took", side: "right", expendable: 4 },
+            { title: "USD", side: "right", expendable: 3 },
+            { title: "agent", expendable: 1 },
+            { title: "by", expendable: 5 },
+            { title: "thread", expendable: 6 }
+          ],
+          (run) => [
+            run.runId,
+            run.state,
+            run.endReason ?? "",
+            Operate.when(run.startedAt),
+            run.endedAt === undefined ? "" : Style.time(Math.max(0, run.endedAt - run.startedAt)),
+            costOf(run),
+            run.agent,
+            run.principal ?? "",
+            run.threadId
+          ],
+          isFiltered ? "No run matches." : "There is no run yet."
+        )
+      })
+    )
   )
 
 const dimensionsOf = (text: string): Effect.Effect<ReadonlyArray<CostReport.Dimension>, CommandFailed> => {
@@ -151,44 +152,45 @@ const optionsOf = Effect.fnUntraced(function* (given: CostsGiven) {
 
 /** What ended runs cost, by what is asked for. */
 export const costs = (given: CostsGiven): Operate.Printed =>
-  Operate.at(given, (desk) =>
-    Effect.gen(function* () {
-      const options = yield* optionsOf(given)
-      const { dimensions } = options
-      const report = yield* desk.costs(options, !given.isOneTenant && dimensions.includes("tenant"))
-      const screen = yield* Screen
-      if (given.csv) return yield* screen.print(CostReport.toCsv(report))
-      if (given.jsonOutput) return yield* Operate.print(report.totals.map((total) => JSON.stringify(total)))
-      if (report.totals.length === 0) return yield* Operate.print(["Nothing was spent yet."])
-      const row = (total: CostReport.CostTotal): ReadonlyArray<string> => [
-        Text.count(total.runs),
-        Text.count(total.calls),
-        Text.count(total.promptTokens),
-        Text.count(total.completionTokens),
-        costOf(total)
-      ]
-      const groups = report.totals.map((total) => [
-        ...dimensions.map((dimension) => Text.harmless(total[dimension] ?? "-").replaceAll("\n", " ")),
-        ...row(total)
-      ])
-      const last = ["total", ...dimensions.slice(1).map(() => ""), ...row(report.sum)]
-      yield* Operate.print([
-        ...Style.table(
-          [
-            ...dimensions.map((title) => ({ title })),
-            { title: "runs", side: "right", expendable: 1 },
-            { title: "calls", side: "right", expendable: 2 },
-            { title: "tokens in", side: "right", expendable: 3 },
-            { title: "out", side: "right", expendable: 3 },
-            { title: "USD", side: "right" }
-          ],
-          [...groups, last],
-          screen.look()
-        ),
-        ...(report.isCut === true ? ["There are more groups; the total has them all."] : []),
-        ...(report.sum.unpriced > 0
-          ? [`${Text.counted(report.sum.unpriced, "call")} without a known price: at least this much (?).`]
-          : [])
-      ])
-    })
+  Effect.flatMap(optionsOf(given), (options) =>
+    Operate.at(given, (desk) =>
+      Effect.gen(function* () {
+        const { dimensions } = options
+        const report = yield* desk.costs(options, !given.isOneTenant && dimensions.includes("tenant"))
+        const screen = yield* Screen
+        if (given.csv) return yield* screen.print(CostReport.toCsv(report))
+        if (given.jsonOutput) return yield* Operate.print(report.totals.map((total) => JSON.stringify(total)))
+        if (report.totals.length === 0) return yield* Operate.print(["Nothing was spent yet."])
+        const row = (total: CostReport.CostTotal): ReadonlyArray<string> => [
+          Text.count(total.runs),
+          Text.count(total.calls),
+          Text.count(total.promptTokens),
+          Text.count(total.completionTokens),
+          costOf(total)
+        ]
+        const groups = report.totals.map((total) => [
+          ...dimensions.map((dimension) => Text.harmless(total[dimension] ?? "-").replaceAll("\n", " ")),
+          ...row(total)
+        ])
+        const last = ["total", ...dimensions.slice(1).map(() => ""), ...row(report.sum)]
+        yield* Operate.print([
+          ...Style.table(
+            [
+              ...dimensions.map((title) => ({ title })),
+              { title: "runs", side: "right", expendable: 1 },
+              { title: "calls", side: "right", expendable: 2 },
+              { title: "tokens in", side: "right", expendable: 3 },
+              { title: "out", side: "right", expendable: 3 },
+              { title: "USD", side: "right" }
+            ],
+            [...groups, last],
+            screen.look()
+          ),
+          ...(report.isCut === true ? ["There are more groups; the total has them all."] : []),
+          ...(report.sum.unpriced > 0
+            ? [`${Text.counted(report.sum.unpriced, "call")} without a known price: at least this much (?).`]
+            : [])
+        ])
+      })
+    )
   )

@@ -126,7 +126,7 @@ export const approvals = (given: Given): Printed =>
   )
 
 const asked = (request: Approval.Request, root: string): ReadonlyArray<string> => [
-  `${request.id}  ${Question.sentence(request, request.agentPath?.at(-1)?.split("#")[0] ?? root)}`,
+  `${Text.harmless(request.id)}  ${Question.sentence(request, request.agentPath?.at(-1)?.split("#")[0] ?? root)}`,
   ...Question.briefly(request).map((line) => `    ${line.replace(": [v]iew", "")}`)
 ]
 
@@ -169,15 +169,15 @@ export const answer = (
     readonly json: string | undefined
     readonly by: string | undefined
   }
-): Printed =>
-  at(given, (desk) =>
+): Printed => {
+  const { by, id, json } = given
+  const value = Option.getOrUndefined(given.value)
+  const typed = json ?? value
+  if (typed === undefined || (json !== undefined && value !== undefined)) {
+    return Effect.fail(misused("Name one answer: reins answer APPROVAL VALUE, or --json JSON."))
+  }
+  return at(given, (desk) =>
     Effect.gen(function* () {
-      const { by, id, json } = given
-      const value = Option.getOrUndefined(given.value)
-      const typed = json ?? value
-      if (typed === undefined || (json !== undefined && value !== undefined)) {
-        return yield* misused("Name one answer: reins answer APPROVAL VALUE, or --json JSON.")
-      }
       const open = (yield* desk.approvals).find(({ request }) => request.id === id)
       if (open === undefined)
         return yield* failed(`No approval ${JSON.stringify(id)} is open. reins approvals lists them.`)
@@ -191,6 +191,7 @@ export const answer = (
       yield* print([`${decision.type === "reject" ? "Declined" : "Answered"} ${id}.`])
     })
   )
+}
 
 const parseJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
 
@@ -207,15 +208,13 @@ export const cancel = (given: Given & { readonly runId: string }): Printed =>
     )
   )
 
-export const raise = (given: Given & { readonly runId: string; readonly limits: string }): Printed =>
-  at(given, (desk) =>
-    Effect.gen(function* () {
-      const limits = Limits.parseRaise(given.limits)
-      if (Result.isFailure(limits)) return yield* misused(ended(limits.failure))
-      yield* desk.raise(given.runId, limits.success)
-      yield* print([`Run ${given.runId} goes on with ${given.limits}.`])
-    })
+export const raise = (given: Given & { readonly runId: string; readonly limits: string }): Printed => {
+  const limits = Limits.parseRaise(given.limits)
+  if (Result.isFailure(limits)) return Effect.fail(misused(ended(limits.failure)))
+  return at(given, (desk) =>
+    Effect.andThen(desk.raise(given.runId, limits.success), print([`Run ${given.runId} goes on with ${given.limits}.`]))
   )
+}
 
 export const cost = (given: Given & { readonly runId: string }): Printed =>
   at(given, (desk, root) =>

@@ -148,7 +148,7 @@ const dataOf = (replayed: Replayed) => {
 
 /** The result for a person. Pure. */
 export const linesOf = (replayed: Replayed, look: Style.Look): ReadonlyArray<string> => {
-  const fold = (text: string) => Style.fold(text, look.columns ?? Infinity)
+  const fold = (text: string) => Style.fold(Text.harmless(text), look.columns ?? Infinity)
   const { events, runId } = replayed
   if (replayed._tag === "Identical") {
     const { undigested } = replayed
@@ -168,7 +168,7 @@ export const linesOf = (replayed: Replayed, look: Style.Look): ReadonlyArray<str
   const more = replayed.others === 0 ? [] : fold(`${Text.counted(replayed.others, "more difference")} after it.`)
   return [
     ...fold(`${runId} goes another way ${where}.`),
-    ...fold(Text.harmless(what)).map((line) => Style.paint(look, "bold", line)),
+    ...fold(what).map((line) => Style.paint(look, "bold", line)),
     ...SideBySide.lines({ title: "log", value: recorded }, { title: "replay", value: now }, look),
     ...more
   ]
@@ -201,7 +201,9 @@ const fork = Effect.fnUntraced(function* (given: Given, seq: number, recording: 
     const handle = yield* Effect.mapError(runtime.start(question, { budget, history: before, agent }), (error) =>
       failed(`Nothing was started: ${ended(error.message)}`, error)
     )
-    yield* presenter.note(`Run ${handle.runId} goes on from event ${seq} of ${runId}, in thread ${handle.threadId}.`)
+    yield* presenter.note(
+      `Run ${handle.runId} goes on from event ${seq} of ${Text.harmless(runId)}, in thread ${handle.threadId}.`
+    )
     yield* attend(handle, presenter, given.approve)
   }).pipe(Effect.provide(workplace.layer))
 })
