@@ -106,7 +106,7 @@ describe("random runs on the memory engine", () => {
     () =>
       Effect.gen(function* () {
         const met = new Set<string>()
-        for (const seed of seeds(400)) {
+        for (const seed of seeds(900)) {
           const { stored, world } = yield* ScenarioRun.onMemory(Scenario.generate(seed))
           for (const { agentPath, event } of stored) {
             met.add(event.type)
