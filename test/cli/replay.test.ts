@@ -56,6 +56,20 @@ layer(Sample.layer, { excludeTestServices: true })("reins replay", (it) => {
     })
   )
 
+  it.effect("replays each run of a file, on an app that is opened once", () =>
+    Effect.gen(function* () {
+      const { cwd } = yield* recorded
+      yield* reins(cwd, ["ask", "And now?", ...same, "--model", "scripted"])
+      yield* reins(cwd, ["archive", "runs.jsonl"])
+      const { code, stdout } = yield* reins(cwd, ["replay", "runs.jsonl", ...same])
+      assert.strictEqual(code, 0)
+      assert.match(stdout, /^run_\w+ goes the same way: \d+ events\.\nrun_\w+ goes the same way: \d+ events\.\n$/)
+      const whole = yield* reins(cwd, ["replay", "runs.jsonl", "--app", app("promise")])
+      assert.strictEqual(whole.code, 4, whole.stderr)
+      assert.strictEqual(whole.stdout.match(/goes another way at event 1 /g)?.length, 2)
+    })
+  )
+
   it.effect("shows both sides of the first difference, and exits with 4", () =>
     Effect.gen(function* () {
       const { cwd, events, runId } = yield* recorded

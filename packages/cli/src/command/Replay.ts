@@ -97,10 +97,17 @@ const runsIn = (lines: ReadonlyArray<RunExport.Line>): ReadonlyArray<ReadonlyArr
 }
 
 /** A model that is never asked, with the name of `--model`, else of the one that the run asked first. */
-const standIn = (name: string | undefined, { marks }: RunExport.Recording): ModelPort => {
-  const row = marks.flatMap(({ spent }) => spent).find((row) => row.kind === "model" && row.path.length === 0)
-  const { model, provider } = named(name) ?? (row?.kind === "model" ? row : scripted)
-  return { provider, model, attempt: () => Effect.die(new Error("A replay asks no model")) }
+class StandIn implements ModelPort {
+  provider = scripted.provider
+  model = scripted.model
+  readonly attempt = () => Effect.die(new Error("A replay asks no model"))
+
+  standFor(name: string | undefined, { marks }: RunExport.Recording): void {
+    const row = marks.flatMap(({ spent }) => spent).find((row) => row.kind === "model" && row.path.length === 0)
+    const { model, provider } = named(name) ?? (row?.kind === "model" ? row : scripted)
+    this.provider = provider
+    this.model = model
+  }
 }
 
 const scripted = { provider: "scripted", model: "scripted-1" }
@@ -115,27 +122,29 @@ const named = (name: string | undefined): Pick<ModelPort, "model" | "provider"> 
 
 const replay = Effect.fnUntraced(function* (given: Given, all: ReadonlyArray<RunExport.Recording>) {
   const screen = yield* Screen
+  // An app is loaded once, whatever runs are replayed on it.
+  const standIn = new StandIn()
+  const workplace = yield* Workplace.make({
+    app: given.app,
+    model: undefined,
+    store: undefined,
+    path: given.path,
+    isWatched: false,
+    demo: false,
+    standIn
+  })
   let differs = 0
-  for (const recording of all) {
-    const workplace = yield* Workplace.make({
-      app: given.app,
-      model: undefined,
-      store: undefined,
-      path: given.path,
-      isWatched: false,
-      demo: false,
-      standIn: standIn(given.model, recording),
-      isUsedAgain: recording !== all.at(-1)
-    })
-    const replayed = yield* Effect.flatMap(Runtime, (runtime) =>
-      Effect.mapError(runtime.replay(RunExport.linesOf(recording).map(RunExport.write)), (error) =>
-        failed(ended(error.message), error)
-      )
-    ).pipe(Effect.provide(workplace.layer))
-    if (replayed._tag === "Diverged") differs++
-    const lines = given.jsonOutput ? [JSON.stringify(dataOf(replayed))] : linesOf(replayed, screen.look())
-    yield* screen.print(`${lines.join("\n")}\n`)
-  }
+  yield* Effect.gen(function* () {
+    const runtime = yield* Runtime
+    for (const recording of all) {
+      standIn.standFor(given.model, recording)
+      const exported = RunExport.linesOf(recording).map(RunExport.write)
+      const replayed = yield* Effect.mapError(runtime.replay(exported), (error) => failed(ended(error.message), error))
+      if (replayed._tag === "Diverged") differs++
+      const lines = given.jsonOutput ? [JSON.stringify(dataOf(replayed))] : linesOf(replayed, screen.look())
+      yield* screen.print(`${lines.join("\n")}\n`)
+    }
+  }).pipe(Effect.provide(workplace.layer))
   if (differs > 0) return yield* new CommandFailed({ issue: "", code: codes.differs })
 })
 
