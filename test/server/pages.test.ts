@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Runtime } from "@reins/runtime"
 import { Authenticator, Server } from "@reins/server"
-import { Context, Effect, Layer, Stream } from "effect"
+import { Context, Effect, Fiber, Layer, Stream } from "effect"
 import * as Scene from "./Scene.ts"
 import * as Served from "./Served.ts"
 
@@ -51,6 +51,85 @@ describe("the public pages", () => {
       const metrics = yield* ask("/metrics")
       assert.strictEqual(metrics.status, 200)
       assert.notInclude(yield* Effect.promise(() => metrics.text()), "reins_runs_waiting")
+      yield* Effect.promise(dispose)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("are asked of the store once for many requests at the same time", () =>
+    Effect.gen(function* () {
+      const { layer } = yield* Scene.make
+      const runtime = Context.get(yield* Layer.build(layer), Runtime)
+      let asked = 0
+      const list: typeof runtime.runs.list = (filter) =>
+        Effect.suspend(() => {
+          asked++
+          return Effect.delay(runtime.runs.list(filter), "20 millis")
+        })
+      const app = Layer.merge(
+        Layer.succeed(Runtime, { ...runtime, runs: { ...runtime.runs, list } }),
+        Authenticator.layerOpen()
+      )
+      const { dispose, handler } = Server.toWebHandler({}, app)
+      // The one whose request asks the store leaves at once: the others are still answered.
+      const leaving = new AbortController()
+      const ask = (path: string, signal?: AbortSignal) =>
+        Effect.promise(() =>
+          handler(new Request(`http://app.example${path}`, signal === undefined ? {} : { signal })).catch(
+            () => undefined
+          )
+        )
+      for (const path of ["/ready", "/metrics"]) {
+        asked = 0
+        const first = yield* Effect.forkChild(ask(path, leaving.signal))
+        const others = yield* Effect.forkChild(
+          Effect.all(
+            Array.from({ length: 50 }, () => ask(path)),
+            { concurrency: "unbounded" }
+          )
+        )
+        yield* Effect.sync(() => leaving.abort())
+        yield* Fiber.join(first)
+        for (const response of yield* Fiber.join(others)) assert.strictEqual(response?.status, 200)
+        assert.strictEqual(asked, 1, path)
+      }
+      yield* Effect.promise(dispose)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("of the inspector are read by GET and HEAD, and nothing else is below its path", () =>
+    Effect.gen(function* () {
+      const { layer } = yield* Scene.make
+      const file = (text: string) => ({ type: "text/html", body: new TextEncoder().encode(text), isImmutable: false })
+      const files = new Map([
+        ["index.html", file("page")],
+        ["assets/a.js", file("script")]
+      ])
+      const app = Layer.merge(layer, Authenticator.layerKeys({ key: "dev" }))
+      const { dispose, handler } = Server.toWebHandler({ inspector: Effect.succeed(files) }, app)
+      const ask = (method: string, path: string) =>
+        Effect.promise(async () => {
+          const response = await handler(new Request(`http://app.example/inspector${path}`, { method }))
+          return [response.status, await response.text()] as const
+        })
+      for (const [path, text] of [
+        ["/", "page"],
+        ["/index.html?native=/other", "page"],
+        ["/assets/a.js", "script"]
+      ] as const) {
+        assert.deepStrictEqual(yield* ask("GET", path), [200, text])
+        assert.deepStrictEqual(yield* ask("HEAD", path), [200, ""])
+        assert.strictEqual((yield* ask("POST", path))[0], 404)
+      }
+      for (const path of [
+        "/..%2f..%2fetc/passwd",
+        "/%00",
+        "/%",
+        "/constructor",
+        "//index.html",
+        `/${"a/".repeat(9999)}`
+      ]) {
+        assert.strictEqual((yield* ask("GET", path))[0], 404, path.slice(0, 30))
+      }
       yield* Effect.promise(dispose)
     }).pipe(Effect.scoped)
   )

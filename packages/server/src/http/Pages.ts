@@ -6,6 +6,7 @@ import { Refusal } from "@reins/wire"
 import { dialect as native } from "@reins/wire/native"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
@@ -77,22 +78,33 @@ const json = (status: number, body: { readonly [name: string]: string }) =>
  * A route of GET and HEAD. The router has no method HEAD, so the route has every method; the platform leaves the body
  * out. `head`: the response to HEAD, if making the body is expensive.
  */
-const readable = <R>(
+export const readable = <R>(
   path: Path,
-  answer: Effect.Effect<HttpServerResponse.HttpServerResponse, never, R>,
+  answer:
+    | Effect.Effect<HttpServerResponse.HttpServerResponse, never, R>
+    | ((request: { readonly url: string }) => Effect.Effect<HttpServerResponse.HttpServerResponse, never, R>),
   head?: HttpServerResponse.HttpServerResponse
 ) =>
-  HttpRouter.add("*", path, ({ method }) => {
+  HttpRouter.add("*", path, (request) => {
+    const { method } = request
     if (method === "HEAD" && head !== undefined) return Effect.succeed(head)
-    return method === "GET" || method === "HEAD" ? answer : Effect.succeed(Response.refusal(native, noRoute, {}))
+    if (method !== "GET" && method !== "HEAD") return Effect.succeed(Response.refusal(native, noRoute, {}))
+    return typeof answer === "function" ? answer(request) : answer
   })
+
+/**
+ * What a cached effect gives. Its work goes on when the client who asked for it leaves: otherwise requests that are cut
+ * short would start it again and again.
+ */
+export const kept = <A, E, R>(cached: Effect.Effect<A, E, R>, scope: Scope.Scope): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Effect.forkIn(cached, scope), Fiber.join)
 
 /** The API reference page. Its script is about 3 MB, so it is loaded by the first request and not at start. */
 const reference = (api: ReturnType<typeof Api.make>, path: Path): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
   Layer.unwrap(
     Effect.gen(function* () {
-      const page = yield* Effect.cached(HttpRouter.toHttpEffect(HttpApiScalar.layer(api, { path })))
       const scope = yield* Effect.scope
+      const page = kept(yield* Effect.cached(HttpRouter.toHttpEffect(HttpApiScalar.layer(api, { path }))), scope)
       return readable(
         path,
         Effect.orDie(Effect.flatten(Scope.provide(page, scope))),
@@ -110,9 +122,12 @@ export const layer = (
   Layer.unwrap(
     Effect.gen(function* () {
       const bounded = <A>(ask: Effect.Effect<A>) => Effect.option(Effect.timeout(Effect.sandbox(ask), storePatience))
+      const scope = yield* Effect.scope
+      const now = <A>(ask: Effect.Effect<A>) =>
+        Effect.map(Effect.cachedWithTTL(bounded(ask), "5 seconds"), (cached) => kept(cached, scope))
       return pages(serving, prefix, nativePath, {
-        waiting: yield* Effect.cachedWithTTL(bounded(waitingRuns(serving)), "5 seconds"),
-        store: yield* Effect.cachedWithTTL(bounded(serving.runtime.runs.list({ limit: 1 })), "5 seconds")
+        waiting: yield* now(waitingRuns(serving)),
+        store: yield* now(serving.runtime.runs.list({ limit: 1 }))
       })
     })
   )

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { StaticFiles } from "../options/ServerOptions.ts"
+import { kept, readable } from "./Pages.ts"
 import * as Response from "./Response.ts"
 
 const noFile = Refusal.make("not-found", "RouteNotFound", "No file has this path")
@@ -35,7 +36,8 @@ export const layer = (
   nativePath: string
 ): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
   Layer.unwrap(
-    Effect.map(Effect.cached(files), (all) => {
+    Effect.zipWith(Effect.cached(files), Effect.scope, (cached, scope) => {
+      const all = kept(cached, scope)
       const query =
         nativePath === base.replace(/inspector$/, "native") ? "" : `?native=${encodeURIComponent(nativePath)}`
       // Relative, so that it holds behind a proxy that adds a prefix.
@@ -64,7 +66,7 @@ export const layer = (
           }
         })
       // The route of everything below matches the path itself, too.
-      return HttpRouter.add("GET", `${base}/*`, ({ url }) => {
+      return readable(`${base}/*`, ({ url }) => {
         const path = below(url, base)
         if (path === "") return redirect(`inspector/${query}`)
         return path === "/" && query !== "" && !/[?&]native=/.test(url) ? redirect(`./${query}`) : answer(path)
