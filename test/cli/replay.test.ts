@@ -70,6 +70,18 @@ layer(Sample.layer, { excludeTestServices: true })("reins replay", (it) => {
     })
   )
 
+  it.effect("takes the same way with the built-in assistant, also where the run changed the folder", () =>
+    Effect.gen(function* () {
+      const cwd = yield* Sample.folder(Sample.ships)
+      const asked = yield* reins(cwd, ["ask", "Who is captain?", "--model", "demo", "--approve", "once"])
+      assert.include(asked.stdout, "The report is in reins-report.md")
+      const { runId } = read((yield* reins(cwd, ["runs", "--json-output"])).stdout)
+      const { code, stdout } = yield* reins(cwd, ["replay", String(runId)])
+      assert.strictEqual(code, 0, stdout)
+      assert.include(stdout, `${String(runId)} goes the same way`)
+    })
+  )
+
   it.effect("shows both sides of the first difference, and exits with 4", () =>
     Effect.gen(function* () {
       const { cwd, events, runId } = yield* recorded

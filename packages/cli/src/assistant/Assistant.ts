@@ -9,7 +9,7 @@ import * as Toolkit from "effect/ai/Toolkit"
 import { Folder } from "../folder/Folder.ts"
 import { Sandbox } from "../folder/Sandbox.ts"
 import { ChangeTools } from "./ChangeTools.ts"
-import { Assignment, reportFile } from "./Demo.ts"
+import { Assignment } from "./Demo.ts"
 import { ReadTools } from "./ReadTools.ts"
 import { SurveyTools } from "./SurveyTools.ts"
 
@@ -31,7 +31,8 @@ export const Reader = Specialist.make("reader", {
   budget: Budget.make({ maxSteps: 8 })
 })
 
-const instructions = (root: string, hasReport: boolean): string =>
+/** They depend on nothing in the folder, so that a replay of a run that changed it finds them the same. */
+const instructions = (root: string): string =>
   [
     `You work on the folder ${JSON.stringify(root)} with its owner. All paths are relative to it; you see nothing outside of it.`,
     "Answer only from what the tools show you, and name file and line. For a question about many files send out the surveyor and the " +
@@ -40,17 +41,16 @@ const instructions = (root: string, hasReport: boolean): string =>
       "A rejection is final; read its reason.",
     "What only the owner can know or decide, ask with AskPerson. Do not ask whether you may write or run: that is asked anyway.",
     "Files that hold secrets are not shown to you. Do not ask for them.",
-    "Write short Markdown.",
-    ...(hasReport ? [`${reportFile} exists.`] : [])
+    "Write short Markdown."
   ].join("\n")
 
 const Tools = Toolkit.merge(ReadTools, ChangeTools)
 
 /** The agents on a folder: the assistant, which is the default, and its two specialists. */
-const agentsOf = (root: string, hasReport: boolean) =>
+const agentsOf = (root: string) =>
   [
     Agent.make(name, {
-      instructions: instructions(root, hasReport),
+      instructions: instructions(root),
       toolkit: [Tools, AskPerson.toolkit],
       specialists: [Surveyor, Reader]
     })
@@ -58,13 +58,7 @@ const agentsOf = (root: string, hasReport: boolean) =>
 
 /** A runtime of the assistant on the folder at `path`. Needs the model; takes the deployment and prices that are there. */
 export const layer = (path: string, observed: { readonly metrics?: boolean; readonly logs?: boolean } = {}) =>
-  Layer.unwrap(
-    Effect.gen(function* () {
-      const folder = yield* Folder
-      const hasReport = yield* Effect.isSuccess(folder.read(reportFile))
-      return Runtime.layer({ agents: agentsOf(folder.root, hasReport), ...observed })
-    })
-  ).pipe(
+  Layer.unwrap(Effect.map(Folder, (folder) => Runtime.layer({ agents: agentsOf(folder.root), ...observed }))).pipe(
     Layer.provide([SurveyTools.layer, ReadTools.layer, ChangeTools.layer]),
     Layer.provideMerge([Folder.layer(path), Sandbox.layer()])
   ) satisfies Layer.Layer<Runtime | Folder | Sandbox, unknown, Model>

@@ -91,7 +91,8 @@ const coordinate = (request: ModelRequest): Reply.Step => {
   const question = ScriptedModel.lastPrompt(request).trim()
   const [surveyed] = results(request, "surveyor")
   const [reading] = results(request, "reader")
-  const [report] = results(request, "write_file")
+  const reports = results(request, "write_file")
+  const report = reports.at(-1)
   if (surveyed === undefined && reading === undefined && may(request, "reader")) {
     return {
       text: "I will have the folder surveyed and its files searched, both at the same time.",
@@ -106,11 +107,14 @@ const coordinate = (request: ModelRequest): Reply.Step => {
     reading: spoken(reading, "Nothing was read"),
     survey: spoken(surveyed, "Nothing was surveyed")
   }
-  if (report === undefined && may(request, "write_file")) {
+  const isInTheWay = reports.length === 1 && existsAlready(report)
+  if ((report === undefined || isInTheWay) && may(request, "write_file")) {
     const content = Findings.report({ ...findings, author: about })
     return {
-      text: `Both are back. I would like to keep what they found in \`${reportFile}\`.`,
-      calls: [{ name: "write_file", args: { file: reportFile, replace: reportExists(request), content } }]
+      text: isInTheWay
+        ? `There is a \`${reportFile}\` of an earlier thread. I would like to replace it.`
+        : `Both are back. I would like to keep what they found in \`${reportFile}\`.`,
+      calls: [{ name: "write_file", args: { file: reportFile, replace: isInTheWay || wroteReport(request), content } }]
     }
   }
   return { text: `${Findings.answer(findings)}${reported(report)}` }
@@ -127,11 +131,10 @@ const reported = (result: Message.ResultPart | undefined): string => {
 const decodeWritten = Schema.decodeUnknownOption(Schema.Struct({ file: Schema.String, bytes: Schema.Natural }))
 
 /** Where the demo offers to write its report. */
-export const reportFile = "reins-report.md"
+const reportFile = "reins-report.md"
 
-/** Whether the report is there: the instructions say so of the beginning, and the thread of what was written since. */
-const reportExists = ({ instructions = "", messages }: ModelRequest): boolean =>
-  instructions.includes(`${reportFile} exists`) ||
+/** Whether the thread wrote the report before. */
+const wroteReport = ({ messages }: ModelRequest): boolean =>
   messages.some(
     (message) =>
       message.role === "tool" &&
@@ -140,6 +143,10 @@ const reportExists = ({ instructions = "", messages }: ModelRequest): boolean =>
           name === "write_file" && Option.exists(decodeWritten(result), ({ file }) => file === reportFile)
       )
   )
+
+/** Whether a call wrote nothing since the file is there. */
+const existsAlready = (result: Message.ResultPart | undefined): boolean =>
+  Option.exists(decodeRefused(result?.result), ({ reason }) => reason === "exists already")
 
 const decodeAssignment = Schema.decodeUnknownOption(Schema.fromJsonString(Assignment))
 const nothingAsked: typeof Assignment.Type = { question: "", terms: [] }
@@ -172,12 +179,13 @@ const decoded = <A>(schema: Schema.Codec<A, Json>, result: Message.ResultPart | 
 const spoken = (result: Message.ResultPart | undefined, otherwise: string): string =>
   typeof result?.result === "string" ? result.result : `${otherwise}${why(result)}.`
 
+const decodeRefused = Schema.decodeUnknownOption(PathRefused)
 const Fault = Schema.Struct({ message: Schema.String })
 
 /** Why a call has no result, according to its message. */
 const why = (result: Message.ResultPart | undefined): string => {
   if (result === undefined) return ""
-  const refused = Option.map(Schema.decodeUnknownOption(PathRefused)(result.result), (error) => error.message)
+  const refused = Option.map(decodeRefused(result.result), (error) => error.message)
   const fault = Option.map(Schema.decodeUnknownOption(Fault)(result.result), ({ message }) => message)
   return Option.match(
     Option.orElse(refused, () => fault),
