@@ -117,6 +117,16 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same([lost.costNanoUsd, lost.promptTokens], [undefined, undefined], "what it cost")
     })
   ),
+  clause("names that no text column holds match no run", (store) =>
+    Effect.gen(function* () {
+      yield* begin(store)
+      for (const name of ["desk\0", "\ud800", "\u0001"]) {
+        for (const field of ["agent", "principal", "threadId", "runId", "resourceId"]) {
+          yield* same(yield* ids(store, { [field]: name }), [], `runs by ${field}`)
+        }
+      }
+    })
+  ),
   clause("a run waits while a question or a client call of it is open", (store) =>
     Effect.gen(function* () {
       const { epoch } = yield* begin(store)

@@ -49,7 +49,7 @@ const reading = (
   ] as const
   for (const [column, name] of named) if (name !== undefined) where(`${column} = ?`, Column.encode(name))
   const { after, agent, endReason, limit, maxNanoUsd, minNanoUsd, since, state, until } = query
-  if (agent !== undefined) where("agent = ?", agent)
+  if (agent !== undefined) where("agent = ?", Column.encode(agent))
   if (endReason !== undefined) where("end_reason = ?", endReason)
   if (state !== undefined) where(state === "ended" ? "ended_at IS NOT NULL" : "ended_at IS NULL")
   if (state === "waiting") where(waits)
