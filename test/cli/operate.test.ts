@@ -142,6 +142,9 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
       const costs = (more: Partial<Figures.CostsGiven>) =>
         printed((given) => Figures.costs({ ...given, by: "tenant,run", csv: false, isOneTenant: false, ...more }), on)
       assert.match(yield* costs({}), new RegExp(`^tenant +run +runs[^]*\ndefault +${runId} +1 [^]*\ntotal +1 `))
+      assert.match(yield* costs({ by: "model" }), /^model +runs[^]*\n\(tools\) +1 [^]*\ndemo-responder +1 /)
+      assert.match(yield* costs({ by: "tool" }), /\n\(models\) +1 /)
+      assert.match(yield* costs({ by: "model,tool" }), /\n- +write_file +1 [^]*\ndemo-responder +- +1 /)
       const csv = yield* costs({ csv: true })
       assert.match(csv, /^tenant,run,usd,runs,[^]*"default","run_/)
       assert.strictEqual(yield* costs({ until: "1h" }), "Nothing was spent yet.\n")

@@ -18,6 +18,13 @@ const spans: ReadonlyArray<readonly [string, number]> = [
 /** Beginning of the day in UTC, some days ago. */
 const sinceOf = (count: string): number => (Math.floor(Date.now() / days) - Number(count) + 1) * days
 
+/** Stands where a group has no value of a dimension. What has no model is of tools, and what has no tool is of models. */
+const absent = (dimension: string, among: ReadonlyArray<string>): string => {
+  const both = among.includes("tool") && (among.includes("model") || among.includes("provider"))
+  if (both) return "none"
+  return dimension === "tool" ? "(models)" : dimension === "model" || dimension === "provider" ? "(tools)" : "none"
+}
+
 const download = async (query: string): Promise<void> => {
   const blob = await (await request(`/costs?${query}&format=csv`)).blob()
   const anchor = document.createElement("a")
@@ -123,7 +130,7 @@ const Costs = ({ query }: { readonly query: URLSearchParams }) => {
             rows={report.totals.map((total) => ({
               key: report.dimensions.map((dimension) => total[dimension] ?? "").join("\n"),
               cells: [
-                ...report.dimensions.map((dimension) => total[dimension] ?? "none"),
+                ...report.dimensions.map((dimension) => total[dimension] ?? absent(dimension, report.dimensions)),
                 `${total.runs}`,
                 `${total.calls}`,
                 `${total.promptTokens}`,

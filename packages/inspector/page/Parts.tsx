@@ -82,10 +82,13 @@ export const Facts = ({ facts }: { readonly facts: ReadonlyArray<readonly [strin
 export const Rows = ({
   caption,
   columns,
+  none = "There are none.",
   rows
 }: {
   readonly caption: string
   readonly columns: ReadonlyArray<string>
+  /** Stands below a table without rows. */
+  readonly none?: string
   readonly rows: ReadonlyArray<{ readonly key: string; readonly cells: ReadonlyArray<ReactNode> }>
 }) => (
   <Table.ScrollContainer minWidth={560} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
@@ -109,7 +112,7 @@ export const Rows = ({
     </Table>
     {rows.length === 0 ? (
       <Text c="dimmed" my="md">
-        There are none.
+        {none}
       </Text>
     ) : null}
   </Table.ScrollContainer>

@@ -34,14 +34,14 @@ export const survey = ({ bytes, files, folders, kinds, largest, skipped, truncat
 
 const passedOver = ({ links, passedOver: folders, secrets, special, unreadable }: Survey["skipped"]): string => {
   const parts = [
-    [folders, "folder"],
+    [folders, "folder such as node_modules", "folders such as node_modules"],
     [links, "link"],
-    [secrets, "secret"],
+    [secrets, "entry that may hold secrets", "entries that may hold secrets"],
     [unreadable, "unreadable entry", "unreadable entries"],
     [special, "entry that is no file", "entries that are no files"]
   ] as const
   const said = parts.filter(([amount]) => amount > 0).map(([amount, one, many]) => Text.counted(amount, one, many))
-  return said.length === 0 ? "" : `Passed over: ${said.join(", ")}.`
+  return said.length === 0 ? "" : `Not counted: ${said.join(", ")}.`
 }
 
 /** The results of a search, in a sentence. */

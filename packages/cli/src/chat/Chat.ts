@@ -84,11 +84,13 @@ export const chat = Effect.fnUntraced(function* <R>(options: Options<R>) {
   let waiting: Deferred.Deferred<void> | undefined
   /** What the runs that ended have cost, in nano-dollars. */
   let told = 0
+  /** Whether a run goes on that another process began: what that spent is known when the run ends. */
+  let isTakenUp = options.open !== undefined
 
   const cost = (): string => {
     const { live } = settings
     const amount = Money.toUsd(told + (live?.spent ?? 0)).toFixed(4)
-    return `$${amount}${live?.isUnpriced === true ? "+" : ""}`
+    return `$${amount}${isTakenUp || live?.isUnpriced === true ? "+" : ""}`
   }
 
   const draw = (lines: ReadonlyArray<string>): Effect.Effect<void, ReaderLeft | OutputFailed> =>
@@ -205,6 +207,7 @@ export const chat = Effect.fnUntraced(function* <R>(options: Options<R>) {
       if (event.type === "data-cost-summary" && agentPath.length === 0) {
         settings.cost = event.data
         told += event.data.costNanoUsd
+        isTakenUp = false
         settings.live?.settle()
       }
       if (event.type === "data-latency-summary") settings.latency = event.data

@@ -150,6 +150,13 @@ const optionsOf = Effect.fnUntraced(function* (given: CostsGiven) {
   } satisfies CostOptions
 })
 
+/** Stands where a group has no value of a dimension. What has no model is of tools, and what has no tool is of models. */
+const absent = (dimension: CostReport.Dimension, dimensions: ReadonlyArray<CostReport.Dimension>): string => {
+  const both = dimensions.includes("tool") && (dimensions.includes("model") || dimensions.includes("provider"))
+  if (both) return "-"
+  return dimension === "tool" ? "(models)" : dimension === "model" || dimension === "provider" ? "(tools)" : "-"
+}
+
 /** What ended runs cost, by what is asked for. */
 export const costs = (given: CostsGiven): Operate.Printed =>
   Effect.flatMap(optionsOf(given), (options) =>
@@ -169,7 +176,9 @@ export const costs = (given: CostsGiven): Operate.Printed =>
           costOf(total)
         ]
         const groups = report.totals.map((total) => [
-          ...dimensions.map((dimension) => Text.harmless(total[dimension] ?? "-").replaceAll("\n", " ")),
+          ...dimensions.map((dimension) =>
+            Text.harmless(total[dimension] ?? absent(dimension, dimensions)).replaceAll("\n", " ")
+          ),
           ...row(total)
         ])
         const last = ["total", ...dimensions.slice(1).map(() => ""), ...row(report.sum)]
