@@ -17,7 +17,9 @@ const steady = {
   budgets: false,
   grants: false,
   refusals: false,
-  approvers: false
+  approvers: false,
+  // A repeated step gives its calls other ids than those whose input it has shown, and people answer by ids.
+  inputs: false
 }
 
 const check = Effect.fnUntraced(function* (

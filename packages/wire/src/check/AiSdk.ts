@@ -130,6 +130,8 @@ export const protocol = make({
           if (step === "none") notes.fault("step-order", "no step is open")
           notes.text("", `step-${steps}`, true)
           open = new Map()
+          // What the step had begun to write is taken back with it.
+          for (const [id, { state }] of calls) if (state === "input") calls.delete(id)
           return
         case "text-start":
         case "reasoning-start":
