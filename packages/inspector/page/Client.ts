@@ -5,8 +5,13 @@
 import type { Approval, Audit, CostReport, Decision, Envelope, Grant, ListedRun, Quota } from "@reins/protocol"
 import { useCallback, useEffect, useState } from "react"
 
-const base =
-  new URLSearchParams(location.search).get("native") ?? location.pathname.replace(/\/inspector\/.*$/, "/native")
+/** The path of the interface: on this server, whatever the page's address says, since the key is sent there. */
+const baseOf = ({ pathname, search: given }: Location): string => {
+  const named = new URLSearchParams(given).get("native")
+  return named !== null && /^\/(?!\/)[\w./~-]*$/.test(named) ? named : pathname.replace(/\/inspector\/.*$/, "/native")
+}
+
+const base = baseOf(location)
 const stored = "reins-inspector-key"
 
 /** The key that requests are sent with. */

@@ -18,7 +18,7 @@ const typeOf = (schema: unknown, value: unknown): string => {
 
 const optionsOf = (schema: unknown): ReadonlyArray<string> | undefined => {
   const options = isFields(schema) ? schema["enum"] : undefined
-  return Array.isArray(options) && options.every((one) => typeof one === "string") ? options : undefined
+  return Array.isArray(options) && options.every((one) => typeof one === "string") ? [...new Set(options)] : undefined
 }
 
 /** The properties of a schema, and those that the value has besides. */
