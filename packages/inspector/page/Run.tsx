@@ -3,6 +3,7 @@ import { Alert, Anchor, Button, Group, Modal, NumberInput, Select, Stack, Tabs, 
 import { useDisclosure } from "@mantine/hooks"
 import type { CostSummary, Envelope } from "@reins/protocol"
 import { useEffect, useMemo, useRef, useState } from "react"
+import { answer } from "./Answer.ts"
 import { Question } from "./Approvals.tsx"
 import { api, useAsked, watch, type RunDetail } from "./Client.ts"
 import { EventList } from "./EventList.tsx"
@@ -278,7 +279,7 @@ export const Run = ({ runId, seq: asked }: { readonly runId: string; readonly se
               )}
             </Tabs.Panel>
             <Tabs.Panel value="text" pt="sm">
-              <Text style={{ whiteSpace: "pre-wrap" }}>{run.text ?? ""}</Text>
+              <Text style={{ whiteSpace: "pre-wrap" }}>{run.text === undefined ? "" : answer(envelopes)}</Text>
             </Tabs.Panel>
           </Tabs>
         </>
