@@ -279,7 +279,9 @@ export const Run = ({ runId, seq: asked }: { readonly runId: string; readonly se
               )}
             </Tabs.Panel>
             <Tabs.Panel value="text" pt="sm">
-              <Text style={{ whiteSpace: "pre-wrap" }}>{run.text === undefined ? "" : answer(envelopes)}</Text>
+              <Text style={{ whiteSpace: "pre-wrap" }}>
+                {run.text === undefined ? "" : answer(envelopes) || run.text}
+              </Text>
             </Tabs.Panel>
           </Tabs>
         </>
