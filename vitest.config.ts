@@ -5,12 +5,12 @@
  * no global changed; the house has no hidden globals to change.
  *
  * What measures memory runs afterwards, alone and in a process of its own: what other files leave behind comes and goes in the middle
- * of a measurement, and a busy second core delays the compiler.
+ * of a measurement, and a busy second core delays the compiler. So do the commands that try to take all processes of the machine.
  */
 import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
-const measuresMemory = ["test/scenario/a-service-lives-for-an-hour.test.ts"]
+const alone = ["test/scenario/a-service-lives-for-an-hour.test.ts", "test/cli/Sandbox.test.ts"]
 const notOurs = ["**/node_modules/**", "**/dist/**"]
 
 export default defineConfig({
@@ -26,7 +26,7 @@ export default defineConfig({
         test: {
           name: "tests",
           include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
-          exclude: [...notOurs, ...measuresMemory],
+          exclude: [...notOurs, ...alone],
           pool: "threads",
           isolate: false,
           sequence: { groupOrder: 0 }
@@ -35,8 +35,8 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: "memory",
-          include: measuresMemory,
+          name: "alone",
+          include: alone,
           exclude: notOurs,
           pool: "forks",
           maxWorkers: 1,

@@ -168,6 +168,8 @@ layer(NodeServices.layer, { excludeTestServices: true })("a command", (it) => {
         const folder = yield* Sample.folder({})
         for (const isolates of [true, false]) {
           for (const attempt of Limitless.attempts) {
+            // Without a namespace its processes are found one by one, and starve the machine for seconds.
+            if (!isolates && attempt.startsWith("bomb()")) continue
             const word = `9${Math.floor(performance.now() * 10)}7`
             const outcome = yield* runs(folder, attempt.replaceAll("WORD", word), {
               isolates,

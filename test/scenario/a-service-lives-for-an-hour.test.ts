@@ -88,7 +88,7 @@ describe("a service that lives for an hour", () => {
         Effect.scoped,
         Effect.provide(
           Desk.layer(model).pipe(
-            Layer.provide(Deployment.layerMemory({ keptRuns: 256, keptThreads: 256, keptActs: 64 })),
+            Layer.provide(Deployment.layerMemory({ keptRuns: 256, keptThreads: 256, keptActs: 64, keptCosts: 64 })),
             Layer.provideMerge(TestClock.layer())
           )
         ),
