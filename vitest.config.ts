@@ -1,5 +1,5 @@
 /**
- * How tests run: all of `test/`, and the test that stands beside each example.
+ * How tests run: all of `test/`, and the test that stands beside each example; of all, those in a browser only when they are named.
  *
  * Files share one module graph per worker, because loading Effect costs more than most tests do. So a test must leave
  * no global changed; the house has no hidden globals to change.
@@ -11,6 +11,8 @@ import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
 const alone = ["test/scenario/a-service-lives-for-an-hour.test.ts", "test/cli/Sandbox.test.ts"]
+/** Pages in a real browser: half a minute each. `npm test` leaves them to `npm test -- FILE` and to CI. */
+const inBrowsers = ["test/inspector/inspector.test.ts", "examples/chat-ui/main.test.ts"]
 const notOurs = ["**/node_modules/**", "**/dist/**"]
 
 export default defineConfig({
@@ -26,7 +28,18 @@ export default defineConfig({
         test: {
           name: "tests",
           include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
-          exclude: [...notOurs, ...alone],
+          exclude: [...notOurs, ...alone, ...inBrowsers],
+          pool: "threads",
+          isolate: false,
+          sequence: { groupOrder: 0 }
+        }
+      },
+      {
+        extends: true,
+        test: {
+          name: "browser",
+          include: inBrowsers,
+          exclude: notOurs,
           pool: "threads",
           isolate: false,
           sequence: { groupOrder: 0 }

@@ -14,7 +14,8 @@ export const run = async (runNode, args) => {
   const folder = mkdtempSync(join(tmpdir(), "reins-tests-"))
   try {
     const file = join(folder, "tally.json")
-    const code = await runNode([...vitest, ...args], { REINS_TALLY: file })
+    const projects = args.length === 0 ? ["--project=tests", "--project=alone"] : []
+    const code = await runNode([...vitest, ...projects, ...args], { REINS_TALLY: file })
     if (code === 130 || code === 143) return code
     const { passed, failed, skipped } = complete(read(file), code)
     process.stdout.write(`\n${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}\n`)

@@ -57,7 +57,7 @@ describe("a run whose process dies", () => {
     "ends with the same log wherever it dies, and repeats no finished work",
     () =>
       Effect.gen(function* () {
-        for (let seed = 0; seed < 9; seed++) {
+        for (let seed = 0; seed < 6; seed++) {
           const plain = yield* check(seed, steady, [])
           const events = yield* length(seed, steady)
           for (let at = 1; at <= events; at++) {
@@ -125,7 +125,7 @@ describe("a run whose process dies", () => {
     "survives a second and a third crash",
     () =>
       Effect.gen(function* () {
-        for (let seed = 200; seed < 215; seed++) {
+        for (let seed = 200; seed < 210; seed++) {
           const plain = yield* check(seed, steady, [])
           const events = yield* length(seed, steady)
           for (let at = 1; at <= events; at += 3) {

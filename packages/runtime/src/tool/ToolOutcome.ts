@@ -55,7 +55,8 @@ export const failure = (result: Json): ToolOutcome => ({ result, status: "failed
 
 /** An outcome that the runtime made: `{ error, message }`. */
 export const fault = (error: Fault, message: string, status: Events.Status = "failed"): ToolOutcome => ({
-  result: { error, message },
+  // It may quote a name that a model or a program made up.
+  result: { error, message: message.toWellFormed() },
   status,
   content: undefined,
   ...(error === "ResultInvalid" || error === "InvalidArguments" ? { isFinal: true } : {})
