@@ -182,7 +182,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("a command", (it) => {
             assert.strictEqual(alive(word), 0, attempt)
           })
           const others = Limitless.attempts.filter((attempt) => !isBomb(attempt))
-          yield* Effect.forEach(others, each, { concurrency: isolates ? 4 : 1, discard: true })
+          yield* Effect.forEach(others, each, { concurrency: isolates ? 4 : 2, discard: true })
           if (isolates) yield* Effect.forEach(Limitless.attempts.filter(isBomb), each, { discard: true })
         }
         assert.isAbove(Limitless.attempts.length, 25)

@@ -57,7 +57,8 @@ interface Builder {
   readonly build: () => Promise<ReadonlyMap<string, Uint8Array>>
 }
 
-const own = join(dirname(fileURLToPath(import.meta.url)), "..")
+/** The package's folder, from `src` and from `dist`. Evaluated when used, since a bundle may have no URL. */
+const own = (): string => join(dirname(fileURLToPath(import.meta.url)), "..")
 
 /** In this repository nothing is built before it runs: the page is built in memory, at its first request. */
 const build: Effect.Effect<StaticFiles> = Effect.map(
@@ -83,6 +84,6 @@ const build: Effect.Effect<StaticFiles> = Effect.map(
  * @category constants
  */
 export const page: Effect.Effect<StaticFiles> = Effect.suspend(() => {
-  const folder = join(own, "dist", "page")
+  const folder = join(own(), "dist", "page")
   return existsSync(join(folder, "index.html")) ? Effect.sync(() => read(folder)) : build
 })

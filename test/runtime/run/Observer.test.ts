@@ -251,8 +251,12 @@ describe("log lines of runs", () => {
       assert.notInclude(JSON.stringify(lines), secret)
     }).pipe(
       Effect.withSpan("request"),
-      Effect.provide(Runtime.layer({ agents: [Clerk], logs: true }).pipe(Layer.provide(services(respond)))),
-      Effect.provide(Logger.layer([logger]))
+      Effect.provide(
+        Runtime.layer({ agents: [Clerk], logs: true }).pipe(
+          Layer.provide(services(respond)),
+          Layer.provideMerge(Logger.layer([logger]))
+        )
+      )
     )
   })
 })
