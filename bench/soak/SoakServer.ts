@@ -44,7 +44,10 @@ const agent = Agent.make("soak", { budget: Budget.make({ maxDuration: "5 minutes
 const live = Server.serve({}).pipe(
   Layer.provide([
     Runtime.layer({ agents: [agent] }).pipe(
-      Layer.provide([Layer.succeed(Model, model), Deployment.layerMemory({ keptRuns: kept, keptThreads: kept, keptCosts: kept })])
+      Layer.provide([
+        Layer.succeed(Model, model),
+        Deployment.layerMemory({ keptRuns: kept, keptThreads: kept, keptCosts: kept })
+      ])
     ),
     Authenticator.layerKeys({ "soak-key": "soak" }),
     Layer.succeed(ThreadBook.ThreadBook, ThreadBook.makeMemory(kept))
