@@ -19,11 +19,13 @@ export {
 } from "./QuotaData.ts"
 export type { LimitOptions, Options, Subject } from "./QuotaData.ts"
 export {
+  booked,
   bucketOf,
   exhausted,
   exhaustion,
   grant,
   held,
+  increments,
   leaseNode,
   limitsOf,
   nothing,

@@ -75,6 +75,37 @@ export interface Booking extends Amount {
 }
 
 /**
+ * What to add for the totals `used`, in order, after `before`, the last total that was added. A total that is less than
+ * the one before it takes back what was booked then, at the time of that booking: a step that its process lost was
+ * booked when it was reported, and costs less, or nothing, to the next owner. Taken back at an earlier time, the rest
+ * would count on in a window that begins between the two.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const increments = (used: ReadonlyArray<Booking>, before: Booking): ReadonlyArray<Booking> => {
+  let last = before
+  return used.map((total) => {
+    const nanoUsd = total.nanoUsd - last.nanoUsd
+    const tokens = total.tokens - last.tokens
+    const at = nanoUsd < 0 || tokens < 0 ? Math.max(total.at, last.at) : total.at
+    last = { ...total, at: Math.max(total.at, last.at) }
+    return { at, nanoUsd, tokens }
+  })
+}
+
+/**
+ * The total that `used` leaves after `before`: the last one, booked at the latest time of all.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const booked = (used: ReadonlyArray<Booking>, before: Booking): Booking => {
+  const { nanoUsd, tokens } = used.at(-1) ?? before
+  return { at: used.reduce((latest, { at }) => Math.max(latest, at), before.at), nanoUsd, tokens }
+}
+
+/**
  * The standing of a quota at a time.
  *
  * @since 0.1.0

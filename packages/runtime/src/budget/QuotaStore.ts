@@ -58,7 +58,7 @@ export interface QuotaStore {
 
 /** A run in one quota: what is booked and what it holds. */
 interface Member {
-  booked: Quota.Amount
+  booked: Quota.Booking
   held: Quota.Amount
 }
 
@@ -73,6 +73,7 @@ interface Kept {
 }
 
 const none: Quota.Amount = { nanoUsd: 0, tokens: 0 }
+const unbooked: Quota.Booking = { at: 0, nanoUsd: 0, tokens: 0 }
 
 /** From how many subjects on those without use are removed. */
 const sweptFrom = 1000
@@ -94,7 +95,7 @@ export class MemoryQuotas implements QuotaStore {
       kept.quota = quota
       const { forgotten, grain } = spanOf(quota, now)
       for (const until of kept.buckets.keys()) if (until <= forgotten) kept.buckets.delete(until)
-      kept.runs.set(runId, { booked: none, held: none })
+      kept.runs.set(runId, { booked: unbooked, held: none })
       add(kept, grain, now, { ...none, runs: 1 })
     }
     if (this.kept.size >= this.sweepAt) this.sweep(now)
@@ -201,12 +202,10 @@ const add = ({ buckets }: Kept, grain: number, at: number, use: Quota.Use): void
 }
 
 const book = (kept: Kept, quota: Quota.Quota, member: Member, used: ReadonlyArray<Quota.Booking>): void => {
-  for (const { at, nanoUsd, tokens } of used) {
-    const { booked } = member
-    const more = { nanoUsd: nanoUsd - booked.nanoUsd, tokens: tokens - booked.tokens, runs: 0 }
-    member.booked = { nanoUsd, tokens }
-    if (more.nanoUsd !== 0 || more.tokens !== 0) add(kept, spanOf(quota, at).grain, at, more)
+  for (const { at, nanoUsd, tokens } of Quota.increments(used, member.booked)) {
+    if (nanoUsd !== 0 || tokens !== 0) add(kept, spanOf(quota, at).grain, at, { nanoUsd, tokens, runs: 0 })
   }
+  member.booked = Quota.booked(used, member.booked)
 }
 
 /**

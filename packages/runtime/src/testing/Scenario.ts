@@ -46,6 +46,7 @@ export interface ScenarioOptions {
   readonly denials?: boolean | undefined
   /** Models that ask a person. */
   readonly questions?: boolean | undefined
+  /** Models that stream the input of calls. */
   readonly inputs?: boolean | undefined
   /** Defects of code that the run depends on, which end it; none where `faults` is off. */
   readonly defects?: boolean | undefined
@@ -121,7 +122,6 @@ export const generate = (seed: number, options: ScenarioOptions = {}): Scenario 
   const random = draw(seed, "scenario")
   const policies = draw(seed, "policies")
   const budgets = options.budgets !== false
-  const shared = budgets && options.quotas !== false ? quotas(draw(seed, "quotas")) : []
   return {
     seed,
     rootBudget: budgets ? budget(random) : Budget.make({ maxSteps: 12 }),
@@ -133,12 +133,11 @@ export const generate = (seed: number, options: ScenarioOptions = {}): Scenario 
     faults: options.faults !== false,
     refusals: options.refusals !== false,
     grants: options.grants !== false,
-    quotas: shared,
+    quotas: budgets && options.quotas !== false ? quotas(draw(seed, "quotas")) : [],
     approvers: policies() < 0.4 && options.approvers !== false,
     denials: policies() < 0.2 && options.denials !== false,
-    // Not under a quota: what a step that its process lost has booked there is not exact (`docs/roadmap.md`).
     inputs: options.inputs !== false,
-    questions: options.questions !== false && shared.length === 0 && draw(seed, "questions")() < 0.6,
+    questions: options.questions !== false && draw(seed, "questions")() < 0.6,
     givenGrant: policies() < 0.3 && options.grants !== false,
     grantUsd: policies() < 0.4 ? 0.000_001 + policies() * 0.000_006 : undefined,
     defect: options.faults !== false && options.defects !== false ? defect(draw(seed, "defects")) : undefined

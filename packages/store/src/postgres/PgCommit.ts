@@ -53,7 +53,7 @@ const released = `, gone AS (
 /** Books the run's use of its quotas, and releases its lease of them. */
 const counted = `, released AS (
   DELETE FROM reins_quota_runs AS q USING run WHERE q.run_id = run.run_id
-  RETURNING q.quota, q.grain, q.booked_nano_usd, q.booked_tokens
+  RETURNING q.quota, q.grain, q.booked_at, q.booked_nano_usd, q.booked_tokens
 ), counted AS (${SqlQuotas.counted("json_array_elements(CAST(? AS json)) AS each(value)", "released")})`
 
 /** The statement of a commit with these parts. There are few combinations, and each is planned once per connection. */

@@ -66,13 +66,14 @@ export const take = Effect.fnUntraced(function* (
     db,
     spans.map(({ grain, key }) => [key, Quota.bucketOf(grain, now), 0, 0, 1])
   )
-  yield* hold(db, runId, charges, now, { booked: none, held: none })
+  yield* hold(db, runId, charges, now, { booked: unbooked, held: none })
   for (const { forgotten, key } of spans) {
     yield* db.rows("DELETE FROM reins_quota_used WHERE quota = ? AND ends <= ?", key, forgotten)
   }
 })
 
 const none: Quota.Amount = { nanoUsd: 0, tokens: 0 }
+const unbooked: Quota.Booking = { at: 0, nanoUsd: 0, tokens: 0 }
 
 const extend = Effect.fnUntraced(function* (
   db: Database,
@@ -86,35 +87,34 @@ const extend = Effect.fnUntraced(function* (
   if (open === undefined) return undefined
   const limits = yield* lock(db, charges)
   const rows = yield* db.rows(
-    "SELECT quota, booked_nano_usd, booked_tokens FROM reins_quota_runs WHERE run_id = ?",
+    "SELECT quota, booked_at, booked_nano_usd, booked_tokens FROM reins_quota_runs WHERE run_id = ?",
     run
   )
   const before = new Map(
     rows.map((row) => [
       String(row["quota"]),
-      { nanoUsd: Number(row["booked_nano_usd"]), tokens: Number(row["booked_tokens"]) }
+      {
+        at: Number(row["booked_at"]),
+        nanoUsd: Number(row["booked_nano_usd"]),
+        tokens: Number(row["booked_tokens"])
+      }
     ])
   )
   yield* count(
     db,
     charges.flatMap(({ key, quota: { timeZone, window } }) =>
-      increments(used, before.get(key) ?? none).map(({ at, nanoUsd, tokens }) => {
+      Quota.increments(used, before.get(key) ?? unbooked).map(({ at, nanoUsd, tokens }) => {
         const { grain } = Quota.span(window, timeZone, at)
         return [key, Quota.bucketOf(grain, at), nanoUsd, tokens, 0] as const
       })
     )
   )
   const granted = Quota.grant(yield* Effect.forEach(charges, standing(db, limits, run, now)), need, spare)
-  yield* hold(db, runId, charges, now, { booked: used.at(-1) ?? none, held: Quota.held(granted) })
+  // It is booked alike in all of its quotas.
+  const [first = unbooked] = before.values()
+  yield* hold(db, runId, charges, now, { booked: Quota.booked(used, first), held: Quota.held(granted) })
   return { ...granted, until: Quota.renewal(charges, now) }
 })
-
-/** The new bookings of each sum; `before`: what is booked already. */
-const increments = (used: ReadonlyArray<Quota.Booking>, before: Quota.Amount): ReadonlyArray<Quota.Booking> =>
-  used.map(({ at, nanoUsd, tokens }, index) => {
-    const last = index === 0 ? before : (used[index - 1] ?? before)
-    return { at, nanoUsd: nanoUsd - last.nanoUsd, tokens: tokens - last.tokens }
-  })
 
 /** Locks the quotas, creating missing ones; returns the limits that were set. */
 const lock = (db: Database, charges: Charges) =>
@@ -203,29 +203,30 @@ const hold = (
   runId: string,
   charges: Charges,
   now: number,
-  { booked, held }: { readonly booked: Quota.Amount; readonly held: Quota.Amount }
+  { booked, held }: { readonly booked: Quota.Booking; readonly held: Quota.Amount }
 ) =>
   db.rows(
-    `INSERT INTO reins_quota_runs (run_id, quota, grain, booked_nano_usd, booked_tokens, held_nano_usd, held_tokens)
+    `INSERT INTO reins_quota_runs (run_id, quota, grain, booked_at, booked_nano_usd, booked_tokens, held_nano_usd, held_tokens)
      SELECT ?, value ->> 0, CAST(value ->> 1 AS BIGINT), CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT),
-       CAST(value ->> 4 AS BIGINT), CAST(value ->> 5 AS BIGINT)
+       CAST(value ->> 4 AS BIGINT), CAST(value ->> 5 AS BIGINT), CAST(value ->> 6 AS BIGINT)
      FROM ${db.dialect.each} WHERE true
-     ON CONFLICT (run_id, quota) DO UPDATE SET grain = excluded.grain, booked_nano_usd = excluded.booked_nano_usd,
+     ON CONFLICT (run_id, quota) DO UPDATE SET grain = excluded.grain, booked_at = excluded.booked_at, booked_nano_usd = excluded.booked_nano_usd,
        booked_tokens = excluded.booked_tokens, held_nano_usd = excluded.held_nano_usd, held_tokens = excluded.held_tokens`,
     Column.encode(runId),
     JSON.stringify(
       charges.map(({ key, quota: { timeZone, window } }) => {
         const { grain } = Quota.span(window, timeZone, now)
-        return [key, grain, booked.nanoUsd, booked.tokens, held.nanoUsd, held.tokens]
+        return [key, grain, booked.at, booked.nanoUsd, booked.tokens, held.nanoUsd, held.tokens]
       })
     )
   )
 
-/** Books the use of an ending run, from its rows and an array of `settlement`. */
+/** Books the use of an ending run, from its rows and an array of `settlement`, by the rule of `Quota.increments`. */
 export const counted = (each: string, rows: string): string =>
   `INSERT INTO reins_quota_used (quota, ends, nano_usd, tokens, runs)
-   SELECT quota, ends, sum(nano_usd), sum(tokens), 0 FROM (
-     SELECT quota, (CAST(value ->> 0 AS BIGINT) / grain + 1) * grain AS ends,
+   SELECT quota, ((CASE WHEN booked_at > used_at AND (nano_usd < 0 OR tokens < 0) THEN booked_at ELSE used_at END) / grain + 1) * grain AS ends,
+     sum(nano_usd), sum(tokens), 0 FROM (
+     SELECT quota, grain, CAST(value ->> 0 AS BIGINT) AS used_at, CAST(value ->> 3 AS BIGINT) * booked_at AS booked_at,
        CAST(value ->> 1 AS BIGINT) - CAST(value ->> 3 AS BIGINT) * booked_nano_usd AS nano_usd,
        CAST(value ->> 2 AS BIGINT) - CAST(value ->> 3 AS BIGINT) * booked_tokens AS tokens
      FROM ${each}, ${rows}
@@ -250,5 +251,5 @@ export const forfeit = (db: Database, run: string, now: number): Effect.Effect<u
 /** at, nano-dollars, tokens, and 1 if earlier bookings are subtracted. */
 export const settlement = (used: ReadonlyArray<Quota.Booking>): string =>
   JSON.stringify(
-    increments(used, none).map(({ at, nanoUsd, tokens }, index) => [at, nanoUsd, tokens, index === 0 ? 1 : 0])
+    Quota.increments(used, unbooked).map(({ at, nanoUsd, tokens }, index) => [at, nanoUsd, tokens, index === 0 ? 1 : 0])
   )

@@ -244,7 +244,9 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
     "CREATE INDEX reins_runs_thread ON reins_runs (thread_id, resource_id, started_at, run_id)"
   ],
   // Runs that ended without being listed, so that looking for them costs nothing; see `CatchUp`.
-  ["CREATE INDEX reins_runs_unlisted ON reins_runs (run_id) WHERE ended_at IS NOT NULL AND end_reason IS NULL"]
+  ["CREATE INDEX reins_runs_unlisted ON reins_runs (run_id) WHERE ended_at IS NOT NULL AND end_reason IS NULL"],
+  // When a run's use was booked last, so that what a lost step was booked for is taken back there.
+  ["ALTER TABLE reins_quota_runs ADD COLUMN booked_at BIGINT NOT NULL DEFAULT 0"]
 ]
 
 /** The version of this program. */
