@@ -57,10 +57,10 @@ const hasError = (result: Json, error: string): boolean =>
 
 describe("a run that is replayed from its log", () => {
   it.live(
-    "goes the same way, for 300 seeds with faults, budgets, quotas, cancels, questions, grants and messages",
+    "goes the same way, for 400 seeds with faults, budgets, quotas, cancels, questions, grants and messages",
     () =>
       Effect.gen(function* () {
-        for (const seed of seeds(300)) yield* check(seed, { defects: false }, [])
+        for (const seed of seeds(400)) yield* check(seed, { defects: false }, [])
       }).pipe(quiet),
     240_000
   )

@@ -57,7 +57,7 @@ describe("a run whose process dies", () => {
     "ends with the same log wherever it dies, and repeats no finished work",
     () =>
       Effect.gen(function* () {
-        for (let seed = 0; seed < 6; seed++) {
+        for (let seed = 0; seed < 9; seed++) {
           const plain = yield* check(seed, steady, [])
           const events = yield* length(seed, steady)
           for (let at = 1; at <= events; at++) {
@@ -74,7 +74,7 @@ describe("a run whose process dies", () => {
     "ends with a valid log and an exact ledger, also with faults, budgets, cancels and open questions",
     () =>
       Effect.gen(function* () {
-        for (let seed = 100; seed < 128; seed++) {
+        for (let seed = 100; seed < 135; seed++) {
           const events = yield* length(seed, {})
           for (let at = 1; at <= events; at++) yield* check(seed, {}, [{ at, when: at % 2 === 0 ? "before" : "after" }])
         }
@@ -87,7 +87,7 @@ describe("a run whose process dies", () => {
     () =>
       Effect.gen(function* () {
         let died = 0
-        for (let seed = 500; seed < 532; seed++) {
+        for (let seed = 500; seed < 540; seed++) {
           const scenario = Scenario.generate(seed)
           const reported = (yield* ScenarioRun.onJournal(scenario)).world.costs.length
           for (let cost = 1; cost <= reported; cost++) {
@@ -125,7 +125,7 @@ describe("a run whose process dies", () => {
     "survives a second and a third crash",
     () =>
       Effect.gen(function* () {
-        for (let seed = 200; seed < 210; seed++) {
+        for (let seed = 200; seed < 215; seed++) {
           const plain = yield* check(seed, steady, [])
           const events = yield* length(seed, steady)
           for (let at = 1; at <= events; at += 3) {

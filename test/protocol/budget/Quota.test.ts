@@ -106,6 +106,35 @@ describe("a quota", () => {
   })
 })
 
+describe("what is booked of a run", () => {
+  it("adds up to its last total, and takes nothing back at a time before it was booked", () => {
+    for (let seed = 1; seed <= 300; seed++) {
+      const random = Generated.seeded(seed)
+      const buckets = new Map<number, number>()
+      let before: Quota.Booking = { at: 0, nanoUsd: 0, tokens: 0 }
+      let settled = 0
+      for (let turn = 1; turn <= 8; turn++) {
+        // An owner reports more at a later time; the next one knows less of it, and when what it knows was used.
+        const isNext = random() < 0.4
+        const tokens = isNext ? settled + Math.floor(random() * (before.tokens - settled + 1)) : before.tokens + turn
+        const at = isNext ? Math.floor(random() * turn) : turn
+        if (isNext || random() < 0.5) settled = tokens
+        const used = [{ at, nanoUsd: 2 * tokens, tokens }]
+        for (const one of Quota.increments(used, before)) {
+          if (one.tokens < 0) assert.isAtLeast(one.at, before.at)
+          assert.strictEqual(one.nanoUsd, 2 * one.tokens)
+          buckets.set(one.at, (buckets.get(one.at) ?? 0) + one.tokens)
+        }
+        before = Quota.booked(used, before)
+        assert.strictEqual(
+          [...buckets.values()].reduce((sum, value) => sum + value, 0),
+          tokens
+        )
+      }
+    }
+  })
+})
+
 describe("what runs get of a quota", () => {
   it("is never more than what is left, never less than they need if that is left, and names the limit that is short", () => {
     const random = Generated.seeded(9)

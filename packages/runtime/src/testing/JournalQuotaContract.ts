@@ -198,6 +198,23 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* create(store, run("run2", { startedAt: noon + day }))
     })
   ),
+  clause(
+    "what a lost step was booked for is taken back where it was booked, also by the commit that ends the run",
+    (store) =>
+      Effect.gen(function* () {
+        const sliding = charges(Quota.make({ per: "tenant", window: "10 days", maxCostUsd: 1 }))
+        const { epoch } = yield* begin(store, run("run0", { quotas: sliding }))
+        const asked = { charges: sliding, now: noon + 5 * day }
+        yield* extend(store, "run0", none, { ...asked, used: [used(4, 40)] })
+        yield* extend(store, "run0", none, { ...asked, used: [used(10, 100, noon + 5 * day)] })
+        // The next owner knows of the first use only: of a part of the step, and then of nothing.
+        yield* extend(store, "run0", none, { ...asked, used: [used(7, 70)] })
+        yield* same(yield* numbers(store, noon + 5 * day, sliding), [7, 70, 1, 0, 0], "what is used then")
+        yield* end(store, "run0", epoch, used(4, 40))
+        yield* same(yield* numbers(store, noon + 5 * day, sliding), [4, 40, 1, 0, 0], "what is used in the end")
+        yield* same(yield* numbers(store, noon + 12 * day, sliding), [0, 0, 0, 0, 0], "when the first use is forgotten")
+      })
+  ),
   clause("a sliding window forgets use that is older than its length", (store) =>
     Effect.gen(function* () {
       const sliding = charges(Quota.make({ per: "tenant", window: "10 days", maxCostUsd: 0.000_000_01 }))
