@@ -1,22 +1,24 @@
 /** The list of runs, live, with filters that are part of the address. */
 import { Anchor, Button, Group, Select, TextInput } from "@mantine/core"
+import type { ListedRun } from "@reins/protocol"
 import { useState } from "react"
 import { api, useAsked } from "./Client.ts"
 import { dollars, duration, time } from "./Format.ts"
 import { Loaded, Rows, RunLink, State } from "./Parts.tsx"
 import { go, link } from "./Place.ts"
 
-const endings = [
-  "stop",
-  "length",
-  "content-filter",
-  "budget",
-  "cancelled",
-  "repeated-calls",
-  "other",
-  "failed",
-  "abandoned"
-]
+/** Every end of a run; the page loads no schema to know them. */
+const endings = Object.keys({
+  stop: true,
+  length: true,
+  "content-filter": true,
+  budget: true,
+  cancelled: true,
+  "repeated-calls": true,
+  other: true,
+  failed: true,
+  abandoned: true
+} satisfies Record<ListedRun.EndReason, true>)
 
 export const RunList = ({ query }: { readonly query: URLSearchParams }) => {
   const filter = Object.fromEntries(query)

@@ -1,4 +1,5 @@
 /** The operator's commands with their flags; what they do is in `Operate`, which is loaded when one runs. */
+import type { CostReport, ListedRun } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Argument from "effect/cli/Argument"
@@ -37,20 +38,32 @@ const principal = text("principal", "ID", "Only runs that this principal started
 const chosen = <const Words extends ReadonlyArray<string>>(name: string, words: Words, description: string) =>
   Flag.Literals(name, words).pipe(Flag.withDescription(description), Flag.optional, Flag.map(Option.getOrUndefined))
 
-/** Written here, so that help is shown without loading the protocol. */
-const dimensions = "tenant, principal, agent, root, run, model, tool, provider, day"
+/** The names are written here, so that help is shown without loading the protocol; the types hold that none is missing. */
+const all = <Name extends string>(names: { readonly [N in Name]: N }): ReadonlyArray<Name> => Object.values(names)
 
-const endReasons = [
-  "stop",
-  "length",
-  "content-filter",
-  "budget",
-  "cancelled",
-  "repeated-calls",
-  "other",
-  "failed",
-  "abandoned"
-] as const
+const dimensions = all<CostReport.Dimension>({
+  tenant: "tenant",
+  principal: "principal",
+  agent: "agent",
+  root: "root",
+  run: "run",
+  model: "model",
+  tool: "tool",
+  provider: "provider",
+  day: "day"
+}).join(", ")
+
+const endReasons = all<ListedRun.EndReason>({
+  stop: "stop",
+  length: "length",
+  "content-filter": "content-filter",
+  budget: "budget",
+  cancelled: "cancelled",
+  "repeated-calls": "repeated-calls",
+  other: "other",
+  failed: "failed",
+  abandoned: "abandoned"
+})
 
 const load = () => import("./Operate.ts")
 const loadFigures = () => import("./Figures.ts")

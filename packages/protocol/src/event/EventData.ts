@@ -347,7 +347,13 @@ export interface Custom extends Schema.Schema.Type<typeof Custom> {
   readonly foreign?: true
 }
 
-const FinishReason = Schema.Literals([
+/**
+ * Every `FinishReason`.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const finishReasons = [
   "stop",
   "length",
   "content-filter",
@@ -355,7 +361,9 @@ const FinishReason = Schema.Literals([
   "cancelled",
   "repeated-calls",
   "other"
-])
+] as const
+
+const FinishReason = Schema.Literals(finishReasons)
 /**
  * Why a run ended. `budget`: a limit stopped it; `repeated-calls`: the model kept making the same call, also after a
  * warning; `other`: the model stopped for a reason that is not listed here.
@@ -363,7 +371,7 @@ const FinishReason = Schema.Literals([
  * @since 0.1.0
  * @category models
  */
-export type FinishReason = "stop" | "length" | "content-filter" | "budget" | "cancelled" | "repeated-calls" | "other"
+export type FinishReason = (typeof finishReasons)[number]
 const Finish = Schema.Struct({
   type: Schema.Literal("finish"),
   finishReason: FinishReason,

@@ -5,18 +5,15 @@
 import * as Schema from "effect/Schema"
 import type { CostSummary } from "../money/CostSummary.ts"
 import type { Envelope } from "./Envelope.ts"
+import { finishReasons } from "./EventData.ts"
 
-const endReasons = [
-  "stop",
-  "length",
-  "content-filter",
-  "budget",
-  "cancelled",
-  "repeated-calls",
-  "other",
-  "failed",
-  "abandoned"
-] as const
+/**
+ * Every `EndReason`.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const endReasons = [...finishReasons, "failed", "abandoned"] as const
 
 /**
  * How a run ended: its finish reason, or `failed` with an error, or `abandoned`: its stored rows could not be read, so

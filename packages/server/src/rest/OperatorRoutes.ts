@@ -55,12 +55,7 @@ const filterOf = Effect.fnUntraced(function* ({ naming }: ServerContext, { tenan
     agent,
     threadId: threadId === undefined ? undefined : naming.inner(tenant, threadId),
     state: yield* word(query, "state", isState, "running, waiting, open or ended"),
-    endReason: yield* word(
-      query,
-      "endReason",
-      isReason,
-      "stop, length, content-filter, budget, cancelled, repeated-calls, other, failed or abandoned"
-    ),
+    endReason: yield* word(query, "endReason", isReason, ListedRun.endReasons.join(", ")),
     since: yield* natural(query, "since"),
     until: yield* natural(query, "until"),
     minCostUsd: yield* dollars(query, "minCostUsd"),

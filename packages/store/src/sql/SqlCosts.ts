@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
 import type { Database, Row, Value } from "./Database.ts"
+import * as RunPortions from "./RunPortions.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 type Line = ReadonlyArray<string | number | null>
@@ -170,28 +171,11 @@ const sumsOf = (row: Row): Effect.Effect<CostReport.Sums, StoredJson.CorruptRow>
   })
 }
 
-/** How many runs of an earlier release are read at once. */
-const portion = 200
-
 const readEvent = Schema.decodeUnknownOption(Schema.fromJsonString(Event))
 
 /** Derives the lines of runs that an earlier release wrote, from their cost summaries, as far as they are there. */
 export const backfill = (db: Database): Effect.Effect<void, SqlError> =>
-  Effect.gen(function* () {
-    let after = ""
-    for (;;) {
-      const runs = yield* db.rows(
-        `SELECT run_id FROM reins_runs WHERE run_id > ? AND record <> '' AND ended_at IS NOT NULL
-         ORDER BY run_id LIMIT ?`,
-        after,
-        portion
-      )
-      const last = runs.at(-1)
-      if (last === undefined) return
-      after = String(last["run_id"])
-      yield* derive(db, runs)
-    }
-  })
+  RunPortions.forEach(db, { condition: "ended_at IS NOT NULL" }, (runs) => derive(db, runs))
 
 /** Derives the lines of these runs, rows with `run_id`. */
 export const derive = (db: Database, runs: ReadonlyArray<Row>): Effect.Effect<void, SqlError> =>

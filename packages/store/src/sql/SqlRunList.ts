@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
 import type { Database, Row, Value } from "./Database.ts"
+import * as RunPortions from "./RunPortions.ts"
 
 const columns = `run_id, thread_id, resource_id, agent, principal, started_at, last_at, ended_at, last_seq, end_reason,
   error_code, cost_nano_usd, unpriced, prompt_tokens, completion_tokens, record = '' AS forgotten`
@@ -118,9 +119,6 @@ export const ended = (end: ListedRun.End): ReadonlyArray<Value> => [
   end.completionTokens ?? null
 ]
 
-/** How many runs of an earlier release are read at once. */
-const portion = 200
-
 const readRecord = Schema.decodeUnknownOption(
   Schema.fromJsonString(Schema.Struct({ principal: Schema.optionalKey(Schema.String) }))
 )
@@ -131,20 +129,7 @@ const readEvent = Schema.decodeUnknownOption(Schema.fromJsonString(Event))
  * their last events. What cannot be read, or was deleted, stays unknown.
  */
 export const backfill = (db: Database): Effect.Effect<void, SqlError> =>
-  Effect.gen(function* () {
-    let after = ""
-    for (;;) {
-      const runs = yield* db.rows(
-        "SELECT run_id, record FROM reins_runs WHERE run_id > ? AND record <> '' ORDER BY run_id LIMIT ?",
-        after,
-        portion
-      )
-      const last = runs.at(-1)
-      if (last === undefined) return
-      after = String(last["run_id"])
-      yield* derive(db, runs)
-    }
-  })
+  RunPortions.forEach(db, { columns: ", record" }, (runs) => derive(db, runs))
 
 /** Derives the columns of these runs, rows with `run_id` and `record`. */
 export const derive = (db: Database, runs: ReadonlyArray<Row>): Effect.Effect<unknown, SqlError> =>
