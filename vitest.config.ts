@@ -9,17 +9,39 @@
  */
 import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
+import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 const alone = ["test/scenario/a-service-lives-for-an-hour.test.ts", "test/cli/Sandbox.test.ts"]
 /** Pages in a real browser: half a minute each. `npm test` leaves them to `npm test -- FILE` and to CI. */
 const inBrowsers = ["test/inspector/inspector.test.ts", "examples/chat-ui/main.test.ts"]
 const notOurs = ["**/node_modules/**", "**/dist/**"]
 
+/** What takes longest, or waits longest, begins first: at the end one worker would wait for it. */
+const longest = [
+  "test/postgres/cluster-example",
+  "test/scenario/random-runs",
+  "test/scenario/a-run-survives-its-process",
+  "test/cli/chat",
+  "test/cli/replay",
+  "test/postgres/journal-store"
+]
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const found = longest.findIndex((path) => moduleId.includes(`/${path}.test.`))
+      return found < 0 ? longest.length : found
+    }
+    return (await super.sort(files)).toSorted((a, b) => place(a) - place(b))
+  }
+}
+
 export default defineConfig({
   cacheDir: "node_modules/.cache/vite",
   test: {
     allowOnly: false,
     testTimeout: 20_000,
+    sequence: { sequencer: LongestFirst },
     // Vitest leaves one core free, which on a machine of two leaves one.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
