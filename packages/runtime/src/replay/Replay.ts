@@ -7,6 +7,7 @@
  */
 import type { Json } from "@reins/protocol"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Cause from "effect/Cause"
@@ -109,6 +110,17 @@ export const expectSame = (replayed: Replayed): Effect.Effect<void, ReplayDiffer
   const { field, seq } = replayed.divergence
   return Effect.fail(new ReplayDiffers({ runId: replayed.runId, seq, field, description: describe(replayed) }))
 }
+
+/**
+ * Replays exported runs on the agents of the runtime that a host is made for. Absent outside of a runtime's making: a
+ * deployment reads it there, as that of the tests does, which replays every run that it has executed.
+ */
+export const Replayer: Context.Reference<
+  ((exported: string | ReadonlyArray<string>) => Effect.Effect<Replayed, NotReplayed>) | undefined
+> = Context.Reference<((exported: string | ReadonlyArray<string>) => Effect.Effect<Replayed, NotReplayed>) | undefined>(
+  "@reins/runtime/replay/Replayer",
+  { defaultValue: () => undefined }
+)
 
 /** Replays an exported run: its text, or its lines. */
 export const replayExported = (

@@ -113,7 +113,10 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>>(
         ? Effect.tapCause(carried, (cause) => Effect.logError(`Cause of the failure of run ${record.runId}`, cause))
         : carried
     })
-    const host = yield* Effect.provideService(made, Observer.Observer, settings.observer)
+    const host = yield* made.pipe(
+      Effect.provideService(Observer.Observer, settings.observer),
+      Effect.provideService(Replay.Replayer, (exported) => Replay.replayExported(common, exported))
+    )
     return service({ roster, settings, host, ids: yield* Ids, quotas, starting })
   })
 

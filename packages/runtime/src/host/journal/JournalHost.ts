@@ -76,12 +76,23 @@ const judgementMs = 15_000
 const unknown: Quorum.Voted = { _tag: "Unknown" }
 
 /**
+ * Makes hosts over a store.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface JournalHostFactory extends RunHostFactory {
+  readonly store: JournalStore
+}
+
+/**
  * Makes hosts over `store`.
  *
  * @since 0.1.0
  * @category operations
  */
-export const journalHost = (store: JournalStore, options: JournalHostOptions = {}): RunHostFactory => ({
+export const journalHost = (store: JournalStore, options: JournalHostOptions = {}): JournalHostFactory => ({
+  store,
   make: (drive) =>
     Effect.gen(function* () {
       // Closed last, so that work in flight can end.

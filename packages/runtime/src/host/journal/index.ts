@@ -1,5 +1,5 @@
 export { journalHost } from "./JournalHost.ts"
-export type { JournalHostOptions } from "./JournalHost.ts"
+export type { JournalHostFactory, JournalHostOptions } from "./JournalHost.ts"
 export { Fenced, StoreFailure } from "./JournalStore.ts"
 export type { Batch, JournalStore, Mark, Opened, StoredAnswer } from "./JournalStore.ts"
 export type { Placement, ShardListener } from "./Placement.ts"
