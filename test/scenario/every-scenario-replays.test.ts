@@ -78,7 +78,7 @@ for (const folder of folders) {
     const file = `${folder}/${name.replace(".test.ts", "")}`
     if (apart.has(file)) met.add(file)
     if (apart.has(file) || !/Runtime\b|support\//.test(text)) continue
-    describe(file, async () => {
+    describe(`${file}`, async () => {
       // Some tests make their layers when they are loaded.
       begin()
       await import(`${path}${name}?replayed`)
