@@ -19,10 +19,11 @@ import { parseSync } from "vite"
 const known: { readonly [file: string]: number } = {
   "agent/CallRow.ts": 1,
   "budget/Spent.ts": 2,
+  "call/Attempt.ts": 1,
   "call/Call.ts": 1,
   "call/CallSettlement.ts": 4,
   "call/ToolAdmission.ts": 3,
-  "call/ToolStep.ts": 2,
+  "call/ToolStep.ts": 1,
   "kernel/Interruptible.ts": 1,
   "kernel/PlainJson.ts": 2,
   "loop/AgentLoop.ts": 2,

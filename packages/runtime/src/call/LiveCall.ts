@@ -6,10 +6,12 @@
 import { type Budget, CancellationReport, type Event, type Json, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import type * as Schema from "effect/Schema"
 import type { GrantUse } from "../approval/Permit.ts"
 import type { Work } from "../engine/Engine.ts"
 import type { Cost } from "../engine/Spending.ts"
 import type { CallContext } from "./Call.ts"
+import { Receipts } from "./Receipt.ts"
 import { digestId } from "../kernel/Digest.ts"
 import type * as Invocation from "../tool/Invocation.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
@@ -78,6 +80,7 @@ export class LiveCall implements Invocation.Live {
   private readonly heldNanoUsd: number | undefined
   private readonly startedAt: number
   private readonly grant: GrantUse | undefined
+  private receipts: Receipts | undefined
 
   /**
    * `begun`: how often earlier owners of the run started this call. `grant`: the grant that allows it. `startedAt`: in
@@ -174,7 +177,9 @@ export class LiveCall implements Invocation.Live {
           if (this.settled) return Effect.void
           this.spend(amount.success)
           return this.work.report(this.cost)
-        })
+        }),
+      once: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>, schema?: Schema.Codec<A, Json>) =>
+        (this.receipts ??= new Receipts(this.context, this.work)).once(name, effect, schema)
     }
   }
 

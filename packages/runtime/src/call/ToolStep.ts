@@ -6,23 +6,19 @@
  * succeeds at once takes the usual way: plain code without an effect, if nothing has to be stored.
  */
 import { type Budget, Entry, type Event } from "@reins/protocol"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Result from "effect/Result"
 import * as Permit from "../approval/Permit.ts"
 import { SettledWork, type Settled, type Work } from "../engine/Engine.ts"
 import * as Spending from "../engine/Spending.ts"
-import type { Alarm } from "../kernel/Alarm.ts"
-import * as Interruptible from "../kernel/Interruptible.ts"
-import type { Signal } from "../kernel/Signal.ts"
 import * as Names from "../run/Names.ts"
 import { settle } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
+import { attempt, Execution, type Left, notPermitted } from "./Attempt.ts"
 import * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
 import * as Gate from "./Gate.ts"
-import { LiveCall } from "./LiveCall.ts"
+import * as Receipt from "./Receipt.ts"
 import * as ToolAdmission from "./ToolAdmission.ts"
 import * as Task from "../kernel/Task.ts"
 
@@ -59,67 +55,6 @@ const preceded = (before: Before, settled: Settled<Call.Ran>): Settled<Call.Ran>
   settled.value._tag === "Unsettled" || settled.value._tag === "Changed"
     ? settled
     : { ...settled, events: [...before(settled.value), ...settled.events] }
-
-/** A call that is reserved on the budget and runs in its handler, under the limits of one attempt. */
-class Execution implements Interruptible.Limits {
-  readonly context: CallContext
-  readonly work: Work
-  readonly permit: Permit.Permit
-  readonly held: Budget.Amount
-  readonly startedAt: number
-  readonly live: LiveCall
-  /** How often earlier owners of the run started it. */
-  readonly begunBefore: number
-  attempts = 1
-  /** When the present attempt began, in epoch milliseconds. */
-  private attemptedAt = 0
-
-  constructor(context: CallContext, work: Work, permit: Permit.Permit, held: Budget.Amount, begunBefore: number) {
-    this.context = context
-    this.work = work
-    this.permit = permit
-    this.held = held
-    this.begunBefore = begunBefore
-    this.startedAt = work.now()
-    this.live = new LiveCall(context, work, held, begunBefore, permit.grant, this.startedAt)
-  }
-
-  get signal(): Signal {
-    return this.work.cancel
-  }
-
-  get alarm(): Alarm {
-    return this.context.run.alarm
-  }
-
-  get graceMs(): number {
-    return this.context.run.settings.cancelGraceMs
-  }
-
-  get remainingMs(): (() => number) | undefined {
-    const { context, work } = this
-    return context.tool.timeoutMs === undefined && !work.tree.isTimed(context.agent.path) ? undefined : this.timeLeft
-  }
-
-  private timeLeft(): number {
-    const { attemptedAt, context, work } = this
-    const { agent, tool } = context
-    const own = (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (work.now() - attemptedAt)
-    return work.tree.isTimed(agent.path) ? Math.min(own, work.tree.remainingMs(agent.path, work.elapsed())) : own
-  }
-
-  onCut(): void {
-    this.live.cut()
-  }
-
-  /** Begins an attempt. */
-  begin(): void {
-    this.attemptedAt = this.work.now()
-  }
-}
-
-const notPermitted = ({ tool }: CallContext): Error =>
-  new Error(`Tool ${tool.name} cannot run without a permit from the gate`)
 
 const mayRun = ({ tool }: CallContext, permit: Permit.Permit): boolean =>
   Permit.isGenuine(permit) && tool.invoke !== undefined
@@ -164,7 +99,7 @@ const start = (
   if (work.begin === undefined) {
     return isHeld ? execute(new Execution(context, work, permit, held, begunBefore)) : undone({ _tag: "Changed" })
   }
-  return Effect.flatMap(work.begin(nameOf(), agent.path), (lost): Effect.Effect<Settled<Call.Ran>> => {
+  const begin = (lost: number): Effect.Effect<Settled<Call.Ran>> => {
     const begun = begunBefore + lost
     if (isHeld && (lost === 0 || tool.idempotent)) {
       return Task.flatMap(ToolAdmission.refuseAgain(context, work, held), (refusal) => {
@@ -177,19 +112,28 @@ const start = (
     return undone(
       begun === 0 ? { _tag: "Changed" } : { _tag: "Unsettled", begunBefore: begun, shown: Gate.shown(context, work) }
     )
+  }
+  return Effect.flatMap(work.begin(nameOf(), agent.path), (lost): Effect.Effect<Settled<Call.Ran>> => {
+    if (begunBefore + lost === 0) return begin(lost)
+    return Effect.flatMap(Receipt.find(context, work), (whole) => {
+      if (whole === undefined) return begin(lost)
+      settle(work, agent.path, held, {})
+      return neverRan(context, work, permit, whole.end, whole.row)
+    })
   })
 }
 
-/** Ends a call before it runs. */
+/** Ends a call that does not run now. `row`: of a call that an earlier owner has run to its end. */
 const neverRan = (
   context: CallContext,
   work: Work,
   permit: Permit.Permit,
-  end: CallEnd
+  end: CallEnd,
+  row?: Entry.ToolEntry
 ): Effect.Effect<Settled<CallEnd>> => {
   const { agent, call, tool } = context
   // An earlier owner may have started it.
-  const spent = Spending.lostRows(work.spending, agent.path, call.id, end.outcome.status)
+  const spent = row === undefined ? Spending.lostRows(work.spending, agent.path, call.id, end.outcome.status) : [row]
   return granted(context, work, permit, spent[0]?.costNanoUsd ?? 0, {
     value: end,
     path: agent.path,
@@ -202,113 +146,52 @@ const neverRan = (
 const granted = <A>(
   { agent, call, run }: CallContext,
   work: Work,
-  { grant }: Permit.Permit,
+  permit: Permit.Permit,
   costNanoUsd: number,
   settled: Settled<A>
 ): Effect.Effect<Settled<A>> =>
-  grant === undefined || (!grant.isMetered && costNanoUsd === 0)
+  permit.grant === undefined || !isCharged(permit, costNanoUsd)
     ? Exit.succeed(settled)
     : Effect.as(
-        run.grants.settle(Names.grantUse(work.runId, agent.path, call.id), grant.id, costNanoUsd, work.now()),
+        run.grants.settle(Names.grantUse(work.runId, agent.path, call.id), permit.grant.id, costNanoUsd, work.now()),
         settled
       )
 
 /** Attempts the call until it succeeds or may not be retried. */
 const execute = (execution: Execution): Effect.Effect<Settled<CallEnd>> =>
-  Task.flatMap(attempt(execution), ({ end, left }) => {
-    const { context, live, permit, work } = execution
+  Task.flatMap(attempt(execution), ({ end, late, left }) => {
+    const { context, live, work } = execution
     const isFailed = end._tag === "Done" && ToolOutcome.mayRetry(end.outcome)
     if (isFailed && execution.attempts <= context.tool.retries && !work.cancel.requested) {
+      // It was too late, but it has a result: it is not made again.
+      if (late !== undefined) return finish(execution, Call.done(late), undefined)
       execution.attempts++
       live.restart()
       return execute(execution)
     }
-    const { lease } = work.tree
-    const done = () => granted(context, work, permit, live.costNanoUsd, close(execution, end, left))
-    if (lease === undefined || live.charged === 0) return done()
-    return Effect.flatMap(lease.cover(work.now()), (isPassed) => {
-      live.overrun ||= isPassed
-      return done()
-    })
+    return finish(execution, end, left)
   })
 
-/** The result of a handler that did not stop when interrupted: abandoned, or successful within its grace time. */
-type Left = "abandoned" | "completed" | undefined
-
-/** How one attempt ended. */
-interface Attempted {
-  readonly end: CallEnd
-  readonly left: Left
-}
-
-const attempted = (end: CallEnd, left?: Left): Attempted => ({ end, left })
-
-const attempt = (execution: Execution): Effect.Effect<Attempted> => {
-  const { context } = execution
-  execution.begin()
-  const answer = invoke(execution)
-  // The usual way: success at once.
-  if (Task.isDone(answer)) return Exit.succeed(attempted(Call.done(answer.value)))
-  return Task.flatMap(
-    Interruptible.begin(() => answer, execution),
-    (held) => {
-      if (held._tag === "Done") {
-        return Exit.isSuccess(held.exit)
-          ? Exit.succeed(attempted(Call.done(held.exit.value)))
-          : crash(context, held.exit.cause)
-      }
-      return Exit.succeed(
-        attempted(cutShort(execution, held), held.abandoned ? "abandoned" : held.completed ? "completed" : undefined)
-      )
-    }
+/** Charges what the call has cost, and closes it. What asks other stores first leaves a receipt. */
+const finish = (execution: Execution, end: CallEnd, left: Left): Effect.Effect<Settled<CallEnd>> => {
+  const { context, live, permit, work } = execution
+  const { lease } = work.tree
+  const done = () => granted(context, work, permit, live.costNanoUsd, close(execution, end, left))
+  const isLeased = lease !== undefined && live.charged > 0
+  if (!isLeased && !isCharged(permit, live.costNanoUsd)) return done()
+  return Effect.flatMap(Receipt.keep(context, work, { end, row: rowOf(execution, end, left) }), () =>
+    isLeased
+      ? Effect.flatMap(lease.cover(work.now()), (isPassed) => {
+          live.overrun ||= isPassed
+          return done()
+        })
+      : done()
   )
 }
 
-/** Calls the handler, within the runtime's tracing if there is one. A throw is a defect of the handler. */
-const invoke = ({ context, live, permit }: Execution): Effect.Effect<ToolOutcome.ToolOutcome> => {
-  const { agent, call, run, tool } = context
-  const { invoke } = tool
-  if (invoke === undefined) return Effect.die(notPermitted(context))
-  const { tracing } = run.settings
-  if (tracing !== undefined) {
-    const { runId, threadId } = run.engine
-    const facts = { runId, threadId, agent: agent.member.name, agentPath: agent.path }
-    const handled = Effect.suspend(() => invoke(permit.args, live))
-    return tracing.tool({ ...facts, toolName: call.name, callId: call.id }, handled)
-  }
-  const answer = Result.try(() => invoke(permit.args, live))
-  return Result.isSuccess(answer) ? answer.success : Exit.die(answer.failure)
-}
-
-type Cut = Extract<Interruptible.Held<unknown, never>, { readonly _tag: "Cut" }>
-
-/** How a call ends after the run's cancel or its deadline. */
-const cutShort = ({ context, work }: Execution, { abandoned, by, completed }: Cut): CallEnd => {
-  const { agent, tool } = context
-  const left = abandoned
-    ? "; it did not stop when interrupted and was abandoned, so it may still take effect"
-    : completed
-      ? "; it did not stop when interrupted and then succeeded, so it may have taken effect"
-      : ""
-  if (by === "signal") {
-    return Call.cancelled(ToolOutcome.fault("Cancelled", `the run was cancelled${left}`, "cancelled"))
-  }
-  const refusal = work.tree.isTimed(agent.path) ? work.tree.overtime(agent.path, work.elapsed()) : undefined
-  return refusal === undefined
-    ? Call.done(ToolOutcome.fault("ToolTimedOut", `${tool.name} took longer than ${tool.timeoutMs} ms${left}`))
-    : Call.refused(refusal)
-}
-
-/** A defect of the tool: the model reads that there was one, the operator's log has its cause. */
-const crash = ({ run, tool }: CallContext, cause: Cause.Cause<never>): Effect.Effect<Attempted> => {
-  const words = Cause.hasInterruptsOnly(cause) ? `${tool.name} was interrupted` : `${tool.name} failed unexpectedly`
-  return Effect.as(
-    run.settings.captureContent
-      ? Effect.logError(`Tool ${tool.name} crashed`, cause)
-      : Effect.logError(`Tool ${tool.name} crashed`),
-    attempted(Call.done(ToolOutcome.fault("ToolCrashed", words)))
-  )
-}
+/** Whether a grant is charged for a call that has cost this much. */
+const isCharged = ({ grant }: Permit.Permit, costNanoUsd: number): boolean =>
+  grant !== undefined && (grant.isMetered || costNanoUsd > 0)
 
 /** Settles the hold, and emits the call's end. */
 const close = (execution: Execution, end: CallEnd, left: Left): Settled<CallEnd> => {

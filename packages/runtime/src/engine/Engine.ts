@@ -15,6 +15,7 @@ import type { AgentPath, Audit, Entry, Event, Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { InboxMessage } from "./Inbox.ts"
+import type { Kept } from "./Kept.ts"
 import type { Vote } from "../approval/Quorum.ts"
 import type { BudgetTree } from "../budget/BudgetTree.ts"
 import type { Signal } from "../kernel/Signal.ts"
@@ -122,6 +123,8 @@ export interface Work extends Readings, RunInfo {
    * Records what a call has reported as its cost, in all; stored before it completes, where the engine stores anything.
    */
   readonly report: (cost: Cost) => Effect.Effect<void>
+  /** Values that are written once, such as receipts of parts of calls. */
+  readonly kept: Kept
   /** The ledger's rows, and what is spent without a row so far. */
   readonly spending: Spending
   /** The last progress phase of an open call; -1 before the first. */

@@ -13,7 +13,7 @@ import type { Alarm, AlarmListener, Deadline } from "./Alarm.ts"
 import type { Signal, SignalListener } from "./Signal.ts"
 import * as Task from "./Task.ts"
 
-/** How an effect ended. The value of a `Cut` effect that completed in its grace time is dropped. */
+/** How an effect ended. */
 export type Held<A, E> =
   | { readonly _tag: "Done"; readonly exit: Exit.Exit<A, E> }
   | {
@@ -21,8 +21,8 @@ export type Held<A, E> =
       readonly by: "signal" | "deadline"
       /** It had not ended when its grace time was over, and may still be running. */
       readonly abandoned: boolean
-      /** It succeeded within its grace time. */
-      readonly completed: boolean
+      /** It succeeded within its grace time, with this. */
+      readonly completed: { readonly value: A } | undefined
     }
 
 export interface Limits {
@@ -62,7 +62,7 @@ export const begin = <A, E>(work: () => Effect.Effect<A, E>, limits: Limits): Ef
   return Task.isExit(effect) ? Exit.succeed({ _tag: "Done", exit: effect }) : hold(effect, limits)
 }
 
-const cut = (by: "signal" | "deadline", abandoned = false, completed = false) =>
+const cut = <A = never>(by: "signal" | "deadline", abandoned = false, completed?: { readonly value: A }) =>
   ({ _tag: "Cut", by, abandoned, completed }) as const
 
 /** Work that was not done at once. */
@@ -93,7 +93,9 @@ class Watch<A, E> implements SignalListener, AlarmListener {
   }
 
   private readonly ended = (exit: Exit.Exit<A, E>): void =>
-    this.finish(this.by === undefined ? { _tag: "Done", exit } : cut(this.by, false, Exit.isSuccess(exit)))
+    this.finish(
+      this.by === undefined ? { _tag: "Done", exit } : cut(this.by, false, Exit.isSuccess(exit) ? exit : undefined)
+    )
 
   signalled(): void {
     this.end("signal")

@@ -42,6 +42,12 @@ export interface Call extends Pick<
   readonly hint: (text: string) => Promise<void>
   /** Adds to the cost of this call, in US dollars. Rejects with `Money.InvalidAmount` for an invalid amount. */
   readonly reportCost: (usd: number) => Promise<void>
+  /**
+   * Runs `work`, and stores what it returns, JSON or nothing, as a receipt under the call's idempotency key and `name`:
+   * asked for again, by a retry or a later run of the same call, it returns that and does not run `work`. See
+   * `ToolRun.once`.
+   */
+  readonly once: <A extends Json | void>(name: string, work: () => Promise<A> | A) => Promise<A>
 }
 
 /**
@@ -172,7 +178,13 @@ class LiveCall implements Call {
   readonly flowUi = (dsl: Json): Promise<void> => Effect.runPromise(this.live.service.flowUi(dsl))
   readonly hint = (text: string): Promise<void> => Effect.runPromise(this.live.service.hint(text))
   readonly reportCost = (usd: number): Promise<void> => Effect.runPromise(this.live.service.reportCost(usd))
+  readonly once = <A extends Json | void>(name: string, work: () => Promise<A> | A): Promise<A> =>
+    Effect.runPromise(this.live.service.once(name, promised(work)))
 }
+
+/** What `work` returns or resolves to; a throw or rejection passes through unchanged. */
+const promised = <A>(work: () => Promise<A> | A): Effect.Effect<A> =>
+  Effect.promise(() => new Promise<A>((resolve) => resolve(work())))
 
 // The gate reads a denial, which effect/ai does not have.
 const asked = (

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { BudgetTree } from "../budget/BudgetTree.ts"
 import type { RunInfo, Settled, Work } from "../engine/Engine.ts"
+import { nowhere } from "../engine/Kept.ts"
 import { Spending } from "../engine/Spending.ts"
 import { Signal } from "../kernel/Signal.ts"
 import { type Asked, Asking } from "./Substitution.ts"
@@ -64,6 +65,7 @@ const workOf = ({ at, downMs, info, ledger, tree }: Scene): Work => {
     room: () => Promise.resolve(),
     begin: () => Effect.succeed(0),
     report: () => Effect.void,
+    kept: nowhere,
     spending: new Spending(),
     open: () => undefined,
     phase: () => -1,

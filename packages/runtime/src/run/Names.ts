@@ -316,6 +316,23 @@ export const cost = (path: AgentPath.AgentPath, callId: string): string => `cost
 export const isCost = (name: string): boolean => name.startsWith("cost/")
 
 /**
+ * The receipt of a part of a call (`ToolRun.once`).
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const once = (path: AgentPath.AgentPath, callId: string, part: string): string =>
+  `once/${AgentPath.key(path)}${callId}/${part}`
+
+/**
+ * The receipt of a call whose result is not stored yet.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const receipt = (path: AgentPath.AgentPath, callId: string): string => `receipt/${AgentPath.key(path)}${callId}`
+
+/**
  * The note that a defect has stopped the run, with the rows of what was under way.
  *
  * @since 0.1.0

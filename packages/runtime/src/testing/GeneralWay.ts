@@ -58,6 +58,9 @@ const counted = (work: Work): Work =>
         room: () => work.room(),
         begin: () => Effect.succeed(0),
         report: (cost) => work.report(cost),
+        get kept() {
+          return work.kept
+        },
         spending: work.spending,
         open: (path) => work.open(path),
         phase: (path, callId) => work.phase(path, callId),

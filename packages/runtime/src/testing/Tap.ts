@@ -112,6 +112,9 @@ const all = (work: Work): Work => ({
   room: () => work.room(),
   begin: work.begin?.bind(work),
   report: (cost) => work.report(cost),
+  get kept() {
+    return work.kept
+  },
   spending: work.spending,
   open: (path) => work.open(path),
   phase: (path, callId) => work.phase(path, callId),

@@ -103,6 +103,36 @@ export interface ToolRunShape {
    * counted as 0.
    */
   readonly reportCost: (usd: number) => Effect.Effect<void>
+  /**
+   * Runs the effect, and stores its result as a receipt under this call's idempotency key and `name`. Asked for again, by
+   * a retry, by a later run of the same call or beside the first, it returns that result and does not run the effect. A
+   * failure is not stored: then the effect is run again.
+   *
+   * **Details**
+   * - The receipt is stored when this completes. If the process dies between the effect and its receipt, the effect is
+   *   run again: give the outside system `idempotencyKey`, with `name` where a call does several things.
+   * - The receipt counts also if a person has changed the call's arguments since.
+   * - `schema`: of a result that is not JSON. Without one, such a result is a defect of the handler.
+   *
+   * **Example** (A payment that is made once)
+   *
+   * ```ts
+   * import { ToolRun } from "@reins/runtime"
+   * import { Effect } from "effect"
+   *
+   * declare const charge: (key: string, euros: number) => Effect.Effect<{ readonly id: string }>
+   *
+   * export const pay = Effect.fnUntraced(function* (euros: number) {
+   *   const run = yield* ToolRun
+   *   const { id } = yield* run.once("charge", charge(run.idempotencyKey, euros))
+   *   return `paid ${euros} (${id})`
+   * })
+   * ```
+   */
+  readonly once: {
+    <A extends Json | void, E, R>(name: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R>
+    <A, E, R>(name: string, effect: Effect.Effect<A, E, R>, schema: Schema.Codec<A, Json>): Effect.Effect<A, E, R>
+  }
 }
 
 /**

@@ -32,6 +32,7 @@ import { RunClock } from "../../kernel/RunClock.ts"
 import * as AnswerDelivery from "./AnswerDelivery.ts"
 import type { JournalStore, Mark, Opened, StoredAnswer } from "./JournalStore.ts"
 import { JournalInbox } from "./JournalInbox.ts"
+import { JournalKept } from "./JournalKept.ts"
 import { JournalWriter } from "./JournalWriter.ts"
 import * as RunPast from "./RunPast.ts"
 import { Waits } from "./Waits.ts"
@@ -45,6 +46,8 @@ export interface JournalRunOptions {
   readonly gatherMs: number
   /** How often a wait polls for answers from other processes, in milliseconds. */
   readonly pollMs: number
+  /** The pause between two attempts to store something while the store fails, in milliseconds. */
+  readonly reopenMs: number
   /** The minimum number of events between two snapshots. */
   readonly snapshotEvery: number
   readonly committed: (envelopes: ReadonlyArray<Envelope.Envelope>) => void
@@ -70,6 +73,7 @@ export class JournalRun implements Engine, Work {
   private readonly answers: Map<string, StoredAnswer>
   private readonly waits: Waits
   readonly inbox: JournalInbox
+  readonly kept: JournalKept
   private seq: number
   /** The number of the last event in a snapshot. */
   private reminded: number
@@ -109,6 +113,7 @@ export class JournalRun implements Engine, Work {
     if (answers.has(Names.cancel)) this.cancel.request()
     this.waits = new Waits(options.pollMs, this.clock, this.cancel, this.answers)
     this.inbox = new JournalInbox(options.store, record.runId, this.answers)
+    this.kept = new JournalKept(this, this.answers, options)
   }
 
   /** True when the last event is out. */

@@ -35,13 +35,15 @@ import {
   type WaitEnd,
   type WaitRow
 } from "../../engine/Engine.ts"
-import { type Accepted, type InboxMessage, isSame, received } from "../../engine/Inbox.ts"
+import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
+import { MemoryKept } from "../../engine/Kept.ts"
 import type { Answered } from "../../engine/RunHost.ts"
 import { type Cost, Spending } from "../../engine/Spending.ts"
 import type { Alarm } from "../../kernel/Alarm.ts"
 import { Signal } from "../../kernel/Signal.ts"
 import * as Trimmed from "../../kernel/Trimmed.ts"
 import { Approval, type Waited } from "./Approval.ts"
+import { MemoryInbox } from "./MemoryInbox.ts"
 import { RunClock } from "../../kernel/RunClock.ts"
 import * as Task from "../../kernel/Task.ts"
 
@@ -74,11 +76,11 @@ export class MemoryRun implements Engine, Work {
   private readonly alarm: Alarm
   /** The waits and answers; absent while there are none; usually one. */
   private approvals: Array<Approval> | undefined
-  /** The accepted messages, in order; absent without any. */
-  private inbox: Array<InboxMessage & { readonly at: number }> | undefined
-  private isInboxClosed = false
+  /** The accepted messages; absent before the first and before the run's end. */
+  private inbox: MemoryInbox | undefined
   /** The stored votes. Absent without any. */
   private ballots: Map<string, Json> | undefined
+  private values: MemoryKept | undefined
 
   constructor(
     info: RunInfo,
@@ -134,6 +136,10 @@ export class MemoryRun implements Engine, Work {
   report(cost: Cost): Effect.Effect<void> {
     this.spending.report(cost)
     return Exit.void
+  }
+
+  get kept(): MemoryKept {
+    return (this.values ??= new MemoryKept())
   }
 
   /** Adds acts to the audit record. */
@@ -214,45 +220,35 @@ export class MemoryRun implements Engine, Work {
 
   /** Accepts a message, unless the run is ending or was cancelled. */
   accept(message: InboxMessage): Accepted {
-    const index = this.inbox?.findIndex(({ messageId }) => messageId === message.messageId) ?? -1
-    const known = this.inbox?.[index]
-    if (known !== undefined) {
-      return isSame(known, message) ? { _tag: "Accepted", position: index + 1, at: known.at } : { _tag: "Clash" }
-    }
-    if (this.isInboxClosed || this.cancel.requested || this.order.ended) return { _tag: "Closed" }
-    this.inbox ??= []
-    const at = this.now()
-    return { _tag: "Accepted", position: this.inbox.push({ ...message, at }), at }
+    return this.messages.accept(message, this.cancel.requested || this.order.ended, () => this.now())
   }
 
   receive(taken: number): Effect.Effect<number> | undefined {
     const { inbox } = this
-    if (inbox === undefined || inbox.length <= taken) return undefined
+    if (inbox === undefined || inbox.known <= taken) return undefined
     return Effect.sync(() => {
-      this.push(
-        AgentPath.root,
-        inbox.slice(taken).map((message, index) => received(message, taken + index + 1))
-      )
-      return inbox.length
+      this.push(AgentPath.root, inbox.take(taken))
+      return inbox.known
     })
   }
 
   message(position: number): InboxMessage {
-    const message = this.inbox?.[position - 1]
+    const message = this.inbox?.at(position)
     if (message === undefined) throw new Error(`Run ${this.runId}: no message at position ${position} of the inbox`)
     return message
   }
 
   closeInbox(position: number): Effect.Effect<InboxMessage | undefined> {
-    const message = this.inbox?.[position - 1]
-    this.isInboxClosed ||= message === undefined
-    return Exit.succeed(message)
+    return Exit.succeed(this.messages.close(position))
   }
 
   /** Closes the inbox, and returns its messages after the first `taken`. */
   unread(taken: number): ReadonlyArray<InboxMessage> {
-    this.isInboxClosed = true
-    return this.inbox?.slice(taken) ?? []
+    return this.messages.unread(taken)
+  }
+
+  private get messages(): MemoryInbox {
+    return (this.inbox ??= new MemoryInbox())
   }
 
   /** The answers with names that begin with `prefix`. */

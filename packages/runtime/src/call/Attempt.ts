@@ -1,0 +1,166 @@
+/**
+ * One attempt of a permitted call: runs the handler under the run's signal and the tool's own deadline, and decides what
+ * its end means.
+ */
+import type { Budget } from "@reins/protocol"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
+import type * as Permit from "../approval/Permit.ts"
+import type { Work } from "../engine/Engine.ts"
+import type { Alarm } from "../kernel/Alarm.ts"
+import * as Interruptible from "../kernel/Interruptible.ts"
+import type { Signal } from "../kernel/Signal.ts"
+import * as Task from "../kernel/Task.ts"
+import * as ToolOutcome from "../tool/ToolOutcome.ts"
+import * as Call from "./Call.ts"
+import type { CallContext, CallEnd } from "./Call.ts"
+import { LiveCall } from "./LiveCall.ts"
+
+/** A call that is reserved on the budget and runs in its handler, under the limits of one attempt. */
+export class Execution implements Interruptible.Limits {
+  readonly context: CallContext
+  readonly work: Work
+  readonly permit: Permit.Permit
+  readonly held: Budget.Amount
+  readonly startedAt: number
+  readonly live: LiveCall
+  /** How often earlier owners of the run started it. */
+  readonly begunBefore: number
+  attempts = 1
+  /** When the present attempt began, in epoch milliseconds. */
+  private attemptedAt = 0
+
+  constructor(context: CallContext, work: Work, permit: Permit.Permit, held: Budget.Amount, begunBefore: number) {
+    this.context = context
+    this.work = work
+    this.permit = permit
+    this.held = held
+    this.begunBefore = begunBefore
+    this.startedAt = work.now()
+    this.live = new LiveCall(context, work, held, begunBefore, permit.grant, this.startedAt)
+  }
+
+  get signal(): Signal {
+    return this.work.cancel
+  }
+
+  get alarm(): Alarm {
+    return this.context.run.alarm
+  }
+
+  get graceMs(): number {
+    return this.context.run.settings.cancelGraceMs
+  }
+
+  get remainingMs(): (() => number) | undefined {
+    const { context, work } = this
+    return context.tool.timeoutMs === undefined && !work.tree.isTimed(context.agent.path) ? undefined : this.timeLeft
+  }
+
+  private timeLeft(): number {
+    const { attemptedAt, context, work } = this
+    const { agent, tool } = context
+    const own = (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (work.now() - attemptedAt)
+    return work.tree.isTimed(agent.path) ? Math.min(own, work.tree.remainingMs(agent.path, work.elapsed())) : own
+  }
+
+  onCut(): void {
+    this.live.cut()
+  }
+
+  /** Begins an attempt. */
+  begin(): void {
+    this.attemptedAt = this.work.now()
+  }
+}
+
+/** The result of a handler that did not stop when interrupted: abandoned, or successful within its grace time. */
+export type Left = "abandoned" | "completed" | undefined
+
+/** How one attempt ended. */
+export interface Attempted {
+  readonly end: CallEnd
+  readonly left: Left
+  /** The success that came within its grace time. */
+  readonly late: ToolOutcome.ToolOutcome | undefined
+}
+
+const attempted = (end: CallEnd, left?: Left, late?: ToolOutcome.ToolOutcome): Attempted => ({ end, left, late })
+
+/** Runs the handler once. */
+export const attempt = (execution: Execution): Effect.Effect<Attempted> => {
+  const { context } = execution
+  execution.begin()
+  const answer = invoke(execution)
+  // The usual way: success at once.
+  if (Task.isDone(answer)) return Exit.succeed(attempted(Call.done(answer.value)))
+  return Task.flatMap(
+    Interruptible.begin(() => answer, execution),
+    (held) => {
+      if (held._tag === "Done") {
+        return Exit.isSuccess(held.exit)
+          ? Exit.succeed(attempted(Call.done(held.exit.value)))
+          : crash(context, held.exit.cause)
+      }
+      const late = held.completed?.value
+      return Exit.succeed(
+        attempted(
+          cutShort(execution, held),
+          held.abandoned ? "abandoned" : late === undefined ? undefined : "completed",
+          late?.status === undefined ? late : undefined
+        )
+      )
+    }
+  )
+}
+
+/** Calls the handler, within the runtime's tracing if there is one. A throw is a defect of the handler. */
+const invoke = ({ context, live, permit }: Execution): Effect.Effect<ToolOutcome.ToolOutcome> => {
+  const { agent, call, run, tool } = context
+  const { invoke } = tool
+  if (invoke === undefined) return Effect.die(notPermitted(context))
+  const { tracing } = run.settings
+  if (tracing !== undefined) {
+    const { runId, threadId } = run.engine
+    const facts = { runId, threadId, agent: agent.member.name, agentPath: agent.path }
+    const handled = Effect.suspend(() => invoke(permit.args, live))
+    return tracing.tool({ ...facts, toolName: call.name, callId: call.id }, handled)
+  }
+  const answer = Result.try(() => invoke(permit.args, live))
+  return Result.isSuccess(answer) ? answer.success : Exit.die(answer.failure)
+}
+
+type Cut = Extract<Interruptible.Held<unknown, never>, { readonly _tag: "Cut" }>
+
+/** How a call ends after the run's cancel or its deadline. */
+const cutShort = ({ context, work }: Execution, { abandoned, by, completed }: Cut): CallEnd => {
+  const { agent, tool } = context
+  const left = abandoned
+    ? "; it did not stop when interrupted and was abandoned, so it may still take effect"
+    : completed
+      ? "; it did not stop when interrupted and then succeeded, so it may have taken effect"
+      : ""
+  if (by === "signal") {
+    return Call.cancelled(ToolOutcome.fault("Cancelled", `the run was cancelled${left}`, "cancelled"))
+  }
+  const refusal = work.tree.isTimed(agent.path) ? work.tree.overtime(agent.path, work.elapsed()) : undefined
+  return refusal === undefined
+    ? Call.done(ToolOutcome.fault("ToolTimedOut", `${tool.name} took longer than ${tool.timeoutMs} ms${left}`))
+    : Call.refused(refusal)
+}
+
+/** A defect of the tool: the model reads that there was one, the operator's log has its cause. */
+const crash = ({ run, tool }: CallContext, cause: Cause.Cause<never>): Effect.Effect<Attempted> => {
+  const words = Cause.hasInterruptsOnly(cause) ? `${tool.name} was interrupted` : `${tool.name} failed unexpectedly`
+  return Effect.as(
+    run.settings.captureContent
+      ? Effect.logError(`Tool ${tool.name} crashed`, cause)
+      : Effect.logError(`Tool ${tool.name} crashed`),
+    attempted(Call.done(ToolOutcome.fault("ToolCrashed", words)))
+  )
+}
+
+export const notPermitted = ({ tool }: CallContext): Error =>
+  new Error(`Tool ${tool.name} cannot run without a permit from the gate`)

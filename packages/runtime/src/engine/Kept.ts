@@ -1,0 +1,36 @@
+/**
+ * What a run keeps beside its log while work is under way: values under names, each written once. The first one counts,
+ * also where an owner wrote it that the run has left behind, so that what has happened once is known to have happened.
+ */
+import type { Json } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+
+export interface Kept {
+  /**
+   * Stores a value under a name, unless it has one, and returns the stored value. Where the run has ended, nothing is
+   * stored.
+   */
+  readonly put: (name: string, value: Json) => Effect.Effect<Json>
+  /** The value stored under a name, as far as this process knows. */
+  readonly get: (name: string) => Json | undefined
+}
+
+/** Of a run that lives in this process. */
+export class MemoryKept implements Kept {
+  private values: Map<string, Json> | undefined
+
+  put(name: string, value: Json): Effect.Effect<Json> {
+    return Effect.sync(() => {
+      const first = this.values?.get(name)
+      if (first === undefined) (this.values ??= new Map()).set(name, value)
+      return first ?? value
+    })
+  }
+
+  get(name: string): Json | undefined {
+    return this.values?.get(name)
+  }
+}
+
+/** Of work that is only tried out. */
+export const nowhere: Kept = { put: (_name, value) => Effect.succeed(value), get: () => undefined }

@@ -1,0 +1,53 @@
+/** What a run that is executed here keeps: answers in the store, under names that nobody outside answers. */
+import type { Json } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import type { Kept } from "../../engine/Kept.ts"
+import * as AnswerDelivery from "./AnswerDelivery.ts"
+import type { JournalStore, StoredAnswer } from "./JournalStore.ts"
+import type { JournalWriter } from "./JournalWriter.ts"
+
+interface Of {
+  readonly runId: string
+  readonly now: () => number
+  readonly writer: Pick<JournalWriter, "loss">
+}
+
+export class JournalKept implements Kept {
+  private readonly run: Of
+  private readonly store: Pick<JournalStore, "answer">
+  private readonly retryMs: number
+  private readonly answers: Map<string, StoredAnswer>
+
+  /** `retryMs`: the pause between two attempts. `answers`: the run's answers known here; new ones are added. */
+  constructor(
+    run: Of,
+    answers: Map<string, StoredAnswer>,
+    { reopenMs, store }: { readonly store: Pick<JournalStore, "answer">; readonly reopenMs: number }
+  ) {
+    this.run = run
+    this.store = store
+    this.retryMs = reopenMs
+    this.answers = answers
+  }
+
+  put(name: string, value: Json): Effect.Effect<Json> {
+    return Effect.suspend(() => {
+      const known = this.answers.get(name)
+      if (known !== undefined) return Effect.succeed(known.value)
+      const { runId, writer } = this.run
+      const at = this.run.now()
+      const written = AnswerDelivery.persist(this.store.answer(runId, name, value, at), this.retryMs)
+      const first = Effect.map(written, (answered) => {
+        const stored = answered._tag === "Resolved" ? answered.value : value
+        this.answers.set(name, { value: stored, at })
+        return stored
+      })
+      // As with a commit that fails: the next owner goes on.
+      return Effect.catchCause(first, (cause) => (writer.loss === undefined ? Effect.failCause(cause) : Effect.never))
+    })
+  }
+
+  get(name: string): Json | undefined {
+    return this.answers.get(name)?.value
+  }
+}
