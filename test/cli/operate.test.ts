@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Figures, Operate, Screen } from "@reins/cli"
+import { Figures, Operate, Replay, Screen } from "@reins/cli"
 import { ConfigProvider, Effect, FileSystem, Option, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { createServer } from "node:net"
@@ -77,6 +77,14 @@ const printed = (
       Effect.match({ onFailure: (error) => error.message, onSuccess: () => out })
     )
   })
+
+const replaying = {
+  model: undefined,
+  fork: undefined,
+  question: undefined,
+  approve: "deny",
+  budget: undefined
+} as const
 
 layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (it) => {
   it.effect("list, read, answer and audit the runs of a local store while a server carries them", () =>
@@ -220,6 +228,15 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
       assert.strictEqual(
         yield* printed((given) => Operate.cancel({ ...given, runId }), { url }, key),
         `Run ${runId} has ended.\n`
+      )
+      // A run of the server, on the code that is here.
+      assert.match(
+        yield* printed((given) => Replay.run({ ...given, ...replaying, what: runId, path: ships }), { url }, key),
+        new RegExp(`^${runId} goes the same way: \\d+ events\\.\n$`)
+      )
+      assert.strictEqual(
+        yield* printed((given) => Replay.run({ ...given, ...replaying, what: "nobody" }), { url }, key),
+        "Unknown run."
       )
       assert.match(
         yield* printed(Operate.approvals, { url }, { REINS_API_KEY: "wrong" }),

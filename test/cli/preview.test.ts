@@ -44,6 +44,17 @@ layer(Sample.layer, { excludeTestServices: true })("reins preview", (it) => {
     })
   )
 
+  it.effect("needs neither a model nor the key of one", () =>
+    Effect.gen(function* () {
+      const cwd = yield* Sample.folder({})
+      const without = yield* reins(cwd, ["preview", "Hi"])
+      assert.deepStrictEqual({ code: without.code, stderr: without.stderr }, { code: 0, stderr: "" })
+      assert.include(without.stdout, "assistant would ask the model, which is not set. Nothing was started.\n")
+      const named = yield* reins(cwd, ["preview", "Hi", "--model", "openai:gpt-5.2"])
+      assert.include(named.stdout, "assistant would ask openai/gpt-5.2. Nothing was started.\n")
+    })
+  )
+
   it.effect("says in one sentence why nothing would be started", () =>
     Effect.gen(function* () {
       const cwd = yield* Sample.folder({})

@@ -183,6 +183,33 @@ describe("costs", () => {
   )
 })
 
+describe("the export of a run", () => {
+  it.live("has all that a store has of it, for its tenant's operators and its own principal", () =>
+    Effect.gen(function* () {
+      const journal = MemoryJournal.make()
+      const served = yield* serve(Deployment.layerStore("memory", Effect.succeed(journalHost(journal))))
+      const runId = yield* query(served, "hello", "olga-key")
+      const path = `/native/runs/${runId}/export`
+      const { headers, text } = yield* served.ask(path, { key: "olga-key" })
+      assert.strictEqual(headers.get("content-type"), "application/x-ndjson")
+      assert.strictEqual(text, `${journal.exportRun(runId).join("\n")}\n`)
+      const statuses = yield* Effect.forEach(["dev-key", "dora-key", "aldo-key", "other-key"], (key) =>
+        Effect.map(served.ask(path, { key }), ({ status }) => status)
+      )
+      assert.deepStrictEqual(statuses, [200, 404, 403, 404])
+    })
+  )
+
+  it.live("is refused in words by a server that keeps its runs in memory", () =>
+    Effect.gen(function* () {
+      const served = yield* serve()
+      const runId = yield* query(served, "hello")
+      const { json, status } = yield* served.ask(`/native/runs/${runId}/export`)
+      assert.deepStrictEqual([status, json.error.code], [404, "NotExported"])
+    })
+  )
+})
+
 describe("a principal", () => {
   it.live("sees its own runs in lists without a role, and all of the tenant as an operator", () =>
     Effect.gen(function* () {

@@ -172,11 +172,12 @@ const replay = Command.make(
   "replay",
   {
     what: Argument.String("run").pipe(
-      Argument.withDescription("A run of the store, or a file of reins archive with one or more")
+      Argument.withDescription("A run of the store or the server, or a file of reins archive with one or more")
     ),
     app: Flags.app,
     model: Flags.text("model", "PROVIDER:MODEL", "The model that is compared with the log's (default: that one)"),
     store: Flags.store,
+    url: Flags.url,
     path: Flags.path,
     jsonOutput: Flags.jsonLines,
     fork: Flag.Int("fork").pipe(
@@ -200,6 +201,10 @@ const replay = Command.make(
   ),
   Command.withExamples([
     { command: "reins replay run_ope3fgq2 --app agent.ts", description: "Does the changed agent take the same way?" },
+    {
+      command: "reins replay run_ope3fgq2 --app agent.ts --url https://agents.example.com",
+      description: "The same, with a run of a server"
+    },
     {
       command: 'reins replay refund.jsonl --app agent.ts --fork 12 --model openai:gpt-5.2 --question "And now?"',
       description: "Go on from an event with another model"

@@ -3,13 +3,14 @@ import { type Preview, type PreviewedApprovers, type PreviewedTool, Runtime } fr
 import * as Effect from "effect/Effect"
 import { ended, failed, misused } from "../setting/CommandFailed.ts"
 import * as Limits from "../setting/Limits.ts"
+import * as ModelChoice from "../setting/ModelChoice.ts"
 import * as Workplace from "../setting/Workplace.ts"
 import { Screen } from "../terminal/Screen.ts"
 import * as Style from "../text/Style.ts"
 import * as Text from "../text/Text.ts"
 
 /** What the command line says. */
-export interface Given extends Omit<Workplace.Given, "carries" | "isWatched" | "makesStore" | "standIn"> {
+export interface Given extends Omit<Workplace.Given, "carries" | "isUnasked" | "isWatched" | "makesStore" | "standIn"> {
   readonly question: string | undefined
   readonly thread: string | undefined
   readonly agent: string | undefined
@@ -23,7 +24,13 @@ export const run = Effect.fnUntraced(function* (given: Given) {
     return yield* misused('There is no question. Give one: reins preview "What is in this folder?"')
   const screen = yield* Screen
   const budget = yield* Limits.budgetOf(given.budget)
-  const workplace = yield* Workplace.make({ ...given, isWatched: false, carries: false, makesStore: false })
+  const workplace = yield* Workplace.make({
+    ...given,
+    isWatched: false,
+    isUnasked: true,
+    carries: false,
+    makesStore: false
+  })
   const preview = yield* Effect.flatMap(Runtime, (runtime) =>
     Effect.mapError(
       runtime.preview(question, {
@@ -40,11 +47,11 @@ export const run = Effect.fnUntraced(function* (given: Given) {
 
 /** The preview for a person. Pure. */
 export const linesOf = (preview: Preview, look: Style.Look): ReadonlyArray<string> => {
-  const { agent, inputTokens, messages, model, provider, tools } = preview
+  const { agent, inputTokens, messages, tools } = preview
   const fold = (text: string) => Style.fold(Text.harmless(text), look.columns ?? Infinity)
   const isOne = tools.every(({ agents }) => agents.length === 1)
   return [
-    ...fold(`${agent} would ask ${provider}/${model}. Nothing was started.`),
+    ...fold(`${agent} would ask ${modelOf(preview)}. Nothing was started.`),
     "",
     Style.paint(look, "bold", "First request"),
     ...fold(
@@ -73,6 +80,11 @@ export const linesOf = (preview: Preview, look: Style.Look): ReadonlyArray<strin
     Style.paint(look, "bold", "At most"),
     ...fold(mostOf(preview))
   ]
+}
+
+const modelOf = ({ model, provider }: Preview): string => {
+  const { none } = ModelChoice
+  return provider === none.provider && model === none.model ? "the model, which is not set" : `${provider}/${model}`
 }
 
 const decisionOf = ({ decision, execution }: PreviewedTool): string => {

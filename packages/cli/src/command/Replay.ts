@@ -6,11 +6,12 @@ import type { Event } from "@reins/protocol"
 import { Fork, type ModelPort, type Replayed, Runtime } from "@reins/runtime"
 import { RunExport } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import { statSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { resolve } from "node:path"
-import * as Demo from "../assistant/Demo.ts"
 import type { Mode } from "../chat/Asking.ts"
+import * as RemoteDesk from "../desk/RemoteDesk.ts"
 import * as StoreArchive from "../desk/StoreArchive.ts"
 import { CommandFailed, codes, ended, failed, misused } from "../setting/CommandFailed.ts"
 import * as Limits from "../setting/Limits.ts"
@@ -31,6 +32,8 @@ export interface Given {
   readonly app: string | undefined
   readonly model: string | undefined
   readonly store: string | undefined
+  /** The address of a server that has the run, in place of a store. */
+  readonly url: string | undefined
   readonly path: string | undefined
   readonly jsonOutput: boolean
   /** The event from which a new run goes on. Absent: nothing is started. */
@@ -43,7 +46,7 @@ export interface Given {
 export const run = (given: Given) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const all = yield* recordings(given)
+      const all = yield* Effect.provide(recordings(given), FetchHttpClient.layer)
       const [first, ...rest] = all
       if (first === undefined) return yield* failed(`${quoted(given.what)} has no run.`)
       if (given.fork === undefined) return yield* replay(given, all)
@@ -57,13 +60,18 @@ export const run = (given: Given) =>
 const quoted = (text: string): string => JSON.stringify(Text.harmless(text))
 
 /** The runs that are meant: those of a file, or one of the store. */
-const recordings = Effect.fnUntraced(function* ({ path, store, what }: Given) {
+const recordings = Effect.fnUntraced(function* ({ path, store, url, what }: Given) {
   const isFile = statSync(what, { throwIfNoEntry: false })?.isFile() === true
   const read = (lines: ReadonlyArray<string>) =>
     Effect.mapError(
       Effect.flatMap(RunExport.read(lines), (lines) => Effect.forEach(runsIn(lines), RunExport.recordingOf)),
       (error) => failed(`${quoted(what)} cannot be replayed: ${ended(error.message)}`, error)
     )
+  if (url !== undefined) {
+    if (store !== undefined) return yield* misused("--url and --store name two places. Give one of them.")
+    const desk = yield* RemoteDesk.make(url)
+    return yield* read(yield* desk.exported(what))
+  }
   if (isFile) {
     const text = yield* Effect.tryPromise({
       try: () => readFile(what, "utf8"),
@@ -98,26 +106,16 @@ const runsIn = (lines: ReadonlyArray<RunExport.Line>): ReadonlyArray<ReadonlyArr
 
 /** A model that is never asked, with the name of `--model`, else of the one that the run asked first. */
 class StandIn implements ModelPort {
-  provider = scripted.provider
-  model = scripted.model
+  provider = ModelChoice.scripted.provider
+  model = ModelChoice.scripted.model
   readonly attempt = () => Effect.die(new Error("A replay asks no model"))
 
   standFor(name: string | undefined, { marks }: RunExport.Recording): void {
     const row = marks.flatMap(({ spent }) => spent).find((row) => row.kind === "model" && row.path.length === 0)
-    const { model, provider } = named(name) ?? (row?.kind === "model" ? row : scripted)
+    const { model, provider } = ModelChoice.namesOf(name) ?? (row?.kind === "model" ? row : ModelChoice.scripted)
     this.provider = provider
     this.model = model
   }
-}
-
-const scripted = { provider: "scripted", model: "scripted-1" }
-
-/** A model's names as its ledger rows have them. */
-const named = (name: string | undefined): Pick<ModelPort, "model" | "provider"> | undefined => {
-  if (name === undefined || name === ModelChoice.demo) return name === undefined ? undefined : Demo
-  const [, provider, model] = /^([^:]+):([^@]+)/.exec(name) ?? []
-  if (provider === undefined || model === undefined) return scripted
-  return { provider: provider.replace(/^openai-(chat|responses)$/, "openai"), model }
 }
 
 const replay = Effect.fnUntraced(function* (given: Given, all: ReadonlyArray<RunExport.Recording>) {

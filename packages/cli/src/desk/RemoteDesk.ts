@@ -19,9 +19,15 @@ const Refused = Schema.Struct({ error: Schema.Struct({ code: Schema.String, mess
 const readRefusal = Schema.decodeUnknownOption(Schema.fromJsonString(Refused))
 const readEnvelope = Schema.decodeUnknownEffect(Schema.fromJsonString(Envelope.Envelope))
 
+/** A desk that also gives runs away, as an archive does. */
+export interface RemoteDesk extends Desk {
+  /** The lines of a run. */
+  readonly exported: (runId: string) => Effect.Effect<ReadonlyArray<string>, CommandFailed>
+}
+
 export const make = Effect.fnUntraced(function* (
   url: string
-): Effect.fn.Return<Desk, CommandFailed, HttpClient.HttpClient> {
+): Effect.fn.Return<RemoteDesk, CommandFailed, HttpClient.HttpClient> {
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
     return yield* misused(`--url: ${JSON.stringify(url)} is no address such as http://127.0.0.1:4111.`)
   const http = yield* HttpClient.HttpClient
@@ -77,6 +83,13 @@ export const make = Effect.fnUntraced(function* (
   }
 
   return {
+    exported: (runId) =>
+      Effect.flatMap(send(HttpClientRequest.get(`${base}/runs/${place(runId)}/export`)), (response) =>
+        Effect.mapBoth(response.text, {
+          onFailure: (cause) => failed(`The connection to ${url} broke off.`, cause),
+          onSuccess: (text) => text.split("\n")
+        })
+      ),
     runs: (filter) => get(`/runs${queryOf(filter)}`, ListedRun.Page),
     costs: ({ dimensions = [], ...options }) =>
       get(`/costs${queryOf({ ...options, by: dimensions.join(",") })}`, CostReport.CostReport),

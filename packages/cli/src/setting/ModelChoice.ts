@@ -37,6 +37,26 @@ export const make = (name: string | undefined, watched: boolean): Effect.Effect<
   return Effect.mapError(Models.fromConfig(name), (error) => failed(ended(error.message)))
 }
 
+/** The names of a script's model. */
+export const scripted = { provider: "scripted", model: "scripted-1" }
+
+/** The names that a model has in ledgers; absent without a name. */
+export const namesOf = (name: string | undefined): Pick<ModelPort, "model" | "provider"> | undefined => {
+  if (name === undefined || name === demo) return name === undefined ? undefined : Demo
+  const [, provider, model] = /^([^:]+):([^@]+)/.exec(name) ?? []
+  if (provider === undefined || model === undefined) return scripted
+  return { provider: provider.replace(/^openai-(chat|responses)$/, "openai"), model }
+}
+
+/** What stands for a model where none is set. */
+export const none = { provider: "none", model: "unset" }
+
+/** A model of that name that is never asked, and so needs no key. */
+export const unasked = (name: string | undefined): ModelPort => ({
+  ...(namesOf(name) ?? none),
+  attempt: () => Effect.die(new Error("This command asks no model"))
+})
+
 /** The model as a service: `live`, which has the one of that name until it is given another. Charged by the prices that are there. */
 export const layer = (name: string | undefined, watched: boolean, live: LiveModel): Layer.Layer<Model, CommandFailed> =>
   Layer.effect(

@@ -31,6 +31,8 @@ export interface Given {
   readonly demo: boolean
   /** Whether the file of the app is loaded once more after this: what it opened is opened once. Absent: false. */
   readonly isUsedAgain?: boolean | undefined
+  /** Whether no model is asked: it needs no key, and need not be set. Absent: false. */
+  readonly isUnasked?: boolean | undefined
   /** Whether runs are carried. Absent: true. */
   readonly carries?: boolean | undefined
   /** Whether a store that is not there is made. Absent: true; false: memory takes its place. */
@@ -109,9 +111,10 @@ export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
       )
     }
     const live = new LiveModel()
+    const serving = standIn ?? (given.isUnasked === true ? ModelChoice.unasked(model) : undefined)
     const services = Layer.merge(
       Layer.provideMerge(
-        standIn === undefined ? ModelChoice.layer(model, given.isWatched, live) : Layer.succeed(Model, standIn),
+        serving === undefined ? ModelChoice.layer(model, given.isWatched, live) : Layer.succeed(Model, serving),
         ModelChoice.pricesLayer
       ),
       StoreChoice.layer(store, { carries: given.carries ?? true })

@@ -164,6 +164,8 @@ export interface RunHost extends Stores {
       ) => Reading<Event>)
     | undefined
   readonly status: (runId: string) => Effect.Effect<RunStatus | undefined>
+  /** A run as JSON lines; empty for an unknown one. Absent if runs are kept in memory, which has no marks of them. */
+  readonly exported?: ((runId: string) => Effect.Effect<ReadonlyArray<string>>) | undefined
   /** A page of runs, the latest first. */
   readonly list: (query: RunQuery) => Effect.Effect<ListedRun.Page>
   /**

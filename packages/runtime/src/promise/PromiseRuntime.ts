@@ -248,7 +248,8 @@ export const createRuntime = <
     runs: {
       ...verbs,
       list: method((runtime) => runtime.runs.list),
-      get: method((runtime) => runtime.runs.get)
+      get: method((runtime) => runtime.runs.get),
+      export: method((runtime) => runtime.runs.export)
     },
     approvals,
     respondToApproval: approvals.respond,

@@ -184,6 +184,7 @@ export interface PromiseRuntime<
   readonly runs: RunVerbs & {
     readonly list: Promised<Shape.RuntimeShape["runs"]["list"]>
     readonly get: Promised<Shape.RuntimeShape["runs"]["get"]>
+    readonly export: Promised<Shape.RuntimeShape["runs"]["export"]>
   }
   readonly grants: {
     readonly [Name in keyof Shape.RuntimeShape["grants"]]: Promised<Shape.RuntimeShape["grants"][Name]>

@@ -104,3 +104,18 @@ export const get = (
       }
     })
   })
+
+/** See `RuntimeShape.runs.export`. */
+export const exported = (
+  host: RunHost,
+  runId: string,
+  resourceId: string | undefined
+): Effect.Effect<ReadonlyArray<string> | undefined> => {
+  const { exported } = host
+  if (exported === undefined) return Effect.undefined
+  return Effect.flatMap(host.status(runId), (status) =>
+    status === undefined || (resourceId !== undefined && status.resourceId !== resourceId)
+      ? Effect.undefined
+      : Effect.map(exported(runId), (lines) => (lines.length === 0 ? undefined : lines))
+  )
+}

@@ -255,7 +255,8 @@ const service = (built: RuntimeParts): RuntimeShape => {
     runs: {
       ...verbs,
       list: (filter) => host.list(Runs.queryOf(filter)),
-      get: (runId, options) => Runs.get(host, runId, options?.resourceId)
+      get: (runId, options) => Runs.get(host, runId, options?.resourceId),
+      export: (runId, options) => Runs.exported(host, runId, options?.resourceId)
     },
     approvals,
     respondToApproval: approvals.respond,

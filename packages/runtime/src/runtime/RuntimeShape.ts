@@ -209,6 +209,16 @@ export interface RuntimeShape {
      * gone. `undefined` when it is unknown; with `resourceId`, also when it belongs to another tenant.
      */
     readonly get: (runId: string, options?: TenantOptions) => Effect.Effect<RunDetail | undefined>
+    /**
+     * All that a store has of a run, as JSON lines: for `replay`, here or in another process, and for an archive to
+     * import. `undefined` when it is unknown or its events were deleted, with `resourceId` also when it belongs to
+     * another tenant, and for every run of the memory deployment, which keeps no marks. The lines have everything that
+     * was said: prompts, arguments and results.
+     */
+    readonly export: (
+      runId: string,
+      options?: { readonly resourceId?: string | undefined }
+    ) => Effect.Effect<ReadonlyArray<string> | undefined>
   }
   readonly costs: {
     /**

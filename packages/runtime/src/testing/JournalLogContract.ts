@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Opened } from "../host/journal/JournalStore.ts"
+import * as RunExport from "../host/journal/RunExport.ts"
 import {
   asks,
   calls,
@@ -226,6 +227,17 @@ export const outside: ReadonlyArray<Clause> = [
       )
       const outcome = { outcome: "approve" }
       yield* same(yield* Effect.orDie(store.approval("a")), { asked, outcome }, "the decided question")
+    })
+  ),
+  clause("a run is exported as lines that a replay reads, and an unknown one as none", (store) =>
+    Effect.gen(function* () {
+      if (store.exported === undefined) return
+      const { epoch } = yield* begin(store)
+      yield* commit(store, epoch, [calls(1, "c1"), ...finish(2)])
+      const lines = yield* Effect.orDie(RunExport.read(yield* Effect.orDie(store.exported("run"))))
+      const { envelopes, record } = yield* Effect.orDie(RunExport.recordingOf(lines))
+      yield* same([record.runId, envelopes.length], ["run", 4], "the run and its events")
+      yield* same(yield* Effect.orDie(store.exported("another")), [], "the lines of an unknown run")
     })
   ),
   clause("nothing of a refused commit is stored or found", (store) =>

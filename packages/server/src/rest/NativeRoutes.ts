@@ -79,6 +79,11 @@ export const routes: ReadonlyArray<NativeRoute> = [
   },
   {
     method: "GET",
+    path: "/runs/:runId/export",
+    handle: (serving, principal, { params }) => OperatorRoutes.exported(serving, principal, params["runId"] ?? "")
+  },
+  {
+    method: "GET",
     path: "/costs",
     isForAuditors: true,
     handle: OperatorRoutes.costs

@@ -3,6 +3,7 @@ import { CostReport, ListedRun } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
 import { refusals } from "./Refused.ts"
 
@@ -36,6 +37,17 @@ export const group = HttpApiGroup.make("operator").add(
       summary: "Runs, the latest first, in pages",
       description:
         "Runs that match all given fields; `since` and `until` are about their start, in epoch milliseconds. `after` is the `next` of the previous page: runs that start meanwhile move no page. A named principal without the role operator or auditor gets its own runs."
+    })
+  ),
+  HttpApiEndpoint.get("exportRun", "/runs/:runId/export", {
+    params: { runId: Schema.String },
+    success: HttpApiSchema.StreamUint8Array({ contentType: "application/x-ndjson" }),
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "All that the store has of a run, as JSON lines",
+      description:
+        "For `reins replay`, and for an archive to import: prompts, arguments and results, and threads by the store's own ids. A run whose events were deleted, and every run of a server in memory, has no export. A named principal without the role operator gets its own runs; the role auditor gets none."
     })
   ),
   HttpApiEndpoint.get("costs", "/costs", {

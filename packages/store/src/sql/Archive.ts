@@ -125,8 +125,7 @@ export interface Archive {
 
 export const make = (db: Database, compact: Effect.Effect<void, SqlError> = Effect.void): Archive => ({
   runs: (options = {}) => db.operation("list runs", list(db, options)),
-  exportRun: (runId) =>
-    Effect.map(db.operation("export", db.atomic(gather(db, runId))), (lines) => lines.map(RunExport.write)),
+  exportRun: (runId) => db.operation("export", exported(db, runId)),
   importRun: (lines) =>
     Effect.gen(function* () {
       const parsed = yield* Effect.mapError(RunExport.read(lines), NotImported.of)
@@ -175,6 +174,13 @@ const settled = (
       Fenced: () => Effect.succeed(Result.fail(new NotImported({ reason: "RunExists" })))
     })
   )
+
+/** All that the store has of a run, as JSON lines; empty for an unknown one. */
+export const exported = (
+  db: Database,
+  runId: string
+): Effect.Effect<ReadonlyArray<string>, SqlError | StoredJson.CorruptRow> =>
+  Effect.map(db.atomic(gather(db, runId)), (lines) => lines.map(RunExport.write))
 
 const gather = Effect.fnUntraced(function* (db: Database, runId: string) {
   const run = yield* SqlRuns.stored(db, runId)

@@ -2,6 +2,7 @@
 import type { JournalStore, PendingApproval } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
+import * as Archive from "./Archive.ts"
 import * as Column from "./Column.ts"
 import type { Database, Row } from "./Database.ts"
 import * as Projection from "./Projection.ts"
@@ -39,6 +40,7 @@ export const make = (db: Database, wakes: Stream.Stream<string>, commit: Journal
   find: (runId, name) => db.operation("find", SqlAnswers.find(db, runId, name)),
   read: (runId, after, limit) => db.operation("read", SqlRuns.read(db, runId, after, limit)),
   status: (runId) => db.operation("status", SqlRuns.status(db, runId)),
+  exported: (runId) => db.operation("export", Archive.exported(db, runId)),
   list: (query) => db.operation("list", SqlRunList.list(db, query)),
   unfinished: db.operation("unfinished", SqlRuns.unfinished(db)),
   pending: (resourceId) =>

@@ -277,6 +277,8 @@ class Host implements RunHost {
     Effect.map(this.answer(runId, Names.cancel, true), (answered) => answered._tag !== "Unknown")
 
   readonly status = (runId: string) => Effect.orDie(this.store.status(runId))
+  readonly exported = (runId: string) =>
+    this.store.exported === undefined ? Effect.succeed([]) : Effect.orDie(this.store.exported(runId))
   readonly list = (query: RunQuery) => Effect.orDie(this.store.list(query))
   readonly pending = (resourceId: string) => Effect.orDie(this.store.pending(resourceId))
   readonly approval = (id: string) => Effect.orDie(this.store.approval(id))

@@ -215,6 +215,8 @@ export interface JournalStore {
    * stored in the commit of its last events.
    */
   readonly list: (query: RunQuery) => Effect.Effect<ListedRun.Page, StoreFailure>
+  /** A run as JSON lines (`RunExport`); empty for an unknown one. Absent: its runs are not exported. */
+  readonly exported?: ((runId: string) => Effect.Effect<ReadonlyArray<string>, StoreFailure>) | undefined
   /** Runs that have not ended. */
   readonly unfinished: Effect.Effect<ReadonlyArray<string>, StoreFailure>
   readonly pending: (resourceId: string) => Effect.Effect<ReadonlyArray<PendingApproval>, StoreFailure>

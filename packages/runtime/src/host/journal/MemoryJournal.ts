@@ -230,6 +230,14 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
     }
   }
 
+  const exportRun = (runId: string): ReadonlyArray<string> => {
+    const row = rows.get(runId)
+    if (row === undefined) return []
+    const { answers, envelopes, marks, record } = row
+    const history = record.isolated ? [] : threads.history(record.threadId).slice(0, record.historyVersion)
+    return RunExport.linesOf({ record, history, envelopes, marks: [...marks.values()], answers }).map(RunExport.write)
+  }
+
   return {
     threads,
     audit,
@@ -305,12 +313,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
     wakes: Stream.never,
     log: (runId) => rows.get(runId)?.envelopes ?? [],
     marks: (runId) => [...(rows.get(runId)?.marks.values() ?? [])],
-    exportRun: (runId) => {
-      const row = rows.get(runId)
-      if (row === undefined) return []
-      const { answers, envelopes, marks, record } = row
-      const history = record.isolated ? [] : threads.history(record.threadId).slice(0, record.historyVersion)
-      return RunExport.linesOf({ record, history, envelopes, marks: [...marks.values()], answers }).map(RunExport.write)
-    }
+    exportRun,
+    exported: (runId) => Effect.sync(() => exportRun(runId))
   }
 }
