@@ -47,11 +47,12 @@ export const run = Effect.fnUntraced(function* (given: Given) {
 
 /** The preview for a person. Pure. */
 export const linesOf = (preview: Preview, look: Style.Look): ReadonlyArray<string> => {
-  const { agent, inputTokens, messages, tools } = preview
+  const { agent, choices, inputTokens, messages, tools } = preview
   const fold = (text: string) => Style.fold(Text.harmless(text), look.columns ?? Infinity)
   const isOne = tools.every(({ agents }) => agents.length === 1)
   return [
     ...fold(`${agent} would ask ${modelOf(preview)}. Nothing was started.`),
+    ...(choices === undefined ? [] : fold(choiceOf(choices))),
     "",
     Style.paint(look, "bold", "First request"),
     ...fold(
@@ -85,6 +86,12 @@ export const linesOf = (preview: Preview, look: Style.Look): ReadonlyArray<strin
 const modelOf = ({ model, provider }: Preview): string => {
   const { none } = ModelChoice
   return provider === none.provider && model === none.model ? "the model, which is not set" : `${provider}/${model}`
+}
+
+/** What an agent that chooses for each step chooses from. */
+const choiceOf = (choices: NonNullable<Preview["choices"]>): string => {
+  const models = choices.map(({ model, provider }) => `${provider}/${model}`).join(", ")
+  return `Its code chooses what each step uses, of what is shown here${models === "" ? "" : ` and of ${models}`}.`
 }
 
 const decisionOf = ({ decision, execution }: PreviewedTool): string => {

@@ -65,6 +65,28 @@ export class OutputInvalid extends Schema.TaggedError<OutputInvalid>()("OutputIn
 }
 
 /**
+ * An agent's own choice of what a step uses (`resolve`) failed. `kind`: the function failed (`failed`), had a defect
+ * (`crashed`), or chose something that the agent does not have (`invalid`). `issue`: the failure's tag, or what is wrong
+ * with the choice.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ResolveFailed extends Schema.TaggedError<ResolveFailed>()("ResolveFailed", {
+  agent: Schema.String,
+  step: Schema.Natural,
+  kind: Schema.Literals(["failed", "crashed", "invalid"]),
+  issue: Schema.String
+}) {
+  override get message() {
+    return `The resolve of ${this.agent} before step ${this.step}: ${this.issue}`
+  }
+  get isRetryable() {
+    return this.kind === "failed"
+  }
+}
+
+/**
  * The model stopped before its answer was complete (`length`, `content-filter`, `repeated-calls`, `other`).
  *
  * @since 0.1.0
@@ -145,6 +167,7 @@ const members = [
   BudgetExhausted,
   RunCancelled,
   OutputInvalid,
+  ResolveFailed,
   AnswerIncomplete,
   StoreFailed,
   DataDamaged,
@@ -162,6 +185,7 @@ export type Reason =
   | BudgetExhausted
   | RunCancelled
   | OutputInvalid
+  | ResolveFailed
   | AnswerIncomplete
   | StoreFailed
   | DataDamaged

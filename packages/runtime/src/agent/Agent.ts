@@ -18,6 +18,9 @@ import type { Approvers } from "../approval/Approvers.ts"
 import type { Policy } from "../approval/Policy.ts"
 import { Model, type ModelKey, type ModelPort, type ModelSettings } from "../model/Model.ts"
 import type { ToolRun } from "../tool/ToolRun.ts"
+import type { Resolution, ResolveContext } from "./Resolution.ts"
+
+export type { Left, Resolution, ResolveContext, Spent } from "./Resolution.ts"
 
 /**
  * Marks agents.
@@ -63,6 +66,10 @@ export interface Definition {
   readonly specialists: ReadonlyArray<Any>
   readonly model: ModelKey
   readonly fallbacks: ReadonlyArray<ModelKey>
+  /** By name; absent: none. */
+  readonly models?: NamedModels | undefined
+  /** Absent: every step uses what is defined here. */
+  readonly resolve?: ((context: ResolveContext) => Effect.Effect<unknown, unknown, Erased.Any>) | undefined
   readonly budget: Budget.Budget | undefined
   readonly input: Erased.CodecOf<Erased.Any> | undefined
   readonly output: Erased.CodecOf<Erased.Any> | undefined
@@ -109,6 +116,24 @@ export type Errors<A> = A extends Agent<infer _R, infer E> ? E : never
  * @category models
  */
 export type Models<K> = K extends Context.Key<infer I, ModelPort> ? I : never
+
+/**
+ * Models by the names that `resolve` and queries choose them by.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface NamedModels {
+  readonly [name: string]: ModelKey
+}
+
+/**
+ * What a `resolve` returns: what the step uses, or an effect of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Resolved<Name extends string, R> = Resolution<Name> | Effect.Effect<Resolution<Name>, unknown, R>
 
 /**
  * Unions through a record, so that a hover shows the services' names and not the tools' definitions.
@@ -185,7 +210,14 @@ export type ToolkitErrors<K> =
  * @since 0.1.0
  * @category models
  */
-export interface Options<K extends Toolkits, S extends ReadonlyArray<Any>, M, F extends ReadonlyArray<ModelKey> = []> {
+export interface Options<
+  K extends Toolkits,
+  S extends ReadonlyArray<Any>,
+  M,
+  F extends ReadonlyArray<ModelKey> = [],
+  N extends NamedModels = {},
+  C = never
+> {
   /** The system instructions. Absent: none. */
   readonly instructions?: string | undefined
   /**
@@ -205,6 +237,23 @@ export interface Options<K extends Toolkits, S extends ReadonlyArray<Any>, M, F 
    * quota are invalid; not when the request or the content was rejected. Each attempt is charged to its own model.
    */
   readonly fallbacks?: F | undefined
+  /**
+   * Further models, by name: those that `resolve` may choose for a step, and a query for its run
+   * (`QueryOptions.model`). Absent: none.
+   */
+  readonly models?: N | undefined
+  /**
+   * Chooses what a step uses, before each step: one of `models`, instructions, tools, provider options and settings, by
+   * the run, the step and the conversation so far. Its choice is stored with the run: after a crash it is not called
+   * again for a step whose choice is stored. It narrows: tools that it leaves out cannot be called in that step, and
+   * none are added. Absent: every step uses the same.
+   *
+   * **Details**: a message that a model paused within (`pause_turn`) is continued as it began. The model of a step is
+   * also that of the compaction before it; `fallbacks` follow on a chosen model, too. Called again in a replay, to
+   * compare. **Errors**: a failure, a defect or an invalid choice ends the agent with `ResolveFailed`. **Gotchas**: a
+   * cross-cutting rule for many agents (redaction, guardrails) belongs around the step, not into what it is.
+   */
+  readonly resolve?: ((context: ResolveContext) => Resolved<Extract<keyof NoInfer<N>, string>, C>) | undefined
   /**
    * Limits for a run of this agent and everything below it; under a coordinator, within what the coordinator has left.
    */
@@ -267,12 +316,14 @@ export const make = <
   const K extends Toolkits = ReadonlyArray<AnyToolkit>,
   const S extends ReadonlyArray<Any> = [],
   M = Model,
-  const F extends ReadonlyArray<ModelKey> = []
+  const F extends ReadonlyArray<ModelKey> = [],
+  const N extends NamedModels = {},
+  C = never
 >(
   name: string,
-  options: Options<K, S, M, F>
+  options: Options<K, S, M, F, N, C>
 ): Agent<
-  Needs<ToolkitServices<K> | M | Models<F[number]> | Services<S[number]>>,
+  Needs<ToolkitServices<K> | M | Models<F[number] | N[keyof N]> | Services<S[number]> | C>,
   ToolkitErrors<K> | Errors<S[number]>
 > => fromDefinition(define("agent", name, options, undefined))
 
@@ -290,7 +341,16 @@ export const bind = <Tools extends Record<string, Tool.Any>, Handlers, E, R>(
 ): Effect.Effect<Toolkit.WithHandler<Tools>, E, R | Scope.Scope> =>
   Effect.flatMap(Layer.build(layer), (handlers) => Effect.provide(toolkit, handlers))
 
-type AnyOptions = Options<Erased.Any, Erased.Any, Erased.Any, Erased.Any>
+type AnyOptions = Options<Erased.Any, Erased.Any, Erased.Any, Erased.Any, Erased.Any, Erased.Any>
+
+/** A `resolve` whose choice is always an effect. */
+const effectful = (resolve: AnyOptions["resolve"]): Definition["resolve"] =>
+  resolve === undefined
+    ? undefined
+    : (context) => {
+        const chosen = resolve(context)
+        return Effect.isEffect(chosen) ? chosen : Effect.succeed(chosen)
+      }
 
 const listed = (toolkit: Erased.Any): ReadonlyArray<AnyToolkit> => {
   if (toolkit === undefined) return []
@@ -324,6 +384,8 @@ export const define = (
   specialists: options.specialists ?? [],
   model: options.model ?? Model,
   fallbacks: options.fallbacks ?? [],
+  models: options.models,
+  resolve: effectful(options.resolve),
   budget: options.budget,
   input: specialist?.input,
   output: specialist?.output,

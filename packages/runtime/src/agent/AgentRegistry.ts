@@ -17,11 +17,13 @@ import type * as Toolkit from "effect/ai/Toolkit"
 import * as Erased from "../kernel/Erased.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import type * as Agent from "./Agent.ts"
+import * as AgentModels from "./AgentModels.ts"
 import * as Approvers from "../approval/Approvers.ts"
 import * as Policy from "../approval/Policy.ts"
 import * as CallRow from "./CallRow.ts"
 import { refuse } from "./InvalidAgents.ts"
-import type { ModelPort, ToolDefinition } from "../model/Model.ts"
+import * as Resolution from "./Resolution.ts"
+import type { ToolDefinition } from "../model/Model.ts"
 import type { Decode } from "../tool/Arguments.ts"
 import * as ObjectRoot from "../tool/ObjectRoot.ts"
 import * as Invocation from "../tool/Invocation.ts"
@@ -62,12 +64,13 @@ export interface Callable {
 }
 
 /** An agent, ready to run. */
-export interface Member {
+export interface Member extends AgentModels.AgentModels {
   readonly name: string
   readonly definition: Agent.Definition
-  readonly model: ModelPort
-  /** Fallback models, in order. */
-  readonly fallbacks: ReadonlyArray<ModelPort>
+  /** Chooses what each step uses; absent: every step uses what is here. */
+  readonly resolver?: Resolution.Resolver | undefined
+  /** Its own instructions, and what a query adds to them; absent: nothing is added. */
+  readonly instructed?: { readonly own: string | undefined; readonly added: string } | undefined
   readonly tools: ReadonlyMap<string, Callable>
   readonly specialists: ReadonlyMap<string, Member>
   /** The definitions that the model is sent: tools, client tools, specialists. */
@@ -177,14 +180,15 @@ const member = (
     if (sources.clash !== undefined) return yield* refuse(sources.clash)
     const offers: Array<ToolDefinition> = []
     for (const one of specialists.values()) offers.push(yield* offer(name, one))
-    const model = yield* named(name, yield* definition.model)
-    const fallbacks: Array<ModelPort> = []
-    for (const key of definition.fallbacks) fallbacks.push(yield* named(name, yield* key))
+    const { resolve } = definition
     const made: Member = {
       name,
       definition,
-      model,
-      fallbacks,
+      ...(yield* AgentModels.capture(name, definition)),
+      resolver:
+        resolve === undefined
+          ? undefined
+          : Resolution.resolver(resolve, capture.services, new Set([...tools.keys(), ...specialists.keys()])),
       tools,
       specialists,
       // Frozen, because all requests share them: an adapter must not change the next request's tools.
@@ -206,12 +210,6 @@ const member = (
     capture.members.set(name, made)
     return made
   })
-
-/** The port itself, if its names are text, since each ledger row has them. An adapter without types may lack them. */
-const named = (agent: string, port: ModelPort) =>
-  typeof port.provider === "string" && typeof port.model === "string"
-    ? Effect.succeed(port)
-    : refuse(`Agent ${JSON.stringify(agent)}: its model port must have provider and model, both non-empty strings`)
 
 const serverTools = Effect.fnUntraced(function* (
   capture: Capture,

@@ -72,21 +72,32 @@ const isOffered = (without: ReadonlyArray<string> = []): ((name: string) => bool
 
 /** The agent with these changes. */
 export const apply = (member: Member, { ask = [], client = [], without }: QueryTools): Member => {
-  const isLeft = isOffered(without)
+  const left = only(member, isOffered(without))
   const asks = new Set(ask)
   const tools = new Map<string, Callable>()
-  for (const tool of member.tools.values()) {
-    if (!isLeft(tool.name)) continue
+  for (const tool of left.tools.values()) {
     tools.set(tool.name, asks.has(tool.name) ? { ...tool, policy: Policy.asking(tool.policy) } : tool)
   }
   for (const tool of client) if (!tools.has(tool.name)) tools.set(tool.name, brought(tool))
-  const specialists = new Map([...member.specialists].filter(([one]) => isLeft(one)))
-  const offered = [
-    ...Array.from(tools.values(), ({ definition }) => definition),
-    ...member.offered.filter((one) => specialists.has(one.name))
-  ]
-  return { ...member, tools, specialists, offered }
+  return having(left, tools)
 }
+
+/** The agent with those of its tools, client tools and specialists alone. */
+export const only = (member: Member, isLeft: (name: string) => boolean): Member =>
+  having(
+    { ...member, specialists: new Map([...member.specialists].filter(([name]) => isLeft(name))) },
+    new Map([...member.tools].filter(([name]) => isLeft(name)))
+  )
+
+/** The agent with these tools, and what it offers its model by them and its specialists. */
+const having = (member: Member, tools: Member["tools"]): Member => ({
+  ...member,
+  tools,
+  offered: [
+    ...Array.from(tools.values(), ({ definition }) => definition),
+    ...member.offered.filter((one) => member.specialists.has(one.name))
+  ]
+})
 
 const brought = ({ description, name: called, parameters }: ClientTool): Callable => {
   const told = ObjectRoot.make(parameters)

@@ -72,10 +72,12 @@ export const make = <
   const K extends Agent.Toolkits = ReadonlyArray<Agent.AnyToolkit>,
   const S extends ReadonlyArray<Agent.Any> = [],
   M = Model,
-  const F extends ReadonlyArray<ModelKey> = []
+  const F extends ReadonlyArray<ModelKey> = [],
+  const N extends Agent.NamedModels = {},
+  C = never
 >(
   name: string,
-  options: Agent.Options<K, S, M, F> & {
+  options: Agent.Options<K, S, M, F, N, C> & {
     readonly description: string
     readonly input?: Erased.CodecOf<In> | undefined
     readonly output?: Erased.CodecOf<Out> | undefined
@@ -83,7 +85,7 @@ export const make = <
 ): Specialist<
   In,
   Out,
-  Agent.Needs<Agent.ToolkitServices<K> | M | Agent.Models<F[number]> | Agent.Services<S[number]>>,
+  Agent.Needs<Agent.ToolkitServices<K> | M | Agent.Models<F[number] | N[keyof N]> | Agent.Services<S[number]> | C>,
   Agent.ToolkitErrors<K> | Agent.Errors<S[number]>
 > => ({
   ...Agent.fromDefinition(

@@ -224,6 +224,11 @@ export class BudgetTree {
     return branch.priced ? Budget.remaining(this.binding(path)).nanoUsd : Number.POSITIVE_INFINITY
   }
 
+  /** What is neither spent nor held; `Infinity` without a limit. */
+  left(path: AgentPath.AgentPath): ReturnType<typeof Budget.remaining> {
+    return Budget.remaining(this.binding(path))
+  }
+
   /** The nodes from `path` up with final limits; a lease that can be extended is left out. */
   private binding(path: AgentPath.AgentPath): Budget.Chain {
     const nodes = chain(this.branch(path))

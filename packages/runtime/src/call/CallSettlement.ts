@@ -235,9 +235,17 @@ const clientCall = Effect.fnUntraced(function* (
   return value.status === "cancelled" ? Call.cancelled(outcome) : Call.done(outcome)
 })
 
-const unknown = ({ member }: AgentState, call: Message.CallPart): ToolOutcome.ToolOutcome => {
+/** The agent's step has no such tool: it chose others (`resolve`), or the model made the name up. */
+const unknown = ({ member, own }: AgentState, call: Message.CallPart): ToolOutcome.ToolOutcome => {
   const names = member.offered.map((tool) => tool.name).join(", ") || "none"
-  return ToolOutcome.fault("ToolNotFound", `Unknown tool ${JSON.stringify(call.name)}. Available tools: ${names}`)
+  const name = JSON.stringify(call.name)
+  return own.tools.has(call.name) || own.specialists.has(call.name)
+    ? ToolOutcome.fault(
+        "ToolNotOffered",
+        `Tool ${name} is not offered in this step. It did not run. Available tools: ${names}`,
+        "denied"
+      )
+    : ToolOutcome.fault("ToolNotFound", `Unknown tool ${name}. Available tools: ${names}`)
 }
 
 /** Closes a call that never ran. */

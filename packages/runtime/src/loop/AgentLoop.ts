@@ -22,6 +22,7 @@ import * as Names from "../run/Names.ts"
 import * as Steering from "./Steering.ts"
 import * as CompactionStep from "./CompactionStep.ts"
 import * as BudgetPause from "./BudgetPause.ts"
+import * as ResolutionStep from "./ResolutionStep.ts"
 import { modelStep } from "../step/ModelStep.ts"
 import type { StepValue } from "../step/StepValue.ts"
 import type { CallEnd } from "../call/Call.ts"
@@ -37,7 +38,8 @@ import * as SpecialistText from "../agent/SpecialistText.ts"
 /** Runs `agent` to its end. */
 export const agentLoop = (run: Run, agent: AgentState): Effect.Effect<AgentEnd> => {
   const loop = new Loop(run, agent)
-  return run.engine.direct === undefined || agent.member.definition.compaction !== undefined
+  const { definition, resolver } = agent.own
+  return run.engine.direct === undefined || definition.compaction !== undefined || resolver !== undefined
     ? goOn(loop, before)
     : loop.again
 }
@@ -182,7 +184,8 @@ const goOn = Effect.fnUntraced(function* (loop: Loop, from: Stage) {
     let hasSettled = stage._tag === "Settled"
     let refusal = stage._tag === "Settled" ? stage.refusal : undefined
     if (stage._tag !== "Settled") {
-      const value: StepValue = stage._tag === "Taken" ? stage.value : yield* stepOf(loop)
+      const value: StepValue | RunErrors.ResolveFailed = stage._tag === "Taken" ? stage.value : yield* stepOf(loop)
+      if (value._tag === "ResolveFailed") return loop.end("failed", { failure: value })
       if (value._tag === "Cancelled") return loop.end("cancelled")
       if (value._tag === "Failed") return loop.end("failed", { failure: value.failure })
       if (value._tag === "Refused") refusal = value.refusal
@@ -237,11 +240,16 @@ const goOn = Effect.fnUntraced(function* (loop: Loop, from: Stage) {
   }
 })
 
-/** The next step, after compaction if it is due. */
+/** The next step, after what it uses is chosen, and after compaction if it is due. */
 const stepOf = Effect.fnUntraced(function* (loop: Loop) {
-  const { agent, run } = loop
+  const { agent, isPaused, run } = loop
   const taking = loop.receive()
   if (taking !== undefined) yield* taking
+  // A paused answer is continued as it began.
+  if (agent.own.resolver !== undefined && !isPaused) {
+    const failure = yield* ResolutionStep.resolve(run, agent, loop.step + 1, agent.own.resolver)
+    if (failure !== undefined) return failure
+  }
   if (agent.member.definition.compaction !== undefined) {
     loop.usage = Usage.add(loop.usage, yield* CompactionStep.compact(run, agent, loop.step + 1))
   }

@@ -26,6 +26,7 @@ import { handCall } from "./HandCall.ts"
 import * as Steering from "./Steering.ts"
 import * as QueryModel from "../agent/QueryModel.ts"
 import * as QueryTools from "../agent/QueryTools.ts"
+import * as ResolvedMember from "../agent/ResolvedMember.ts"
 import { at, type Member, type AgentRegistry } from "../agent/AgentRegistry.ts"
 import { type AgentEnd, totalsOf } from "../run/AgentEnd.ts"
 import * as ThreadUpdate from "./ThreadUpdate.ts"
@@ -120,10 +121,10 @@ export const asked = (given: Member, { instructions, model }: Pick<RunRecord, "i
   const member = model === undefined ? given : QueryModel.apply(given, model)
   if (instructions === undefined) return member
   const { definition } = member
-  const own = definition.instructions
   return {
     ...member,
-    definition: { ...definition, instructions: own === undefined ? instructions : `${own}\n\n${instructions}` }
+    instructed: { own: definition.instructions, added: instructions },
+    definition: { ...definition, instructions: ResolvedMember.joined(definition.instructions, instructions) }
   }
 }
 

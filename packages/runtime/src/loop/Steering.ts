@@ -17,7 +17,7 @@ import type { Run } from "../run/Run.ts"
 export const receive = ({ engine }: Run, agent: AgentState, step: number): Effect.Effect<void> | undefined => {
   const taking = engine.receive(agent.received, () => ({
     name: Names.received(agent.prefix, step),
-    step: Names.model(agent.prefix, step)
+    step: agent.own.resolver === undefined ? Names.model(agent.prefix, step) : Names.resolved(agent.prefix, step)
   }))
   return taking === undefined
     ? undefined

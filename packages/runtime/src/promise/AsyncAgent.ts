@@ -5,12 +5,14 @@ import { Budget, type Json } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as Toolkit from "effect/ai/Toolkit"
 import * as Agent from "../agent/Agent.ts"
 import type * as Compaction from "../thread/Compaction.ts"
 import * as Types from "../kernel/Erased.ts"
 import { Model, type ModelKey, type ModelPort } from "../model/Model.ts"
 import * as ModelStream from "../model/ModelStream.ts"
+import type { Resolution, ResolveContext } from "../agent/Resolution.ts"
 import * as Specialist from "../agent/Specialist.ts"
 import type { Approvers } from "../approval/Approvers.ts"
 import type { Denial, Policy, PolicyContext, Ruled, Ruling } from "../approval/Policy.ts"
@@ -79,6 +81,14 @@ export interface AsyncAgent<
   readonly model?: AnyModel | string | undefined
   /** Fallback models, in order, for when the one before cannot answer; each attempt is charged to its own model. */
   readonly fallbacks?: ReadonlyArray<AnyModel | string> | undefined
+  /** Further models, by name: those that `resolve` may choose, and a query for its run. Absent: none. */
+  readonly models?: { readonly [name: string]: AnyModel | string } | undefined
+  /**
+   * Chooses what a step uses, before each step: one of `models`, instructions, tools, provider options and settings. Its
+   * choice is stored with the run. It narrows: it adds no tools. A rejection, a throw or an invalid choice ends the
+   * agent with `ResolveFailed`. Absent: every step uses the same.
+   */
+  readonly resolve?: ((context: ResolveContext) => Resolution | undefined | Promise<Resolution | undefined>) | undefined
   /**
    * By tool name: whether to ask before it runs, and who may answer. Overrides the tool's own setting. Absent: the
    * tools' settings.
@@ -181,6 +191,10 @@ export const build = (parts: Parts): Built => {
       specialists: specialists.map((one) => agent(one, [...above, name])),
       model: written.model === undefined ? Model : keyOf(name, written.model),
       fallbacks: (written.fallbacks ?? []).map((model, index) => keyOf(`${name}#${index + 1}`, model)),
+      models: Object.fromEntries(
+        Object.entries(written.models ?? {}).map(([called, model]) => [called, keyOf(`${name}/${called}`, model)])
+      ),
+      resolve: resolvedBy(written.resolve),
       approvals: Object.fromEntries(Object.entries(written.approvals ?? {}).flatMap(policyOf)),
       approvers: written.approvers,
       budget: budget === undefined ? undefined : Budget.make(budget),
@@ -226,6 +240,18 @@ export const build = (parts: Parts): Built => {
     )
   }
 }
+
+/** A rejection is a failure of the function, and a throw a defect of it. */
+const resolvedBy = (resolve: AsyncAgent<string>["resolve"]) =>
+  resolve === undefined
+    ? undefined
+    : (context: ResolveContext) =>
+        Effect.suspend(() => {
+          const chosen = resolve(context)
+          return Predicate.isPromiseLike(chosen)
+            ? Effect.map(Effect.tryPromise({ try: () => chosen, catch: (error) => error }), (late) => late ?? {})
+            : Effect.succeed(chosen ?? {})
+        })
 
 /** An agent's policy for one tool, as the runtime's; `undefined` stays `undefined`. */
 const policyOf = ([name, asks]: [string, Asks | Reviewed | undefined]) =>

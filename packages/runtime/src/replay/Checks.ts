@@ -39,6 +39,8 @@ export const of = (kind: string): Check | undefined => {
       return model
     case "compact":
       return compaction
+    case "resolve":
+      return resolve
     case "gate":
       return gate
     case "tool":
@@ -202,6 +204,14 @@ const compaction: Check = ({ asked, mark, settled }) => {
     between(field(mark.value, "dropped"), field(settled?.value, "dropped"), "compaction") ??
     between(field(mark.value, "summary"), field(settled?.value, "summary"), "compaction")
   )
+}
+
+/** A choice for a step is made again. What a failure says may be left out where content is not captured. */
+const resolve: Check = ({ mark, settled }) => {
+  const [recorded, replayed] = [mark.value, settled?.value].map(
+    (value) => field(value, "chosen") ?? field(value, "kind")
+  )
+  return between(recorded, replayed, "resolve")
 }
 
 /** A verdict of a release that did not keep the hash of the definition. */

@@ -148,7 +148,8 @@ export class Played {
     const start = this.recording.envelopes.find(
       ({ agentPath, event, seq }) => seq > before && event.type === "step-start" && AgentPath.key(agentPath) === key
     )
-    return start === undefined || start.seq > mark.seq ? mark.seq : start.seq
+    // A choice comes before its step.
+    return start === undefined || (start.seq > mark.seq && this.kindOf(mark) !== "resolve") ? mark.seq : start.seq
   }
 
   /** The number of the first event about a call after its announcement; `undefined` without one. */

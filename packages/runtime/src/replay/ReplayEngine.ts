@@ -25,7 +25,10 @@ import type * as Trial from "./Trial.ts"
 import { run as tryOut } from "./Trial.ts"
 
 /** Work that only decides or reads: it is done where the log does not have it. */
-const decisions: ReadonlySet<string> = new Set(["gate", "held", "shown", "expiry", "agent", "lost"])
+const decisions: ReadonlySet<string> = new Set(["gate", "held", "shown", "expiry", "agent", "lost", "resolve"])
+
+/** Work of a step, and not of a call. */
+const ofSteps: ReadonlySet<string> = new Set(["model", "compact", "resolve"])
 
 export class ReplayEngine implements Engine {
   readonly runId: string
@@ -161,7 +164,9 @@ export class ReplayEngine implements Engine {
     }
     const check = Checks.of(kind)
     if (check === undefined) return Effect.void
-    const scene = this.scene(mark.at, this.log.before(mark))
+    // A choice by what was spent is made where it was spent so far.
+    const past = kind === "resolve" ? { ledger: () => this.entries } : undefined
+    const scene = { ...this.scene(mark.at, this.log.before(mark)), ...past }
     const { tree } = scene
     return Effect.flatMap(tryOut(scene, effect), (tried) => {
       if (tried._tag === "Died") return Effect.sync(() => this.died(mark, tried))
@@ -180,7 +185,7 @@ export class ReplayEngine implements Engine {
         const digests = this.digestsOf(mark.path)
         const difference = check({ mark, asked, settled, tree, toolName, digests, hasDied: this.log.hasDied })
         if (difference === undefined) return
-        const seq = kind === "model" || kind === "compact" ? this.log.stepOf(mark) : this.log.callOf(mark.path, call)
+        const seq = ofSteps.has(kind) ? this.log.stepOf(mark) : this.log.callOf(mark.path, call)
         this.report(seq ?? mark.seq, mark.path, difference)
       })
     })

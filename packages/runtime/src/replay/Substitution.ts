@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type { Json } from "@reins/protocol"
 import type { Predicate } from "../approval/Policy.ts"
 import type { AgentRegistry, Callable, Member } from "../agent/AgentRegistry.ts"
+import type { Resolver } from "../agent/Resolution.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import type { ModelPort, ModelRequest } from "../model/Model.ts"
 import * as Task from "../kernel/Task.ts"
@@ -35,14 +36,23 @@ const ask = (asked: Asked): Effect.Effect<never> =>
  */
 export const of = ({ first, members }: AgentRegistry, predicateMs: number): AgentRegistry => {
   const made = new Map<Member, Member>()
+  const models = new Map<ModelPort, ModelPort>()
+  // A model that is chosen by name may also be a fallback.
+  const modelOf = (model: ModelPort): ModelPort => {
+    const substitute = models.get(model) ?? asking(model)
+    models.set(model, substitute)
+    return substitute
+  }
   const substituted = (member: Member): Member => {
     const known = made.get(member)
     if (known !== undefined) return known
-    const { fallbacks, model, specialists, tools } = member
+    const { fallbacks, model, models, resolver, specialists, tools } = member
     const result: Member = {
       ...member,
       model: modelOf(model),
       fallbacks: fallbacks.map(modelOf),
+      models: new Map(Array.from(models, ([name, model]) => [name, modelOf(model)])),
+      resolver: resolver === undefined ? undefined : choosing(resolver, predicateMs),
       tools: new Map(Array.from(tools, ([name, tool]) => [name, toolOf(tool, predicateMs)])),
       specialists: new Map(Array.from(specialists, ([name, specialist]) => [name, substituted(specialist)]))
     }
@@ -55,7 +65,16 @@ export const of = ({ first, members }: AgentRegistry, predicateMs: number): Agen
   }
 }
 
-const modelOf = ({ model, provider }: ModelPort): ModelPort => ({
+const choosing = (resolver: Resolver, ms: number): Resolver => ({
+  ...resolver,
+  choose: (context) =>
+    Effect.raceFirst(
+      resolver.choose(context),
+      Effect.andThen(Effect.sleep(ms), Effect.die(new Error("resolve took too long in a replay")))
+    )
+})
+
+const asking = ({ model, provider }: ModelPort): ModelPort => ({
   provider,
   model,
   attempt: (request) => ask({ _tag: "Model", model: { provider, model }, request })

@@ -35,7 +35,10 @@ export class AgentState {
   warned: Set<string> | undefined
   readonly prefix: string
   readonly path: AgentPath.AgentPath
-  readonly member: Member
+  /** The agent as its run has it. */
+  readonly own: Member
+  /** The agent as it is in this step: what it has chosen for it, else `own`. */
+  member: Member
   /** The budget of the agent's node, as it was written. */
   readonly budget: Budget.Budget
   /** How often in a row the agent may make the same calls. */
@@ -74,6 +77,7 @@ export class AgentState {
   }) {
     // Included in the prompt.
     this.path = Object.freeze(options.path)
+    this.own = options.member
     this.member = options.member
     this.model = options.member.model
     this.budget = options.budget ?? options.member.budget
@@ -99,6 +103,26 @@ export class AgentState {
     this.length++
     if (kept !== message) Message.frozen(kept)
     if (this.said !== this.messages) this.said.push(kept)
+  }
+
+  /** The results of its last step's calls; empty before the first. */
+  get lastResults(): ReadonlyArray<Message.ResultPart> {
+    for (let index = this.messages.length - 1; index >= 0; index--) {
+      const message = this.messages[index]
+      if (message?.role === "tool") return message.content
+      if (message?.role === "assistant") break
+    }
+    return []
+  }
+
+  /** Makes the agent what it is in its next step. */
+  become(member: Member): void {
+    if (member === this.member) return
+    this.member = member
+    // Tools and instructions count anew, by the estimator of the model.
+    this.counted = 0
+    this.tokens = 0
+    this.digested?.use(member)
   }
 
   /** Whether a call of the agent has this id. */

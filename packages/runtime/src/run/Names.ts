@@ -104,6 +104,14 @@ export const isModel = (path: AgentPath.AgentPath, name: string): boolean =>
 export const compaction = (prefix: string, step: number): string => `${prefix}compact/${step}`
 
 /**
+ * What an agent's `resolve` has chosen for a step.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const resolved = (prefix: string, step: number): string => `${prefix}resolve/${step}`
+
+/**
  * The event that a step reached the limit of repeated calls.
  *
  * @since 0.1.0

@@ -47,7 +47,7 @@ const fixedParts = (member: Member): Parts => {
 
 /** The digests of one agent's requests, in the order of its steps. */
 export class RequestDigests {
-  private readonly member: Member
+  private member: Member
   private fixed: Parts | undefined
   private chain = ""
   private counted = 0
@@ -65,6 +65,12 @@ export class RequestDigests {
     const { each, instructions, settings, tools } = this.fixed
     const digest = { instructions, tools: offersTools ? tools : noTools, settings, messages: this.chain }
     return step === 1 && offersTools ? { ...digest, each } : digest
+  }
+
+  /** Call when the agent is another one in its next step. */
+  use(member: Member): void {
+    this.member = member
+    this.fixed = undefined
   }
 
   /** Call when the conversation was shortened: all of it is digested again. */
@@ -90,9 +96,9 @@ export class SentDigests {
       last?.instructions === request.instructions &&
       last?.tools === tools &&
       last?.output === request.output &&
-      last?.providerOptions === request.providerOptions
-    // Settings differ in the first step only.
-    if (!isSame || this.fixed === undefined || metadata.step <= 2) this.fixed = fixedOf(request)
+      last?.providerOptions === request.providerOptions &&
+      last?.settings === request.settings
+    if (!isSame || this.fixed === undefined) this.fixed = fixedOf(request)
     const known = last !== undefined && begins(last.messages, messages) ? last.messages.length : 0
     this.chain = messages.slice(known).reduce(next, known === 0 ? "" : this.chain)
     this.last = request

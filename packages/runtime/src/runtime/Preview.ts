@@ -1,6 +1,6 @@
 /**
  * What a query would start, without starting it: which tools its agents may call and who is asked about them, the size of
- * the first request, and the most that its limits let it use. Nothing is stored, and no policy's code is run.
+ * the first request, and the most that its limits let it use. Nothing is stored, and neither a policy's code nor a `resolve` is run.
  */
 import { Budget, type Grant, Message, Money, type QueryRejected, Quota } from "@reins/protocol"
 import * as Clock from "effect/Clock"
@@ -58,7 +58,10 @@ export const of = Effect.fnUntraced(function* (
       thread?.limits === undefined ? [] : [Budget.threadNode(thread.limits, thread.spent ?? Budget.nothingSpent)],
       standings.map(Quota.toUsage)
     ),
-    onExhausted: run.budget?.onExhausted ?? "stop"
+    onExhausted: run.budget?.onExhausted ?? "stop",
+    ...(member.resolver === undefined
+      ? {}
+      : { choices: Array.from(member.models, ([name, { model, provider }]) => ({ name, provider, model })) })
   }
 })
 

@@ -39,7 +39,8 @@ export interface PreviewedApprovers {
 /**
  * What a query would start. `inputTokens`: an estimate of the first request, in all and by its parts. `most`: what the run
  * can use at most by its own limits, its thread's and its quotas', with what is used already; absent where nothing limits it. An answer
- * may exceed a limit by what was reserved too little for it.
+ * may exceed a limit by what was reserved too little for it. `choices`: present if the agent chooses what each step uses
+ * (`resolve`): the models that a step may ask besides. The rest is what it chooses from.
  *
  * @since 0.1.0
  * @category models
@@ -66,4 +67,5 @@ export interface Preview {
     readonly durationMs?: number
   }
   readonly onExhausted: Budget.OnExhausted
+  readonly choices?: ReadonlyArray<{ readonly name: string; readonly provider: string; readonly model: string }>
 }

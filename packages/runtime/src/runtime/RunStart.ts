@@ -18,6 +18,7 @@ import * as Task from "../kernel/Task.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as QueryModel from "../agent/QueryModel.ts"
 import * as QueryTools from "../agent/QueryTools.ts"
+import * as AgentModels from "../agent/AgentModels.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import * as CallRow from "../agent/CallRow.ts"
 import * as Quotas from "./Quotas.ts"
@@ -315,7 +316,7 @@ const withoutPrice = (
   const all = AgentRegistry.below(member)
   const unpriced = (of: ReadonlyArray<AgentRegistry.Member>) =>
     of
-      .flatMap(({ fallbacks, model }) => [model, ...fallbacks])
+      .flatMap(AgentModels.all)
       .find(({ model, provider }) => built.settings.prices.find(provider, model, now) === undefined)
   const found = budgets.some(limits)
     ? unpriced(all)

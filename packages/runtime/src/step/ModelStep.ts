@@ -51,7 +51,7 @@ export const modelStep = (run: Run, agent: AgentState, options: StepOptions): Ef
 }
 
 /** What holds for one step: only the first step requires a call, so that the run reaches an answer. */
-const settingsOf = (settings: ModelSettings | undefined, step: number): ModelSettings | undefined => {
+export const settingsOf = (settings: ModelSettings | undefined, step: number): ModelSettings | undefined => {
   if (settings?.toolChoice === undefined || settings.toolChoice === "none" || step === 1) return settings
   const { toolChoice: _, ...rest } = settings
   return rest
@@ -110,7 +110,8 @@ class StepRequest implements ModelRequest {
     maxOutputTokens: number | undefined,
     attempt: number
   ) {
-    const { definition, name, offered, output } = agent.member
+    const { member, own } = agent
+    const { definition, name, offered, output } = member
     this.instructions = definition.instructions
     // A copy: the conversation keeps growing, and an adapter must not change it.
     this.messages = agent.messages.slice()
@@ -118,7 +119,8 @@ class StepRequest implements ModelRequest {
     this.maxOutputTokens = maxOutputTokens
     this.output = output
     this.providerOptions = definition.providerOptions
-    this.settings = settingsOf(definition.settings, step)
+    // What an agent has chosen for this step is for this step.
+    this.settings = member === own ? settingsOf(definition.settings, step) : definition.settings
     const { runId, threadId } = work
     this.metadata = { runId, threadId, agent: name, agentPath: agent.path, step, attempt }
   }

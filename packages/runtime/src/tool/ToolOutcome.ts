@@ -25,6 +25,7 @@ export const mayRetry = ({ isFinal, status }: ToolOutcome): boolean => status ==
 /** Why a call has no result of its own, as the model reads it. */
 export type Fault =
   | "ToolNotFound"
+  | "ToolNotOffered"
   | "InvalidArguments"
   | "ToolCrashed"
   | "ToolTimedOut"
