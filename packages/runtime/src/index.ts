@@ -28,6 +28,7 @@ export * as Deployment from "./runtime/Deployment.ts"
 export * as EffectAiModel from "./model/EffectAiModel.ts"
 export type { Approvers, MayAnswer } from "./approval/Approvers.ts"
 export type { Denial, Policy, PolicyContext, Predicate, Reviewed, Ruled, Ruling } from "./approval/Policy.ts"
+export * as Hook from "./hook/Hook.ts"
 export * as Ids from "./kernel/Ids.ts"
 export { Model } from "./model/Model.ts"
 export type {

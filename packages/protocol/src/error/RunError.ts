@@ -104,6 +104,24 @@ export class AnswerIncomplete extends Schema.TaggedError<AnswerIncomplete>()("An
 }
 
 /**
+ * A hook of the program ended the run. `description`: the hook's own words.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class HookEnded extends Schema.TaggedError<HookEnded>()("HookEnded", {
+  hook: Schema.String,
+  description: Schema.String
+}) {
+  override get message() {
+    return `The hook ${JSON.stringify(this.hook)} ended the run: ${this.description}`
+  }
+  get isRetryable() {
+    return false
+  }
+}
+
+/**
  * The run's log or thread could not be written or read.
  *
  * @since 0.1.0
@@ -169,6 +187,7 @@ const members = [
   OutputInvalid,
   ResolveFailed,
   AnswerIncomplete,
+  HookEnded,
   StoreFailed,
   DataDamaged,
   InternalFailure
@@ -187,6 +206,7 @@ export type Reason =
   | OutputInvalid
   | ResolveFailed
   | AnswerIncomplete
+  | HookEnded
   | StoreFailed
   | DataDamaged
   | InternalFailure

@@ -91,7 +91,7 @@ const ModelStruct = Schema.Struct({
   kind: Schema.Literal("model"),
   path: AgentPath,
   step: Schema.Natural,
-  purpose: Schema.optionalKey(Schema.Literal("compaction")),
+  purpose: Schema.optionalKey(Schema.Literals(["compaction", "hook"])),
   provider: Schema.String,
   model: Schema.String,
   usage: Usage,
@@ -106,7 +106,8 @@ const ModelStruct = Schema.Struct({
 }).annotate({ identifier: "ModelEntry" })
 
 /**
- * A model step, or with a `purpose` another request, made before that step.
+ * A model step, or with a `purpose` another request of the agent: to compact its conversation before that step, or a
+ * hook's question around that step or its calls.
  *
  * **Details**
  * - `usage`: of all attempts. `estimated`: true if any part of it was estimated because the provider did not report it.

@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
+import type * as Hook from "../hook/Hook.ts"
 import type * as Erased from "../kernel/Erased.ts"
 import type * as Compaction from "../thread/Compaction.ts"
 import type { Approvers } from "../approval/Approvers.ts"
@@ -84,6 +85,7 @@ export interface Definition {
   /** What a query asks of the model; absent: nothing. */
   readonly settings?: ModelSettings | undefined
   readonly compaction: Compaction.Strategy | undefined
+  readonly hooks: ReadonlyArray<Hook.Any>
 }
 
 /**
@@ -216,7 +218,8 @@ export interface Options<
   M,
   F extends ReadonlyArray<ModelKey> = [],
   N extends NamedModels = {},
-  C = never
+  C = never,
+  H extends ReadonlyArray<Hook.Any> = ReadonlyArray<Hook.Hook>
 > {
   /** The system instructions. Absent: none. */
   readonly instructions?: string | undefined
@@ -290,6 +293,11 @@ export interface Options<
   readonly compaction?: Compaction.Strategy | undefined
   /** Options passed to the provider unchanged, by provider name. */
   readonly providerOptions?: { readonly [provider: string]: Json } | undefined
+  /**
+   * Code around its model steps and its calls, the outermost first; inside of the runtime's hooks, outside of its tools'
+   * (`ToolSettings.Hooks`). Its specialists have their own. Absent: none.
+   */
+  readonly hooks?: H | undefined
 }
 
 /**
@@ -318,12 +326,15 @@ export const make = <
   M = Model,
   const F extends ReadonlyArray<ModelKey> = [],
   const N extends NamedModels = {},
-  C = never
+  C = never,
+  const H extends ReadonlyArray<Hook.Any> = []
 >(
   name: string,
-  options: Options<K, S, M, F, N, C>
+  options: Options<K, S, M, F, N, C, H>
 ): Agent<
-  Needs<ToolkitServices<K> | M | Models<F[number] | N[keyof N]> | Services<S[number]> | C>,
+  Needs<
+    ToolkitServices<K> | M | Models<F[number] | N[keyof N]> | Services<S[number]> | C | Hook.Services<H[number]>
+  >,
   ToolkitErrors<K> | Errors<S[number]>
 > => fromDefinition(define("agent", name, options, undefined))
 
@@ -341,7 +352,7 @@ export const bind = <Tools extends Record<string, Tool.Any>, Handlers, E, R>(
 ): Effect.Effect<Toolkit.WithHandler<Tools>, E, R | Scope.Scope> =>
   Effect.flatMap(Layer.build(layer), (handlers) => Effect.provide(toolkit, handlers))
 
-type AnyOptions = Options<Erased.Any, Erased.Any, Erased.Any, Erased.Any, Erased.Any, Erased.Any>
+type AnyOptions = Options<Erased.Any, Erased.Any, Erased.Any, Erased.Any, Erased.Any, Erased.Any, Erased.Any>
 
 /** A `resolve` whose choice is always an effect. */
 const effectful = (resolve: AnyOptions["resolve"]): Definition["resolve"] =>
@@ -397,7 +408,8 @@ export const define = (
   maxParallelCalls: options.maxParallelCalls,
   repeatedCallLimit: options.repeatedCallLimit,
   providerOptions: options.providerOptions,
-  compaction: options.compaction
+  compaction: options.compaction,
+  hooks: options.hooks ?? []
 })
 
 const phantom = (): never => {

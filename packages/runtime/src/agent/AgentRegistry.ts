@@ -14,6 +14,8 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
+import type * as Hook from "../hook/Hook.ts"
+import { bind, type BoundHook, HookChain } from "../hook/HookChain.ts"
 import * as Erased from "../kernel/Erased.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import type * as Agent from "./Agent.ts"
@@ -61,6 +63,8 @@ export interface Callable {
   readonly readonly: boolean
   /** Its calls do not count for `repeatedCallLimit`. */
   readonly mayRepeat: boolean
+  /** Its own hooks, inside of its agent's; absent: none. */
+  readonly hooks?: ReadonlyArray<BoundHook> | undefined
 }
 
 /** An agent, ready to run. */
@@ -79,6 +83,8 @@ export interface Member extends AgentModels.AgentModels {
   readonly budget: Budget.Budget
   /** Who may answer its questions about its budget; absent: anybody of the tenant. */
   readonly approvers?: ReadonlyArray<Approvers.Level> | undefined
+  /** The runtime's hooks and its own; absent where neither it nor a tool of it has any. */
+  readonly hooks?: HookChain | undefined
 }
 
 /** The agents of one runtime by name; `first` is the default. */
@@ -115,15 +121,23 @@ interface Capture {
   readonly owners: Map<string, { readonly agent: string; readonly tool: Tool.Any }>
   readonly services: Erased.Services
   readonly floor: Policy.Policy
+  /** The runtime's, outside of all agents'. */
+  readonly hooks: ReadonlyArray<BoundHook>
 }
 
 /** Captures `agents` and everything below them in the context of the layer that is being built. */
-export const build = Effect.fnUntraced(function* (agents: ReadonlyArray<Agent.Any>, floor: Policy.Policy) {
+export const build = Effect.fnUntraced(function* (
+  agents: ReadonlyArray<Agent.Any>,
+  floor: Policy.Policy,
+  hooks: ReadonlyArray<Hook.Any> = []
+) {
+  const services = Erased.as<Erased.Services>(yield* Effect.context<never>()) // everything that the layer was provided with
   const capture: Capture = {
     members: new Map(),
     owners: new Map(),
-    services: Erased.as<Erased.Services>(yield* Effect.context<never>()), // everything that the layer was provided with
-    floor
+    services,
+    floor,
+    hooks: bind(hooks, services)
   }
   const first = agents[0]
   if (first === undefined) return yield* refuse("A runtime needs at least one agent. List them in agents")
@@ -205,11 +219,16 @@ const member = (
               schema: yield* jsonSchema(name, "its output", () => Tool.getJsonSchemaFromSchema(output))
             },
       budget: definition.budget ?? Budget.make({}),
-      approvers: yield* levels(name, definition.approvers)
+      approvers: yield* levels(name, definition.approvers),
+      hooks: chainOf([...capture.hooks, ...bind(definition.hooks, capture.services)], tools)
     }
     capture.members.set(name, made)
     return made
   })
+
+/** `undefined` without any hook, so that nothing is looked up. */
+const chainOf = (hooks: ReadonlyArray<BoundHook>, tools: ReadonlyMap<string, Callable>): HookChain | undefined =>
+  hooks.length > 0 || [...tools.values()].some((tool) => tool.hooks !== undefined) ? new HookChain(hooks) : undefined
 
 const serverTools = Effect.fnUntraced(function* (
   capture: Capture,
@@ -288,6 +307,7 @@ const callable = Effect.fnUntraced(function* (
     execution === "client" ? "never" : (definition.approvalFloor ?? capture.floor)
   )
   const named = Policy.approversOf(policy) ?? Context.get(tool.annotations, ToolSettings.Approvers)
+  const hooks = bind(Context.get(tool.annotations, ToolSettings.Hooks), capture.services)
   return {
     name: tool.name,
     execution,
@@ -306,7 +326,8 @@ const callable = Effect.fnUntraced(function* (
     concurrency: Context.get(tool.annotations, ToolSettings.Concurrency),
     idempotent: Context.get(tool.annotations, Tool.Idempotent) || Context.get(tool.annotations, Tool.Readonly),
     readonly: Context.get(tool.annotations, Tool.Readonly),
-    mayRepeat: Context.get(tool.annotations, ToolSettings.MayRepeat)
+    mayRepeat: Context.get(tool.annotations, ToolSettings.MayRepeat),
+    hooks: hooks.length === 0 ? undefined : hooks
   }
 })
 

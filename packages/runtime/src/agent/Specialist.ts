@@ -3,6 +3,7 @@
  * `Runtime.runSpecialist` and `Runtime.completeSpecialist`, or offer it to a coordinator, whose model then calls it
  * like a tool. It does not see its caller's history.
  */
+import type * as Hook from "../hook/Hook.ts"
 import type * as Erased from "../kernel/Erased.ts"
 import * as Agent from "./Agent.ts"
 import type { Model, ModelKey } from "../model/Model.ts"
@@ -74,10 +75,11 @@ export const make = <
   M = Model,
   const F extends ReadonlyArray<ModelKey> = [],
   const N extends Agent.NamedModels = {},
-  C = never
+  C = never,
+  const H extends ReadonlyArray<Hook.Any> = []
 >(
   name: string,
-  options: Agent.Options<K, S, M, F, N, C> & {
+  options: Agent.Options<K, S, M, F, N, C, H> & {
     readonly description: string
     readonly input?: Erased.CodecOf<In> | undefined
     readonly output?: Erased.CodecOf<Out> | undefined
@@ -85,7 +87,14 @@ export const make = <
 ): Specialist<
   In,
   Out,
-  Agent.Needs<Agent.ToolkitServices<K> | M | Agent.Models<F[number] | N[keyof N]> | Agent.Services<S[number]> | C>,
+  Agent.Needs<
+    | Agent.ToolkitServices<K>
+    | M
+    | Agent.Models<F[number] | N[keyof N]>
+    | Agent.Services<S[number]>
+    | C
+    | Hook.Services<H[number]>
+  >,
   Agent.ToolkitErrors<K> | Agent.Errors<S[number]>
 > => ({
   ...Agent.fromDefinition(

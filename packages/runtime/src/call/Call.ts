@@ -1,36 +1,43 @@
 /**
  * One call: its context, its end, the stored form of its end, and the event that closes it.
  */
-import { Approval, Budget, Event, type Json, Message, type Usage } from "@reins/protocol"
+import { Approval, Budget, Event, type Json, Message, RunErrors, Usage } from "@reins/protocol"
 import type { Answer } from "../approval/Answer.ts"
 import type { Callable } from "../agent/AgentRegistry.ts"
+import type { CallHooks } from "../hook/HookChain.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import type { Run } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Schema from "effect/Schema"
 import * as StoredForm from "../kernel/StoredForm.ts"
 
-/** A call of a tool, made by `agent` in `run`. */
+/** A call of a tool, made by `agent` in `run`; with the arguments that the hooks before it have left it. */
 export interface CallContext {
   readonly run: Run
   readonly agent: AgentState
   readonly call: Message.CallPart
   readonly tool: Callable
+  /** Its hooks; absent: none. */
+  readonly hooks?: CallHooks | undefined
 }
 
 interface End<Tag extends string> {
   readonly _tag: Tag
   /** The result for the model and the log. */
   readonly outcome: ToolOutcome.ToolOutcome
-  /** The usage of a specialist, everything below it included. */
+  /** The usage of a specialist, everything below it included, and of what hooks asked models; absent: none. */
   readonly usage: Usage.Usage | undefined
 }
 
 /**
- * How a call ended: with its own result or failure, by a limit that refused or interrupted it, or by the run's cancel.
- * A denial is a result: the agent continues.
+ * How a call ended: with its own result or failure, by a limit that refused or interrupted it, by the run's cancel, or
+ * by a hook that ends the run. A denial is a result: the agent continues.
  */
-export type CallEnd = End<"Done"> | (End<"Refused"> & { readonly refusal: Budget.Refusal }) | End<"Cancelled">
+export type CallEnd =
+  | End<"Done">
+  | (End<"Refused"> & { readonly refusal: Budget.Refusal })
+  | End<"Cancelled">
+  | (End<"Ended"> & { readonly failure: RunErrors.HookEnded })
 
 /**
  * The result of a question about a call: the arguments that it may run with, how it ended instead, or that its tool's
@@ -61,6 +68,17 @@ export const cancelled = (outcome: ToolOutcome.ToolOutcome = ToolOutcome.cancell
   outcome,
   usage
 })
+
+/** A hook ended it, and the run. */
+export const ended = (
+  failure: RunErrors.HookEnded,
+  outcome: ToolOutcome.ToolOutcome,
+  usage?: Usage.Usage
+): CallEnd => ({ _tag: "Ended", outcome, usage, failure })
+
+/** The end with what was used besides. */
+export const using = (end: CallEnd, usage: Usage.Usage | undefined): CallEnd =>
+  usage === undefined ? end : { ...end, usage: end.usage === undefined ? usage : Usage.add(end.usage, usage) }
 
 /** The end as the model reads it after a review. Unchanged for a call that did not run. */
 export const reviewed = (end: CallEnd, review: Review | undefined): CallEnd =>
@@ -136,8 +154,13 @@ const Fields = Schema.Struct({
   expiresAt: Schema.optionalKey(Schema.Natural),
   toolHash: Schema.optionalKey(Schema.String),
   approvals: Schema.optionalKey(Approval.Approvals),
-  changed: Schema.optionalKey(Schema.Boolean)
+  changed: Schema.optionalKey(Schema.Boolean),
+  ended: Schema.optionalKey(Schema.Struct({ hook: Schema.String, description: Schema.String })),
+  usage: Schema.optionalKey(Usage.Usage)
 })
+
+/** Whether running a call has ended it. */
+export const isEnd = (ran: Ran): ran is CallEnd => ran._tag !== "Unsettled" && ran._tag !== "Changed"
 
 /** The outcome of running a call. */
 export type Ran = CallEnd | Unsettled | Changed
@@ -150,17 +173,20 @@ export const StoredRan: Schema.Codec<Ran, Json> = StoredForm.of(Fields, {
     cancelled: isCancelled,
     changed,
     content,
+    ended: by,
     expiresAt,
     refusal,
     result,
     status,
-    toolHash
+    toolHash,
+    usage
   }): Ran => {
     if (begunBefore !== undefined) return { _tag: "Unsettled", begunBefore, shown: { expiresAt, toolHash, approvals } }
     if (changed === true) return { _tag: "Changed" }
     const outcome: ToolOutcome.ToolOutcome = { result, status, content }
-    if (isCancelled === true) return cancelled(outcome)
-    return refusal === undefined ? done(outcome) : refused(refusal, outcome)
+    if (isCancelled === true) return cancelled(outcome, usage)
+    if (by !== undefined) return ended(new RunErrors.HookEnded(by), outcome, usage)
+    return refusal === undefined ? done(outcome, usage) : refused(refusal, outcome, usage)
   },
   write: (end) => {
     if (end._tag === "Changed") return { result: null, changed: true }
@@ -180,7 +206,9 @@ export const StoredRan: Schema.Codec<Ran, Json> = StoredForm.of(Fields, {
       ...(status === undefined ? {} : { status }),
       ...(content === undefined ? {} : { content }),
       ...(end._tag === "Refused" ? { refusal: end.refusal } : {}),
-      ...(end._tag === "Cancelled" ? { cancelled: true } : {})
+      ...(end._tag === "Cancelled" ? { cancelled: true } : {}),
+      ...(end._tag === "Ended" ? { ended: { hook: end.failure.hook, description: end.failure.description } } : {}),
+      ...(end.usage === undefined ? {} : { usage: end.usage })
     }
   }
 })

@@ -6,13 +6,16 @@ import { Approval, type Json, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Answer } from "../approval/Answer.ts"
+import type { Member } from "../agent/AgentRegistry.ts"
 import type { GrantUse } from "../approval/Permit.ts"
+import type * as HookChain from "../hook/HookChain.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Names from "../run/Names.ts"
 import type { Run } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
 import { type Review, type CallContext, type CallEnd, type Ruling, reviewOf } from "./Call.ts"
+import * as CallHooks from "./CallHooks.ts"
 import * as Gate from "./Gate.ts"
 import * as PersonCall from "./PersonCall.ts"
 import * as PlanCall from "./PlanCall.ts"
@@ -27,18 +30,61 @@ import * as Task from "../kernel/Task.ts"
  */
 export const settle = (run: Run, agent: AgentState, call: Message.CallPart): Effect.Effect<CallEnd> => {
   const specialist = agent.member.specialists.get(call.name)
-  if (specialist !== undefined) return agent.inSlot(() => SpecialistCall.call(run, agent, call, specialist))
+  if (specialist !== undefined) {
+    const hooks = agent.member.hooks?.ofCall(call.name)
+    return hooks === undefined
+      ? agent.inSlot(() => SpecialistCall.call(run, agent, call, specialist))
+      : ofSpecialist(run, agent, call, specialist, hooks)
+  }
   const tool = agent.member.tools.get(call.name)
-  if (tool === undefined) return closed(run, agent, call, "server", Call.done(unknown(agent, call)))
-  return round({ run, agent, call, tool }, { subject: Names.ofCall(call.id), changes: 0 })
+  if (tool === undefined) return emitEnd(run, agent, call, "server", Call.done(unknown(agent, call)))
+  const hooks = agent.member.hooks?.ofCall(call.name, tool.hooks)
+  const context: CallContext = { run, agent, call, tool, hooks }
+  const at: Gate.Round = { subject: Names.ofCall(call.id), changes: 0 }
+  return hooks === undefined ? round(context, at) : afterHooks(context, at)
 }
+
+/** Settles the call that the hooks before it leave. */
+const afterHooks = (context: CallContext, at: Gate.Round): Effect.Effect<CallEnd> => {
+  const hooked = CallHooks.ofTool(context)
+  if (hooked === undefined) return round(context, at)
+  return Task.flatMap(CallHooks.before(hooked), (before) => {
+    if (before._tag === "Closed") return closed(context, before.end, before.from)
+    const settled = round(
+      before.args === undefined ? context : { ...context, call: { ...context.call, args: before.args } },
+      at
+    )
+    return before.usage === undefined ? settled : Task.map(settled, (end) => Call.using(end, before.usage))
+  })
+}
+
+/** The same for a specialist's call. */
+const ofSpecialist = (
+  run: Run,
+  agent: AgentState,
+  call: Message.CallPart,
+  specialist: Member,
+  hooks: HookChain.CallHooks
+): Effect.Effect<CallEnd> =>
+  Task.flatMap(CallHooks.before(CallHooks.ofSpecialist(run, agent, call, specialist, hooks)), (before) => {
+    const of = before._tag === "Go" && before.args !== undefined ? { ...call, args: before.args } : call
+    const hooked = CallHooks.ofSpecialist(run, agent, of, specialist, hooks)
+    return Task.map(
+      agent.inSlot(() =>
+        before._tag === "Closed"
+          ? SpecialistCall.close(run, agent, of, specialist, before.end, hooked, before.from)
+          : SpecialistCall.call(run, agent, of, specialist, hooked)
+      ),
+      (end) => (before._tag === "Closed" ? end : Call.using(end, before.usage))
+    )
+  })
 
 /**
  * Applies the gate's verdict. Each time that the tool's definition has changed, the call is judged again, with a
  * question.
  */
 const round = (context: CallContext, at: Gate.Round): Effect.Effect<CallEnd> => {
-  const { agent, call, run, tool } = context
+  const { call, tool } = context
   return Task.flatMap(Gate.judge(context, at), (verdict): Effect.Effect<CallEnd> => {
     switch (verdict._tag) {
       case "Allow":
@@ -51,19 +97,15 @@ const round = (context: CallContext, at: Gate.Round): Effect.Effect<CallEnd> => 
           (end): Effect.Effect<CallEnd> => (end === "superseded" ? anew(context, at) : Effect.succeed(end))
         )
       case "Question":
-        return PersonCall.ask(context, at, verdict, verdict.question)
-      case "Denied":
-        return closed(
-          run,
-          agent,
-          call,
-          tool.execution,
-          Call.done(ToolOutcome.fault("Denied", verdict.reason, "denied"))
+        return Task.flatMap(PersonCall.ask(context, at, verdict, verdict.question), (end) =>
+          CallHooks.isSeen(end, context.hooks) ? closed(context, end) : Effect.succeed(end)
         )
+      case "Denied":
+        return closed(context, Call.done(ToolOutcome.fault("Denied", verdict.reason, "denied")))
       case "Invalid":
-        return closed(run, agent, call, tool.execution, Call.done(ToolOutcome.fault("InvalidArguments", verdict.issue)))
+        return closed(context, Call.done(ToolOutcome.fault("InvalidArguments", verdict.issue)))
       case "Cancelled":
-        return closed(run, agent, call, tool.execution, Call.cancelled())
+        return closed(context, Call.cancelled())
     }
   })
 }
@@ -92,7 +134,7 @@ const granted = (
 
 /** Asks a person about a call, and runs it if allowed. */
 const ask = (context: CallContext, at: Gate.Round, shown: Call.Shown): Effect.Effect<CallEnd | "superseded"> => {
-  const { agent, call, run, tool } = context
+  const { agent, call, hooks, run, tool } = context
   const ruled = Question.ask<Ruling>(run, agent, {
     subject: at.subject,
     approvers: tool.approvers,
@@ -108,7 +150,11 @@ const ask = (context: CallContext, at: Gate.Round, shown: Call.Shown): Effect.Ef
       const ruling = rule(answer, call)
       return {
         value: ruling,
-        events: ruling._tag === "Closed" ? [Call.resultEvent(call, call.args, ruling.end.outcome, tool.execution)] : []
+        // Hooks see its result first.
+        events:
+          ruling._tag === "Closed" && !CallHooks.isSeen(ruling.end, hooks)
+            ? [Call.resultEvent(call, call.args, ruling.end.outcome, tool.execution)]
+            : []
       }
     }
   })
@@ -123,7 +169,7 @@ const ask = (context: CallContext, at: Gate.Round, shown: Call.Shown): Effect.Ef
       case "Superseded":
         return Effect.succeed("superseded")
       case "Closed":
-        return Effect.succeed(ruling.end)
+        return CallHooks.isSeen(ruling.end, hooks) ? closed(context, ruling.end) : Effect.succeed(ruling.end)
     }
   })
 }
@@ -209,11 +255,12 @@ const ClientAnswer = Schema.Struct({
 
 /** Waits for the result of a client tool, and validates it. */
 const clientCall = Effect.fnUntraced(function* (
-  { agent, call, run, tool }: CallContext,
+  context: CallContext,
   { subject }: Gate.Round,
   args: Json,
   isAsked: boolean
 ) {
+  const { agent, call, run, tool } = context
   agent.trim()
   const { value } = yield* run.engine.wait(
     Names.client(agent.prefix, subject, isAsked),
@@ -229,10 +276,8 @@ const clientCall = Effect.fnUntraced(function* (
     issue === undefined
       ? { result: value.result, status: value.status, content: value.content }
       : ToolOutcome.fault("ResultInvalid", `Invalid result of ${call.name} from the caller: ${issue}`)
-  yield* run.engine.emit(Names.result(agent.prefix, call.id), agent.path, () => [
-    Call.resultEvent(call, args, outcome, "client")
-  ])
-  return value.status === "cancelled" ? Call.cancelled(outcome) : Call.done(outcome)
+  const end = value.status === "cancelled" ? Call.cancelled(outcome) : Call.done(outcome)
+  return yield* closed({ ...context, call: { ...call, args } }, end)
 })
 
 /** The agent's step has no such tool: it chose others (`resolve`), or the model made the name up. */
@@ -248,8 +293,16 @@ const unknown = ({ member, own }: AgentState, call: Message.CallPart): ToolOutco
     : ToolOutcome.fault("ToolNotFound", `Unknown tool ${name}. Available tools: ${names}`)
 }
 
-/** Closes a call that never ran. */
-const closed = (
+/** Closes a call that no tool of the runtime ran. `from`: see `CallHooks.Before`. */
+const closed = (context: CallContext, end: CallEnd, from?: number): Effect.Effect<CallEnd> => {
+  const { agent, call, hooks, run, tool } = context
+  const hooked = CallHooks.isSeen(end, hooks, from) ? CallHooks.ofTool(context) : undefined
+  return hooked === undefined
+    ? emitEnd(run, agent, call, tool.execution, end)
+    : CallHooks.close(hooked, end, ({ outcome }) => [Call.resultEvent(call, call.args, outcome, tool.execution)], from)
+}
+
+const emitEnd = (
   { engine }: Run,
   { path, prefix }: AgentState,
   call: Message.CallPart,

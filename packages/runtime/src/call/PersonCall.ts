@@ -9,12 +9,13 @@ import type { Answer } from "../approval/Answer.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
+import * as CallHooks from "./CallHooks.ts"
 import type * as Gate from "./Gate.ts"
 import * as Question from "./Question.ts"
 
-/** Asks `asked` on behalf of the call, and closes the call. */
+/** Asks `asked` on behalf of the call, and closes the call; one with hooks that see its result is left open for them. */
 export const ask = (
-  { agent, call, run, tool }: CallContext,
+  { agent, call, hooks, run, tool }: CallContext,
   { subject }: Gate.Round,
   shown: Call.Shown,
   asked: Asked.Question
@@ -31,7 +32,11 @@ export const ask = (
     },
     close: (answer) => {
       const end = endOf(answer)
-      return { value: end, events: [Call.resultEvent(call, call.args, end.outcome, tool.execution)] }
+      const isOpen = CallHooks.isSeen(end, hooks)
+      return {
+        value: end,
+        events: isOpen ? [] : [Call.resultEvent(call, call.args, end.outcome, tool.execution)]
+      }
     }
   })
 

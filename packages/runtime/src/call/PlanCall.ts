@@ -12,6 +12,7 @@ import * as Names from "../run/Names.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
 import { type Review, type CallContext, type CallEnd, reviewOf } from "./Call.ts"
+import * as CallHooks from "./CallHooks.ts"
 import * as Gate from "./Gate.ts"
 import * as Question from "./Question.ts"
 import * as RepeatedCall from "./RepeatedCall.ts"
@@ -41,7 +42,7 @@ export const ask = (
   { subject }: Gate.Round,
   shown: Call.Shown
 ): Effect.Effect<CallEnd | "superseded"> => {
-  const { agent, call, run, tool } = context
+  const { agent, call, hooks, run, tool } = context
   const planId = planIdOf(context)
   const ruled = Question.ask<Refusal | "superseded" | Approved>(run, agent, {
     subject,
@@ -66,14 +67,24 @@ export const ask = (
             ? [move(planId, "pending_approval", "approved"), move(planId, "approved", "executing")]
             : [
                 move(planId, "pending_approval", refusal.status),
-                Call.resultEvent(call, call.args, refusal.end.outcome, tool.execution)
+                // Hooks see its result first.
+                ...(CallHooks.isSeen(refusal.end, hooks)
+                  ? []
+                  : [Call.resultEvent(call, call.args, refusal.end.outcome, tool.execution)])
               ]
       }
     }
   })
   return Effect.flatMap(ruled, (ruling): Effect.Effect<CallEnd | "superseded"> => {
     if (ruling === "superseded") return Effect.succeed(ruling)
-    if ("end" in ruling) return Effect.succeed(ruling.end)
+    if ("end" in ruling) {
+      const hooked = CallHooks.isSeen(ruling.end, hooks) ? CallHooks.ofTool(context) : undefined
+      return hooked === undefined
+        ? Effect.succeed(ruling.end)
+        : CallHooks.close(hooked, ruling.end, ({ outcome }) => [
+            Call.resultEvent(call, call.args, outcome, tool.execution)
+          ])
+    }
     return execute(context, planId, { subject, toolHash: shown.toolHash }, ruling.review)
   })
 }

@@ -73,7 +73,11 @@ export class Receipts {
   }
 }
 
-const Whole = Schema.Struct({ end: Call.StoredRan, row: Entry.Entry })
+const Whole = Schema.Struct({
+  end: Call.StoredRan,
+  row: Entry.Entry,
+  asked: Schema.optionalKey(Schema.Array(Entry.Entry))
+})
 const encodeWhole = Schema.encodeEffect(Whole)
 const decodeWhole = Schema.decodeUnknownEffect(Whole)
 
@@ -81,13 +85,15 @@ const decodeWhole = Schema.decodeUnknownEffect(Whole)
 export interface Whole {
   readonly end: Call.CallEnd
   readonly row: Entry.ToolEntry
+  /** The rows of what hooks have asked models after it. */
+  readonly asked: ReadonlyArray<Entry.Entry>
 }
 
 /** Stores how the call has ended, before its result is committed. On an engine without storage it does nothing. */
-export const keep = ({ agent, call }: CallContext, work: Work, whole: Whole): Effect.Effect<void> =>
+export const keep = ({ agent, call }: CallContext, work: Work, { asked, end, row }: Whole): Effect.Effect<void> =>
   work.begin === undefined
     ? Effect.void
-    : Effect.flatMap(Effect.orDie(encodeWhole(whole)), (json) =>
+    : Effect.flatMap(Effect.orDie(encodeWhole(asked.length === 0 ? { end, row } : { end, row, asked })), (json) =>
         Effect.asVoid(work.kept.put(Names.receipt(agent.path, call.id), json))
       )
 
@@ -95,7 +101,7 @@ export const keep = ({ agent, call }: CallContext, work: Work, whole: Whole): Ef
 export const find = ({ agent, call }: CallContext, work: Work): Effect.Effect<Whole | undefined> => {
   const stored = work.kept.get(Names.receipt(agent.path, call.id))
   if (stored === undefined) return Effect.succeed(undefined)
-  return Effect.map(Effect.orDie(decodeWhole(stored)), ({ end, row }) =>
-    end._tag === "Changed" || end._tag === "Unsettled" || row.kind !== "tool" ? undefined : { end, row }
+  return Effect.map(Effect.orDie(decodeWhole(stored)), ({ asked = [], end, row }) =>
+    end._tag === "Changed" || end._tag === "Unsettled" || row.kind !== "tool" ? undefined : { end, row, asked }
   )
 }

@@ -7,7 +7,7 @@
  * key; if refused, the model reads that the call may have taken effect. After another crash the question is asked
  * again. On an engine without storage calls are never repeated.
  */
-import { Approval } from "@reins/protocol"
+import { Approval, type Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { GrantUse, Permit } from "../approval/Permit.ts"
@@ -16,6 +16,7 @@ import * as Names from "../run/Names.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
 import { type Review, type CallContext, type CallEnd, type Ruling, reviewOf } from "./Call.ts"
+import * as CallHooks from "./CallHooks.ts"
 import * as Gate from "./Gate.ts"
 import * as Question from "./Question.ts"
 import * as ToolStep from "./ToolStep.ts"
@@ -57,7 +58,7 @@ const askAgain = (
   { begunBefore, shown }: Call.Unsettled,
   time: number
 ): Effect.Effect<CallEnd | Call.Changed> => {
-  const { agent, call, run, tool } = context
+  const { agent, call, hooks, run, tool } = context
   const { args, grant, subject } = permit
   const ruled = Question.ask<Ruling>(run, agent, {
     subject: Names.ofRepeat(call.id, time),
@@ -78,14 +79,18 @@ const askAgain = (
         ? { value: { _tag: "Allowed", args: answer.args ?? args, review: reviewOf(answer) }, events: [] }
         : {
             value: { _tag: "Closed", end },
-            events: [...(telling.before?.(end) ?? []), Call.resultEvent(call, args, end.outcome, tool.execution)]
+            events: [
+              ...(telling.before?.(end) ?? []),
+              // Hooks see its result first.
+              ...(CallHooks.isSeen(end, hooks) ? [] : [Call.resultEvent(call, args, end.outcome, tool.execution)])
+            ]
           }
     }
   })
   return Effect.flatMap(ruled, (ruling): Effect.Effect<CallEnd | Call.Changed> => {
     switch (ruling._tag) {
       case "Closed":
-        return Effect.as(book(context, grant, ruling.end.outcome.status), ruling.end)
+        return Effect.tap(closed(context, args, ruling.end), () => book(context, grant, ruling.end.outcome.status))
       case "Superseded":
         return Effect.flatMap(show(context, time + 1), (shown) =>
           askAgain(context, permit, telling, { _tag: "Unsettled", begunBefore, shown }, time + 1)
@@ -96,6 +101,15 @@ const askAgain = (
       }
     }
   })
+}
+
+/** Closes a call that is not repeated: where hooks see its result, it is open until they have. */
+const closed = (context: CallContext, args: Json, end: CallEnd): Effect.Effect<CallEnd> => {
+  const { call, hooks, tool } = context
+  const hooked = CallHooks.isSeen(end, hooks) ? CallHooks.ofTool({ ...context, call: { ...call, args } }) : undefined
+  return hooked === undefined
+    ? Effect.succeed(end)
+    : CallHooks.close(hooked, end, ({ outcome }) => [Call.resultEvent(call, args, outcome, tool.execution)])
 }
 
 /**

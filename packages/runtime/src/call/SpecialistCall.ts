@@ -18,6 +18,7 @@ import * as CallRow from "../agent/CallRow.ts"
 import { type Run, settle } from "../run/Run.ts"
 import * as Call from "./Call.ts"
 import type { CallEnd } from "./Call.ts"
+import * as CallHooks from "./CallHooks.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as SpecialistText from "../agent/SpecialistText.ts"
 
@@ -35,12 +36,13 @@ const AdmissionSchema = Schema.Union([
 ])
 type Admission = Schema.Schema.Type<typeof AdmissionSchema>
 
-/** Settles a call of `specialist`, made by `agent`. */
+/** Settles a call of `specialist`, made by `agent`. `hooked`: its hooks; absent: none. */
 export const call = Effect.fnUntraced(function* (
   run: Run,
   agent: AgentState,
   call: Message.CallPart,
-  specialist: Member
+  specialist: Member,
+  hooked?: CallHooks.Hooked
 ) {
   const { engine } = run
   const path = AgentPath.child(agent.path, specialist.name, call.id)
@@ -53,9 +55,7 @@ export const call = Effect.fnUntraced(function* (
     }))
   )
   if (admission._tag !== "Admitted") {
-    const end = refuse(admission, run)
-    yield* close(run, agent, call, specialist, Usage.empty, end.outcome)
-    return end
+    return yield* close(run, agent, call, specialist, refuse(admission, run), hooked)
   }
   // Also on replay, where the admission above only returns its stored value.
   engine.limits.open(path, specialist.budget, admission.elapsedMs)
@@ -65,9 +65,7 @@ export const call = Effect.fnUntraced(function* (
     definition.repeatedCallLimit === undefined ? agent.repeatedCallLimit : CallRow.limitOf(definition.repeatedCallLimit)
   const state = new AgentState({ path, member: specialist, history: [], prompt, repeatedCallLimit })
   const ended = yield* run.runAgent(run, state)
-  const end = endOf(specialist, ended)
-  yield* close(run, agent, call, specialist, ended.usage, end.outcome, state.answeredBy)
-  return end
+  return yield* close(run, agent, call, specialist, endOf(specialist, ended), hooked, undefined, state.answeredBy)
 })
 
 const admitted = (agent: AgentState, call: Message.CallPart, specialist: Member, at: number): Entry.AgentEntry =>
@@ -112,6 +110,8 @@ const refuse = (admission: Exclude<Admission, { readonly _tag: "Admitted" }>, { 
 const endOf = (specialist: Member, ended: AgentEnd): CallEnd => {
   const outcome = outcomeOf(specialist, ended)
   if (ended.reason === "cancelled") return Call.cancelled(outcome, ended.usage)
+  const { failure } = ended
+  if (ended.endsRun === true && failure?._tag === "HookEnded") return Call.ended(failure, outcome, ended.usage)
   return ended.refusal === undefined
     ? Call.done(outcome, ended.usage)
     : Call.refused(ended.refusal, outcome, ended.usage)
@@ -147,16 +147,27 @@ const outcomeOf = (specialist: Member, ended: AgentEnd): ToolOutcome.ToolOutcome
 /** Its output so far, for a coordinator that can use a partial answer. */
 const partial = (ended: AgentEnd): { readonly partial?: Json } => (ended.text === "" ? {} : { partial: ended.text })
 
-const close = (
+/** Closes the call of a specialist. `from`: see `CallHooks.Before`. */
+export const close = (
   run: Run,
   agent: AgentState,
   call: Message.CallPart,
   specialist: Member,
-  usage: Usage.Usage,
-  outcome: ToolOutcome.ToolOutcome,
+  end: CallEnd,
+  hooked: CallHooks.Hooked | undefined,
+  from?: number,
   answeredBy: string = specialist.model.model
-) =>
-  run.engine.emit(Names.agentEnd(agent.prefix, call.id), agent.path, () => {
-    const called = { id: call.id, name: specialist.name }
-    return [Event.agentUsage(called, answeredBy, Usage.toTotals(usage)), Event.agentResult(called, outcome)]
-  })
+): Effect.Effect<CallEnd> => {
+  const called = { id: call.id, name: specialist.name }
+  const usage = Usage.toTotals(end.usage ?? Usage.empty)
+  const events = ({ outcome }: CallEnd) => [
+    Event.agentUsage(called, answeredBy, usage),
+    Event.agentResult(called, outcome)
+  ]
+  return hooked !== undefined && CallHooks.isSeen(end, hooked.hooks, from)
+    ? CallHooks.close(hooked, end, events, from)
+    : Effect.as(
+        run.engine.emit(Names.agentEnd(agent.prefix, call.id), agent.path, () => events(end)),
+        end
+      )
+}

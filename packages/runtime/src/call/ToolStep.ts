@@ -12,11 +12,13 @@ import * as Permit from "../approval/Permit.ts"
 import { SettledWork, type Settled, type Work } from "../engine/Engine.ts"
 import * as Spending from "../engine/Spending.ts"
 import * as Names from "../run/Names.ts"
-import { settle } from "../run/Run.ts"
+import * as Spent from "../budget/Spent.ts"
+import { charge, settle } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import { attempt, Execution, type Left, notPermitted } from "./Attempt.ts"
 import * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
+import * as CallHooks from "./CallHooks.ts"
 import * as Gate from "./Gate.ts"
 import * as Receipt from "./Receipt.ts"
 import * as ToolAdmission from "./ToolAdmission.ts"
@@ -118,23 +120,25 @@ const start = (
     return Effect.flatMap(Receipt.find(context, work), (whole) => {
       if (whole === undefined) return begin(lost)
       settle(work, agent.path, held, {})
-      return neverRan(context, work, permit, whole.end, whole.row)
+      for (const row of whole.asked) charge(work, agent.path, Spent.fromEntry(row))
+      return neverRan(context, work, permit, whole.end, [whole.row, ...whole.asked])
     })
   })
 }
 
-/** Ends a call that does not run now. `row`: of a call that an earlier owner has run to its end. */
+/** Ends a call that does not run now. `rows`: of a call that an earlier owner has run to its end. */
 const neverRan = (
   context: CallContext,
   work: Work,
   permit: Permit.Permit,
   end: CallEnd,
-  row?: Entry.ToolEntry
+  rows?: ReadonlyArray<Entry.Entry>
 ): Effect.Effect<Settled<CallEnd>> => {
   const { agent, call, tool } = context
   // An earlier owner may have started it.
-  const spent = row === undefined ? Spending.lostRows(work.spending, agent.path, call.id, end.outcome.status) : [row]
-  return granted(context, work, permit, spent[0]?.costNanoUsd ?? 0, {
+  const spent = rows ?? Spending.lostRows(work.spending, agent.path, call.id, end.outcome.status)
+  const [own] = spent
+  return granted(context, work, permit, own?.kind === "tool" ? (own.costNanoUsd ?? 0) : 0, {
     value: end,
     path: agent.path,
     events: [Call.resultEvent(permit.call, permit.args, end.outcome, tool.execution)],
@@ -169,17 +173,38 @@ const execute = (execution: Execution): Effect.Effect<Settled<CallEnd>> =>
       live.restart()
       return execute(execution)
     }
-    return finish(execution, end, left)
+    return context.hooks !== undefined && CallHooks.isSeen(end, context.hooks)
+      ? afterHooks(execution, end, left)
+      : finish(execution, end, left)
   })
 
-/** Charges what the call has cost, and closes it. What asks other stores first leaves a receipt. */
-const finish = (execution: Execution, end: CallEnd, left: Left): Effect.Effect<Settled<CallEnd>> => {
+/** Closes the call with what the hooks after it let through. Its handler has ended. */
+const afterHooks = (execution: Execution, end: CallEnd, left: Left): Effect.Effect<Settled<CallEnd>> => {
+  const { context, live, permit, work } = execution
+  const hooked = CallHooks.ofTool({ ...context, call: { ...context.call, args: permit.args } })
+  live.end()
+  const name = Names.tool(context.agent.prefix, permit.subject)
+  const passed = hooked === undefined ? Effect.succeed(undefined) : CallHooks.after(hooked, work, name, end)
+  return Task.flatMap(passed, (after) => finish(execution, end, left, after))
+}
+
+/**
+ * Charges what the call has cost, and closes it. What asks other stores first leaves a receipt. `after`: what hooks have
+ * made of its end.
+ */
+const finish = (
+  execution: Execution,
+  end: CallEnd,
+  left: Left,
+  after?: CallHooks.After
+): Effect.Effect<Settled<CallEnd>> => {
   const { context, live, permit, work } = execution
   const { lease } = work.tree
-  const done = () => granted(context, work, permit, live.costNanoUsd, close(execution, end, left))
+  const done = () => granted(context, work, permit, live.costNanoUsd, close(execution, end, left, after))
   const isLeased = lease !== undefined && live.charged > 0
   if (!isLeased && !isCharged(permit, live.costNanoUsd)) return done()
-  return Effect.flatMap(Receipt.keep(context, work, { end, row: rowOf(execution, end, left) }), () =>
+  const receipt = { end: after?.end ?? end, row: rowOf(execution, end, left), asked: after?.all.rows ?? [] }
+  return Effect.flatMap(Receipt.keep(context, work, receipt), () =>
     isLeased
       ? Effect.flatMap(lease.cover(work.now()), (isPassed) => {
           live.overrun ||= isPassed
@@ -193,8 +218,8 @@ const finish = (execution: Execution, end: CallEnd, left: Left): Effect.Effect<S
 const isCharged = ({ grant }: Permit.Permit, costNanoUsd: number): boolean =>
   grant !== undefined && (grant.isMetered || costNanoUsd > 0)
 
-/** Settles the hold, and emits the call's end. */
-const close = (execution: Execution, end: CallEnd, left: Left): Settled<CallEnd> => {
+/** Settles the hold, and emits the call's end, or what hooks have made of it (`after`). Its row is that of the tool. */
+const close = (execution: Execution, end: CallEnd, left: Left, after?: CallHooks.After): Settled<CallEnd> => {
   const { context, held, live, permit, work } = execution
   const { agent, tool } = context
   live.end()
@@ -202,8 +227,12 @@ const close = (execution: Execution, end: CallEnd, left: Left): Settled<CallEnd>
   // Costs above the hold are charged already.
   const nanoUsd = costNanoUsd - live.charged
   settle(work, agent.path, held, nanoUsd === (held.nanoUsd ?? 0) ? held : { ...held, nanoUsd })
-  const events = [Call.resultEvent(permit.call, permit.args, end.outcome, tool.execution)]
-  return new SettledWork(end, agent.path, events, [rowOf(execution, end, left)])
+  const last = after?.end ?? end
+  const events = [Call.resultEvent(permit.call, permit.args, last.outcome, tool.execution)]
+  const row = rowOf(execution, end, left)
+  return after?.all.bill === undefined
+    ? new SettledWork(last, agent.path, events, [row])
+    : new SettledWork(last, agent.path, events, [row, ...after.all.rows], after.all)
 }
 
 /** The ledger's row of the call. */

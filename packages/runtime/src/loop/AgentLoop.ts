@@ -92,8 +92,9 @@ class Loop {
 
   /** Requests the next step from the model. */
   ask(): Effect.Effect<StepValue> {
+    this.agent.step = ++this.step
     return modelStep(this.run, this.agent, {
-      step: ++this.step,
+      step: this.step,
       offersTools: this.exhausted === undefined && this.agent.member.definition.settings?.toolChoice !== "none"
     })
   }
@@ -106,15 +107,18 @@ class Loop {
     this.text = value._tag === "Completed" ? textOf(value.content) : textOf(value.content) || this.text
   }
 
+  /** The end by a hook, for the whole run. */
+  endedBy(failure: RunErrors.HookEnded): AgentEnd {
+    return this.end("failed", { failure, endsRun: true })
+  }
+
   /** Adds the ends of a step's calls. Returns the limit that stops this agent, or how it ends. */
-  settled(
-    calls: ReadonlyArray<Message.CallPart>,
-    ends: ReadonlyArray<CallEnd>
-  ): "cancelled" | Budget.Refusal | undefined {
+  settled(calls: ReadonlyArray<Message.CallPart>, ends: ReadonlyArray<CallEnd>): Stop | undefined {
     const { agent, run } = this
     const results: Array<Message.ResultPart> = []
     let isCancelled = false
     let refusal: Budget.Refusal | undefined
+    let failure: RunErrors.HookEnded | undefined
     for (let index = 0; index < calls.length; index++) {
       const call = calls[index]
       const end = ends[index]
@@ -122,11 +126,12 @@ class Loop {
       results.push(ToolOutcome.bound(ToolOutcome.part(call, end.outcome), run.settings.maxResultCharacters))
       if (end.usage !== undefined) this.usage = Usage.add(this.usage, end.usage)
       if (end._tag === "Cancelled") isCancelled = true
+      else if (end._tag === "Ended") failure ??= end.failure
       // A specialist's own limit is a result for its coordinator; a limit of this agent, or above it, stops it.
       else if (end._tag === "Refused" && reaches(end.refusal, agent.path)) refusal ??= end.refusal
     }
     agent.say({ role: "tool", content: Trimmed.copy(results) })
-    return isCancelled ? "cancelled" : refusal
+    return isCancelled ? "cancelled" : (failure ?? refusal)
   }
 
   /** The calls that have reached the limit of repetitions. */
@@ -149,6 +154,7 @@ class Loop {
         return Task.flatMap(Task.of(settleAll(this.run, this.agent, calls)), (ends) => {
           const stopped = this.settled(calls, ends)
           if (stopped === "cancelled") return Exit.succeed(this.end("cancelled"))
+          if (stopped instanceof RunErrors.HookEnded) return Exit.succeed(this.endedBy(stopped))
           if (stopped !== undefined || this.repeated !== undefined) {
             return goOn(this, { _tag: "Settled", refusal: stopped })
           }
@@ -162,6 +168,9 @@ class Loop {
     })
   }
 }
+
+/** What stops an agent after its calls: the run's cancel, a hook that ends the run, or a limit. */
+type Stop = "cancelled" | RunErrors.HookEnded | Budget.Refusal
 
 const no = Exit.succeed(false)
 
@@ -220,6 +229,7 @@ const goOn = Effect.fnUntraced(function* (loop: Loop, from: Stage) {
         agent.count(calls)
         const stopped = loop.settled(calls, yield* settleAll(run, agent, calls))
         if (stopped === "cancelled") return loop.end("cancelled")
+        if (stopped instanceof RunErrors.HookEnded) return loop.endedBy(stopped)
         refusal = stopped
         hasSettled = true
       }

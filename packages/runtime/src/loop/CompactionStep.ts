@@ -3,18 +3,16 @@
  * replayed run sends the same messages. Its request to the model is reserved, settled and in the ledger. If a strategy
  * fails, crashes or is too expensive, the conversation is unchanged and an event reports it.
  */
-import { type Entry, type Event, type Json, type Message, Usage } from "@reins/protocol"
+import { type Event, type Json, Usage } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
-import type { Spender } from "../engine/Spending.ts"
-import * as TokenEstimator from "../model/TokenEstimator.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import type { Run } from "../run/Run.ts"
-import { PaidRequest, type Sent } from "../step/PaidRequest.ts"
+import * as SideRequest from "../step/SideRequest.ts"
 import {
   CompactionFailed,
   type Compacted,
@@ -57,10 +55,10 @@ const runStrategy = Effect.fnUntraced(function* (
   strategy: Strategy,
   name: string
 ) {
-  const bill = new Bill()
+  const bill = new SideRequest.Bill()
   work.spending.begin(bill)
   const cuts = cutsOf(agent.messages, agent.promptIndex)
-  const tokens = tokensOf(run, agent)
+  const tokens = SideRequest.tokensOf(run, agent)
   const context: CompactionContext = {
     messages: agent.messages.slice(),
     cuts,
@@ -91,27 +89,9 @@ const runStrategy = Effect.fnUntraced(function* (
   )
 })
 
-/** What the strategy's requests have used. */
-class Bill implements Spender {
-  usage = Usage.empty
-  readonly rows: Array<Entry.ModelEntry> = []
-  readonly asking = new Set<PaidRequest>()
-
-  /** The request has ended, or was interrupted. */
-  close(paid: PaidRequest): void {
-    this.rows.push(...paid.settle())
-    this.asking.delete(paid)
-    this.usage = Usage.add(this.usage, paid.usage)
-  }
-
-  spent(): ReadonlyArray<Entry.ModelEntry> {
-    return [...this.rows, ...Array.from(this.asking).flatMap((paid) => paid.spent())]
-  }
-}
-
 const settled = (
   { path }: AgentState,
-  bill: Bill,
+  bill: SideRequest.Bill,
   dropped: number,
   told?: { readonly [key: string]: string | number },
   summary?: string
@@ -142,85 +122,20 @@ const failureOf = (cause: Cause.Cause<CompactionFailed>): CompactionFailed => {
   return error._tag === "Some" ? error.value : new CompactionFailed({ issue: "the strategy crashed" })
 }
 
-const tokensOf = (run: Run, agent: AgentState) => {
-  const estimator = TokenEstimator.forModel(run.settings.estimator, agent.member.model)
-  return (messages: ReadonlyArray<Message.Message>): number =>
-    messages.reduce((sum, message) => sum + TokenEstimator.message(estimator, message), 0)
-}
-
-/**
- * One request to the agent's model, charged in any case. Its answer is not in events. An answer that was cut, filtered
- * or interrupted is not a summary.
- */
-const ask = Effect.fnUntraced(function* (
+/** One request to the agent's model. An answer that was cut, filtered or interrupted is not a summary. */
+const ask = (
   run: Run,
   work: Work,
   agent: AgentState,
   step: number,
   name: string,
   question: Question,
-  bill: Bill
-) {
+  bill: SideRequest.Bill
+): Effect.Effect<string, CompactionFailed> => {
   const { instructions, maxOutputTokens, messages } = question
-  const paid = new PaidRequest({
-    run,
-    work,
-    agent,
-    step,
-    purpose: "compaction",
-    name,
-    steps: 0,
-    isShown: false,
-    showsInput: false,
-    maxOutputTokens,
-    inputTokens: (estimator) => {
-      const counted = TokenEstimator.forModel(estimator, agent.model)
-      return tokensOf(run, agent)(messages) + counted.text(instructions ?? "")
-    },
-    request: (most, attempt) => ({
-      instructions,
-      messages,
-      tools: [],
-      maxOutputTokens: most ?? maxOutputTokens,
-      output: undefined,
-      providerOptions: undefined,
-      metadata: {
-        runId: work.runId,
-        threadId: work.threadId,
-        agent: agent.member.name,
-        agentPath: agent.path,
-        step,
-        attempt
-      }
-    })
-  })
-  bill.asking.add(paid)
-  const sent = yield* Effect.onInterrupt(paid.send(), () =>
-    Effect.sync(() => {
-      paid.stop()
-      bill.close(paid)
-    })
+  const about = { run, work, agent, step, purpose: "compaction", name } as const
+  return Effect.mapError(
+    SideRequest.send(bill, { ...about, instructions, messages, maxOutputTokens }),
+    (issue) => new CompactionFailed({ issue })
   )
-  bill.close(paid)
-  const issue = issueOf(sent)
-  if (issue !== undefined || sent._tag !== "Completed")
-    return yield* new CompactionFailed({ issue: issue ?? "no answer" })
-  return sent.answer.content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("")
-})
-
-/** Why an answer is not a summary; `undefined` if it is. */
-const issueOf = (sent: Sent): string | undefined => {
-  switch (sent._tag) {
-    case "Completed": {
-      const { stop } = sent.answer
-      if (stop !== "stop" && stop !== "other") return `the model's answer is incomplete: it stopped with ${stop}`
-      return sent.answer.hasText ? undefined : "the model returned no text"
-    }
-    case "Cancelled":
-      return "the run was cancelled"
-    case "Refused":
-      return `the budget does not allow it: ${sent.refusal.limit}`
-    case "Failed":
-      return `the model failed: ${sent.failure._tag}`
-  }
 }

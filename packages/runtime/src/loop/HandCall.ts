@@ -28,6 +28,8 @@ export const handCall =
           return { ...end, reason: "stop" } satisfies AgentEnd
         case "Cancelled":
           return { ...end, reason: "cancelled" } satisfies AgentEnd
+        case "Ended":
+          return { ...end, reason: "failed", failure: settled.failure } satisfies AgentEnd
         case "Refused": {
           const { refusal } = settled
           yield* engine.emit(Names.exhausted(refusal.path, refusal.limit), refusal.path, () => [

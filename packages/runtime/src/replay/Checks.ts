@@ -47,6 +47,10 @@ export const of = (kind: string): Check | undefined => {
       return tool
     case "agent":
       return admission
+    case "hook":
+      return hook
+    case "hooked":
+      return hooked
     default:
       return undefined
   }
@@ -76,7 +80,8 @@ const readRefusal = Schema.decodeUnknownOption(Budget.Refusal)
 /** The row of the first model that was asked by the run's last owner. */
 export const requested = ({ spent }: Mark): Entry.ModelEntry | undefined =>
   spent.find(
-    (row): row is Entry.ModelEntry => row.kind === "model" && row.attempts.some(({ outcome }) => outcome !== "lost")
+    (row): row is Entry.ModelEntry =>
+      row.kind === "model" && row.purpose !== "hook" && row.attempts.some(({ outcome }) => outcome !== "lost")
   )
 
 const model: Check = ({ asked, digests, hasDied, mark, settled, tree }) => {
@@ -232,6 +237,20 @@ const gate: Check = ({ mark, settled, toolName }) => {
     return undefined
   return { field: `approval of ${toolName}`, recorded: mark.value, replayed: settled?.value }
 }
+
+/** What the hooks before a call decide, unless they ask a model or a cancel has cut them. */
+const hook: Check = ({ asked, mark, settled, toolName }) => {
+  if (asked !== undefined || field(mark.value, "verdict") === "cancelled") return undefined
+  return between(mark.value, settled?.value, "") === undefined
+    ? undefined
+    : { field: `hooks before ${toolName}`, recorded: mark.value, replayed: settled?.value }
+}
+
+/** What the hooks after a call make of a result that is in the log, or that the runtime makes. */
+const hooked: Check = ({ asked, mark, settled, toolName }) =>
+  asked !== undefined || field(mark.value, "cancelled") === true
+    ? undefined
+    : between(field(mark.value, "result"), field(settled?.value, "result"), `hooks after ${toolName}`)
 
 const tool: Check = ({ asked, hasDied, mark, settled, tree }) => {
   const { value } = mark

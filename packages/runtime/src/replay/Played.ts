@@ -3,6 +3,7 @@
  * difference is reported at. It knows no loop and no agent.
  */
 import { AgentPath, type Entry, type Envelope } from "@reins/protocol"
+import * as Predicate from "effect/Predicate"
 import type { Mark, StoredAnswer } from "../host/journal/JournalStore.ts"
 import type { Recording } from "../host/journal/RunExport.ts"
 import * as Names from "../run/Names.ts"
@@ -13,6 +14,9 @@ import { Sums, type Used } from "./Sums.ts"
  * releases stored of the thread before the last events.
  */
 const notAgain: ReadonlySet<string> = new Set(["warn", "escalated", "given", "thread"])
+
+/** Whether hooks changed nothing: it makes no difference that there are none now. */
+const isPassed = ({ value }: Mark): boolean => Predicate.hasProperty(value, "verdict") && value.verdict === "pass"
 
 export class Played {
   readonly recording: Recording
@@ -44,7 +48,7 @@ export class Played {
         case "emit": {
           const all = mark.kind === "result" ? this.results : this.emits
           all.set(mark.name, mark)
-          if (!notAgain.has(this.kindOf(mark))) this.open.add(mark)
+          if (!notAgain.has(this.kindOf(mark)) && !isPassed(mark)) this.open.add(mark)
           continue
         }
         case "begin":
@@ -102,7 +106,11 @@ export class Played {
   /** The mark of a call's end, whether its tool ended it or something before that. */
   endOfCall(path: AgentPath.AgentPath, callId: string): Mark | undefined {
     const prefix = AgentPath.key(path)
-    return this.results.get(Names.tool(prefix, Names.ofCall(callId))) ?? this.emits.get(Names.result(prefix, callId))
+    return (
+      this.results.get(Names.tool(prefix, Names.ofCall(callId))) ??
+      this.results.get(Names.hooked(prefix, callId)) ??
+      this.emits.get(Names.result(prefix, callId))
+    )
   }
 
   /** What the log states and the replay has not come to, the earliest first. */

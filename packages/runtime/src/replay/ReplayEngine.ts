@@ -25,7 +25,7 @@ import type * as Trial from "./Trial.ts"
 import { run as tryOut } from "./Trial.ts"
 
 /** Work that only decides or reads: it is done where the log does not have it. */
-const decisions: ReadonlySet<string> = new Set(["gate", "held", "shown", "expiry", "agent", "lost", "resolve"])
+const decisions: ReadonlySet<string> = new Set(["gate", "held", "shown", "expiry", "agent", "lost", "resolve", "hook"])
 
 /** Work of a step, and not of a call. */
 const ofSteps: ReadonlySet<string> = new Set(["model", "compact", "resolve"])
@@ -214,10 +214,11 @@ export class ReplayEngine implements Engine {
     const kind = Names.kindOf(prefix, name)
     const call = Names.callOf(prefix, name)
     const beyond = () => this.stop(path, call, ...Checks.beyond(kind, call))
-    if (kind !== "tool" && !decisions.has(kind)) return beyond()
+    const ends = kind === "tool" || kind === "hooked"
+    if (!ends && !decisions.has(kind)) return beyond()
     const scene = this.scene(this.time)
     return Effect.flatMap(tryOut(scene, effect), (tried): Effect.Effect<A> => {
-      if (kind === "tool") {
+      if (ends) {
         const isSame = tried._tag === "Settled" && this.isSameEnd(path, call, tried.settled.events)
         return isSame ? Effect.succeed(tried.settled.value) : beyond()
       }

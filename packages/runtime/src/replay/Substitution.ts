@@ -17,6 +17,8 @@ import * as ToolOutcome from "../tool/ToolOutcome.ts"
 export type Asked =
   | { readonly _tag: "Model"; readonly model: Pick<ModelPort, "model" | "provider">; readonly request: ModelRequest }
   | { readonly _tag: "Tool" }
+  /** A model, by a hook. */
+  | { readonly _tag: "Hook" }
 
 /** Who is told what would have been asked, in the work of one activity. */
 export const Asking: Context.Reference<(asked: Asked) => void> = Context.Reference<(asked: Asked) => void>(
@@ -46,13 +48,14 @@ export const of = ({ first, members }: AgentRegistry, predicateMs: number): Agen
   const substituted = (member: Member): Member => {
     const known = made.get(member)
     if (known !== undefined) return known
-    const { fallbacks, model, models, resolver, specialists, tools } = member
+    const { fallbacks, hooks, model, models, resolver, specialists, tools } = member
     const result: Member = {
       ...member,
       model: modelOf(model),
       fallbacks: fallbacks.map(modelOf),
       models: new Map(Array.from(models, ([name, model]) => [name, modelOf(model)])),
       resolver: resolver === undefined ? undefined : choosing(resolver, predicateMs),
+      hooks: hooks?.asking(() => ask({ _tag: "Hook" })),
       tools: new Map(Array.from(tools, ([name, tool]) => [name, toolOf(tool, predicateMs)])),
       specialists: new Map(Array.from(specialists, ([name, specialist]) => [name, substituted(specialist)]))
     }

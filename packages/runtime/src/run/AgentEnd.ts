@@ -22,6 +22,8 @@ export interface AgentEnd {
   readonly refusal?: Budget.Refusal | undefined
   /** Why it failed. */
   readonly failure?: RunErrors.Reason | undefined
+  /** Whether a hook ends the whole run, and not this agent alone. */
+  readonly endsRun?: boolean | undefined
 }
 
 /**

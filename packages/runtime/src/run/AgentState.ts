@@ -29,6 +29,8 @@ export class AgentState {
   awaited: Map<string, Message.CallPart> | undefined
   /** The number of user messages it has received while running. */
   received = 0
+  /** The number of its last step; 0 before the first. */
+  step = 0
   /** The model that gave its last answer, as its provider names it; absent before the first. */
   answeredBy: string | undefined
   /** What models warned of and was told, by model and message; absent where nothing was. */

@@ -160,6 +160,30 @@ export const shown = (prefix: string, subject: Subject): string => `${prefix}sho
 export const tool = (prefix: string, subject: Subject): string => `${prefix}tool/${subject}`
 
 /**
+ * The verdict of the hooks before a call.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const hook = (prefix: string, callId: string): string => `${prefix}hook/${ofCall(callId)}`
+
+/**
+ * The result of a call that no tool of the runtime ran, as the hooks after it let it through.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const hooked = (prefix: string, callId: string): string => `${prefix}hooked/${ofCall(callId)}`
+
+/**
+ * The `count`th question of a hook, in the work of this name; counts from 1.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const hookAsk = (name: string, count: number): string => `hook-ask/${count}/${name}`
+
+/**
  * The cost of a call that died with its process and was not repeated.
  *
  * @since 0.1.0

@@ -7,6 +7,7 @@
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type * as Agent from "../agent/Agent.ts"
+import type * as Hook from "../hook/Hook.ts"
 import type { AuditQuery } from "../approval/AuditStore.ts"
 import type { HistoryOptions, RuntimeOptions, RuntimeShape, RunVerbs } from "./RuntimeShape.ts"
 import * as RuntimeVerbs from "./RuntimeVerbs.ts"
@@ -76,18 +77,26 @@ export class Runtime extends Context.Service<Runtime, RuntimeShape>()("@reins/ru
    * (two with one name, clashing tools, an invalid budget) are a defect of the program: building the layer dies with
    * `InvalidAgents`, with the cure in its message.
    */
-  static layer<const Agents extends ReadonlyArray<Agent.Any>>(
-    options: RuntimeOptions<Agents>
-  ): Layer.Layer<Runtime, Agent.Errors<Agents[number]>, Agent.Services<Agents[number]>> {
+  static layer<const Agents extends ReadonlyArray<Agent.Any>, const Hooks extends ReadonlyArray<Hook.Any> = []>(
+    options: RuntimeOptions<Agents, Hooks>
+  ): Layer.Layer<Runtime, Agent.Errors<Agents[number]>, Agent.Services<Agents[number]> | Hook.Services<Hooks[number]>> {
     return Layer.effect(Runtime, make(options))
   }
 }
 
-const make = <const Agents extends ReadonlyArray<Agent.Any>>(
-  options: RuntimeOptions<Agents>
-): Effect.Effect<RuntimeShape, Agent.Errors<Agents[number]>, Agent.Services<Agents[number]> | Scope.Scope> =>
+const make = <const Agents extends ReadonlyArray<Agent.Any>, const Hooks extends ReadonlyArray<Hook.Any>>(
+  options: RuntimeOptions<Agents, Hooks>
+): Effect.Effect<
+  RuntimeShape,
+  Agent.Errors<Agents[number]>,
+  Agent.Services<Agents[number]> | Hook.Services<Hooks[number]> | Scope.Scope
+> =>
   Effect.gen(function* () {
-    const roster: AgentRegistry.AgentRegistry = yield* AgentRegistry.build(options.agents, options.approvals ?? "never")
+    const roster: AgentRegistry.AgentRegistry = yield* AgentRegistry.build(
+      options.agents,
+      options.approvals ?? "never",
+      options.hooks
+    )
     for (const problem of [CallRow.problemOf(options.repeatedCallLimit), stepsProblem(options.defaultMaxSteps)]) {
       if (problem !== undefined) return yield* refuse(problem)
     }

@@ -24,7 +24,7 @@ const warnOfPrice = (services: Context.Context<never>) => {
 }
 
 /** The settings of a runtime with these options. */
-export const make = Effect.fnUntraced(function* (options: RuntimeOptions<ReadonlyArray<Agent.Any>>) {
+export const make = Effect.fnUntraced(function* (options: Omit<RuntimeOptions<ReadonlyArray<Agent.Any>>, "hooks">) {
   const millis = (input: Duration.Input | undefined, usual: number) =>
     input === undefined ? usual : Duration.toMillis(Duration.fromInputUnsafe(input))
   const observer = yield* Observer.Observer

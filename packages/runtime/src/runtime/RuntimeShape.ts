@@ -23,6 +23,7 @@ import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type * as Agent from "../agent/Agent.ts"
 import type { Policy } from "../approval/Policy.ts"
+import type * as Hook from "../hook/Hook.ts"
 import type { FileInfo, StoredFile } from "../thread/FileStore.ts"
 import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
 import type { NotReplayed, Replayed } from "../replay/Replay.ts"
@@ -419,9 +420,14 @@ export interface TenantOptions {
  * @since 0.1.0
  * @category models
  */
-export interface RuntimeOptions<Agents extends ReadonlyArray<Agent.Any>> {
+export interface RuntimeOptions<
+  Agents extends ReadonlyArray<Agent.Any>,
+  Hooks extends ReadonlyArray<Hook.Any> = ReadonlyArray<Hook.Hook>
+> {
   /** Agents and specialists that queries may name; the first is the default. */
   readonly agents: Agents
+  /** Code around the model steps and the calls of all agents, outside of their own hooks, the outermost first. Absent: none. */
+  readonly hooks?: Hooks | undefined
   /**
    * Limits of every tenant, or of every principal of one, over all its runs within a window (`Quota.make`). When a
    * quota is exhausted, a query is `QueryRejected` with `QuotaExhausted`; a run that reaches the limit ends with

@@ -334,8 +334,8 @@ const spoken = (answer: Answer): string => {
 }
 
 /**
- * A paid request to a model: for an agent's step, with an answer that is streamed into the log, or for a compaction,
- * with an answer that is not shown.
+ * A paid request to a model: for an agent's step, with an answer that is streamed into the log, or for a compaction or
+ * a hook, with an answer that is not shown.
  */
 export interface Ask {
   readonly run: Run
@@ -344,7 +344,7 @@ export interface Ask {
   /** The step that it is for, counted from 1 within the agent. */
   readonly step: number
   /** Its purpose in the ledger's row; absent for the step itself. */
-  readonly purpose: "compaction" | undefined
+  readonly purpose: "compaction" | "hook" | undefined
   /** The name under which each attempt is stored before it is sent. */
   readonly name: string
   /** How many steps it counts as in the budget. */

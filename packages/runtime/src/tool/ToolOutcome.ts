@@ -39,6 +39,8 @@ export type Fault =
   | "BudgetExhausted"
   | "MayHaveRun"
   | "DefinitionChanged"
+  | "Withheld"
+  | "HookFailed"
 
 /** A result as the model reads it. */
 export const part = (call: { readonly id: string; readonly name: string }, outcome: ToolOutcome): Message.ResultPart =>

@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Result from "effect/Result"
 import type * as ApproversOf from "../approval/Approvers.ts"
+import type { Hook } from "../hook/Hook.ts"
 import type * as Erased from "../kernel/Erased.ts"
 
 /**
@@ -169,4 +170,16 @@ export const mostCost = (declared: MostCost): Result.Result<(args: unknown) => M
 export const Server: Context.Reference<string | undefined> = Context.Reference<string | undefined>(
   "@reins/runtime/ToolSettings/Server",
   { defaultValue: () => undefined }
+)
+
+/**
+ * Code around the tool's calls, the outermost first; inside of the agent's hooks. Hooks that need services belong to the
+ * agent or the runtime, whose layers provide them. Functions for model steps have no effect here. Default none.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export const Hooks: Context.Reference<ReadonlyArray<Hook>> = Context.Reference<ReadonlyArray<Hook>>(
+  "@reins/runtime/ToolSettings/Hooks",
+  { defaultValue: () => [] }
 )

@@ -1,0 +1,318 @@
+/**
+ * A hook: code of the program before and after a call. It can rewrite what passes, refuse it with a reason, or end the
+ * run. A value, made once and given to a runtime, an agent or a tool.
+ *
+ * Hooks of one place are layers around it, the outermost first: those of the runtime, of the agent, of the tool. Before,
+ * the outermost runs first; after, the innermost does. What a hook refuses passes the hooks outside of it only. A hook
+ * that fails, dies or takes too long lets nothing through.
+ */
+import type { AgentPath, Json, Message } from "@reins/protocol"
+import * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Erased from "../kernel/Erased.ts"
+import type { ModelPort } from "../model/Model.ts"
+
+/**
+ * Marks hooks.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const TypeId = "~@reins/runtime/Hook" as const
+
+/**
+ * A hook that needs the services `R`: those of the runtime's layer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Hook<out R = never> {
+  readonly [TypeId]: { readonly _R: () => R }
+  readonly name: string
+  readonly definition: Definition
+}
+
+/**
+ * Any hook.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Any = Hook<Erased.Any>
+
+/**
+ * The services that hooks need.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Services<H> = H extends Hook<infer R> ? R : never
+
+/**
+ * A question to a model, besides the agent's conversation.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Question {
+  readonly prompt: string
+  /** The system instructions. Absent: none. */
+  readonly instructions?: string | undefined
+  /** The maximum of output tokens. Absent: the model's own limit, or 8,192 under a budget of output or money. */
+  readonly maxOutputTokens?: number | undefined
+  /** The model to ask. Absent: the agent's. */
+  readonly model?: ModelPort | undefined
+}
+
+/**
+ * A question of a hook has no answer: the budget does not allow it, the model failed, or its answer is incomplete.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AskFailed extends Schema.TaggedError<AskFailed>()("AskFailed", { issue: Schema.String }) {
+  override get message() {
+    return `The hook's question has no answer: ${this.issue}`
+  }
+}
+
+/**
+ * Where a hook runs, and what it may use there.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Place {
+  readonly runId: string
+  readonly threadId: string
+  /** The tenant. */
+  readonly resourceId: string
+  /** The agent's name. */
+  readonly agent: string
+  readonly agentPath: AgentPath.AgentPath
+  /**
+   * Asks a model and returns its text. Reserved on the agent's budget, and in the ledger as a request with the purpose
+   * `hook`; nothing of it is shown.
+   */
+  readonly ask: (question: Question) => Effect.Effect<string, AskFailed>
+}
+
+/**
+ * A call before the gate decides about it. `args`: as the model wrote them, or as the hooks outside have rewritten them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Call extends Place {
+  readonly toolName: string
+  readonly toolCallId: string
+  /** Who runs it: the runtime, its caller, or a specialist. */
+  readonly execution: "server" | "client" | "agent"
+  readonly args: Json
+  /** The JSON Schema of its arguments, as the model is given it. */
+  readonly parameters: Json
+  /** Why arguments do not fit the tool, as the model would read it; `undefined` if they do. */
+  readonly issueOf: (args: Json) => Effect.Effect<string | undefined>
+}
+
+/**
+ * A call with its result, before the log and the model get it. `args`: those it ran with.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CallResult extends Pick<
+  Call,
+  Exclude<keyof Place, never> | "toolName" | "toolCallId" | "execution" | "args"
+> {
+  readonly result: Json
+  /** Absent: it succeeded. */
+  readonly status?: "failed" | "denied" | "cancelled" | undefined
+  /** What the model is shown in place of `result`, where the tool says that. */
+  readonly content?: Message.ResultPart["content"] | undefined
+}
+
+/**
+ * Nothing is changed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Pass {
+  readonly _tag: "Pass"
+}
+
+/**
+ * A refusal. Before a call: it does not run, and the model reads the reason. After a call: its result is withheld, and
+ * the model reads the reason.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Refuse {
+  readonly _tag: "Refuse"
+  readonly reason: string
+}
+
+/**
+ * The run ends with the error `HookEnded`, also where the hook is a specialist's.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface End {
+  readonly _tag: "End"
+  readonly reason: string
+}
+
+/**
+ * Other arguments: the gate, the question and the tool get them, and the tool's schema checks them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Arguments {
+  readonly _tag: "Arguments"
+  readonly args: Json
+}
+
+/**
+ * Another result: the log, the thread and the model get it. `content`: what the model is shown in its place.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Result {
+  readonly _tag: "Result"
+  readonly result: Json
+  readonly status?: "failed" | undefined
+  readonly content?: Message.ResultPart["content"] | undefined
+}
+
+/**
+ * What a hook says before a call, and after it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Verdicts {
+  readonly beforeCall: Pass | Arguments | Refuse | End
+  readonly afterCall: Pass | Result | Refuse | End
+}
+
+/**
+ * Lets it through unchanged.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const pass: Pass = { _tag: "Pass" }
+
+/**
+ * Refuses, with a reason that is read as `Refuse` says.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const refuse = (reason: string): Refuse => ({ _tag: "Refuse", reason })
+
+/**
+ * Ends the run. The reason is in its `error` event, which callers read.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const end = (reason: string): End => ({ _tag: "End", reason })
+
+/**
+ * Gives a call other arguments.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const withArguments = (args: Json): Arguments => ({ _tag: "Arguments", args })
+
+/**
+ * Gives a call another result. Without `content`, the model is shown `result`; without `status`, the call has succeeded.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const withResult = (result: Json, options: Pick<Result, "status" | "content"> = {}): Result => ({
+  _tag: "Result",
+  result,
+  ...options
+})
+
+/**
+ * What a hook does. Absent functions change nothing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options<R1, R2> {
+  /** Before the gate decides about a call; the result is stored, so that it is run once for each call. */
+  readonly beforeCall?: ((call: Call) => Effect.Effect<Verdicts["beforeCall"], unknown, R1>) | undefined
+  /**
+   * When a call has a result, its own or the runtime's: invalid arguments, a denial, a failure. Not for calls that were
+   * cancelled, that a limit refused, or of unknown tools.
+   */
+  readonly afterCall?: ((call: CallResult) => Effect.Effect<Verdicts["afterCall"], unknown, R2>) | undefined
+  /** The tools and specialists with calls that it is for. Absent: all. */
+  readonly tools?: ReadonlyArray<string> | undefined
+  /** How long each of its functions may take. Absent: 30 seconds. */
+  readonly timeout?: Duration.Input | undefined
+}
+
+/**
+ * A hook's options, with their types erased. Read by the runtime, not by users.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Definition {
+  readonly beforeCall: ((call: Call) => Erased.Needing<unknown, unknown>) | undefined
+  readonly afterCall: ((call: CallResult) => Erased.Needing<unknown, unknown>) | undefined
+  readonly tools: ReadonlyArray<string> | undefined
+  readonly timeoutMs: number
+}
+
+/**
+ * Makes a hook. Its name is in errors and log lines.
+ *
+ * **Gotchas**: functions that fail, die, take longer than `timeout`, or return something else than a verdict let nothing
+ * through: the call is refused, or its result is withheld.
+ *
+ * **Example** (A folder that no call leaves)
+ *
+ * ```ts
+ * import { Hook } from "@reins/runtime"
+ * import { Effect, Schema } from "effect"
+ *
+ * const hasPath = Schema.is(Schema.Struct({ path: Schema.String }))
+ *
+ * export const inFolder = Hook.make("in-folder", {
+ *   tools: ["read_file"],
+ *   beforeCall: ({ args }) =>
+ *     Effect.succeed(hasPath(args) && args.path.includes("..") ? Hook.refuse("Stay in the folder") : Hook.pass)
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <R1 = never, R2 = never>(name: string, options: Options<R1, R2>): Hook<R1 | R2> => ({
+  [TypeId]: { _R: phantom },
+  name,
+  definition: {
+    beforeCall: options.beforeCall,
+    afterCall: options.afterCall,
+    tools: options.tools,
+    timeoutMs: Duration.toMillis(Duration.fromInputUnsafe(options.timeout ?? "30 seconds"))
+  }
+})
+
+const phantom = (): never => {
+  throw new Error("Hook variance members exist only for types and cannot be called")
+}

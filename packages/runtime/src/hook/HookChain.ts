@@ -1,0 +1,79 @@
+/**
+ * The hooks of one agent, with their services: in the order of their layers, outermost first. Pure.
+ */
+import * as Effect from "effect/Effect"
+import * as Erased from "../kernel/Erased.ts"
+import * as Task from "../kernel/Task.ts"
+import type * as Hook from "./Hook.ts"
+
+/** A hook's functions with their services. */
+export interface BoundHook {
+  readonly name: string
+  readonly tools: ReadonlyArray<string> | undefined
+  readonly timeoutMs: number
+  readonly beforeCall: ((call: Hook.Call) => Effect.Effect<unknown, unknown>) | undefined
+  readonly afterCall: ((call: Hook.CallResult) => Effect.Effect<unknown, unknown>) | undefined
+}
+
+/** Gives hooks the services of the layer that is being built. */
+export const bind = (hooks: ReadonlyArray<Hook.Any>, services: Erased.Services): ReadonlyArray<BoundHook> =>
+  hooks.map(({ definition, name }) => {
+    const { afterCall, beforeCall, timeoutMs, tools } = definition
+    return {
+      name,
+      tools,
+      timeoutMs,
+      beforeCall: provided(beforeCall, services),
+      afterCall: provided(afterCall, services)
+    }
+  })
+
+/** What was done at once needs no services; the layer that is being built has those of the rest. */
+const provided = <A>(
+  act: ((input: A) => Erased.Needing<unknown, unknown>) | undefined,
+  services: Erased.Services
+): ((input: A) => Effect.Effect<unknown, unknown>) | undefined =>
+  act === undefined
+    ? undefined
+    : (input) => {
+        const said = act(input)
+        return Erased.as(Task.isDone(said) ? said : Effect.provideContext(said, services))
+      }
+
+/** The hooks around the calls of one tool or specialist. */
+export type CallHooks = ReadonlyArray<BoundHook>
+
+export class HookChain {
+  private readonly calls: ReadonlyArray<BoundHook>
+  private readonly ask: Hook.Place["ask"] | undefined
+  /** `all`: outermost first. `ask`: how tools' own hooks ask models; absent: as they do. */
+  constructor(all: ReadonlyArray<BoundHook>, ask?: Hook.Place["ask"]) {
+    this.calls = all
+    this.ask = ask
+  }
+
+  /** The same hooks, which ask models this way: those of a replay ask none. */
+  asking(ask: Hook.Place["ask"]): HookChain {
+    return new HookChain(
+      this.calls.map((hook) => asking(hook, ask)),
+      ask
+    )
+  }
+
+  /** The hooks of a tool's calls: the chain's that are for it, then its `own`. `undefined` without any. */
+  ofCall(tool: string, own: ReadonlyArray<BoundHook> = []): CallHooks | undefined {
+    const { ask } = this
+    const inner = ask === undefined ? own : own.map((hook) => asking(hook, ask))
+    const all = [...this.calls, ...inner].filter(({ tools }) => tools?.includes(tool) ?? true)
+    return all.length === 0 ? undefined : all
+  }
+}
+
+const asking = (hook: BoundHook, ask: Hook.Place["ask"]): BoundHook => {
+  const { afterCall, beforeCall } = hook
+  return {
+    ...hook,
+    beforeCall: beforeCall === undefined ? undefined : (call) => beforeCall({ ...call, ask }),
+    afterCall: afterCall === undefined ? undefined : (call) => afterCall({ ...call, ask })
+  }
+}

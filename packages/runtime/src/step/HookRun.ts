@@ -1,0 +1,176 @@
+/**
+ * Runs hooks within one activity: each under the run's cancel and its own time limit, with what it may use, and with
+ * what it said checked. A hook that fails, dies, is late or says something else than a verdict is `Failed`: its caller
+ * lets nothing through.
+ */
+import { type Entry, Message } from "@reins/protocol"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import type { Work } from "../engine/Engine.ts"
+import type { Spender } from "../engine/Spending.ts"
+import * as Hook from "../hook/Hook.ts"
+import type { BoundHook } from "../hook/HookChain.ts"
+import * as Interruptible from "../kernel/Interruptible.ts"
+import * as PlainJson from "../kernel/PlainJson.ts"
+import * as Task from "../kernel/Task.ts"
+import { AgentState } from "../run/AgentState.ts"
+import * as Names from "../run/Names.ts"
+import type { Run } from "../run/Run.ts"
+import * as SideRequest from "./SideRequest.ts"
+
+/** Where in a run a hook stands. */
+export type At = keyof Hook.Verdicts
+
+/** A hook whose verdict does not count: it failed, or the run was cancelled meanwhile. */
+export type Unsaid = { readonly _tag: "Failed" } | { readonly _tag: "Cancelled" }
+
+const failed: Unsaid = { _tag: "Failed" }
+const cancelled: Unsaid = { _tag: "Cancelled" }
+
+/** The hooks of one activity, and what their questions to models have used. */
+export class HookRun implements Spender {
+  readonly run: Run
+  readonly work: Work
+  readonly agent: AgentState
+  /** The agent's step that they are around. */
+  readonly step: number
+  /** The name of their activity. */
+  private readonly name: string
+  private made: SideRequest.Bill | undefined
+  private asked = 0
+
+  constructor(run: Run, work: Work, agent: AgentState, step: number, name: string) {
+    this.run = run
+    this.work = work
+    this.agent = agent
+    this.step = step
+    this.name = name
+  }
+
+  /** What questions have used; absent: none was asked. */
+  get bill(): SideRequest.Bill | undefined {
+    return this.made
+  }
+
+  /** The rows of its questions, for the activity's end. */
+  get rows(): ReadonlyArray<Entry.Entry> {
+    return this.made?.rows ?? []
+  }
+
+  spent(): ReadonlyArray<Entry.Entry> {
+    return this.made?.spent() ?? []
+  }
+
+  /** What a hook may use, and where it is. */
+  get place(): Hook.Place {
+    const { agent, work } = this
+    return {
+      runId: work.runId,
+      threadId: work.threadId,
+      resourceId: work.resourceId,
+      agent: agent.member.name,
+      agentPath: agent.path,
+      ask: (question) => this.ask(question)
+    }
+  }
+
+  /** Runs one function of a hook. */
+  verdict<V extends keyof Hook.Verdicts>(
+    hook: BoundHook,
+    at: V,
+    act: () => Effect.Effect<unknown, unknown>
+  ): Effect.Effect<Hook.Verdicts[V] | Unsaid> {
+    const { agent, run, work } = this
+    const startedAt = work.now()
+    const remainingMs = () => {
+      const own = hook.timeoutMs - (work.now() - startedAt)
+      return work.tree.isTimed(agent.path) ? Math.min(own, work.tree.remainingMs(agent.path, work.elapsed())) : own
+    }
+    const limits = { signal: work.cancel, alarm: run.alarm, graceMs: run.settings.cancelGraceMs, remainingMs }
+    return Task.flatMap(Interruptible.begin(act, limits), (held): Effect.Effect<Hook.Verdicts[V] | Unsaid> => {
+      if (held._tag === "Cut") {
+        return held.by === "signal"
+          ? Exit.succeed(cancelled)
+          : this.fail(hook, at, `did not say anything within ${hook.timeoutMs} ms`)
+      }
+      if (Exit.isFailure(held.exit)) return this.fail(hook, at, "failed", held.exit.cause)
+      const read = verdictOf(at, held.exit.value)
+      return read === undefined ? this.fail(hook, at, "said something that is no verdict") : Exit.succeed(read)
+    })
+  }
+
+  private fail(hook: BoundHook, at: At, what: string, cause?: Cause.Cause<unknown>): Effect.Effect<Unsaid> {
+    const words = `Hook ${JSON.stringify(hook.name)} (${at}) ${what}; nothing is let through`
+    const isTold = this.run.settings.captureContent && cause !== undefined
+    return Effect.as(isTold ? Effect.logError(words, cause) : Effect.logError(words), failed)
+  }
+
+  private ask({ instructions, maxOutputTokens, model, prompt }: Hook.Question): Effect.Effect<string, Hook.AskFailed> {
+    return Effect.suspend(() => {
+      const { agent, run, step, work } = this
+      if (this.made === undefined) {
+        this.made = new SideRequest.Bill()
+        work.spending.begin(this)
+      }
+      const { member, path } = agent
+      // Its own state: other requests of the agent may be under way, with another model.
+      const asking = new AgentState({
+        path,
+        member: model === undefined ? member : { ...member, model, fallbacks: [] },
+        history: [],
+        prompt: undefined,
+        repeatedCallLimit: agent.repeatedCallLimit
+      })
+      const messages = [Message.fromPrompt(prompt)]
+      const name = Names.hookAsk(this.name, ++this.asked)
+      const about = { run, work, agent: asking, step, purpose: "hook", name } as const
+      return Effect.mapError(
+        SideRequest.send(this.made, { ...about, instructions, messages, maxOutputTokens }),
+        (issue) => new Hook.AskFailed({ issue })
+      )
+    })
+  }
+}
+
+const Reasoned = Schema.Struct({ _tag: Schema.Literals(["Refuse", "End"]), reason: Schema.String })
+const readReasoned = Schema.decodeUnknownOption(Reasoned)
+const readShown = Schema.decodeUnknownOption(
+  Schema.UndefinedOr(Schema.Array(Schema.Union([Message.TextPart, Message.FilePart])))
+)
+
+/** The verdict in what a hook said; `undefined` if it is none at this place. */
+const verdictOf = <V extends keyof Hook.Verdicts>(at: V, said: unknown): Hook.Verdicts[V] | undefined => {
+  if (!Predicate.hasProperty(said, "_tag")) return undefined
+  if (said._tag === "Pass") return Hook.pass
+  if (said._tag === "Refuse" || said._tag === "End") {
+    const read = Option.getOrUndefined(readReasoned(said))
+    if (read === undefined) return undefined
+    const reason = read.reason.toWellFormed()
+    return read._tag === "Refuse" ? Hook.refuse(reason) : Hook.end(reason)
+  }
+  return readers[at](said)
+}
+
+/** The verdicts that rewrite, by place: what they carry is JSON, or parts of messages. */
+const readers: {
+  readonly [V in keyof Hook.Verdicts]: (said: { readonly _tag: unknown }) => Hook.Verdicts[V] | undefined
+} = {
+  beforeCall: (said) => {
+    if (said._tag !== "Arguments" || !Predicate.hasProperty(said, "args")) return undefined
+    const args = PlainJson.copy(said.args)
+    return args === undefined ? undefined : Hook.withArguments(args)
+  },
+  afterCall: (said) => {
+    if (said._tag !== "Result" || !Predicate.hasProperty(said, "result")) return undefined
+    const result = PlainJson.copy(said.result)
+    const content = readShown(Predicate.hasProperty(said, "content") ? said.content : undefined)
+    if (result === undefined || Option.isNone(content)) return undefined
+    const status = Predicate.hasProperty(said, "status") ? said.status : undefined
+    if (status !== undefined && status !== "failed") return undefined
+    return Hook.withResult(result, { content: content.value, status })
+  }
+}
