@@ -17,7 +17,6 @@ import type * as Toolkit from "effect/ai/Toolkit"
 import type * as Hook from "../hook/Hook.ts"
 import { bind, type BoundHook, HookChain } from "../hook/HookChain.ts"
 import * as Erased from "../kernel/Erased.ts"
-import * as PlainJson from "../kernel/PlainJson.ts"
 import type * as Agent from "./Agent.ts"
 import * as AgentModels from "./AgentModels.ts"
 import * as Approvers from "../approval/Approvers.ts"
@@ -27,10 +26,10 @@ import { refuse } from "./InvalidAgents.ts"
 import * as Resolution from "./Resolution.ts"
 import type { ToolDefinition } from "../model/Model.ts"
 import type { Decode } from "../tool/Arguments.ts"
-import * as ObjectRoot from "../tool/ObjectRoot.ts"
 import * as Invocation from "../tool/Invocation.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
 import * as ToolHash from "../tool/ToolHash.ts"
+import * as ToolOffer from "./ToolOffer.ts"
 import { ToolSources } from "./ToolSources.ts"
 
 /** A tool, ready to be called. */
@@ -193,7 +192,7 @@ const member = (
     }
     if (sources.clash !== undefined) return yield* refuse(sources.clash)
     const offers: Array<ToolDefinition> = []
-    for (const one of specialists.values()) offers.push(yield* offer(name, one))
+    for (const one of specialists.values()) offers.push(yield* ToolOffer.offer(name, one))
     const { resolve } = definition
     const made: Member = {
       name,
@@ -216,7 +215,7 @@ const member = (
           ? undefined
           : {
               name: `${name}_output`,
-              schema: yield* jsonSchema(name, "its output", () => Tool.getJsonSchemaFromSchema(output))
+              schema: yield* ToolOffer.jsonSchema(name, "its output", () => Tool.getJsonSchemaFromSchema(output))
             },
       budget: definition.budget ?? Budget.make({}),
       approvers: yield* levels(name, definition.approvers),
@@ -286,7 +285,7 @@ const callable = Effect.fnUntraced(function* (
   const timeout = Context.get(tool.annotations, ToolSettings.Timeout)
   const isPlan = execution === "server" && Context.get(tool.annotations, ToolSettings.IsPlan)
   const what = `the parameters of tool ${JSON.stringify(tool.name)}`
-  const written = yield* jsonSchema(definition.name, what, () => Tool.getJsonSchema(tool))
+  const written = yield* ToolOffer.jsonSchema(definition.name, what, () => Tool.getJsonSchema(tool))
   const most = Context.get(tool.annotations, ToolSettings.MaxCostUsd)
   const maxCost = most === undefined ? undefined : ToolSettings.mostCost(most)
   if (maxCost !== undefined && Result.isFailure(maxCost)) {
@@ -297,7 +296,7 @@ const callable = Effect.fnUntraced(function* (
   const offered: ToolDefinition = {
     name: tool.name,
     description: Tool.getDescription(tool),
-    parameters: yield* parameters(definition.name, what, written),
+    parameters: yield* ToolOffer.parameters(definition.name, what, written),
     strict: Tool.getStrictMode(tool)
   }
   const policy = Policy.resolve(
@@ -334,41 +333,3 @@ const callable = Effect.fnUntraced(function* (
 /** The levels of approvers. Rejects invalid ones. */
 const levels = (agent: string, approvers: Approvers.Approvers | undefined) =>
   Effect.catch(Approvers.levels(approvers), (issue) => refuse(`the approvers of agent ${agent}: ${issue}`))
-
-/** A specialist's definition for its coordinator's model. */
-const offer = Effect.fnUntraced(function* (
-  coordinator: string,
-  { definition, name }: Member
-): Effect.fn.Return<ToolDefinition> {
-  const { description, input } = definition
-  if (input === undefined) return { name, description, parameters: promptParameters, strict: undefined }
-  const what = `the input parameters of specialist ${JSON.stringify(name)}`
-  const written = yield* jsonSchema(coordinator, what, () => Tool.getJsonSchemaFromSchema(input))
-  return { name, description, parameters: yield* parameters(coordinator, what, written), strict: undefined }
-})
-
-const promptParameters: Json = {
-  type: "object",
-  properties: { prompt: { type: "string", description: "What to do, with everything needed to do it" } },
-  required: ["prompt"],
-  additionalProperties: false
-}
-
-/** The JSON Schema that `write` makes. Rejects a schema that has none. */
-const jsonSchema = (agent: string, what: string, write: () => unknown): Effect.Effect<Json> =>
-  Effect.try({ try: () => PlainJson.copy(write()), catch: String }).pipe(
-    Effect.catch((error) => refuse(`Agent ${JSON.stringify(agent)}: ${what} has no JSON Schema: ${error}`)),
-    Effect.flatMap((written) =>
-      written === undefined
-        ? refuse(`Agent ${JSON.stringify(agent)}: ${what}: not a JSON Schema; ${ObjectRoot.cure}`)
-        : Effect.succeed(written)
-    )
-  )
-
-/** The model's schema of parameters. Rejects those that no object matches. */
-const parameters = (agent: string, what: string, written: Json): Effect.Effect<Json> => {
-  const told = ObjectRoot.make(written)
-  return told._tag === "Told"
-    ? Effect.succeed(PlainJson.copy(told.schema) ?? told.schema)
-    : refuse(`Agent ${JSON.stringify(agent)}: ${what} ${told.problem}; ${ObjectRoot.cure}`)
-}

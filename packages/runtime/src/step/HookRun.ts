@@ -4,7 +4,7 @@
  * lets nothing through.
  */
 import { type Entry, Message } from "@reins/protocol"
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
