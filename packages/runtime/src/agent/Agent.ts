@@ -332,9 +332,7 @@ export const make = <
   name: string,
   options: Options<K, S, M, F, N, C, H>
 ): Agent<
-  Needs<
-    ToolkitServices<K> | M | Models<F[number] | N[keyof N]> | Services<S[number]> | C | Hook.Services<H[number]>
-  >,
+  Needs<ToolkitServices<K> | M | Models<F[number] | N[keyof N]> | Services<S[number]> | C | Hook.Services<H[number]>>,
   ToolkitErrors<K> | Errors<S[number]>
 > => fromDefinition(define("agent", name, options, undefined))
 
