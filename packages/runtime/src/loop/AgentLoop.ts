@@ -21,6 +21,7 @@ import * as Exit from "effect/Exit"
 import * as Names from "../run/Names.ts"
 import * as Steering from "./Steering.ts"
 import * as CompactionStep from "./CompactionStep.ts"
+import { settleAll } from "./StepCalls.ts"
 import * as BudgetPause from "./BudgetPause.ts"
 import * as ResolutionStep from "./ResolutionStep.ts"
 import { modelStep } from "../step/ModelStep.ts"
@@ -28,7 +29,6 @@ import type { StepValue } from "../step/StepValue.ts"
 import type { CallEnd } from "../call/Call.ts"
 import * as Task from "../kernel/Task.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
-import { settle } from "../call/CallSettlement.ts"
 import type { AgentEnd } from "../run/AgentEnd.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as CallRow from "../agent/CallRow.ts"
@@ -278,36 +278,6 @@ const remember = (agent: AgentState, value: StepValue): void => {
   if ((value._tag === "Completed" || value._tag === "Refused") && value.dropped !== undefined) {
     agent.say(Transcript.droppedCalls(value.dropped.reason, value.dropped.tools))
   }
-}
-
-/**
- * Settles the calls of a step in parallel; a call that completes at once needs no fiber. The ends are in the order of
- * the calls.
- */
-const settleAll = (
-  run: Run,
-  agent: AgentState,
-  calls: ReadonlyArray<Message.CallPart>
-): Effect.Effect<ReadonlyArray<CallEnd>> => {
-  agent.beginStep(calls.length)
-  const [only] = calls
-  if (only !== undefined && calls.length === 1) return Task.map(settle(run, agent, only), (end) => [end])
-  const ends: Array<CallEnd> = []
-  const tasks: Array<Task.Task<void, never>> = []
-  const others: Array<Effect.Effect<void>> = []
-  for (const [index, call] of calls.entries()) {
-    const settled = Task.map(settle(run, agent, call), (end) => {
-      ends[index] = end
-    })
-    if (Task.is(settled)) tasks.push(settled)
-    else if (!Task.isDone(settled)) others.push(settled)
-  }
-  if (tasks.length > 0) others.push(tasks.length === 1 && tasks[0] !== undefined ? tasks[0] : Task.together(tasks))
-  const [first] = others
-  if (first === undefined) return Exit.succeed(ends)
-  const all =
-    others.length === 1 ? first : Effect.forEach(others, (one) => one, { concurrency: "unbounded", discard: true })
-  return Task.map(all, () => ends)
 }
 
 const textOf = (content: ReadonlyArray<Message.AssistantPart>): string => {
