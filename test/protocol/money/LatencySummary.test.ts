@@ -73,8 +73,21 @@ describe("LatencySummary.fold", () => {
     assert.strictEqual(times(entries, run(0, 30)).humanWaitMs, 20)
   })
 
-  it("does not count a timer as a person", () => {
-    assert.strictEqual(times([wait(0, 50, { reason: "timer" })], run(0, 50)).machineMs, 50)
+  it("counts a timer neither as a person nor as machine time", () => {
+    const { humanWaitMs, idleMs, machineMs } = LatencySummary.fold([wait(0, 50, { reason: "timer" })], run(0, 60))
+    assert.deepStrictEqual({ humanWaitMs, idleMs, machineMs }, { humanWaitMs: 0, idleMs: 50, machineMs: 10 })
+    assert.notProperty(LatencySummary.fold([model(0, 10)], run(0, 10)), "idleMs")
+  })
+
+  it("counts no machine time while the handler of a call sleeps, but that of another call", () => {
+    const slept = [tool(0, 100), wait(10, 90, { reason: "timer", id: "c1" })]
+    assert.deepInclude(LatencySummary.fold(slept, run(0, 100)), { idleMs: 80, machineMs: 20, toolMs: 20 })
+    const beside = LatencySummary.fold([...slept, tool(50, 70, { callId: "c2" })], run(0, 100))
+    assert.deepInclude(beside, { idleMs: 60, machineMs: 40, toolMs: 40 })
+    assert.deepStrictEqual(
+      beside.tools.map(({ durationMs }) => durationMs),
+      [20, 20]
+    )
   })
 
   it("counts time without a process separately", () => {
@@ -224,19 +237,32 @@ describe("LatencySummary.fold", () => {
         return model(startedAt, endedAt, { path, step: index })
       case "tool":
         return tool(startedAt, endedAt, { path, callId: `c${index}` })
+      case "timer":
+        // Of the call before it, where there is one and its agent is the same.
+        return wait(startedAt, endedAt, { path, reason: kind, id: `c${index - 1}` })
       default:
         return wait(startedAt, endedAt, { path, reason: kind, id: `w${index}` })
     }
   }
 
   /** Asks of every millisecond by itself what the run did in it. */
-  const secondHand = (entries: ReadonlyArray<Entry.Entry>, from: number, to: number, down: Down): number => {
+  const secondHand = (
+    entries: ReadonlyArray<Entry.Entry>,
+    from: number,
+    to: number,
+    down: Down,
+    counts = ({ reason }: Entry.WaitEntry) => reason !== "timer"
+  ): number => {
     let sum = 0
     for (let at = from; at < to; at++) {
       const on = entries.filter((row) => row.startedAt <= at && at < row.endedAt)
-      const asked = on.some((row) => row.kind === "wait" && row.reason !== "timer")
+      const sleeps = ({ callId, path }: Entry.ToolEntry) =>
+        on.some(
+          (row) => row.kind === "wait" && row.reason === "timer" && row.id === callId && row.path.join() === path.join()
+        )
+      const waits = on.some((row) => row.kind === "wait" && counts(row))
       const dead = down.some((interval) => interval.from <= at && at < interval.to)
-      if (asked && !dead && on.every((row) => row.kind === "wait")) sum++
+      if (waits && !dead && on.every((row) => row.kind === "wait" || (row.kind === "tool" && sleeps(row)))) sum++
     }
     return sum
   }
@@ -250,18 +276,23 @@ describe("LatencySummary.fold", () => {
       const entries = rows.map(entry)
       assert.strictEqual(LatencySummary.humanWaitMs(entries, from, to, down), secondHand(entries, from, to, down))
       assert.strictEqual(LatencySummary.humanWaitMs(entries, from, to), secondHand(entries, from, to, []))
+      const all = secondHand(entries, from, to, down, () => true)
+      assert.strictEqual(LatencySummary.waitMs(entries, from, to, down), all)
     },
     { arbitrary: { runs: 2000 } }
   )
 
   it.prop(
-    "divides the total into machine, human and down time, in any order of the rows",
+    "divides the total into machine, human, idle and down time, in any order of the rows",
     { rows: Rows, startedAt: time, endedAt: time, downMs: time, down: Schema.optionalKey(Down) },
     ({ rows, ...options }) => {
       const rowsInTurn = rows.map((row, index) => ({ turn: row.turn, entry: entry(row, index) }))
       const entries = rowsInTurn.map(({ entry }) => entry)
       const summary = LatencySummary.fold(entries, options)
-      assert.strictEqual(summary.totalMs, summary.machineMs + summary.humanWaitMs + summary.downMs)
+      assert.strictEqual(
+        summary.totalMs,
+        summary.machineMs + summary.humanWaitMs + (summary.idleMs ?? 0) + summary.downMs
+      )
       assert.strictEqual(summary.totalMs, Math.max(0, options.endedAt - options.startedAt))
       assert.isTrue(Schema.is(LatencySummary.LatencySummary)(summary))
       const shuffled = rowsInTurn.toSorted((a, b) => a.turn - b.turn).map(({ entry }) => entry)

@@ -1,11 +1,11 @@
 /**
  * How a run spent its time: the payload of `data-latency-summary`, folded from the ledger's rows.
  *
- * The total is split in three: machine time while a model or a tool runs, also while a question is pending; human wait
- * while the run only waits for people; and down time while no process runs it. The three add up to the total, even
- * where the clock was set.
+ * The total is split: machine time while a model or a tool runs, also while a question is pending; human wait while the
+ * run only waits for people; idle time while it only waits for a time; and down time while no process runs it. They add up
+ * to the total, even where the clock was set.
  */
-import { AgentPath, key } from "../AgentPath.ts"
+import { AgentPath, callKey, key } from "../AgentPath.ts"
 import type { Attempt, Entry, ModelEntry, ToolEntry, WaitEntry } from "./Entry.ts"
 import * as Schema from "effect/Schema"
 
@@ -47,7 +47,7 @@ const isHuman = (entry: Entry): boolean => entry.kind === "wait" && entry.reason
 
 /**
  * How long, between `from` and `to`, the run only waited for people: an approval or a client tool was pending, and no
- * model step and no tool call was running. Timers do not count.
+ * model step and no tool call was running. Timers do not count. A call whose handler sleeps is not running.
  *
  * **Details**: pass a row that has not ended with an `endedAt` of `to` or later. Time in `down` does not count.
  *
@@ -59,13 +59,54 @@ export const humanWaitMs = (
   from: number,
   to: number,
   down: ReadonlyArray<Interval> = []
+): number => onlyWaited(entries, isHuman, from, to, down)
+
+/**
+ * How long, between `from` and `to`, the run only waited, for people or for a time; otherwise as `humanWaitMs`.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const waitMs = (
+  entries: ReadonlyArray<Entry>,
+  from: number,
+  to: number,
+  down: ReadonlyArray<Interval> = []
+): number => onlyWaited(entries, ({ kind }) => kind === "wait", from, to, down)
+
+const onlyWaited = (
+  entries: ReadonlyArray<Entry>,
+  counts: (entry: Entry) => boolean,
+  from: number,
+  to: number,
+  down: ReadonlyArray<Interval>
 ): number => {
   const waits: Array<Interval> = []
-  for (const entry of entries) if (isHuman(entry)) waits.push(span(entry))
+  for (const entry of entries) if (counts(entry)) waits.push(span(entry))
   if (waits.length === 0) return 0
+  const sleeps = sleepsOf(entries)
   const busy: Array<Interval> = [...down]
-  for (const entry of entries) if (entry.kind !== "wait") busy.push(span(entry))
+  for (const entry of entries) {
+    if (entry.kind === "wait") continue
+    const asleep = entry.kind === "tool" ? sleeps?.get(callKey(entry.path, entry.callId)) : undefined
+    if (asleep === undefined) busy.push(span(entry))
+    else busy.push(...difference([span(entry)], asleep))
+  }
   return lengthOf(difference(clip(waits, from, to), busy))
+}
+
+/** The times in which the handlers of calls slept, by call; `undefined` where none did. */
+const sleepsOf = (entries: ReadonlyArray<Entry>): ReadonlyMap<string, ReadonlyArray<Interval>> | undefined => {
+  let sleeps: Map<string, Array<Interval>> | undefined
+  for (const entry of entries) {
+    if (entry.kind !== "wait" || entry.reason !== "timer") continue
+    sleeps ??= new Map()
+    const call = callKey(entry.path, entry.id)
+    const before = sleeps.get(call)
+    if (before === undefined) sleeps.set(call, [span(entry)])
+    else before.push(span(entry))
+  }
+  return sleeps
 }
 
 const milliseconds = (value: number): number => (value > 0 ? Math.round(value) : 0)
@@ -118,10 +159,15 @@ const step = (entry: ModelEntry, from: number): StepLatency => {
   }
 }
 
-const tool = (entry: ToolEntry, from: number): ToolLatency => {
+/** How long the call ran, without its handler's sleeps. */
+const ranMs = (entry: ToolEntry, sleeps: ReturnType<typeof sleepsOf>): number => {
+  const asleep = sleeps?.get(callKey(entry.path, entry.callId))
+  return asleep === undefined ? duration(entry) : milliseconds(lengthOf(difference([span(entry)], asleep)))
+}
+
+const tool = (entry: ToolEntry, from: number, durationMs: number): ToolLatency => {
   const { attempts, callId, path, status, toolName } = entry
   const startedAfterMs = milliseconds(entry.startedAt - from)
-  const durationMs = duration(entry)
   return status === undefined
     ? { agentPath: path, toolName, toolCallId: callId, startedAfterMs, durationMs, attempts }
     : { agentPath: path, toolName, toolCallId: callId, startedAfterMs, durationMs, attempts, status }
@@ -180,6 +226,7 @@ export const fold = (entries: ReadonlyArray<Entry>, options: Options): LatencySu
   const tools: Array<ToolEntry> = []
   const waits: Array<WaitEntry> = []
   const firsts: Firsts = { token: Infinity, text: Infinity }
+  const sleeps = sleepsOf(entries)
   let modelMs = 0
   let toolMs = 0
   for (const entry of entries) {
@@ -189,7 +236,7 @@ export const fold = (entries: ReadonlyArray<Entry>, options: Options): LatencySu
       see(firsts, entry.attempts)
     } else if (entry.kind === "tool") {
       tools.push(entry)
-      toolMs += duration(entry)
+      toolMs += ranMs(entry, sleeps)
     } else if (entry.kind === "wait") {
       waits.push(entry)
     }
@@ -200,16 +247,21 @@ export const fold = (entries: ReadonlyArray<Entry>, options: Options): LatencySu
     milliseconds(down === undefined ? options.downMs : lengthOf(clip(down, startedAt, endedAt)))
   )
   const human = Math.min(totalMs - downMs, milliseconds(humanWaitMs(entries, startedAt, endedAt, down)))
+  const idle =
+    sleeps === undefined
+      ? 0
+      : Math.min(totalMs - downMs - human, milliseconds(waitMs(entries, startedAt, endedAt, down)) - human)
   return {
     totalMs,
-    machineMs: totalMs - human - downMs,
+    machineMs: totalMs - human - downMs - Math.max(0, idle),
     humanWaitMs: human,
+    ...(idle > 0 ? { idleMs: idle } : {}),
     downMs,
     modelMs,
     toolMs,
     ...timesTo(firsts, startedAt),
     steps: inOrder(models, byStep).map((entry) => step(entry, startedAt)),
-    tools: inOrder(tools, byCall).map((entry) => tool(entry, startedAt)),
+    tools: inOrder(tools, byCall).map((entry) => tool(entry, startedAt, ranMs(entry, sleeps))),
     waits: inOrder(waits, byId).map((entry) => wait(entry, startedAt))
   }
 }
@@ -277,6 +329,7 @@ const LatencySummaryStruct = Schema.Struct({
   totalMs: Schema.Natural,
   machineMs: Schema.Natural,
   humanWaitMs: Schema.Natural,
+  idleMs: Schema.optionalKey(Schema.Natural),
   downMs: Schema.Natural,
   modelMs: Schema.Natural,
   toolMs: Schema.Natural,
@@ -291,9 +344,10 @@ const LatencySummaryStruct = Schema.Struct({
  * How a run spent its time, in milliseconds.
  *
  * **Details**
- * - `totalMs`: from the run's start to its end, `totalMs = machineMs + humanWaitMs + downMs`.
+ * - `totalMs`: from the run's start to its end, `totalMs = machineMs + humanWaitMs + idleMs + downMs`.
  * - `humanWaitMs`: time in which the run only waited for people (approvals, client tools). While a tool or a model runs
  *   beside a pending request, the time counts as machine time.
+ * - `idleMs`: time in which the run only waited for a time (`ToolRun.sleep`); absent: none.
  * - `downMs`: time in which no process ran the run.
  * - `modelMs`, `toolMs`: sums over all steps and calls; each of several parallel ones counts, so they may exceed
  *   `machineMs`.

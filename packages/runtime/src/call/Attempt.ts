@@ -32,14 +32,22 @@ export class Execution implements Interruptible.Limits {
   /** When the present attempt began, in epoch milliseconds. */
   private attemptedAt = 0
 
-  constructor(context: CallContext, work: Work, permit: Permit.Permit, held: Budget.Amount, begunBefore: number) {
+  /** `part`: where it goes on after a sleep. */
+  constructor(
+    context: CallContext,
+    work: Work,
+    permit: Permit.Permit,
+    held: Budget.Amount,
+    begunBefore: number,
+    part: Call.Part | undefined
+  ) {
     this.context = context
     this.work = work
     this.permit = permit
     this.held = held
     this.begunBefore = begunBefore
-    this.startedAt = work.now()
-    this.live = new LiveCall(context, work, held, begunBefore, permit.grant, this.startedAt)
+    this.startedAt = part?.startedAt ?? work.now()
+    this.live = new LiveCall(context, work, held, begunBefore, permit.grant, this.startedAt, part)
   }
 
   get signal(): Signal {
@@ -70,6 +78,10 @@ export class Execution implements Interruptible.Limits {
     this.live.cut()
   }
 
+  begun(halt: () => void): void {
+    this.live.begun(halt)
+  }
+
   /** Begins an attempt. */
   begin(): void {
     this.attemptedAt = this.work.now()
@@ -81,13 +93,17 @@ export type Left = "abandoned" | "completed" | undefined
 
 /** How one attempt ended. */
 export interface Attempted {
-  readonly end: CallEnd
+  readonly end: CallEnd | Call.Asleep
   readonly left: Left
   /** The success that came within its grace time. */
   readonly late: ToolOutcome.ToolOutcome | undefined
 }
 
-const attempted = (end: CallEnd, left?: Left, late?: ToolOutcome.ToolOutcome): Attempted => ({ end, left, late })
+const attempted = (end: Attempted["end"], left?: Left, late?: ToolOutcome.ToolOutcome): Attempted => ({
+  end,
+  left,
+  late
+})
 
 /** Runs the handler once. */
 export const attempt = (execution: Execution): Effect.Effect<Attempted> => {
@@ -105,6 +121,12 @@ export const attempt = (execution: Execution): Effect.Effect<Attempted> => {
           : crash(context, held.exit.cause)
       }
       const late = held.completed?.value
+      if (held.by === "halt") {
+        const { sleep } = execution.live
+        // A handler that has ended all the same has its result.
+        if (late !== undefined) return Exit.succeed(attempted(Call.done(late)))
+        if (sleep !== undefined) return Exit.succeed(attempted({ _tag: "Asleep", sleep }))
+      }
       return Exit.succeed(
         attempted(
           cutShort(execution, held),

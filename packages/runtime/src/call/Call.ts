@@ -144,6 +144,32 @@ export interface Changed {
   readonly _tag: "Changed"
 }
 
+const SleepStruct = Schema.Struct({
+  until: Schema.Natural,
+  told: Schema.Natural,
+  costs: Schema.Natural,
+  startedAt: Schema.Natural,
+  begun: Schema.Natural
+})
+
+/**
+ * A handler's sleep, until `until`, in epoch milliseconds: then the call runs again, from its start. What the handler
+ * said and reported before is not said again: its first `told` events and `costs` reports. `startedAt`: of the call.
+ * `begun`: how often it was started.
+ */
+export interface Sleep extends Schema.Schema.Type<typeof SleepStruct> {}
+
+/** A call without an end yet: its handler sleeps. */
+export interface Asleep {
+  readonly _tag: "Asleep"
+  readonly sleep: Sleep
+}
+
+/** A call that goes on after its handler's `count`th sleep; counts from 1. */
+export interface Part extends Sleep {
+  readonly count: number
+}
+
 const Fields = Schema.Struct({
   result: Schema.Json,
   status: Schema.optionalKey(Schema.Literals(["failed", "denied", "cancelled"])),
@@ -156,19 +182,22 @@ const Fields = Schema.Struct({
   approvals: Schema.optionalKey(Approval.Approvals),
   changed: Schema.optionalKey(Schema.Boolean),
   ended: Schema.optionalKey(Schema.Struct({ hook: Schema.String, description: Schema.String })),
-  usage: Schema.optionalKey(Usage.Usage)
+  usage: Schema.optionalKey(Usage.Usage),
+  asleep: Schema.optionalKey(SleepStruct)
 })
 
 /** Whether running a call has ended it. */
-export const isEnd = (ran: Ran): ran is CallEnd => ran._tag !== "Unsettled" && ran._tag !== "Changed"
+export const isEnd = (ran: Ran): ran is CallEnd =>
+  ran._tag !== "Unsettled" && ran._tag !== "Changed" && ran._tag !== "Asleep"
 
 /** The outcome of running a call. */
-export type Ran = CallEnd | Unsettled | Changed
+export type Ran = CallEnd | Unsettled | Changed | Asleep
 
 /** The form in which the engine stores it. */
 export const StoredRan: Schema.Codec<Ran, Json> = StoredForm.of(Fields, {
   read: ({
     approvals,
+    asleep,
     begunBefore,
     cancelled: isCancelled,
     changed,
@@ -183,6 +212,7 @@ export const StoredRan: Schema.Codec<Ran, Json> = StoredForm.of(Fields, {
   }): Ran => {
     if (begunBefore !== undefined) return { _tag: "Unsettled", begunBefore, shown: { expiresAt, toolHash, approvals } }
     if (changed === true) return { _tag: "Changed" }
+    if (asleep !== undefined) return { _tag: "Asleep", sleep: asleep }
     const outcome: ToolOutcome.ToolOutcome = { result, status, content }
     if (isCancelled === true) return cancelled(outcome, usage)
     if (by !== undefined) return ended(new RunErrors.HookEnded(by), outcome, usage)
@@ -190,6 +220,7 @@ export const StoredRan: Schema.Codec<Ran, Json> = StoredForm.of(Fields, {
   },
   write: (end) => {
     if (end._tag === "Changed") return { result: null, changed: true }
+    if (end._tag === "Asleep") return { result: null, asleep: end.sleep }
     if (end._tag === "Unsettled") {
       const { approvals, expiresAt, toolHash } = end.shown
       return {

@@ -4,12 +4,14 @@
  * continues. A reported cost counts until the call is settled, since it was spent, also if the process dies.
  */
 import { type Budget, CancellationReport, type Event, type Json, Money } from "@reins/protocol"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import type { GrantUse } from "../approval/Permit.ts"
 import type { Work } from "../engine/Engine.ts"
 import type { Cost } from "../engine/Spending.ts"
+import type * as Call from "./Call.ts"
 import type { CallContext } from "./Call.ts"
 import { Receipts } from "./Receipt.ts"
 import { digestId } from "../kernel/Digest.ts"
@@ -24,6 +26,10 @@ class Attempt implements Invocation.Given {
   open = true
   /** How many files it has stored. */
   stored = 0
+  /** How many events it has reported, how many costs, and how often it has slept. */
+  told = 0
+  costs = 0
+  sleeps = 0
   private controller: AbortController | undefined
   private made: ToolRunShape | undefined
   private readonly call: LiveCall
@@ -82,9 +88,14 @@ export class LiveCall implements Invocation.Live {
   private readonly grant: GrantUse | undefined
   private receipts: Receipts | undefined
 
+  /** When the handler wants to go on, in epoch milliseconds; set when it sleeps. */
+  private wakesAt: number | undefined
+  private halt: (() => void) | undefined
+  private readonly part: Call.Part | undefined
+
   /**
-   * `begun`: how often earlier owners of the run started this call. `grant`: the grant that allows it. `startedAt`: in
-   * epoch milliseconds.
+   * `begun`: how often this call was started before. `grant`: the grant that allows it. `startedAt`: in epoch
+   * milliseconds. `part`: where it goes on after a sleep.
    */
   constructor(
     context: CallContext,
@@ -92,13 +103,15 @@ export class LiveCall implements Invocation.Live {
     held: Budget.Amount,
     begun: number,
     grant: GrantUse | undefined,
-    startedAt: number
+    startedAt: number,
+    part: Call.Part | undefined
   ) {
     this.context = context
     this.work = work
     this.heldNanoUsd = held.nanoUsd
     this.startedAt = startedAt
     this.grant = grant
+    this.part = part
     this.attempt = new Attempt(this, begun)
     // Costs reported under an earlier owner are charged already.
     const lost = begun === 0 ? undefined : work.spending.costOf(context.agent.path, context.call.id)
@@ -125,6 +138,37 @@ export class LiveCall implements Invocation.Live {
   restart(): void {
     this.attempt.end()
     this.attempt = new Attempt(this, this.attempt.index + 1)
+  }
+
+  /** The handler was begun and is not done; `halt` stops it. */
+  begun(halt: () => void): void {
+    this.halt = halt
+    if (this.wakesAt !== undefined) halt()
+  }
+
+  /** The sleep that has stopped the handler. */
+  get sleep(): Call.Sleep | undefined {
+    const { attempt, part, startedAt, wakesAt } = this
+    if (wakesAt === undefined) return undefined
+    return {
+      until: wakesAt,
+      told: Math.max(attempt.told, part?.told ?? 0),
+      costs: Math.max(attempt.costs, part?.costs ?? 0),
+      startedAt,
+      begun: attempt.index + 1
+    }
+  }
+
+  private fallAsleep(attempt: Attempt, duration: Duration.Input): Effect.Effect<void> {
+    if (++attempt.sleeps <= (this.part?.count ?? 0)) return Effect.void
+    const ms = Duration.toMillis(Duration.fromInputUnsafe(duration))
+    const until = Math.ceil(this.work.now() + Math.max(0, ms))
+    if (!Number.isSafeInteger(until)) return Effect.die(new Error("sleep: the duration is infinite. Give a finite one"))
+    if (attempt.open && this.wakesAt === undefined) {
+      this.wakesAt = until
+      this.halt?.()
+    }
+    return Effect.never
   }
 
   /** The call has ended. */
@@ -174,10 +218,11 @@ export class LiveCall implements Invocation.Live {
         Effect.suspend(() => {
           const amount = Money.parseUsd("reportCost", usd)
           if (Result.isFailure(amount)) return Effect.die(amount.failure)
-          if (this.settled) return Effect.void
+          if (this.settled || ++attempt.costs <= (this.part?.costs ?? 0)) return Effect.void
           this.spend(amount.success)
           return this.work.report(this.cost)
         }),
+      sleep: (duration) => Effect.suspend(() => this.fallAsleep(attempt, duration)),
       once: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>, schema?: Schema.Codec<A, Json>) =>
         (this.receipts ??= new Receipts(this.context, this.work)).once(name, effect, schema)
     }
@@ -212,7 +257,11 @@ export class LiveCall implements Invocation.Live {
 
   /** Runs `news` unless the attempt has ended, and waits while the reader is behind. */
   private say(attempt: Attempt, news: () => boolean): Effect.Effect<void> {
-    return Effect.suspend(() => (attempt.open && news() ? Effect.promise(() => this.work.room()) : Effect.void))
+    return Effect.suspend(() =>
+      attempt.open && ++attempt.told > (this.part?.told ?? 0) && news()
+        ? Effect.promise(() => this.work.room())
+        : Effect.void
+    )
   }
 
   private push(event: Event): boolean {

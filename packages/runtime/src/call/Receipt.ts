@@ -102,6 +102,6 @@ export const find = ({ agent, call }: CallContext, work: Work): Effect.Effect<Wh
   const stored = work.kept.get(Names.receipt(agent.path, call.id))
   if (stored === undefined) return Effect.succeed(undefined)
   return Effect.map(Effect.orDie(decodeWhole(stored)), ({ asked = [], end, row }) =>
-    end._tag === "Changed" || end._tag === "Unsettled" || row.kind !== "tool" ? undefined : { end, row, asked }
+    Call.isEnd(end) && row.kind === "tool" ? { end, row, asked } : undefined
   )
 }

@@ -5,7 +5,8 @@
  *
  * The question is an approval of kind `tool` with `begunBefore`. If allowed, the call runs with the same idempotency
  * key; if refused, the model reads that the call may have taken effect. After another crash the question is asked
- * again. On an engine without storage calls are never repeated.
+ * again. On an engine without storage calls are never repeated. A call whose handler sleeps (`ToolRun.sleep`) goes on
+ * here, too.
  */
 import { Approval, type Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -19,6 +20,7 @@ import { type Review, type CallContext, type CallEnd, type Ruling, reviewOf } fr
 import * as CallHooks from "./CallHooks.ts"
 import * as Gate from "./Gate.ts"
 import * as Question from "./Question.ts"
+import * as SleepingCall from "./SleepingCall.ts"
 import * as ToolStep from "./ToolStep.ts"
 import * as Task from "../kernel/Task.ts"
 
@@ -27,7 +29,7 @@ export const run = (
   context: CallContext,
   permit: Permit,
   telling: Telling = {}
-): Effect.Effect<CallEnd | Call.Changed> => attempt(context, permit, telling, undefined, 1)
+): Effect.Effect<CallEnd | Call.Changed> => attempt(context, permit, telling, undefined, 1, undefined)
 
 /** What accompanies the call's end: events before its result, and for the model how a reviewer changed it. */
 export interface Telling {
@@ -35,18 +37,30 @@ export interface Telling {
   readonly review?: Review | undefined
 }
 
-/** Runs the call; if it may have run before, asks whether to repeat it, for the `time`th time. */
+/**
+ * Runs the call; if it may have run before, asks whether to repeat it, for the `time`th time. `part`: where it goes on
+ * after a sleep.
+ */
 const attempt = (
   context: CallContext,
   permit: Permit,
   telling: Telling,
   again: ToolStep.Again | undefined,
-  time: number
+  time: number,
+  part: Call.Part | undefined
 ): Effect.Effect<CallEnd | Call.Changed> => {
   const { agent, tool } = context
-  const ran = agent.limited(tool, () => ToolStep.runTool(context, permit, telling.before, again))
+  const ran = agent.limited(tool, () => ToolStep.runTool(context, permit, telling.before, again, part))
   return Task.flatMap(ran, (end): Effect.Effect<CallEnd | Call.Changed> => {
-    if (end._tag === "Unsettled") return askAgain(context, permit, telling, end, time)
+    if (end._tag === "Unsettled") return askAgain(context, permit, telling, end, time, part)
+    if (end._tag === "Asleep") {
+      const next: Call.Part = { ...end.sleep, count: 1 + (part?.count ?? 0) }
+      return Task.flatMap(SleepingCall.wait(context, next), (woken) =>
+        woken === "cancelled"
+          ? SleepingCall.cancel(context, permit, telling.before, next)
+          : attempt(context, permit, telling, undefined, time, next)
+      )
+    }
     return Effect.succeed(end._tag === "Changed" ? end : Call.reviewed(end, telling.review))
   })
 }
@@ -56,7 +70,8 @@ const askAgain = (
   permit: Permit,
   telling: Telling,
   { begunBefore, shown }: Call.Unsettled,
-  time: number
+  time: number,
+  part: Call.Part | undefined
 ): Effect.Effect<CallEnd | Call.Changed> => {
   const { agent, call, hooks, run, tool } = context
   const { args, grant, subject } = permit
@@ -93,11 +108,18 @@ const askAgain = (
         return Effect.tap(closed(context, args, ruling.end), () => book(context, grant, ruling.end.outcome.status))
       case "Superseded":
         return Effect.flatMap(show(context, time + 1), (shown) =>
-          askAgain(context, permit, telling, { _tag: "Unsettled", begunBefore, shown }, time + 1)
+          askAgain(context, permit, telling, { _tag: "Unsettled", begunBefore, shown }, time + 1, part)
         )
       case "Allowed": {
         const again = Gate.permit(call, ruling.args, { grant, toolHash: shown.toolHash, subject })
-        return attempt(context, again, { ...telling, ...reviewed(telling, ruling) }, { time, begunBefore }, time + 1)
+        return attempt(
+          context,
+          again,
+          { ...telling, ...reviewed(telling, ruling) },
+          { time, begunBefore },
+          time + 1,
+          part
+        )
       }
     }
   })

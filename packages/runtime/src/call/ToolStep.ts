@@ -33,19 +33,22 @@ export interface Again {
   readonly begunBefore: number
 }
 
-/** Runs the call that `permit` allows; `again` if a person has allowed its repetition. */
+/**
+ * Runs the call that `permit` allows; `again` if a person has allowed its repetition, `part` if it goes on after a sleep.
+ */
 export const runTool = (
   context: CallContext,
   permit: Permit.Permit,
   before?: Before,
-  again?: Again
+  again?: Again,
+  part?: Call.Part
 ): Effect.Effect<Call.Ran> => {
   const { agent, run } = context
   const { id } = permit.call
-  const begunBefore = again?.begunBefore ?? 0
-  const nameOf = () => Names.tool(agent.prefix, again === undefined ? permit.subject : Names.ofRepeat(id, again.time))
+  const begunBefore = again?.begunBefore ?? part?.begun ?? 0
+  const nameOf = () => Names.tool(agent.prefix, subjectOf(permit.subject, id, again, part))
   const carried = (work: Work) => {
-    const settled = runAdmitted(context, work, permit, nameOf, begunBefore)
+    const settled = runAdmitted(context, work, permit, nameOf, begunBefore, part)
     return before === undefined ? settled : Task.map(settled, (settled) => preceded(before, settled))
   }
   return run.engine.direct === undefined
@@ -53,10 +56,11 @@ export const runTool = (
     : run.engine.direct(carried)
 }
 
+const subjectOf = (first: Names.Subject, id: string, again?: Again, part?: Call.Part): Names.Subject =>
+  again !== undefined ? Names.ofRepeat(id, again.time) : part === undefined ? first : Names.ofSlept(id, part.count)
+
 const preceded = (before: Before, settled: Settled<Call.Ran>): Settled<Call.Ran> =>
-  settled.value._tag === "Unsettled" || settled.value._tag === "Changed"
-    ? settled
-    : { ...settled, events: [...before(settled.value), ...settled.events] }
+  Call.isEnd(settled.value) ? { ...settled, events: [...before(settled.value), ...settled.events] } : settled
 
 const mayRun = ({ tool }: CallContext, permit: Permit.Permit): boolean =>
   Permit.isGenuine(permit) && tool.invoke !== undefined
@@ -67,7 +71,8 @@ const runAdmitted = (
   work: Work,
   permit: Permit.Permit,
   nameOf: () => string,
-  begunBefore: number
+  begunBefore: number,
+  part: Call.Part | undefined
 ): Effect.Effect<Settled<Call.Ran>> => {
   if (!mayRun(context, permit)) return Effect.die(notPermitted(context))
   const { tree } = work
@@ -75,7 +80,7 @@ const runAdmitted = (
     Task.flatMap(ToolAdmission.admit(context, work, permit.args), (admission) => {
       return admission._tag === "Closed"
         ? neverRan(context, work, permit, admission.end)
-        : start(context, work, permit, nameOf, begunBefore, admission.held)
+        : start(context, work, permit, nameOf, begunBefore, part, admission.held)
     })
   // With a money limit, calls start in order: costs of earlier ones may have spent the limit.
   return tree.isPriced(context.agent.path) ? Effect.suspend(begun) : begun()
@@ -88,6 +93,7 @@ const start = (
   permit: Permit.Permit,
   nameOf: () => string,
   begunBefore: number,
+  part: Call.Part | undefined,
   held: Budget.Amount
 ): Effect.Effect<Settled<Call.Ran>> => {
   const { agent, tool } = context
@@ -97,23 +103,23 @@ const start = (
     // A call that never started releases its grant's hold; one that may be repeated keeps it.
     return value._tag === "Changed" ? granted(context, work, permit, 0, settled) : Effect.succeed(settled)
   }
+  // It may have taken effect where it was begun. `RepeatedCall` asks about it, outside of this activity.
+  const unheld = (begun: number): Call.Unsettled | Call.Changed =>
+    begun === 0 ? { _tag: "Changed" } : { _tag: "Unsettled", begunBefore: begun, shown: Gate.shown(context, work) }
   const isHeld = Gate.holds(context, permit.toolHash)
   if (work.begin === undefined) {
-    return isHeld ? execute(new Execution(context, work, permit, held, begunBefore)) : undone({ _tag: "Changed" })
+    return isHeld ? execute(new Execution(context, work, permit, held, begunBefore, part)) : undone(unheld(begunBefore))
   }
   const begin = (lost: number): Effect.Effect<Settled<Call.Ran>> => {
     const begun = begunBefore + lost
     if (isHeld && (lost === 0 || tool.idempotent)) {
       return Task.flatMap(ToolAdmission.refuseAgain(context, work, held), (refusal) => {
-        if (refusal === undefined) return execute(new Execution(context, work, permit, held, begun))
+        if (refusal === undefined) return execute(new Execution(context, work, permit, held, begun, part))
         settle(work, agent.path, held, {})
         return neverRan(context, work, permit, Call.refused(refusal))
       })
     }
-    // It may have taken effect. `RepeatedCall` asks about it, outside of this activity.
-    return undone(
-      begun === 0 ? { _tag: "Changed" } : { _tag: "Unsettled", begunBefore: begun, shown: Gate.shown(context, work) }
-    )
+    return undone(unheld(begun))
   }
   return Effect.flatMap(work.begin(nameOf(), agent.path), (lost): Effect.Effect<Settled<Call.Ran>> => {
     if (begunBefore + lost === 0) return begin(lost)
@@ -162,21 +168,42 @@ const granted = <A>(
       )
 
 /** Attempts the call until it succeeds or may not be retried. */
-const execute = (execution: Execution): Effect.Effect<Settled<CallEnd>> =>
-  Task.flatMap(attempt(execution), ({ end, late, left }) => {
+const execute = (execution: Execution): Effect.Effect<Settled<CallEnd | Call.Asleep>> =>
+  Task.flatMap(attempt(execution), ({ end, late, left }): Effect.Effect<Settled<CallEnd | Call.Asleep>> => {
     const { context, live, work } = execution
+    if (end._tag === "Asleep") return fallAsleep(execution, end)
     const isFailed = end._tag === "Done" && ToolOutcome.mayRetry(end.outcome)
     if (isFailed && execution.attempts <= context.tool.retries && !work.cancel.requested) {
       // It was too late, but it has a result: it is not made again.
-      if (late !== undefined) return finish(execution, Call.done(late), undefined)
+      if (late !== undefined) return over(execution, Call.done(late), undefined)
       execution.attempts++
       live.restart()
       return execute(execution)
     }
-    return context.hooks !== undefined && CallHooks.isSeen(end, context.hooks)
-      ? afterHooks(execution, end, left)
-      : finish(execution, end, left)
+    return over(execution, end, left)
   })
+
+/** Closes a call whose handler has ended. */
+const over = (execution: Execution, end: CallEnd, left: Left): Effect.Effect<Settled<CallEnd>> => {
+  const { hooks } = execution.context
+  return hooks !== undefined && CallHooks.isSeen(end, hooks)
+    ? afterHooks(execution, end, left)
+    : finish(execution, end, left)
+}
+
+/** Ends an activity whose call goes on later: what it has cost so far stays charged, the rest of its hold is released. */
+const fallAsleep = (execution: Execution, value: Call.Asleep): Effect.Effect<Settled<Call.Asleep>> => {
+  const { context, held, live, work } = execution
+  const { path } = context.agent
+  const nanoUsd = live.costNanoUsd - live.charged
+  live.end()
+  settle(work, path, held, nanoUsd > 0 ? { nanoUsd } : {})
+  const settled: Settled<Call.Asleep> = { value, path, events: [], spent: [] }
+  const { lease } = work.tree
+  return lease === undefined || live.costNanoUsd === 0
+    ? Exit.succeed(settled)
+    : Effect.as(lease.cover(work.now()), settled)
+}
 
 /** Closes the call with what the hooks after it let through. Its handler has ended. */
 const afterHooks = (execution: Execution, end: CallEnd, left: Left): Effect.Effect<Settled<CallEnd>> => {

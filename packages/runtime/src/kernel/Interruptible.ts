@@ -13,12 +13,15 @@ import type { Alarm, AlarmListener, Deadline } from "./Alarm.ts"
 import type { Signal, SignalListener } from "./Signal.ts"
 import * as Task from "./Task.ts"
 
+/** What cuts an effect: the run's cancel, its deadline, or its own wish to stop for now. */
+export type CutBy = "signal" | "deadline" | "halt"
+
 /** How an effect ended. */
 export type Held<A, E> =
   | { readonly _tag: "Done"; readonly exit: Exit.Exit<A, E> }
   | {
       readonly _tag: "Cut"
-      readonly by: "signal" | "deadline"
+      readonly by: CutBy
       /** It had not ended when its grace time was over, and may still be running. */
       readonly abandoned: boolean
       /** It succeeded within its grace time, with this. */
@@ -38,6 +41,8 @@ export interface Limits {
   readonly graceMs: number
   /** Called once when the effect is cut, or its caller is interrupted, before it is interrupted itself. */
   readonly onCut?: (() => void) | undefined
+  /** Called when the effect was begun and was not done at once, with how to cut it. */
+  readonly begun?: ((halt: () => void) => void) | undefined
 }
 
 /** Runs `effect` under `limits`. Interrupting the caller interrupts it, without grace. */
@@ -62,12 +67,12 @@ export const begin = <A, E>(work: () => Effect.Effect<A, E>, limits: Limits): Ef
   return Task.isExit(effect) ? Exit.succeed({ _tag: "Done", exit: effect }) : hold(effect, limits)
 }
 
-const cut = <A = never>(by: "signal" | "deadline", abandoned = false, completed?: { readonly value: A }) =>
+const cut = <A = never>(by: CutBy, abandoned = false, completed?: { readonly value: A }) =>
   ({ _tag: "Cut", by, abandoned, completed }) as const
 
 /** Work that was not done at once. */
 class Watch<A, E> implements SignalListener, AlarmListener {
-  private by: "signal" | "deadline" | undefined
+  private by: CutBy | undefined
   private over = false
   private deadline: Deadline | undefined
   private stop: (() => void) | undefined
@@ -89,6 +94,7 @@ class Watch<A, E> implements SignalListener, AlarmListener {
     }
     if (!this.over) this.limits.signal.add(this)
     if (!this.over && this.by === undefined && this.limits.remainingMs !== undefined) this.rearm()
+    if (!this.over) this.limits.begun?.(this.halt)
     return this.leave
   }
 
@@ -100,6 +106,8 @@ class Watch<A, E> implements SignalListener, AlarmListener {
   signalled(): void {
     this.end("signal")
   }
+
+  private readonly halt = (): void => this.end("halt")
 
   /** Called when the deadline may be over, or the grace time is. */
   ring(): void {
@@ -113,7 +121,7 @@ class Watch<A, E> implements SignalListener, AlarmListener {
     else if (ms < Number.POSITIVE_INFINITY) this.deadline = this.limits.alarm.set(Math.max(1, Math.ceil(ms)), this)
   }
 
-  private end(by: "signal" | "deadline"): void {
+  private end(by: CutBy): void {
     if (this.over || this.by !== undefined) return
     this.by = by
     this.limits.onCut?.()

@@ -3,6 +3,7 @@
  * thrown error as a failure; a returned value is stored as `JSON.stringify` encodes it.
  */
 import type { Json } from "@reins/protocol"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
@@ -42,6 +43,12 @@ export interface Call extends Pick<
   readonly hint: (text: string) => Promise<void>
   /** Adds to the cost of this call, in US dollars. Rejects with `Money.InvalidAmount` for an invalid amount. */
   readonly reportCost: (usd: number) => Promise<void>
+  /**
+   * Sleeps, for seconds or for weeks, over restarts of the process: the function stops here, and when the time has come it
+   * is called again from its start, where this resolves at once. The promise of a function that stopped never settles, so
+   * its `finally` blocks do not run: hold no resource across a sleep. See `ToolRun.sleep`.
+   */
+  readonly sleep: (duration: Duration.Input) => Promise<void>
   /**
    * Runs `work`, and stores what it returns, JSON or nothing, as a receipt under the call's idempotency key and `name`:
    * asked for again, by a retry or a later run of the same call, it returns that and does not run `work`. See
@@ -178,6 +185,7 @@ class LiveCall implements Call {
   readonly flowUi = (dsl: Json): Promise<void> => Effect.runPromise(this.live.service.flowUi(dsl))
   readonly hint = (text: string): Promise<void> => Effect.runPromise(this.live.service.hint(text))
   readonly reportCost = (usd: number): Promise<void> => Effect.runPromise(this.live.service.reportCost(usd))
+  readonly sleep = (duration: Duration.Input): Promise<void> => Effect.runPromise(this.live.service.sleep(duration))
   readonly once = <A extends Json | void>(name: string, work: () => Promise<A> | A): Promise<A> =>
     Effect.runPromise(this.live.service.once(name, promised(work)))
 }

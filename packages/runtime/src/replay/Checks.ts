@@ -256,7 +256,7 @@ const tool: Check = ({ asked, hasDied, mark, settled, tree }) => {
   const { value } = mark
   // A question about a call that may have run, and a definition that changed meanwhile: what a crash left.
   if (field(value, "begunBefore") !== undefined || field(value, "changed") === true) return undefined
-  if (field(value, "cancelled") === true) return undefined
+  if (field(value, "cancelled") === true || field(value, "asleep") !== undefined) return undefined
   const result = field(value, "result")
   const isInvalid = field(result, "error") === "InvalidArguments"
   if (asked !== undefined) {

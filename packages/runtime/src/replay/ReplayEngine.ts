@@ -109,7 +109,7 @@ export class ReplayEngine implements Engine {
           row.path,
           row.id,
           "wait",
-          row.reason === "approval" ? "a person's answer" : "the caller's result"
+          row.reason === "approval" ? "a person's answer" : row.reason === "timer" ? "a time" : "the caller's result"
         )
       }
       const startedAt = this.log.askedAt(name) ?? this.time

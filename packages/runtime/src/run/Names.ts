@@ -57,7 +57,15 @@ export const ofChanged = (callId: string, time: number): Subject => `${ofCall(ca
  */
 export const ofLimit = (count: number): Subject => `budget/${count}`
 
-const isAmbiguous = /^budget\/\d+$|\/again\/\d+$|\/changed\/\d+$|^[^/]*#[^/]*\//
+/**
+ * A call that goes on after its handler has slept for the `count`th time; counts from 1.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const ofSlept = (callId: string, count: number): Subject => `${ofCall(callId)}/slept/${count}`
+
+const isAmbiguous = /^budget\/\d+$|\/(again|changed|slept)\/\d+$|^[^/]*#[^/]*\//
 
 /**
  * The word for the kind of what is stored under `name`, of the agent with this prefix: `tool` of `planner#2/tool/c1`.
@@ -74,7 +82,7 @@ export const kindOf = (prefix: string, name: string): string => name.slice(prefi
  * @category operations
  */
 export const callOf = (prefix: string, name: string): string =>
-  name.slice(prefix.length + kindOf(prefix, name).length + 1).replace(/\/(again|changed)\/\d+$/, "")
+  name.slice(prefix.length + kindOf(prefix, name).length + 1).replace(/\/(again|changed|slept)\/\d+$/, "")
 
 // Activities and emits of an agent. `prefix` is its path's key.
 
@@ -184,7 +192,23 @@ export const hooked = (prefix: string, callId: string): string => `${prefix}hook
 export const hookAsk = (name: string, count: number): string => `hook-ask/${count}/${name}`
 
 /**
- * The cost of a call that died with its process and was not repeated.
+ * The time for which the handler of a call sleeps.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const sleep = (prefix: string, subject: Subject): string => `${prefix}sleep/${subject}`
+
+/**
+ * Whether a name of the agent with this prefix is that of such a wait.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isSleep = (prefix: string, name: string): boolean => kindOf(prefix, name) === "sleep"
+
+/**
+ * The end of a call that was not repeated after it died with its process, or that was cancelled while it slept.
  *
  * @since 0.1.0
  * @category operations

@@ -205,7 +205,7 @@ const remaining = (left: (() => number) | undefined, patience: Patience | undefi
 export const cutShort = (
   work: Work,
   { path }: AgentState,
-  by: "signal" | "deadline"
+  by: Interruptible.CutBy
 ): Extract<Ending, { readonly _tag: "Cancelled" | "Refused" }> => {
   const refusal = by === "deadline" ? work.tree.overtime(path, work.elapsed()) : undefined
   return refusal === undefined ? { _tag: "Cancelled" } : { _tag: "Refused", refusal }

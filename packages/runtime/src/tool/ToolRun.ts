@@ -5,6 +5,7 @@
  */
 import type { Json } from "@reins/protocol"
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
@@ -103,6 +104,39 @@ export interface ToolRunShape {
    * counted as 0.
    */
   readonly reportCost: (usd: number) => Effect.Effect<void>
+  /**
+   * Sleeps, for seconds or for weeks, without a fiber and over restarts of the process: the handler is interrupted here,
+   * and when the time has come the call runs again **from the handler's start**. In that run this sleep returns at once.
+   *
+   * **Details**
+   * - Sleeps are told apart by their order in the handler. So on the way to a sleep a handler must do the same each time:
+   *   what asks the outside world stands in `once`.
+   * - Events, progress, files and costs that it reported before the sleep are not reported again.
+   * - What runs beside it is interrupted too, and finalizers run: hold no resource across a sleep.
+   * - The time is no machine time, neither for limits of duration nor in the latency summary, and each part of the
+   *   handler has the tool's whole timeout. Meanwhile the call holds no budget and no slot; it is admitted again.
+   * - A cancel ends it. A definition of the tool that changed meanwhile is asked about, where the call was approved.
+   * - An infinite duration is a defect of the handler. A negative one is 0.
+   *
+   * **Example** (A reminder)
+   *
+   * ```ts
+   * import { ToolRun } from "@reins/runtime"
+   * import { Effect } from "effect"
+   *
+   * declare const isPaid: (invoice: string) => Effect.Effect<boolean>
+   * declare const remind: (invoice: string) => Effect.Effect<void>
+   *
+   * export const follow = Effect.fnUntraced(function* (invoice: string) {
+   *   const run = yield* ToolRun
+   *   yield* run.sleep("7 days")
+   *   if (yield* isPaid(invoice)) return "paid"
+   *   yield* run.once("remind", remind(invoice))
+   *   return "reminded"
+   * })
+   * ```
+   */
+  readonly sleep: (duration: Duration.Input) => Effect.Effect<void>
   /**
    * Runs the effect, and stores its result as a receipt under this call's idempotency key and `name`. Asked for again, by
    * a retry, by a later run of the same call or beside the first, it returns that result and does not run the effect. A

@@ -223,7 +223,7 @@ export class JournalRun implements Engine, Work {
     Effect.suspend(() => {
       const asked = this.past.asks.has(name) ? Effect.void : this.settle("ask", name, row.path, null, [], [])
       return Effect.flatMap(Lease.parked(this.tree.lease, asked, this.now), () => {
-        const startedAt = this.past.asks.get(name) ?? this.now()
+        const startedAt = this.past.asks.get(name)?.at ?? this.now()
         this.clock.beginWait()
         const answered = AnswerDelivery.awaited(this.options, this, name, this.waits.awaiting(name, schema, end))
         return Effect.flatMap(reminding(this, end, answered), ({ at, value }) => {

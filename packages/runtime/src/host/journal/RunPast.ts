@@ -15,8 +15,8 @@ export interface Past {
   readonly results: Map<string, Json>
   readonly emits: Set<string>
   readonly begins: Map<string, number>
-  /** When each wait began. */
-  readonly asks: Map<string, number>
+  /** When each wait began, and whose it is. */
+  readonly asks: Map<string, Pick<Mark, "at" | "path">>
   readonly entries: Array<Entry.Entry>
   /** Costs that calls have reported and that have no row, by the names of their notes. */
   readonly costs: Map<string, Cost>
@@ -51,13 +51,15 @@ export const downUntil = (past: Past, answers: AnsweredAt, lastAt: number, now: 
   return past.downMs + Math.max(0, now - from)
 }
 
-/** How long the run has only waited for people until `now`; waits without an answer are still open. */
+/** How long the run has only waited until `now`; waits without an answer are still open. */
 export const waitedUntil = (past: Past, answers: AnsweredAt, from: number, now: number): number => {
-  const waits = Array.from(past.asks, ([name, startedAt]): Entry.Entry => {
-    const endedAt = Math.max(startedAt, answers.get(name)?.at ?? now)
-    return Entry.wait({ path: [], reason: "approval", id: name }, startedAt, endedAt)
+  const waits = Array.from(past.asks, ([name, { at, path }]): Entry.Entry => {
+    const endedAt = Math.max(at, answers.get(name)?.at ?? now)
+    const prefix = AgentPath.key(path)
+    const reason = Names.isSleep(prefix, name) ? "timer" : "approval"
+    return Entry.wait({ path, reason, id: reason === "timer" ? Names.callOf(prefix, name) : name }, at, endedAt)
   })
-  return LatencySummary.humanWaitMs([...past.entries, ...waits], from, now)
+  return LatencySummary.waitMs([...past.entries, ...waits], from, now)
 }
 
 /** Whether this is the name of a started model step of the root agent. The steps before it have results. */
@@ -176,7 +178,7 @@ export const remember = (past: Past, mark: Mark): void => {
       past.begins.set(mark.name, Number(mark.value))
       return
     case "ask":
-      past.asks.set(mark.name, mark.at)
+      past.asks.set(mark.name, mark)
       return
     case "note":
       if (mark.name === Names.down) past.downMs = Number(mark.value)
