@@ -37,9 +37,12 @@ describe("Responses", () => {
           { type: "input_text" as const, text: "see" },
           { type: "input_image" as const, detail: "auto" as const, image_url }
         ]
+        const given = [{ type: "input_text" as const, text: '{"got":"red"}' }, content[1]].filter(
+          (part) => part !== undefined
+        )
         const second = await responses.create({ previous_response_id: first.id, input: "client" })
         const [call] = second.output.filter((item) => item.type === "function_call")
-        const output = { type: "function_call_output" as const, call_id: call?.call_id ?? "", output: '{"got":"red"}' }
+        const output = { type: "function_call_output" as const, call_id: call?.call_id ?? "", output: given }
         const third = await responses.create({ previous_response_id: second.id, input: [output] })
         const fourth = await responses.create({ previous_response_id: third.id, input: [{ role: "user", content }] })
         const listed = async (id: string) => {
@@ -56,6 +59,10 @@ describe("Responses", () => {
         assert.deepStrictEqual(await listed(second.id), two)
         const three = [...two, "function_call", "function_call_output"]
         assert.deepStrictEqual(await listed(third.id), three)
+        const result = (await responses.inputItems.list(fourth.id)).data.find(
+          (item) => item.type === "function_call_output"
+        )
+        assert.deepStrictEqual<unknown>(result?.output, given)
         assert.deepStrictEqual(await listed(fourth.id), [...three, "message assistant", "message user"])
         assert.strictEqual(await refusal(responses.inputItems.list("resp_unknown").then()), 404)
         assert.strictEqual(await refusal(responses.inputItems.list(first.id, { limit: 0 }).then()), 400)

@@ -113,6 +113,7 @@ const calling = (
       progress: log.flatMap(({ event }) =>
         event.type === "tool-progress" ? [[event.toolCallId, event.phaseIndex, event.totalPhases]] : []
       ),
+      files: log.flatMap(({ event }) => (event.type === "data-file-registered" ? [event.data] : [])),
       results: new Map(
         (request === undefined ? [] : ScriptedModel.lastResults(request)).map((result) => [result.name, result])
       )
@@ -129,7 +130,7 @@ for (const [transport, make] of [
       () =>
         Effect.gen(function* () {
           const { server } = yield* make
-          const { offered, results } = yield* calling(server, Object.entries(args))
+          const { files, offered, results } = yield* calling(server, Object.entries(args))
           assert.sameMembers(offered, Object.keys(args), "a tool that this test does not know, or the server lost")
           for (const name of offered) assert.isUndefined(results.get(name)?.status, `${name} failed`)
           assert.deepInclude(results.get("echo"), { result: "Echo: hello" })
@@ -137,6 +138,12 @@ for (const [transport, make] of [
           assert.deepInclude(results.get("get-structured-content")?.result, { conditions: "Light rain / drizzle" })
           const image = results.get("get-tiny-image")?.content?.find((part) => part.type === "file")
           assert.deepInclude(image, { mediaType: "image/png" })
+          // Clients get files, and no bytes within a result.
+          const stored = files.filter(({ mediaType }) => mediaType === "image/png")
+          assert.isAbove(stored.length, 0)
+          const told = JSON.stringify(results.get("get-tiny-image")?.result)
+          assert.isTrue(stored.some(({ fileId, sizeBytes }) => sizeBytes > 0 && told.includes(fileId)))
+          assert.notInclude(told, '"data"')
         }).pipe(Effect.scoped),
       30_000
     )

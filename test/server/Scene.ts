@@ -1,10 +1,10 @@
 /**
- * The agent behind the servers under test. The prompt selects its behaviour: `tool`, `file`, `gated`, `two`, `plan`,
+ * The agent behind the servers under test. The prompt selects its behaviour: `tool`, `file`, `picture`, `gated`, `two`, `plan`,
  * `client`, `brought`, `held`, `error`, `calls NAME NAME`; `show` answers what the model was given; `key` says which
  * key it was sent; anything else is repeated word by word. `held` streams one word and then waits until it is released.
  */
 import { ModelFailure } from "@reins/protocol"
-import { Agent, Model, Runtime, Specialist, ToolRun, ToolSettings } from "@reins/runtime"
+import { Agent, FileOutput, Model, Runtime, Specialist, ToolRun, ToolSettings } from "@reins/runtime"
 import type { ModelRequest } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Effect, Layer, Redacted, Schema } from "effect"
@@ -15,9 +15,17 @@ const options = { parameters: Schema.Struct({ value: Schema.String }), success: 
 const Kit = Toolkit.make(
   Tool.make("plain", { description: "Answers", ...options }),
   Tool.make("draw", { description: "Makes a file", ...options, dependencies: [ToolRun] }),
+  Tool.make("paint", {
+    ...options,
+    description: "Returns a picture",
+    success: Schema.Struct({ got: FileOutput.schema })
+  }),
   Tool.make("gated", { description: "Asks first", ...options, needsApproval: true }),
   Tool.make("planned", { description: "Carries out a plan", ...options }).annotate(ToolSettings.IsPlan, true)
 )
+/** The bytes of a picture. */
+export const picture = new Uint8Array([137, 80, 78, 71])
+
 const Client = Toolkit.make(Tool.make("theirs", { description: "Run by the caller", ...options }))
 
 const Helper = Specialist.make("helper", { description: "Helps", toolkit: Kit })
@@ -38,6 +46,7 @@ const call = (request: ModelRequest, ...names: ReadonlyArray<string>) =>
 const called: { readonly [prompt: string]: ReadonlyArray<string> } = {
   tool: ["plain"],
   file: ["draw"],
+  picture: ["paint"],
   gated: ["gated"],
   two: ["gated", "gated"],
   plan: ["planned"],
@@ -77,7 +86,7 @@ export const make = Effect.gen(function* () {
         : call(request, ...names)
     }
   })
-  const layer = Runtime.layer({ agents: [Desk, Vault] }).pipe(
+  const layer = Runtime.layer({ agents: [Desk, Vault], fileUrl: (fileId) => `https://files.test/${fileId}` }).pipe(
     Layer.provide([
       Kit.toLayer({
         plain: ({ value }) => Effect.succeed({ got: value }),
@@ -89,6 +98,8 @@ export const make = Effect.gen(function* () {
               got: yield* Effect.orDie(run.storeFile({ filename: 'a "b".html', mediaType: "text/html", content }))
             }
           }),
+        paint: () =>
+          Effect.succeed({ got: new FileOutput({ mediaType: "image/png", filename: "sea.png", content: picture }) }),
         gated: ({ value }) => Effect.succeed({ got: value }),
         planned: ({ value }) => Effect.succeed({ got: value })
       }),

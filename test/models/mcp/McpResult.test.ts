@@ -34,6 +34,7 @@ const answered = (result: object, args: Json = { where: "here" }) =>
 
 const text = (words: string) => ({ type: "text", text: words })
 const image = { type: "image", mimeType: "image/png", data: "AQID" }
+const reference = (filename: string, mediaType: string) => ({ type: "file", filename, mediaType, sizeBytes: 3 })
 const file = { type: "file", mediaType: "image/png", data: "AQID" }
 
 describe("the result of a server's tool", () => {
@@ -56,8 +57,32 @@ describe("the result of a server's tool", () => {
     [
       "structure and an image",
       { content: [text('{"a":1}'), image], structuredContent: { a: 1 } },
-      { structuredContent: { a: 1 }, content: [text('{"a":1}'), { ...file, type: "image" }] },
+      { structuredContent: { a: 1 }, content: [text('{"a":1}'), reference("image-1.png", "image/png")] },
       [text('{"a":1}'), file]
+    ],
+    [
+      "audio, and resources of bytes",
+      {
+        content: [
+          { type: "audio", mimeType: "audio/mpeg", data: "AQID" },
+          { type: "resource", resource: { uri: "file:///maps/sea.png?v=2", mimeType: "image/png", blob: "AQID" } },
+          { type: "resource", resource: { uri: "memo:7", blob: "AQID" } }
+        ]
+      },
+      {
+        content: [
+          reference("audio-1.mp3", "audio/mpeg"),
+          reference("sea.png", "image/png"),
+          reference("file-3.bin", "application/octet-stream")
+        ]
+      },
+      [{ ...file, mediaType: "audio/mpeg" }, file, { ...file, mediaType: "application/octet-stream" }]
+    ],
+    [
+      "bytes that are no base64",
+      { content: [{ ...image, data: "?" }] },
+      { content: [{ ...file, type: "image", data: "?" }] },
+      [{ ...file, data: "?" }]
     ],
     [
       "a link and a resource",
@@ -78,7 +103,9 @@ describe("the result of a server's tool", () => {
   ])("is complete: %s", ([, result, told, shown]) =>
     Effect.gen(function* () {
       const { part } = yield* answered(result)
-      assert.deepStrictEqual<unknown>([part?.status, part?.result, part?.content], [undefined, told, shown])
+      // The ids of files are the runtime's.
+      const said = JSON.parse(JSON.stringify(part?.result, (name, value) => (name === "fileId" ? undefined : value)))
+      assert.deepStrictEqual<unknown>([part?.status, said, part?.content], [undefined, told, shown])
     })
   )
 

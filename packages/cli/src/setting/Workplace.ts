@@ -128,7 +128,12 @@ export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
     }
     const [root] = app.agents
     // What the agents of a file need is in no type: what is missing shows when the runtime is built, and of tools before.
-    const runtime: Layer.Layer<Runtime, unknown, Model> = Runtime.layer({ agents: app.agents, ...observed })
+    const runtime: Layer.Layer<Runtime, unknown, Model> = Runtime.layer({
+      agents: app.agents,
+      ...observed,
+      // The paths of the server that it is given to.
+      ...(isServed ? { fileUrl: (fileId: string) => `/native/files/${fileId}` } : {})
+    })
     const own = Layer.unwrap(
       Effect.flatMap(Effect.context<never>(), (context) => {
         const tool = AppFile.withoutHandler(app.agents, context)

@@ -1,14 +1,17 @@
 /**
- * The result of a server's tool, with all of its blocks: as JSON for the log, and as the parts that a model reads.
+ * The result of a server's tool, with all of its blocks: as JSON for the log, in which bytes are files that the runtime
+ * stores, and as the parts that a model reads.
  *
  * Structured content takes precedence. The text that servers send with it for clients without support for structured
  * content is not repeated; every other block is included.
  */
 import type { Json } from "@reins/protocol"
+import { FileOutput } from "@reins/runtime"
 import type * as McpSchema from "effect/ai/McpSchema"
 import * as Prompt from "effect/ai/Prompt"
 import * as Base64 from "effect/encoding/Base64"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as JsonValue from "../aisdk/JsonValue.ts"
 
 type Block = McpSchema.CallToolResult["content"][number]
@@ -29,8 +32,8 @@ export class McpResult {
    */
   toJSON(): unknown {
     const isText = this.blocks.every((block) => block.type === "text")
-    if (this.structured === undefined) return isText ? textOf(this.blocks) : { content: this.blocks.map(blockOf) }
-    return isText ? this.structured : { structuredContent: this.structured, content: this.blocks.map(blockOf) }
+    if (this.structured === undefined) return isText ? textOf(this.blocks) : { content: this.blocks.map(keptOf) }
+    return isText ? this.structured : { structuredContent: this.structured, content: this.blocks.map(keptOf) }
   }
 
   /** What the model reads, with files as files. */
@@ -78,6 +81,23 @@ const blockOf = (block: Block): { readonly [field: string]: Json } => {
     default:
       return { type: "unknown" }
   }
+}
+
+/** A block with its bytes as a file, which the runtime stores; bytes that are no base64 stay as they are. */
+const keptOf = (block: Block): unknown => {
+  const told = blockOf(block)
+  const { data, mediaType } = told
+  if (!Predicate.isString(data) || !Predicate.isString(mediaType)) return told
+  return Result.match(Base64.decode(data), {
+    onFailure: () => told,
+    onSuccess: (content) => new FileOutput({ mediaType, content, filename: nameOf(block) })
+  })
+}
+
+/** The last part of a resource's address; the other blocks have no name. */
+const nameOf = (block: Block): string | undefined => {
+  const name = block.type === "resource" ? /[^/\\?#]+(?=[?#]|$)/.exec(block.resource.uri)?.[0] : undefined
+  return name === undefined || name.includes(":") ? undefined : name
 }
 
 const base64 = (data: string | Uint8Array): string => (Predicate.isString(data) ? data : Base64.encode(data))

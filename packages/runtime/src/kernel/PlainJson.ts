@@ -36,17 +36,21 @@ export const copy = (value: unknown): Json | undefined => {
  * URL its address; an instance is its members; functions and symbols are left out, and are `null` in an array, as are
  * NaN and infinite numbers. Three kinds show more: a `Map` is an object if its keys are strings, else the array of its
  * entries; a `Set` is an array; an error has its `name` and its `message`. A BigInt, a cycle and too deep nesting are
- * failures with the position: `rows[1].id is a BigInt`.
+ * failures with the position: `rows[1].id is a BigInt`. `instead`: asked about each value with a `toJSON`; what it
+ * returns takes its place.
  */
-export const show = (value: unknown): Result.Result<Json, string> => {
+export const show = (value: unknown, instead?: Instead): Result.Result<Json, string> => {
   if (typeof value === "function" || typeof value === "symbol") return Result.fail(`it is a ${typeof value}`)
   // A value's own code runs here, and may throw.
   const shown = Result.try({
-    try: () => walk(told(value, "") ?? null, [], true),
+    try: () => walk(told(value, "", instead) ?? null, [], true, instead),
     catch: () => "it throws when it is read"
   })
   return Result.flatMap(shown, (json) => (json instanceof Refused ? Result.fail(inWords(json)) : Result.succeed(json)))
 }
+
+/** A value in the place of one that has a `toJSON`; `undefined`: what that returns. */
+export type Instead = (value: object) => Json | undefined
 
 /** The most names of a path that a message shows, from the outermost. */
 const longest = 12
@@ -97,7 +101,7 @@ const whole = (text: string): string => (text.isWellFormed() ? text : text.toWel
  * `above`: the objects that contain `value`, outermost first; a list, since they are nearly always few. `shows`: encode
  * as `JSON.stringify` does.
  */
-const walk = (value: unknown, above: Array<object>, shows: boolean): Json | Refused => {
+const walk = (value: unknown, above: Array<object>, shows: boolean, instead?: Instead): Json | Refused => {
   switch (typeof value) {
     case "string":
       return whole(value)
@@ -110,7 +114,9 @@ const walk = (value: unknown, above: Array<object>, shows: boolean): Json | Refu
       if (above.length >= deepest) return new Refused(`nested more than ${deepest} deep`)
       if (above.includes(value)) return new Refused("part of a cycle")
       above.push(value)
-      const copied = Array.isArray(value) ? walkArray(value, above, shows) : walkObject(value, above, shows)
+      const copied = Array.isArray(value)
+        ? walkArray(value, above, shows, instead)
+        : walkObject(value, above, shows, instead)
       above.pop()
       return copied
     }
@@ -121,10 +127,15 @@ const walk = (value: unknown, above: Array<object>, shows: boolean): Json | Refu
   }
 }
 
-const walkArray = (values: ReadonlyArray<unknown>, above: Array<object>, shows: boolean): Json | Refused => {
+const walkArray = (
+  values: ReadonlyArray<unknown>,
+  above: Array<object>,
+  shows: boolean,
+  instead: Instead | undefined
+): Json | Refused => {
   const out: Array<Json> = []
   for (const value of values) {
-    const copied = walk((shows ? told(value, String(out.length)) : value) ?? null, above, shows)
+    const copied = walk((shows ? told(value, String(out.length), instead) : value) ?? null, above, shows, instead)
     if (copied instanceof Refused) {
       copied.path.push(out.length)
       return copied
@@ -134,19 +145,26 @@ const walkArray = (values: ReadonlyArray<unknown>, above: Array<object>, shows: 
   return Object.freeze(out)
 }
 
-const walkObject = (object: object, above: Array<object>, shows: boolean): Json | Refused => {
+const walkObject = (
+  object: object,
+  above: Array<object>,
+  shows: boolean,
+  instead: Instead | undefined
+): Json | Refused => {
   const prototype: unknown = Object.getPrototypeOf(object)
-  if (prototype === Object.prototype || prototype === null) return walkRecord(object, above, shows)
+  if (prototype === Object.prototype || prototype === null) return walkRecord(object, above, shows, instead)
   if (!shows) return new Refused("an instance of a class")
   const plain = plainOf(object)
   return typeof plain === "object" && plain !== null && !Array.isArray(plain)
-    ? walkRecord(plain, above, shows)
-    : walk(plain, above, shows)
+    ? walkRecord(plain, above, shows, instead)
+    : walk(plain, above, shows, instead)
 }
 
 /** The value that `toJSON` returns, if there is one. */
-const told = (value: unknown, name: string): unknown =>
-  Predicate.hasProperty(value, "toJSON") && typeof value.toJSON === "function" ? value.toJSON(name) : value
+const told = (value: unknown, name: string, instead: Instead | undefined): unknown =>
+  Predicate.hasProperty(value, "toJSON") && typeof value.toJSON === "function"
+    ? (instead?.(value) ?? value.toJSON(name))
+    : value
 
 /** An instance as an object with members. */
 const plainOf = (object: object): unknown => {
@@ -158,13 +176,18 @@ const plainOf = (object: object): unknown => {
   return Predicate.isError(object) ? { ...object, name: object.name, message: object.message } : object
 }
 
-const walkRecord = (record: object, above: Array<object>, shows: boolean): Json | Refused => {
+const walkRecord = (
+  record: object,
+  above: Array<object>,
+  shows: boolean,
+  instead: Instead | undefined
+): Json | Refused => {
   const members = Erased.as<{ readonly [name: string]: unknown }>(record)
   const out: Members = {}
   for (const name of Object.keys(members)) {
-    const value = shows ? told(members[name], name) : members[name]
+    const value = shows ? told(members[name], name, instead) : members[name]
     if (value === undefined || (shows && (typeof value === "function" || typeof value === "symbol"))) continue
-    const copied = walk(value, above, shows)
+    const copied = walk(value, above, shows, instead)
     if (copied instanceof Refused) {
       copied.path.push(name)
       return copied

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
 import { digestId } from "../kernel/Digest.ts"
+import { nameOf } from "../tool/FileOutput.ts"
 import type { Ask } from "./Attempt.ts"
 
 /** Stores the files of one step's answer; returns an event for each, in their order. */
@@ -22,7 +23,11 @@ const storeOne = (
   place: number
 ): Effect.Effect<Event> => {
   const fileId = digestId("file", `${work.runId}\n${name}\n${place}`)
-  const about = { fileId, filename: filename ?? nameOf(mediaType, step, place), mediaType: mediaType.toWellFormed() }
+  const about = {
+    fileId,
+    filename: filename ?? nameOf(mediaType, `${step}-${place}`),
+    mediaType: mediaType.toWellFormed()
+  }
   const content = bytesOf(data)
   if (content === undefined) return Effect.succeed(registered({ ...about, sizeBytes: 0, url: data.toWellFormed() }))
   const { fileUrl, maxFileBytes } = run.settings
@@ -48,12 +53,3 @@ const bytesOf = (data: string): Uint8Array | undefined => {
   const [, coded = data] = /^data:[^,]*;base64,(.*)$/s.exec(data) ?? []
   return Result.getOrUndefined(Base64.decode(coded))
 }
-
-/** Such as `image-2-1.png`, by the step and the place in its answer. */
-const nameOf = (mediaType: string, step: number, place: number): string => {
-  const [kind = "", form = ""] = mediaType.toLowerCase().split(/[/;+]/)
-  const begin = /^(image|audio|video|text)$/.test(kind) ? kind : "file"
-  return `${begin}-${step}-${place}.${/^[a-z0-9]{1,8}$/.test(form) ? (endings[form] ?? form) : "bin"}`
-}
-
-const endings: { readonly [form: string]: string } = { jpeg: "jpg", plain: "txt", mpeg: "mp3", markdown: "md" }

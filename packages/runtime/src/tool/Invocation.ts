@@ -22,6 +22,7 @@ import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as Task from "../kernel/Task.ts"
 import * as Arguments from "./Arguments.ts"
+import { type FileOutput, keep, ResultFiles } from "./FileOutput.ts"
 import * as JsonSchema from "./JsonSchema.ts"
 import * as ToolOutcome from "./ToolOutcome.ts"
 import { ToolRun, type ToolRunShape } from "./ToolRun.ts"
@@ -119,10 +120,10 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
   const refuse = refusal(tool)
   const withRun = calling(handler.context)
   const plain = plainOf(handler.handler)
-  const answer = (value: unknown): Effect.Effect<ToolOutcome.ToolOutcome> => {
+  const answer = (value: unknown, live: Live): Effect.Effect<ToolOutcome.ToolOutcome> => {
     const encoded = encodeSuccess(value)
     return Task.isDone(encoded)
-      ? shown(encoded.value, value, toContent(tool, value))
+      ? shown(encoded.value, value, toContent(tool, value), live)
       : Effect.matchEffect(encoded, {
           onFailure: (error) =>
             Effect.succeed(
@@ -131,27 +132,27 @@ export const direct = (tool: Tool.Any, handler: Tool.Handler<string>, decode: De
                 `${tool.name} ran, but its result does not match its schema: ${error.message}`
               )
             ),
-          onSuccess: (json) => shown(json, value, toContent(tool, value))
+          onSuccess: (json) => shown(json, value, toContent(tool, value), live)
         })
   }
   return (given, live) => {
     const handle = (args: unknown): Erased.Needing<ToolOutcome.ToolOutcome> => {
       if (plain !== undefined) {
         const handled = plain(args, live.attempt)
-        if (Task.isDone(handled)) return answer(handled.value)
+        if (Task.isDone(handled)) return answer(handled.value, live)
         if (Task.is(handled)) {
           return Task.andThen(handled, (exit) =>
             Exit.isSuccess(exit)
-              ? answer(exit.value)
-              : Effect.matchEffect(exit, { onFailure: refuse, onSuccess: answer })
+              ? answer(exit.value, live)
+              : Effect.matchEffect(exit, { onFailure: refuse, onSuccess: (value) => answer(value, live) })
           )
         }
-        return Effect.matchEffect(handled, { onFailure: refuse, onSuccess: answer })
+        return Effect.matchEffect(handled, { onFailure: refuse, onSuccess: (value) => answer(value, live) })
       }
       const handled: Erased.Needing<unknown, unknown> = handler.handler(args, live.attempt)
       return Task.isDone(handled)
-        ? answer(handled.value)
-        : Effect.matchEffect(handled, { onFailure: refuse, onSuccess: answer })
+        ? answer(handled.value, live)
+        : Effect.matchEffect(handled, { onFailure: refuse, onSuccess: (value) => answer(value, live) })
     }
     const decoded = decode(PlainJson.thaw(given))
     const handled = Task.isDone(decoded)
@@ -186,7 +187,8 @@ export const bound = (tool: Tool.Any, kit: Erased.Kit, decode: Decode, services:
                 outcome = failureOutcome(tool.name, output.encodedResult)
                 return Effect.void
               }
-              return Effect.map(shown(output.encodedResult, output.result, content(output.modelOutput)), (made) => {
+              const made = shown(output.encodedResult, output.result, content(output.modelOutput), live)
+              return Effect.map(made, (made) => {
                 outcome = made
               })
             }),
@@ -254,12 +256,16 @@ const calling = (services: Context.Context<never>) => {
 /** The outcome of a successful call: `encoded` as JSON, or the JSON form that its schema makes. */
 const shower = (tool: Tool.Any) => {
   let toJson: Parse | undefined
+  const files = new ResultFiles()
   return (
     encoded: unknown,
     value: unknown,
-    content: ToolOutcome.ToolOutcome["content"]
+    content: ToolOutcome.ToolOutcome["content"],
+    live: Live
   ): Effect.Effect<ToolOutcome.ToolOutcome> => {
-    const shown = PlainJson.show(encoded)
+    const shown = PlainJson.show(encoded, files.take)
+    const found = files.reset()
+    if (found !== undefined) return stored(tool, encoded, content, found, live)
     if (Result.isSuccess(shown)) return Effect.succeed(ToolOutcome.success(shown.success, content))
     const fault = ToolOutcome.fault("ResultInvalid", `${tool.name} ran, but its result is not JSON: ${shown.failure}`)
     toJson ??= Erased.as<Parse>(Schema.encodeUnknownEffect(Schema.toCodecJson(tool.successSchema)))
@@ -273,6 +279,23 @@ const shower = (tool: Tool.Any) => {
     })
   }
 }
+
+/** The outcome of a call whose result has files: they are stored, and the result refers to them. */
+const stored = (
+  tool: Tool.Any,
+  encoded: unknown,
+  content: ToolOutcome.ToolOutcome["content"],
+  files: ReadonlyArray<FileOutput>,
+  live: Live
+): Effect.Effect<ToolOutcome.ToolOutcome> =>
+  Effect.map(keep(files, live.attempt.service.storeFile), ({ parts, references }) =>
+    Result.match(PlainJson.show(encoded, ResultFiles.referring(references).take), {
+      onFailure: (issue) =>
+        ToolOutcome.fault("ResultInvalid", `${tool.name} ran, but its result is not JSON: ${issue}`),
+      onSuccess: (result) =>
+        ToolOutcome.success(result, content ?? [{ type: "text", text: JSON.stringify(result) }, ...parts])
+    })
+  )
 
 const failureOutcome = (name: string, encoded: unknown) => {
   const shown = PlainJson.show(encoded)

@@ -33,6 +33,10 @@ const callOf = ({ args, id, name }: Message.CallPart, result: Message.ResultPart
   return { ...call, state: "output-error", errorText: Body.resultText(result.result) }
 }
 
+/** The files of a result, as their own parts: the output of a call has no place for them. A client has those of its calls. */
+const filesIn = ({ execution }: Message.CallPart, result: Message.ResultPart | undefined): ReadonlyArray<object> =>
+  execution === "client" ? [] : (result?.content ?? []).flatMap((part) => (part.type === "file" ? [fileOf(part)] : []))
+
 const partOf = (
   part: Message.AssistantPart,
   results: ReadonlyMap<string, Message.ResultPart>
@@ -44,7 +48,7 @@ const partOf = (
     case "file":
       return [fileOf(part)]
     case "tool-call":
-      return [callOf(part, results.get(part.id))]
+      return [callOf(part, results.get(part.id)), ...filesIn(part, results.get(part.id))]
     case "tool-result":
       return []
   }

@@ -27,8 +27,12 @@ export type InputItem =
       readonly id: string
       readonly call_id: string
       readonly status: "completed"
-      readonly output: string
+      readonly output: string | ReadonlyArray<Content>
     }
+
+/** A caller's result: its parts where some are files, else its text. */
+const outputOf = ({ content = [], result }: Message.ResultPart): string | ReadonlyArray<Content> =>
+  content.some(({ type }) => type === "file") ? content.map(contentOf) : Body.resultText(result)
 
 const contentOf = (part: Message.UserPart): Content => {
   if (part.type === "text") return { type: "input_text", text: part.text }
@@ -117,7 +121,7 @@ export const placed = (name: string, messages: ReadonlyArray<Message.Message>): 
         ours.add(part.id)
         push(callOf(idOf("mcp", [part.id, part.name]), part, results.get(part.id)))
       } else if (part.type === "tool-result" && !ours.has(part.id) && !History.isMissing(part)) {
-        const output = { call_id: part.id, output: Body.resultText(part.result) }
+        const output = { call_id: part.id, output: outputOf(part) }
         push({ type: "function_call_output", id: idOf("fco", output), ...output, status: "completed" })
       }
     }
