@@ -1,7 +1,9 @@
-/** Client tools: the model is offered them, the client runs them, the run continues. */
+/** Client tools: the model is offered them, the client runs them, the run continues. And files that tools return. */
 import { HttpAgent } from "@ag-ui/client"
 import Anthropic from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"
+import { DefaultChatTransport, isToolUIPart, readUIMessageStream } from "ai"
+import type { UIMessage } from "ai"
 import { Effect } from "effect"
 import OpenAI, { UnprocessableEntityError } from "openai"
 import type { ChatCompletionMessageParam } from "openai/resources"
@@ -150,6 +152,81 @@ describe("a client tool", () => {
       agent.addMessage({ id: "m2", role: "tool", toolCallId: calls[0]?.id ?? "", content: '{"got":"it"}' })
       const second = yield* Effect.promise(() => agent.runAgent({ runId: "r2", tools }))
       assert.strictEqual(second.newMessages.findLast(({ role }) => role === "assistant")?.content, "all is done")
+    })
+  )
+})
+
+describe("a picture that a tool returns", () => {
+  it.live(
+    "is a file part of useChat's message, live and when the chat is opened again, and no bytes in the output",
+    () =>
+      Effect.gen(function* () {
+        const served = yield* Served.serve()
+        const headers = { authorization: "Bearer dev-key" }
+        const transport = new DefaultChatTransport({ api: `${served.url}/ai-sdk/chat`, headers })
+        const asked: UIMessage = { id: "m1", role: "user", parts: [{ type: "text", text: "picture" }] }
+        const last = yield* Effect.promise(async () => {
+          const stream = await transport.sendMessages({
+            chatId: "t",
+            messages: [asked],
+            trigger: "submit-message",
+            messageId: undefined,
+            abortSignal: undefined
+          })
+          let last: UIMessage | undefined
+          for await (const message of readUIMessageStream({ stream })) last = message
+          return last
+        })
+        const [file] = yield* served.runtime.files.list("dev/t")
+        const got = { type: "file", fileId: file?.fileId, filename: "sea.png", mediaType: "image/png", sizeBytes: 4 }
+        const parts = last?.parts ?? []
+        const call = parts.find(isToolUIPart)
+        assert.deepStrictEqual(call?.output, { got })
+        const files = parts.filter(({ type }) => type === "file")
+        assert.deepStrictEqual(files, [
+          { type: "file", mediaType: "image/png", url: `https://files.test/${file?.fileId}` }
+        ])
+        const { json } = yield* served.ask("/ai-sdk/chat/t/messages")
+        assert.deepInclude(json[1].parts, {
+          type: "file",
+          mediaType: "image/png",
+          url: "data:image/png;base64,iVBORw==",
+          filename: "sea.png"
+        })
+        const given = served.scene.model.requests.at(-1)?.messages.at(-1)
+        const part = given?.role === "tool" ? given.content[0] : undefined
+        assert.deepStrictEqual<unknown>(part?.content?.[1], {
+          type: "file",
+          mediaType: "image/png",
+          data: "iVBORw==",
+          filename: "sea.png"
+        })
+      })
+  )
+
+  it.live("is an event with its address in AG-UI, and text with a reference where a protocol has no place for it", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const agent = new HttpAgent({
+        url: `${served.url}/ag-ui/run`,
+        threadId: "a",
+        headers: { authorization: "Bearer dev-key" },
+        initialMessages: [{ id: "m1", role: "user", content: "picture" }]
+      })
+      const customs: Array<unknown> = []
+      yield* Effect.promise(() =>
+        agent.runAgent({ runId: "r1" }, { onCustomEvent: ({ event }) => void customs.push([event.name, event.value]) })
+      )
+      const [file] = yield* served.runtime.files.list("dev/a")
+      const { fileId = "" } = file ?? {}
+      const about = { fileId, filename: "sea.png", mediaType: "image/png", sizeBytes: 4 }
+      assert.deepInclude(customs, ["reins.data-file-registered", { ...about, url: `https://files.test/${fileId}` }])
+      const { output } = yield* Effect.promise(() =>
+        openai(served, "/openai-responses/v1").responses.create({ input: "picture" })
+      )
+      const called = output.find((item) => item.type === "mcp_call")
+      const told = JSON.parse(called?.output ?? "{}")
+      assert.deepInclude(told.got, { type: "file", filename: "sea.png", sizeBytes: 4 })
     })
   )
 })
