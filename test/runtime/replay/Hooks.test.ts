@@ -96,6 +96,25 @@ describe("a replay of a run with hooks", () => {
     }).pipe(quiet)
   )
 
+  it.effect("finds a hook that sends another request, and one that no longer refuses it", () =>
+    Effect.gen(function* () {
+      const saying = (instructions: string) =>
+        Hook.make("saying", { beforeStep: () => Effect.succeed(Hook.withRequest({ instructions })) })
+      const exported = yield* recorded(program([saying("Be brief.")]))
+      assert.strictEqual(yield* replayed(program([saying("Be brief.")]), exported), "Identical")
+      const found = yield* replayed(program([saying("Be long.")]), exported)
+      assert.isTrue(found !== "Identical" && found.field === "instructions" && found.event?.event.type === "step-start")
+      const no = Hook.make("no", { beforeStep: () => Effect.succeed(Hook.refuse("no")) })
+      const refused = yield* recorded(program([no]))
+      assert.strictEqual(yield* replayed(program([no]), refused), "Identical")
+      assert.notStrictEqual(yield* replayed(program([]), refused), "Identical")
+      const tone = Hook.make("tone", {
+        afterStep: ({ step, text }) => Effect.succeed(step < 3 && text !== "" ? Hook.refuse("no") : Hook.pass)
+      })
+      assert.strictEqual(yield* replayed(program([tone]), yield* recorded(program([tone]))), "Identical")
+    }).pipe(quiet)
+  )
+
   it.effect("finds a hook that says something else of arguments that do not fit", () =>
     Effect.gen(function* () {
       const exported = yield* recorded(program([wording("no")], "four"))

@@ -104,7 +104,7 @@ export class AnswerIncomplete extends Schema.TaggedError<AnswerIncomplete>()("An
 }
 
 /**
- * A hook of the program ended the run. `description`: the hook's own words.
+ * A hook of the program ended the run, or, before a model step, its agent. `description`: the hook's own words.
  *
  * @since 0.1.0
  * @category errors
@@ -118,6 +118,25 @@ export class HookEnded extends Schema.TaggedError<HookEnded>()("HookEnded", {
   }
   get isRetryable() {
     return false
+  }
+}
+
+/**
+ * A hook around a model step failed, died, took too long, or gave no verdict: nothing was let through. Its
+ * cause is in the operator's log. `place`: where it failed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class HookFailed extends Schema.TaggedError<HookFailed>()("HookFailed", {
+  hook: Schema.String,
+  place: Schema.Literals(["beforeStep", "afterStep"])
+}) {
+  override get message() {
+    return `The hook ${JSON.stringify(this.hook)} failed (${this.place}), so nothing was let through. Its cause is in the log`
+  }
+  get isRetryable() {
+    return true
   }
 }
 
@@ -188,6 +207,7 @@ const members = [
   ResolveFailed,
   AnswerIncomplete,
   HookEnded,
+  HookFailed,
   StoreFailed,
   DataDamaged,
   InternalFailure
@@ -207,6 +227,7 @@ export type Reason =
   | ResolveFailed
   | AnswerIncomplete
   | HookEnded
+  | HookFailed
   | StoreFailed
   | DataDamaged
   | InternalFailure

@@ -1,17 +1,17 @@
 /**
- * A hook: code of the program before and after a call. It can rewrite what passes, refuse it with a reason, or end the
- * run. A value, made once and given to a runtime, an agent or a tool.
+ * A hook: code of the program before and after a model step, and before and after a call. It can rewrite what passes,
+ * refuse it with a reason, or end the run. A value, made once and given to a runtime, an agent or a tool.
  *
  * Hooks of one place are layers around it, the outermost first: those of the runtime, of the agent, of the tool. Before,
  * the outermost runs first; after, the innermost does. What a hook refuses passes the hooks outside of it only. A hook
  * that fails, dies or takes too long lets nothing through.
  */
-import type { AgentPath, Json, Message } from "@reins/protocol"
+import type { AgentPath, Json, Message, Usage } from "@reins/protocol"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Erased from "../kernel/Erased.ts"
-import type { ModelPort } from "../model/Model.ts"
+import type { ModelPort, ModelRequest, StopReason } from "../model/Model.ts"
 
 /**
  * Marks hooks.
@@ -134,6 +134,50 @@ export interface CallResult extends Pick<
 }
 
 /**
+ * The parts of a step's request that a hook may rewrite.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Request = Pick<
+  ModelRequest,
+  "instructions" | "messages" | "tools" | "output" | "providerOptions" | "settings"
+>
+
+/**
+ * A model step before its request is sent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Step extends Place {
+  /** Counts from 1 within the agent. */
+  readonly step: number
+  readonly request: Request
+  /** The user's messages that no step has read yet: the last ones of the request. Empty: none. */
+  readonly input: ReadonlyArray<Message.User>
+}
+
+/**
+ * A model's finished answer, before its calls are announced and anything of it is kept.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Answer extends Place {
+  readonly step: number
+  /** Text, reasoning, calls and files, in the model's order. */
+  readonly content: ReadonlyArray<Message.AssistantPart>
+  /** Its text alone. */
+  readonly text: string
+  readonly stop: StopReason
+  /** Of the step so far. */
+  readonly usage: Usage.Usage
+  /** Whether readers have seen its text. False: a hook holds it (`holdsText`). */
+  readonly isShown: boolean
+}
+
+/**
  * Nothing is changed.
  *
  * @since 0.1.0
@@ -145,7 +189,8 @@ export interface Pass {
 
 /**
  * A refusal. Before a call: it does not run, and the model reads the reason. After a call: its result is withheld, and
- * the model reads the reason.
+ * the model reads the reason. Before a step: the agent ends, and a coordinator reads the reason. After a step: the
+ * answer is withheld or retracted, and the model reads the reason and answers again.
  *
  * @since 0.1.0
  * @category models
@@ -191,7 +236,29 @@ export interface Result {
 }
 
 /**
- * What a hook says before a call, and after it.
+ * Another request: the model gets it. The conversation is not changed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Requested {
+  readonly _tag: "Request"
+  readonly request: Partial<Request>
+}
+
+/**
+ * Another answer. Readers that saw the model's own read that it was retracted.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Content {
+  readonly _tag: "Content"
+  readonly content: ReadonlyArray<Message.AssistantPart>
+}
+
+/**
+ * What a hook says before a call, after it, before a step, and after it.
  *
  * @since 0.1.0
  * @category models
@@ -199,6 +266,8 @@ export interface Result {
 export interface Verdicts {
   readonly beforeCall: Pass | Arguments | Refuse | End
   readonly afterCall: Pass | Result | Refuse | End
+  readonly beforeStep: Pass | Requested | Refuse | End
+  readonly afterStep: Pass | Content | Refuse | End
 }
 
 /**
@@ -246,12 +315,28 @@ export const withResult = (result: Json, options: Pick<Result, "status" | "conte
 })
 
 /**
+ * Sends another request: what is absent stays as it is.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const withRequest = (request: Partial<Request>): Requested => ({ _tag: "Request", request })
+
+/**
+ * Takes another answer in place of the model's. Calls in it are made.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const withContent = (content: ReadonlyArray<Message.AssistantPart>): Content => ({ _tag: "Content", content })
+
+/**
  * What a hook does. Absent functions change nothing.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Options<R1, R2> {
+export interface Options<R1, R2, R3, R4> {
   /** Before the gate decides about a call; the result is stored, so that it is run once for each call. */
   readonly beforeCall?: ((call: Call) => Effect.Effect<Verdicts["beforeCall"], unknown, R1>) | undefined
   /**
@@ -259,6 +344,15 @@ export interface Options<R1, R2> {
    * cancelled, that a limit refused, or of unknown tools.
    */
   readonly afterCall?: ((call: CallResult) => Effect.Effect<Verdicts["afterCall"], unknown, R2>) | undefined
+  /** Before each model step. A step that is repeated after a crash runs it again. */
+  readonly beforeStep?: ((step: Step) => Effect.Effect<Verdicts["beforeStep"], unknown, R3>) | undefined
+  /** When the model has answered completely; not for an answer that was cut by a cancel, a limit or a failure. */
+  readonly afterStep?: ((answer: Answer) => Effect.Effect<Verdicts["afterStep"], unknown, R4>) | undefined
+  /**
+   * Nothing of an answer is shown before `afterStep` of all hooks has let it through: then its text comes at once.
+   * Absent: false, it is streamed, and retracted where a hook changes or refuses it.
+   */
+  readonly holdsText?: boolean | undefined
   /** The tools and specialists with calls that it is for. Absent: all. */
   readonly tools?: ReadonlyArray<string> | undefined
   /** How long each of its functions may take. Absent: 30 seconds. */
@@ -274,6 +368,9 @@ export interface Options<R1, R2> {
 export interface Definition {
   readonly beforeCall: ((call: Call) => Erased.Needing<unknown, unknown>) | undefined
   readonly afterCall: ((call: CallResult) => Erased.Needing<unknown, unknown>) | undefined
+  readonly beforeStep: ((step: Step) => Erased.Needing<unknown, unknown>) | undefined
+  readonly afterStep: ((answer: Answer) => Erased.Needing<unknown, unknown>) | undefined
+  readonly holdsText: boolean
   readonly tools: ReadonlyArray<string> | undefined
   readonly timeoutMs: number
 }
@@ -282,7 +379,7 @@ export interface Definition {
  * Makes a hook. Its name is in errors and log lines.
  *
  * **Gotchas**: functions that fail, die, take longer than `timeout`, or return something else than a verdict let nothing
- * through: the call is refused, or its result is withheld.
+ * through: the call is refused, its result or the answer is withheld, or the step fails with `HookFailed`.
  *
  * **Example** (A folder that no call leaves)
  *
@@ -302,12 +399,18 @@ export interface Definition {
  * @since 0.1.0
  * @category constructors
  */
-export const make = <R1 = never, R2 = never>(name: string, options: Options<R1, R2>): Hook<R1 | R2> => ({
+export const make = <R1 = never, R2 = never, R3 = never, R4 = never>(
+  name: string,
+  options: Options<R1, R2, R3, R4>
+): Hook<R1 | R2 | R3 | R4> => ({
   [TypeId]: { _R: phantom },
   name,
   definition: {
     beforeCall: options.beforeCall,
     afterCall: options.afterCall,
+    beforeStep: options.beforeStep,
+    afterStep: options.afterStep,
+    holdsText: options.holdsText ?? false,
     tools: options.tools,
     timeoutMs: Duration.toMillis(Duration.fromInputUnsafe(options.timeout ?? "30 seconds"))
   }

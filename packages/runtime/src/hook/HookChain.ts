@@ -11,20 +11,26 @@ export interface BoundHook {
   readonly name: string
   readonly tools: ReadonlyArray<string> | undefined
   readonly timeoutMs: number
+  readonly holdsText: boolean
   readonly beforeCall: ((call: Hook.Call) => Effect.Effect<unknown, unknown>) | undefined
   readonly afterCall: ((call: Hook.CallResult) => Effect.Effect<unknown, unknown>) | undefined
+  readonly beforeStep: ((step: Hook.Step) => Effect.Effect<unknown, unknown>) | undefined
+  readonly afterStep: ((answer: Hook.Answer) => Effect.Effect<unknown, unknown>) | undefined
 }
 
 /** Gives hooks the services of the layer that is being built. */
 export const bind = (hooks: ReadonlyArray<Hook.Any>, services: Erased.Services): ReadonlyArray<BoundHook> =>
   hooks.map(({ definition, name }) => {
-    const { afterCall, beforeCall, timeoutMs, tools } = definition
+    const { afterCall, afterStep, beforeCall, beforeStep, holdsText, timeoutMs, tools } = definition
     return {
       name,
       tools,
       timeoutMs,
+      holdsText,
       beforeCall: provided(beforeCall, services),
-      afterCall: provided(afterCall, services)
+      afterCall: provided(afterCall, services),
+      beforeStep: provided(beforeStep, services),
+      afterStep: provided(afterStep, services)
     }
   })
 
@@ -40,22 +46,29 @@ const provided = <A>(
         return Erased.as(Task.isDone(said) ? said : Effect.provideContext(said, services))
       }
 
-/** The hooks around the calls of one tool or specialist. */
+/** The hooks around the calls of one tool or specialist: those with functions for calls. */
 export type CallHooks = ReadonlyArray<BoundHook>
 
+/** The hooks around an agent's model steps: those with functions for steps. */
+export type StepHooks = ReadonlyArray<BoundHook>
+
 export class HookChain {
-  private readonly calls: ReadonlyArray<BoundHook>
+  /** Absent: none. */
+  readonly steps: StepHooks | undefined
+  private readonly all: ReadonlyArray<BoundHook>
   private readonly ask: Hook.Place["ask"] | undefined
   /** `all`: outermost first. `ask`: how tools' own hooks ask models; absent: as they do. */
   constructor(all: ReadonlyArray<BoundHook>, ask?: Hook.Place["ask"]) {
-    this.calls = all
+    const steps = all.filter(({ afterStep, beforeStep }) => afterStep !== undefined || beforeStep !== undefined)
+    this.steps = steps.length === 0 ? undefined : steps
+    this.all = all
     this.ask = ask
   }
 
   /** The same hooks, which ask models this way: those of a replay ask none. */
   asking(ask: Hook.Place["ask"]): HookChain {
     return new HookChain(
-      this.calls.map((hook) => asking(hook, ask)),
+      this.all.map((hook) => asking(hook, ask)),
       ask
     )
   }
@@ -64,16 +77,20 @@ export class HookChain {
   ofCall(tool: string, own: ReadonlyArray<BoundHook> = []): CallHooks | undefined {
     const { ask } = this
     const inner = ask === undefined ? own : own.map((hook) => asking(hook, ask))
-    const all = [...this.calls, ...inner].filter(({ tools }) => tools?.includes(tool) ?? true)
+    const all = [...this.all, ...inner].filter((hook) => isOfCalls(hook) && (hook.tools?.includes(tool) ?? true))
     return all.length === 0 ? undefined : all
   }
 }
 
+const isOfCalls = ({ afterCall, beforeCall }: BoundHook): boolean => afterCall !== undefined || beforeCall !== undefined
+
 const asking = (hook: BoundHook, ask: Hook.Place["ask"]): BoundHook => {
-  const { afterCall, beforeCall } = hook
+  const { afterCall, afterStep, beforeCall, beforeStep } = hook
   return {
     ...hook,
     beforeCall: beforeCall === undefined ? undefined : (call) => beforeCall({ ...call, ask }),
-    afterCall: afterCall === undefined ? undefined : (call) => afterCall({ ...call, ask })
+    afterCall: afterCall === undefined ? undefined : (call) => afterCall({ ...call, ask }),
+    beforeStep: beforeStep === undefined ? undefined : (step) => beforeStep({ ...step, ask }),
+    afterStep: afterStep === undefined ? undefined : (answer) => afterStep({ ...answer, ask })
   }
 }

@@ -55,6 +55,8 @@ class Loop {
   text = ""
   exhausted: Budget.Refusal | undefined
   repaired = false
+  /** How many answers in a row hooks have rejected. */
+  rejections = 0
   pauses = 0
   /** Counts from 1; 0 before the first. */
   step = 0
@@ -103,7 +105,10 @@ class Loop {
   take(value: StepValue): void {
     this.usage = Usage.add(this.usage, value.usage)
     remember(this.agent, value)
-    if (value._tag === "Completed") this.agent.answeredBy = value.model
+    if (value._tag === "Completed") {
+      this.agent.answeredBy = value.model
+      this.rejections = 0
+    }
     this.text = value._tag === "Completed" ? textOf(value.content) : textOf(value.content) || this.text
   }
 
@@ -174,6 +179,9 @@ type Stop = "cancelled" | RunErrors.HookEnded | Budget.Refusal
 
 const no = Exit.succeed(false)
 
+/** How many answers in a row hooks may reject before the agent ends. */
+const mostRejections = 3
+
 /** The number of steps before the loop yields, however quickly model and tools answer. */
 const inARow = 16
 
@@ -196,7 +204,13 @@ const goOn = Effect.fnUntraced(function* (loop: Loop, from: Stage) {
       const value: StepValue | RunErrors.ResolveFailed = stage._tag === "Taken" ? stage.value : yield* stepOf(loop)
       if (value._tag === "ResolveFailed") return loop.end("failed", { failure: value })
       if (value._tag === "Cancelled") return loop.end("cancelled")
-      if (value._tag === "Failed") return loop.end("failed", { failure: value.failure })
+      if (value._tag === "Failed") return loop.end("failed", { failure: value.failure, endsRun: value.endsRun })
+      if (value._tag === "Rejected") {
+        if (loop.exhausted !== undefined) return loop.end("budget", { refusal: loop.exhausted })
+        if (++loop.rejections > mostRejections) return loop.end("failed", { failure: rejectedBy(value) })
+        agent.say(rejection(value.reason), "nothing")
+        continue
+      }
       if (value._tag === "Refused") refusal = value.refusal
       else {
         if (loop.exhausted !== undefined) return loop.end("budget", { refusal: loop.exhausted })
@@ -310,6 +324,14 @@ const repair = (issue: string): Message.User => ({
     }
   ]
 })
+
+const rejection = (reason: string): Message.User => ({
+  role: "user",
+  content: [{ type: "text", text: `Your last answer was withheld: ${reason}\nAnswer again.` }]
+})
+
+const rejectedBy = ({ hook, reason }: Extract<StepValue, { readonly _tag: "Rejected" }>): RunErrors.HookEnded =>
+  new RunErrors.HookEnded({ hook, description: reason })
 
 const reaches = (refusal: Budget.Refusal, path: AgentPath.AgentPath): boolean => refusal.path.length <= path.length
 

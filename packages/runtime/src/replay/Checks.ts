@@ -88,8 +88,15 @@ const model: Check = ({ asked, digests, hasDied, mark, settled, tree }) => {
   const { value } = mark
   const outcome = field(value, "outcome")
   const row = requested(mark)
+  // What a hook asks a model is not asked again.
+  if (asked?._tag === "Hook") return undefined
   if (asked?._tag === "Model") {
-    if (row === undefined) return refusedBefore(value, tree)
+    if (row === undefined) {
+      const stopped = outcome === "failed" ? field(value, "failure") : undefined
+      return stopped === undefined
+        ? refusedBefore(value, tree)
+        : { field: "hooks before the step", recorded: stopped, replayed: "the model is asked" }
+    }
     const digest = Option.getOrUndefined(readDigest(field(value, "request")))
     const now = digests.of(asked.request)
     return named(row, asked.model) ?? (digest === undefined ? undefined : sent(digest, now, asked.request))

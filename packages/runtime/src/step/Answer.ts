@@ -48,6 +48,8 @@ export class Answer {
   files: Array<Message.FilePart> | undefined
   /** The input of its calls while they are written; absent where there was none, or it is not shown. */
   inputs: CallInputs | undefined
+  /** The events of its sources, where hooks see the answer before it counts; absent: none, or there are no hooks. */
+  sources: Array<Event> | undefined
   /** How many texts and reasonings are not empty. */
   private texts = 0
   private reasonings = 0
@@ -154,6 +156,20 @@ export class Answer {
     if (!(part instanceof ReceivedPart.Flaw)) return part
     this.flaw ??= `it ${part.clause}`
     return undefined
+  }
+
+  /** Takes what hooks have made of its content. Ids under which input was shown are not used again. */
+  rewrite(content: ReadonlyArray<Message.AssistantPart>): void {
+    const before = new Set<Message.AssistantPart>(this.content)
+    const files = new Set<Message.AssistantPart>(this.files ?? [])
+    this.content.splice(0, this.content.length, ...content)
+    this.calls.splice(0, this.calls.length, ...content.filter((part) => part.type === "tool-call"))
+    this.hasResults = content.some(({ type }) => type === "tool-result")
+    // Files of the reasoning do not count.
+    const made = content.filter((part) => part.type === "file").filter((file) => !before.has(file) || files.has(file))
+    this.files = made.length === 0 ? undefined : made
+    if (this.inputs !== undefined) this.caller?.leave(this.inputs.ids)
+    this.inputs = undefined
   }
 
   /** The last open text or reasoning is complete, unless more of it comes under its key. */

@@ -71,7 +71,7 @@ export const attempt = (sender: Sender, request: ModelRequest): Effect.Effect<At
 /** `unsent`: why the request is not sent, as its key cannot be used. */
 const send = (sender: Sender, request: ModelRequest, unsent?: string): Effect.Effect<Attempted> => {
   const { ask } = sender
-  const sending = new Sending(ask)
+  const sending = ask.holds === undefined ? new Sending(ask) : new HookedSending(ask)
   sender.sending = sending
   const held = Interruptible.begin(() => begin(ask, request, sending.emit, unsent), sending)
   return Task.flatMap(held, (held) =>
@@ -106,7 +106,7 @@ export class Sending implements Interruptible.Limits {
   readonly alarm: Alarm
   readonly graceMs: number
   readonly remainingMs: (() => number) | undefined
-  private readonly ask: Ask
+  protected readonly ask: Ask
   private readonly startedAt: number
   private firstTokenAt: number | undefined
   private firstTextAt: number | undefined
@@ -132,13 +132,18 @@ export class Sending implements Interruptible.Limits {
   readonly emit: Emit = (parts) => {
     if (!this.isLive) return undefined
     const { answer, patience } = this
-    const { agent, isShown, work } = this.ask
+    const { isShown, work } = this.ask
     patience?.heard()
     const events = answer.take(parts)
     if (this.firstTokenAt === undefined && !answer.isIdle) this.firstTokenAt = work.now()
     if (this.firstTextAt === undefined && answer.hasText) this.firstTextAt = work.now()
-    if (!isShown || events.length === 0 || !work.push(agent.path, events)) return undefined
+    if (!isShown || events.length === 0 || !this.show(events)) return undefined
     return patience === undefined ? work.room() : patience.hold(work.room())
+  }
+
+  /** Writes events to the log. True: the reader is behind. */
+  protected show(events: ReadonlyArray<Event>): boolean {
+    return this.ask.work.push(this.ask.agent.path, events)
   }
 
   onCut(): void {
@@ -180,6 +185,17 @@ export class Sending implements Interruptible.Limits {
         abandoned: held._tag === "Cut" && held.abandoned ? true : undefined
       })
     )
+  }
+}
+
+/** The same for an answer that hooks see before it counts: where it is held, nothing that the model says is shown. */
+class HookedSending extends Sending {
+  protected override show(events: ReadonlyArray<Event>): boolean {
+    const sources = events.filter(({ type }) => type === "source")
+    if (sources.length > 0) (this.answer.sources ??= []).push(...sources)
+    if (this.ask.holds !== true) return super.show(events)
+    const told = events.filter(({ type }) => type === "custom")
+    return told.length > 0 && super.show(told)
   }
 }
 
@@ -353,6 +369,8 @@ export interface Ask {
   readonly isShown: boolean
   /** Whether the input of its calls is streamed, too, while the model writes it. */
   readonly showsInput: boolean
+  /** Whether its answer is held until hooks have let it through. Absent: no hook sees the answer. */
+  readonly holds?: boolean | undefined
   /** The maximum output, in tokens. Absent: the default reserve, and no cap without a limit. */
   readonly maxOutputTokens: number | undefined
   /** Estimated input tokens. */

@@ -14,6 +14,7 @@ import type { Work } from "../engine/Engine.ts"
 import type { Spender } from "../engine/Spending.ts"
 import * as Hook from "../hook/Hook.ts"
 import type { BoundHook } from "../hook/HookChain.ts"
+import * as Erased from "../kernel/Erased.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as Task from "../kernel/Task.ts"
@@ -42,8 +43,11 @@ export class HookRun implements Spender {
   private readonly name: string
   private made: SideRequest.Bill | undefined
   private asked = 0
+  private readonly isBegun: boolean
 
-  constructor(run: Run, work: Work, agent: AgentState, step: number, name: string) {
+  /** `isBegun`: the rows of its questions are those of another spender, which has begun. */
+  constructor(run: Run, work: Work, agent: AgentState, step: number, name: string, isBegun = false) {
+    this.isBegun = isBegun
     this.run = run
     this.work = work
     this.agent = agent
@@ -114,7 +118,7 @@ export class HookRun implements Spender {
       const { agent, run, step, work } = this
       if (this.made === undefined) {
         this.made = new SideRequest.Bill()
-        work.spending.begin(this)
+        if (!this.isBegun) work.spending.begin(this)
       }
       const { member, path } = agent
       // Its own state: other requests of the agent may be under way, with another model.
@@ -138,6 +142,7 @@ export class HookRun implements Spender {
 
 const Reasoned = Schema.Struct({ _tag: Schema.Literals(["Refuse", "End"]), reason: Schema.String })
 const readReasoned = Schema.decodeUnknownOption(Reasoned)
+const readContent = Schema.decodeUnknownOption(Schema.Array(Message.AssistantPart))
 const readShown = Schema.decodeUnknownOption(
   Schema.UndefinedOr(Schema.Array(Schema.Union([Message.TextPart, Message.FilePart])))
 )
@@ -172,5 +177,27 @@ const readers: {
     const status = Predicate.hasProperty(said, "status") ? said.status : undefined
     if (status !== undefined && status !== "failed") return undefined
     return Hook.withResult(result, { content: content.value, status })
+  },
+  beforeStep: (said) => {
+    if (said._tag !== "Request" || !Predicate.hasProperty(said, "request")) return undefined
+    const { request } = said
+    const has = (name: keyof Hook.Request, test: (value: unknown) => boolean) =>
+      !Predicate.hasProperty(request, name) || test(request[name])
+    const isWhole =
+      typeof request === "object" &&
+      request !== null &&
+      has("instructions", (value) => value === undefined || typeof value === "string") &&
+      has("messages", isMessages) &&
+      has("tools", isTools)
+    // Models get the rest as it is.
+    return isWhole ? Hook.withRequest(Erased.as<Partial<Hook.Request>>(request)) : undefined
+  },
+  afterStep: (said) => {
+    if (said._tag !== "Content" || !Predicate.hasProperty(said, "content")) return undefined
+    const content = readContent(said.content)
+    return Option.isNone(content) ? undefined : Hook.withContent(content.value)
   }
 }
+
+const isMessages = Schema.is(Schema.Array(Message.Message))
+const isTools = Schema.is(Schema.Array(Schema.Struct({ name: Schema.String, parameters: Schema.Json })))

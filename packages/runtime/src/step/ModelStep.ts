@@ -3,21 +3,26 @@
  * with calls that are announced together in its last commit. The stored `StepValue` has everything that the loop needs
  * to continue. `CallSettlement` settles the calls.
  */
-import { type Event, Usage } from "@reins/protocol"
+import { type Entry, type Event, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { SettledWork, type Settled, type Work } from "../engine/Engine.ts"
-import type { ModelRequest } from "../model/Model.ts"
+import type { Spender } from "../engine/Spending.ts"
+import type * as Hook from "../hook/Hook.ts"
+import type * as HookChain from "../hook/HookChain.ts"
+import type { ModelRequest, ModelSettings } from "../model/Model.ts"
+import * as TokenEstimator from "../model/TokenEstimator.ts"
 import type { Estimator } from "../model/TokenEstimator.ts"
-import type { ModelSettings } from "../model/Model.ts"
 import type { AgentState } from "../run/AgentState.ts"
-import type { RequestDigest } from "../run/RequestDigest.ts"
+import { type RequestDigest, SentDigests } from "../run/RequestDigest.ts"
 import * as Names from "../run/Names.ts"
 import type { Run } from "../run/Run.ts"
 import * as Admission from "./Admission.ts"
 import * as Announcement from "./Announcement.ts"
+import { HookRun } from "./HookRun.ts"
 import * as ModelFile from "./ModelFile.ts"
 import { PaidRequest, type Sent } from "./PaidRequest.ts"
+import * as StepHooks from "./StepHooks.ts"
 import { StepValue } from "./StepValue.ts"
 import type { Ask } from "./Attempt.ts"
 import * as Task from "../kernel/Task.ts"
@@ -36,6 +41,8 @@ export const modelStep = (run: Run, agent: AgentState, options: StepOptions): Ef
     if (!options.offersTools) work.tree.releaseReserve(agent.path)
     const ask = new StepAsk(run, work, agent, options)
     const paid = new PaidRequest(ask)
+    const hooks = agent.member.hooks?.steps
+    if (hooks !== undefined) return hookedStep(ask, paid, options, hooks)
     work.spending.begin(paid)
     return Task.flatMap(paid.send(), (sent) =>
       sent._tag === "Completed" && sent.answer.files !== undefined
@@ -48,6 +55,108 @@ export const modelStep = (run: Run, agent: AgentState, options: StepOptions): Ef
   return run.engine.direct === undefined
     ? run.engine.activity(Names.model(agent.prefix, options.step), StepValue, carried)
     : run.engine.direct(carried)
+}
+
+/** Who spends in a step with hooks: the step and their questions. */
+class HookedSpender implements Spender {
+  readonly paid: PaidRequest
+  readonly all: HookRun
+
+  constructor(paid: PaidRequest, all: HookRun) {
+    this.paid = paid
+    this.all = all
+  }
+
+  spent(): ReadonlyArray<Entry.Entry> {
+    return [...this.paid.spent(), ...this.all.spent()]
+  }
+
+  /** The work as it ends, with what the hooks' questions have used. */
+  settled({ value, ...settled }: Settled<StepValue>): Settled<StepValue> {
+    const { bill, rows } = this.all
+    const all = bill === undefined ? value : { ...value, usage: Usage.add(value.usage, bill.usage) }
+    return { ...settled, value: all, spent: [...settled.spent, ...rows], by: this }
+  }
+}
+
+/** A step with hooks: before its request is sent, and when it has been answered. */
+const hookedStep = (
+  ask: StepAsk,
+  paid: PaidRequest,
+  options: StepOptions,
+  hooks: HookChain.StepHooks
+): Effect.Effect<Settled<StepValue>> => {
+  const { agent, run, step, work } = ask
+  const all = new HookRun(run, work, agent, step, ask.name, true)
+  const spender = new HookedSpender(paid, all)
+  work.spending.begin(spender)
+  ask.holds = StepHooks.holds(hooks)
+  const asked = requestOf(ask, options)
+  return Task.flatMap(StepHooks.before(all, hooks, asked), (before): Effect.Effect<Settled<StepValue>> => {
+    if (before._tag !== "Go") {
+      paid.leave()
+      return Exit.succeed(spender.settled(stoppedBy(paid, before, nothing)))
+    }
+    if (before.request !== asked) ask.rewritten = before.request
+    return Task.flatMap(paid.send(), (sent): Effect.Effect<Settled<StepValue>> => {
+      if (sent._tag !== "Completed") {
+        // What nobody has checked is not kept.
+        const unchecked = ask.holds === true ? { ...sent, content: [] } : sent
+        return Exit.succeed(spender.settled(digested(ask, settled(paid, options, unchecked, nothing))))
+      }
+      const { answer } = sent
+      const isSeen = ask.holds === false && !answer.isUnseen
+      return Task.flatMap(StepHooks.after(all, hooks, answer, paid.usage), (after) => {
+        const done = (value: Settled<StepValue>) => spender.settled(digested(ask, value))
+        if (after._tag !== "Go") {
+          if (answer.inputs !== undefined) agent.leave(answer.inputs.ids)
+          if (after._tag === "Cancelled") {
+            // As any answer that a cancel has cut.
+            const content = ask.holds === true ? [] : answer.content
+            return Exit.succeed(done(end(paid, { _tag: "Cancelled", content, usage: paid.usage }, nothing)))
+          }
+          const hook = after._tag === "Failed" ? after.failure.hook : after.hook
+          return Exit.succeed(done(stoppedBy(paid, after, [StepHooks.retracted(hook)])))
+        }
+        const isChanged = after.content !== answer.content
+        if (isChanged) answer.rewrite(after.content)
+        const shown = [
+          ...(isChanged && isSeen ? [StepHooks.retracted(undefined), StepHooks.stepStart] : nothing),
+          ...(isChanged || ask.holds === true ? StepHooks.spoken(answer) : nothing)
+        ]
+        const made = answer.files === undefined ? Effect.succeed(nothing) : ModelFile.store(ask, answer.files)
+        return Task.map(made, (files) => done(settled(paid, options, sent, [...shown, ...files])))
+      })
+    })
+  })
+}
+
+/** The end of a step that hooks have stopped. */
+const stoppedBy = (
+  paid: PaidRequest,
+  by: Exclude<StepHooks.Before | StepHooks.After, { readonly _tag: "Go" }>,
+  events: ReadonlyArray<Event>
+): Settled<StepValue> => {
+  const { usage } = paid
+  switch (by._tag) {
+    case "Cancelled":
+      return end(paid, { _tag: "Cancelled", content: [], usage }, events)
+    case "Failed":
+      return end(paid, { _tag: "Failed", content: [], usage, failure: by.failure, endsRun: by.endsRun }, events)
+    case "Rejected":
+      return end(paid, { _tag: "Rejected", content: [], usage, hook: by.hook, reason: by.reason }, events)
+  }
+}
+
+/** The parts of a step's request that hooks may rewrite. */
+const requestOf = (ask: StepAsk, { offersTools }: StepOptions): Hook.Request => {
+  const { instructions, messages, output, providerOptions, settings, tools } = new StepRequest(
+    ask,
+    offersTools,
+    undefined,
+    1
+  )
+  return { instructions, messages, output, providerOptions, settings, tools }
 }
 
 /** What holds for one step: only the first step requires a call, so that the run reaches an answer. */
@@ -67,8 +176,11 @@ class StepAsk implements Ask {
   readonly name: string
   readonly steps = 1
   readonly isShown = true
-  readonly showsInput: boolean
   readonly maxOutputTokens: number | undefined
+  private readonly mayShowInput: boolean
+  holds: boolean | undefined
+  /** What hooks have made of its request; absent: nothing. */
+  rewritten: Hook.Request | undefined
   /** Of its last request; absent before one, and on an engine without storage. */
   digest: RequestDigest | undefined
   private readonly offersTools: boolean
@@ -81,17 +193,39 @@ class StepAsk implements Ask {
     this.name = Names.model(agent.prefix, step)
     this.maxOutputTokens = agent.member.definition.maxOutputTokens
     this.offersTools = offersTools
-    this.showsInput = offersTools && run.settings.showsInput
+    this.mayShowInput = offersTools && run.settings.showsInput
+  }
+
+  get showsInput(): boolean {
+    return this.mayShowInput && this.holds !== true
   }
 
   inputTokens(estimator: Estimator): number {
-    return this.agent.inputTokens(estimator)
+    const { agent, rewritten } = this
+    return rewritten === undefined ? agent.inputTokens(estimator) : tokensOf(agent, rewritten, estimator)
   }
 
   request(maxOutputTokens: number | undefined, attempt: number): ModelRequest {
+    const { rewritten } = this
+    if (rewritten !== undefined) {
+      const request = { ...new StepRequest(this, this.offersTools, maxOutputTokens, attempt), ...rewritten }
+      if (this.work.begin !== undefined) this.digest = new SentDigests().of(request)
+      return request
+    }
     if (this.work.begin !== undefined) this.digest = this.agent.digest(this.step, this.offersTools)
     return new StepRequest(this, this.offersTools, maxOutputTokens, attempt)
   }
+}
+
+/** Estimated tokens of a request that hooks have rewritten. */
+const tokensOf = (
+  { member, model }: AgentState,
+  { instructions, messages, tools }: Hook.Request,
+  of: Estimator
+): number => {
+  const estimator = TokenEstimator.forModel(of, model ?? member.model)
+  const fixed = estimator.text(instructions ?? "") + estimator.text(JSON.stringify(tools))
+  return messages.reduce((sum, message) => sum + TokenEstimator.message(estimator, message), fixed)
 }
 
 class StepRequest implements ModelRequest {
@@ -126,7 +260,7 @@ class StepRequest implements ModelRequest {
   }
 }
 
-/** `files`: the events of the files that the model made. */
+/** `files`: events before the calls: of the files that the model made, and of what was held. */
 const settled = (
   paid: PaidRequest,
   options: StepOptions,

@@ -73,6 +73,16 @@ export class PaidRequest implements Attempt.Sender, Spender {
     )
   }
 
+  /** Nothing is sent: counts what was lost in a crash, and retracts what was shown of it. */
+  leave(): void {
+    const { agent, work } = this.ask
+    const lost = work.open(agent.path)
+    if (lost === undefined) return
+    this.recover(lost.attempts, lost.said)
+    if (lost.inputs !== undefined) agent.leave(lost.inputs)
+    if (lost.started) work.push(agent.path, [retraction])
+  }
+
   /** The usage of all attempts of all models. */
   get usage(): Usage.Usage {
     return this.before.length === 0
@@ -250,7 +260,7 @@ const goOn = Effect.fnUntraced(function* (paid: PaidRequest, from: Stage) {
     if (ending._tag === "Completed") return paid.completed(attempted)
     const used = paid.take(attempted)
     if (ending._tag !== "Failed") return ended(ending, answer.content)
-    const isSilent = !isShown || answer.isSilent
+    const isSilent = !isShown || ask.holds === true || answer.isSilent
     const mayRetry =
       ending.failure.isRetryable &&
       (isSilent || run.settings.midStream === "retract") &&
@@ -271,7 +281,7 @@ const goOn = Effect.fnUntraced(function* (paid: PaidRequest, from: Stage) {
     }
     if (paid.admission._tag !== "Admitted") return ended(paid.admission, answer.content)
     // Shown output is retracted before another attempt emits anything: two partial answers are never joined.
-    if (isShown && !answer.isUnseen) {
+    if (isShown && ask.holds !== true && !answer.isUnseen) {
       if (answer.inputs !== undefined) agent.leave(answer.inputs.ids)
       work.push(agent.path, [retracted(ending.failure), stepStart])
     }

@@ -1,7 +1,7 @@
 /**
  * The stored result of a model step: everything that the rest of the loop depends on.
  */
-import { Budget, type Json, Message, ModelFailure, Usage } from "@reins/protocol"
+import { Budget, type Json, Message, ModelFailure, RunErrors, Usage } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 import * as Erased from "../kernel/Erased.ts"
 import * as StoredForm from "../kernel/StoredForm.ts"
@@ -29,8 +29,9 @@ interface MayDrop {
 }
 
 /**
- * How a step ended: with an answer, by the run's cancel, by a limit (before it, or by `maxDuration` during it), or by a
- * failure of the model that was not, or could not be, retried.
+ * How a step ended: with an answer, by the run's cancel, by a limit (before it, or by `maxDuration` during it), by a
+ * failure of the model that was not, or could not be, retried, or by a hook: it has stopped the agent, or rejected the
+ * answer with a reason for the model.
  */
 export type StepValue =
   | (Said &
@@ -46,7 +47,13 @@ export type StepValue =
       })
   | (Said & { readonly _tag: "Cancelled" })
   | (Said & MayDrop & { readonly _tag: "Refused"; readonly refusal: Budget.Refusal })
-  | (Said & { readonly _tag: "Failed"; readonly failure: ModelFailure.ModelFailure })
+  | (Said & {
+      readonly _tag: "Failed"
+      readonly failure: ModelFailure.ModelFailure | RunErrors.HookEnded | RunErrors.HookFailed
+      /** Whether a hook ends the whole run, and not this agent alone. */
+      readonly endsRun?: boolean | undefined
+    })
+  | (Said & { readonly _tag: "Rejected"; readonly hook: string; readonly reason: string })
 
 const said = {
   content: Schema.Array(Message.AssistantPart),
@@ -70,14 +77,21 @@ const Refused = Schema.Struct({ outcome: Schema.Literal("refused"), ...said, ref
 const Failed = Schema.Struct({
   outcome: Schema.Literal("failed"),
   ...said,
-  failure: Schema.Union(ModelFailure.members)
+  failure: Schema.Union([...ModelFailure.members, RunErrors.HookEnded, RunErrors.HookFailed]),
+  endsRun: Schema.optionalKey(Schema.Boolean)
+})
+const Rejected = Schema.Struct({
+  outcome: Schema.Literal("rejected"),
+  ...said,
+  hook: Schema.String,
+  reason: Schema.String
 })
 
 /** The state of a step in a log. */
-type Stored = Schema.Schema.Type<typeof Completed | typeof Cancelled | typeof Refused | typeof Failed>
+type Stored = Schema.Schema.Type<typeof Completed | typeof Cancelled | typeof Refused | typeof Failed | typeof Rejected>
 const Stored: Schema.Codec<Stored, Json> = Erased.as(
   // Its failures encode to plain JSON objects.
-  Schema.Union([Completed, Cancelled, Refused, Failed])
+  Schema.Union([Completed, Cancelled, Refused, Failed, Rejected])
 )
 
 const read = (stored: Stored): StepValue => {
@@ -97,6 +111,10 @@ const read = (stored: Stored): StepValue => {
     case "failed": {
       const { outcome: _, ...rest } = stored
       return { _tag: "Failed", ...rest }
+    }
+    case "rejected": {
+      const { outcome: _, ...rest } = stored
+      return { _tag: "Rejected", ...rest }
     }
   }
 }
@@ -123,8 +141,12 @@ const without = (value: StepValue): Stored => {
       const whole = { outcome: "refused", content, usage, refusal } as const
       return dropped === undefined ? whole : { ...whole, dropped }
     }
-    case "Failed":
-      return { outcome: "failed", content, usage, failure: value.failure }
+    case "Failed": {
+      const whole = { outcome: "failed", content, usage, failure: value.failure } as const
+      return value.endsRun === undefined ? whole : { ...whole, endsRun: value.endsRun }
+    }
+    case "Rejected":
+      return { outcome: "rejected", content, usage, hook: value.hook, reason: value.reason }
   }
 }
 
