@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Event, type Message, Ordering } from "@reins/protocol"
 import { Hook, type ModelRequest } from "@reins/runtime"
-import { Probe, ScriptedModel } from "@reins/runtime/testing"
+import { type Probe, ScriptedModel } from "@reins/runtime/testing"
 import { Effect, type Layer, References } from "effect"
 import { TestClock } from "effect/testing"
 import * as Engines from "../../support/Engines.ts"

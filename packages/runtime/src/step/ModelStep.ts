@@ -21,7 +21,7 @@ import * as Admission from "./Admission.ts"
 import * as Announcement from "./Announcement.ts"
 import { HookRun } from "./HookRun.ts"
 import * as ModelFile from "./ModelFile.ts"
-import { PaidRequest, type Sent } from "./PaidRequest.ts"
+import { PaidRequest, retraction, type Sent } from "./PaidRequest.ts"
 import * as StepHooks from "./StepHooks.ts"
 import { StepValue } from "./StepValue.ts"
 import type { Ask } from "./Attempt.ts"
@@ -94,7 +94,7 @@ const hookedStep = (
   const asked = requestOf(ask, options)
   return Task.flatMap(StepHooks.before(all, hooks, asked), (before): Effect.Effect<Settled<StepValue>> => {
     if (before._tag !== "Go") {
-      paid.leave()
+      unsent(paid)
       return Exit.succeed(spender.settled(stoppedBy(paid, before, nothing)))
     }
     if (before.request !== asked) ask.rewritten = before.request
@@ -129,6 +129,16 @@ const hookedStep = (
       })
     })
   })
+}
+
+/** Nothing is sent: counts what was lost in a crash, and retracts what was shown of it. */
+const unsent = (paid: PaidRequest): void => {
+  const { agent, work } = paid.ask
+  const lost = work.open(agent.path)
+  if (lost === undefined) return
+  paid.recover(lost.attempts, lost.said)
+  if (lost.inputs !== undefined) agent.leave(lost.inputs)
+  if (lost.started) work.push(agent.path, [retraction])
 }
 
 /** The end of a step that hooks have stopped. */

@@ -73,16 +73,6 @@ export class PaidRequest implements Attempt.Sender, Spender {
     )
   }
 
-  /** Nothing is sent: counts what was lost in a crash, and retracts what was shown of it. */
-  leave(): void {
-    const { agent, work } = this.ask
-    const lost = work.open(agent.path)
-    if (lost === undefined) return
-    this.recover(lost.attempts, lost.said)
-    if (lost.inputs !== undefined) agent.leave(lost.inputs)
-    if (lost.started) work.push(agent.path, [retraction])
-  }
-
   /** The usage of all attempts of all models. */
   get usage(): Usage.Usage {
     return this.before.length === 0
@@ -323,7 +313,7 @@ const about = ({ _tag, message, model, provider }: ModelFailure.ModelFailure) =>
   provider,
   model
 })
-const retraction: Event = { type: "step-retracted", reason: "the process that executed this step crashed" }
+export const retraction: Event = { type: "step-retracted", reason: "the process that executed this step crashed" }
 
 /** Admission for one more attempt: earlier attempts are charged first, so that a retry cannot exceed a limit. */
 const readmit = (paid: PaidRequest): Effect.Effect<Admission.Admission> => {

@@ -5,7 +5,7 @@
  * where they change or refuse it.
  */
 import { Event, type Message, RunErrors, type Usage } from "@reins/protocol"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Hook from "../hook/Hook.ts"
 import type { StepHooks } from "../hook/HookChain.ts"
