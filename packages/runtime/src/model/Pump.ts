@@ -222,11 +222,15 @@ class Intake<A> {
 
   private wait(): void {
     if (this.batch.length > 0) return this.awaitTurn()
-    if (this.end !== undefined) {
-      this.isOver = true
-      return this.ended(Exit.succeed(this.end))
-    }
+    if (this.end !== undefined) return queueMicrotask(this.finish)
     this.emptySince = monotonicMillis(this.clock)
+  }
+
+  /** Readers of what was just taken, which are told in a microtask as well, come before all that follows the end. */
+  private readonly finish = (): void => {
+    if (this.isLeft || this.isOver || this.end === undefined) return
+    this.isOver = true
+    this.ended(Exit.succeed(this.end))
   }
 
   private readonly crash = (defect: unknown): void => {

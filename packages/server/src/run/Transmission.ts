@@ -63,6 +63,7 @@ export class Transmission {
 
   #reopen(seq: number): string {
     const { openings } = this.#feed
+    if (this.#openings >= openings.length) return ""
     // A message may enter later than a following answer: the last one that has entered counts for those before it.
     const next = openings.findLastIndex((opening, index) => index >= this.#openings && this.#placeOf(opening) < seq) + 1
     let text = ""

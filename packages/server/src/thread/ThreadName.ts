@@ -2,7 +2,7 @@
  * Maps a thread's name between client and runtime. With per-tenant names, two tenants may use the same name without
  * finding out.
  */
-import type { Approval, Envelope, Event } from "@reins/protocol"
+import { type Approval, Envelope, type Event } from "@reins/protocol"
 
 export interface Naming {
   readonly inner: (tenant: string, threadId: string) => string
@@ -39,11 +39,11 @@ export const envelopes = (naming: Naming, tenant: string): ((envelope: Envelope.
   let inner: string | undefined
   let outer = ""
   return (envelope) => {
-    const { threadId } = envelope
+    const { agentPath, at, event: said, runId, seq, threadId } = envelope
     if (threadId !== inner) {
       inner = threadId
       outer = naming.outer(tenant, threadId) ?? threadId
     }
-    return { ...envelope, threadId: outer, event: event(naming, envelope.event) }
+    return Envelope.make(seq, at, runId, outer, agentPath, event(naming, said))
   }
 }
