@@ -75,7 +75,7 @@ layer(Sample.layer, { excludeTestServices: true })("the commands on a store", (i
       const question = 'Erase thread "mine": 1 run, 6 messages and 1 grant? It cannot be undone.'
       assert.strictEqual(
         yield* erase({ thread: "mine", yes: false }),
-        `${question} Nobody is at a terminal to be asked. Add --yes to do it.`
+        `${question} There is no terminal to ask at. Add --yes to do it.`
       )
       assert.strictEqual(yield* erase({ thread: "mine", yes: false }, "no"), `${question} [y/N] Nothing was deleted.`)
       assert.match(
@@ -135,7 +135,7 @@ layer(Sample.layer, { excludeTestServices: true })("the commands on a store", (i
         Keep.archive({ ...given, ...everything, file }),
         Keep.backup({ ...given, file })
       ]) {
-        assert.match(yield* printed(command), /^There is no store .*runs\.db\. Name the one that is meant: --path DIR/)
+        assert.match(yield* printed(command), /^There is no store .*runs\.db\. Name another: --path DIR/)
       }
       const fs = yield* FileSystem.FileSystem
       assert.deepStrictEqual(yield* fs.readDirectory(path), [])

@@ -307,7 +307,7 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
           ["serve", "--demo", "--store", "memory", "--port", "0"],
           /^REINS_API_KEYS has an entry that is not KEY=TENANT\./
         ],
-        [["events", "nope"], /^There is no store .*runs\.db\. Name the one that is meant: --path DIR, or --store/],
+        [["events", "nope"], /^There is no store .*runs\.db\. Name another: --path DIR, or --store/],
         [["init", "."], /has files already\. Name a new folder/]
       ] as const
       const results = yield* Effect.forEach(expected, ([args]) =>

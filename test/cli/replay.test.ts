@@ -109,7 +109,7 @@ layer(Sample.layer, { excludeTestServices: true })("reins replay", (it) => {
       assert.deepStrictEqual(without, {
         code: 2,
         stdout: "",
-        stderr: `At event ${events} run ${runId} has answered. Say how it goes on: --question "…"\n`
+        stderr: `At event ${events} run ${runId} has answered. Give the next question: --question "…"\n`
       })
       const gone = yield* reins(cwd, [...fork, "--question", "And then?"])
       assert.strictEqual(gone.code, 0, gone.stderr)

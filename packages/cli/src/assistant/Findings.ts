@@ -38,7 +38,7 @@ const passedOver = ({ links, passedOver: folders, secrets, special, unreadable }
     [links, "link"],
     [secrets, "entry that may hold secrets", "entries that may hold secrets"],
     [unreadable, "unreadable entry", "unreadable entries"],
-    [special, "entry that is no file", "entries that are no files"]
+    [special, "entry that is not a file", "entries that are not files"]
   ] as const
   const said = parts.filter(([amount]) => amount > 0).map(([amount, one, many]) => Text.counted(amount, one, many))
   return said.length === 0 ? "" : `Not counted: ${said.join(", ")}.`

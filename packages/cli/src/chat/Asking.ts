@@ -20,7 +20,7 @@ export const answer = Effect.fnUntraced(function* <E>(
   const { ask } = yield* Screen
   if (mode === "deny")
     return Decision.reject({ by: "--approve deny", feedback: "the command line denies every request" })
-  // More budget needs a number, which nobody has named.
+  // More budget needs a number, and none was given.
   if (mode !== "prompt" && request.kind === "budget") {
     return Decision.reject({ by: `--approve ${mode}`, feedback: "the command line approves calls, not more budget" })
   }
@@ -40,13 +40,13 @@ export const answer = Effect.fnUntraced(function* <E>(
   if (ask === undefined) {
     const cure = request.kind === "question" ? "Run it at a terminal." : "Run it at a terminal, or with --approve once."
     yield* say(`Nobody is at a terminal to be asked: denied. ${cure}`)
-    return Decision.reject({ feedback: "nobody is at a terminal to be asked" })
+    return Decision.reject({ feedback: "There is no terminal to ask at" })
   }
   let edits = false
   yield* say(Question.options(request))
   for (;;) {
     const typed = yield* ask(edits ? `edit (${Question.draft(request) || "name=value"}): ` : "answer> ")
-    if (typed === undefined) return Decision.reject({ feedback: "nobody answered" })
+    if (typed === undefined) return Decision.reject({ feedback: "The question was not answered" })
     const read = edits && typed.trim() !== "" ? Question.edited(request, typed) : Question.read(request, typed)
     edits = false
     switch (read._tag) {

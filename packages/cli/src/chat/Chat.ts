@@ -163,7 +163,7 @@ export const chat = Effect.fnUntraced(function* <R>(options: Options<R>) {
       )
     )
 
-  /** Answers for everybody, where nobody is asked. */
+  /** The answer to every question when no person is asked. */
   const unasked = (request: Approval.Request) =>
     Effect.gen(function* () {
       const decision = yield* Asking.answer(request, mode, (...lines) => draw(lines.flatMap((text) => say(text))))
@@ -217,7 +217,7 @@ export const chat = Effect.fnUntraced(function* <R>(options: Options<R>) {
     if (happening._tag === "Ended") {
       sent.clear()
       yield* draw(summary(settings, state.last, isKeyed, screen.look()))
-      // Where nothing is redrawn, no input line says so.
+      // Without redrawing there is no input line to show it.
       if (isAttended && !isKeyed) yield* draw(say("Ready."))
     }
     const before = state.questions[0]
@@ -305,7 +305,7 @@ const endings = {
   incomplete: codes.failed
 } as const
 
-/** What a run cost and how long it took: in a line; as tables, where it was cancelled, or where nobody can ask for them. */
+/** What a run cost and how long it took: in a line; as tables if it was cancelled or nobody can ask for them. */
 const summary = (
   { cost, latency, root }: ChatCommands.Settings,
   last: ChatState.State["last"],

@@ -16,7 +16,7 @@ export interface Asked {
 export interface State {
   /** The run that goes on. */
   readonly runId: string | undefined
-  /** A query was sent, and is no run yet. */
+  /** A query was sent, and its run has not started yet. */
   readonly isStarting: boolean
   /** Open questions, the oldest first: that one is answered. */
   readonly questions: ReadonlyArray<Asked>
@@ -130,7 +130,7 @@ export const after = (state: State, happening: Happening): readonly [State, Read
   }
 }
 
-/** Begins what waits, or leaves where nobody types any more. */
+/** Starts what is queued, or leaves when the input has ended. */
 const next = (state: State, acts: ReadonlyArray<Act>): readonly [State, ReadonlyArray<Act>] => {
   const [text, ...queue] = state.queue
   if (text !== undefined) return [{ ...state, isStarting: true, queue }, [...acts, { _tag: "Query", text }]]

@@ -25,7 +25,7 @@ export const commands: ReadonlyArray<readonly [usage: string, what: string]> = [
   ["/exit", "leave; Ctrl-D does, too"]
 ]
 
-/** Reads a line; absent where it is none of a chat's commands but something to say. */
+/** Reads a line; absent if it is a message and not a command. */
 export const parse = (line: string): SlashCommand | undefined => {
   const [, name, rest = ""] = /^\s*\/([a-z]*)\s*(.*?)\s*$/is.exec(line) ?? []
   if (name === undefined) return undefined

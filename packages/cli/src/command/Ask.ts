@@ -33,7 +33,7 @@ export const run = Effect.fnUntraced(function* (given: Given) {
   if (question.trim() === "")
     return yield* misused('There is no question. Give one: reins ask "What is in this folder?"')
   const presenter = yield* given.jsonOutput ? Presenter.json(given.hide) : Presenter.text(workplace.root, given.hide)
-  // A question that is hidden can be seen by nobody.
+  // Nobody could see a hidden question.
   const mode = given.approve === "prompt" && given.hide.has("approval-required") ? "deny" : given.approve
   yield* Effect.gen(function* () {
     const runtime = yield* Runtime

@@ -62,7 +62,7 @@ export const attend = Effect.fnUntraced(function* (handle: RunHandle, presenter:
   })
   yield* Fiber.join(showing).pipe(
     Effect.onInterrupt(() => cancel),
-    // Nobody reads the output any more: cancel the run and ask nobody.
+    // The output has no reader any more: cancel the run and ask nothing.
     Effect.tapError(() => Effect.andThen(handle.cancel, Effect.exit(handle.result)))
   )
   if (how !== undefined && how !== "stop") return yield* new CommandFailed({ issue: "", code: endings[how] })

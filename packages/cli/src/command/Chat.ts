@@ -53,7 +53,7 @@ export const run = Effect.fnUntraced(function* (given: Given) {
     }
     return yield* chat<Screen | Stdio.Stdio>({
       settings,
-      // A question that is hidden can be seen by nobody.
+      // Nobody could see a hidden question.
       mode: given.approve === "prompt" && given.hide.has("approval-required") ? "deny" : given.approve,
       hidden: given.hide,
       banner: [

@@ -41,7 +41,7 @@ export const run = Effect.fnUntraced(function* ({ continues, dialect, file, json
     return lines.length === 0 ? Effect.void : screen.print(lines.map((line) => `${line}\n`).join(""))
   }
   const judged = (found: ReadonlyArray<Violation>): Effect.Effect<void, Failure> =>
-    // The rest of what is no capture tells nothing more.
+    // What follows in a text that is not a capture tells nothing more.
     checker.trouble === undefined ? show(found) : Effect.fail(misused(troubles[checker.trouble](source)))
   yield* Stream.runForEach(yield* textOf(file), (piece) => Effect.suspend(() => judged(checker.push(piece))))
   yield* judged(checker.end())
@@ -70,11 +70,12 @@ const summary = (
 const known = names.join(", ")
 const troubles: { readonly [T in Trouble]: (source: string) => string } = {
   empty: (source) => `${source} has no frame. Capture the body of a response: curl -sN … > FILE`,
-  binary: (source) => `${source} is no text. Capture the body of a response without compression, as SSE or JSON lines.`,
+  binary: (source) =>
+    `${source} is not text. Capture the body of a response without compression, as SSE or JSON lines.`,
   neither: (source) =>
-    `${source} is neither SSE nor JSON lines: its first line is no field and no JSON object. Capture the body alone, without headers.`,
+    `${source} is neither SSE nor JSON lines: its first line is neither a field nor a JSON object. Capture the body alone, without headers.`,
   "not-json-lines": (source) =>
-    `${source} begins like JSON, but its first line is no whole JSON value. Write one value a line.`,
+    `${source} begins like JSON, but its first line is not a complete JSON value. Write one value a line.`,
   "unknown-dialect": (source) => `${source} does not tell its dialect. Name it: --dialect NAME, one of ${known}.`
 }
 

@@ -44,7 +44,7 @@ const momentOf = (flag: string, text: string | undefined): Effect.Effect<number 
         const at = Moment.parse(text, now)
         return at === undefined
           ? Effect.fail(
-              misused(`--${flag}: ${JSON.stringify(text)} is no time. Write how long ago, such as 7d, or a date.`)
+              misused(`--${flag}: ${JSON.stringify(text)} is not a time. Write how long ago, such as 7d, or a date.`)
             )
           : Effect.succeed(at)
       })
@@ -54,7 +54,9 @@ const usdOf = (flag: string, text: string | undefined): Effect.Effect<number | u
     ? Effect.undefined
     : /^\d{1,9}(\.\d{1,9})?$/.test(text)
       ? Effect.succeed(Number(text))
-      : Effect.fail(misused(`--${flag}: ${JSON.stringify(text)} is no amount of US dollars. Write one, such as 0.25.`))
+      : Effect.fail(
+          misused(`--${flag}: ${JSON.stringify(text)} is not an amount of US dollars. Write one, such as 0.25.`)
+        )
 
 const filterOf = Effect.fnUntraced(function* (given: RunsGiven) {
   return {
@@ -135,7 +137,7 @@ const dimensionsOf = (text: string): Effect.Effect<ReadonlyArray<CostReport.Dime
   return known.length === names.length
     ? Effect.succeed(known)
     : Effect.fail(
-        misused(`--by: ${JSON.stringify(text)} is no list of ${CostReport.dimensions.join(", ")}. Write day,model.`)
+        misused(`--by: ${JSON.stringify(text)} is not a list of ${CostReport.dimensions.join(", ")}. Write day,model.`)
       )
 }
 

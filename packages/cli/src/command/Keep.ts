@@ -44,11 +44,11 @@ const folded = (text: string, columns = Infinity): string =>
     .flatMap((line) => Style.fold(line, columns))
     .join("\n")
 
-/** Asks a person whether it shall be done; fails where the answer is no, or nobody is there. */
+/** Asks a person to confirm; fails if the answer is no or there is no terminal. */
 const confirm = Effect.fnUntraced(function* (yes: boolean, question: string) {
   if (yes) return
   const { ask, look } = yield* Screen
-  if (ask === undefined) return yield* failed(`${question} Nobody is at a terminal to be asked. Add --yes to do it.`)
+  if (ask === undefined) return yield* failed(`${question} There is no terminal to ask at. Add --yes to do it.`)
   const answer = yield* ask(`${folded(`${question} [y/N]`, look().columns)} `)
   if (!/^\s*y(es)?\s*$/i.test(answer ?? "")) return yield* failed("Nothing was deleted.")
 })
@@ -58,7 +58,7 @@ const momentOf = (text: string) =>
     const at = Moment.parse(text, now)
     return at === undefined
       ? Effect.fail(
-          misused(`--before: ${JSON.stringify(text)} is no time. Write how long ago, such as 30d, or a date.`)
+          misused(`--before: ${JSON.stringify(text)} is not a time. Write how long ago, such as 30d, or a date.`)
         )
       : Effect.succeed(at)
   })
@@ -108,7 +108,7 @@ export const erase = (
     const { audit, before, principals, run, tenant: resourceId, thread, yes } = given
     const named = [thread, run, before].filter((each) => each !== undefined)
     if (named.length !== 1) {
-      return yield* misused("Name what is erased, and one of it: a thread, --run RUN, or --before 30d.")
+      return yield* misused("Name exactly one thing to erase: a thread, --run RUN, or --before 30d.")
     }
     const store = yield* storeOf(given)
     yield* StoreArchive.isThere(store)
@@ -186,7 +186,7 @@ export const archive = (
     const missing = named.find((id) => all.every(({ runId }) => runId !== id))
     if (missing !== undefined) {
       return yield* failed(
-        `There is no run ${quoted(missing)} that has ended. reins runs lists them; one that goes on is ended first.`
+        `There is no run ${quoted(missing)} that has ended. reins runs lists them; end a running one first.`
       )
     }
     // The earliest first, so that threads grow as they did.

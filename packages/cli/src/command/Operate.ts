@@ -49,7 +49,7 @@ export const at = <R>(
     )
   }
   return Effect.gen(function* () {
-    // No model is asked anything: a script stands for whichever it is.
+    // No request is sent: a script takes the place of the model.
     const workplace = yield* Workplace.make({
       ...given,
       model: given.app === undefined ? undefined : "scripted",
@@ -183,7 +183,7 @@ export const answer = (
         return yield* failed(`No approval ${JSON.stringify(id)} is open. reins approvals lists them.`)
       const { request } = open
       if (request.kind !== "question") {
-        return yield* misused(`${id} is no question. Answer it with reins approve, reject, revise or raise.`)
+        return yield* misused(`${id} is not a question. Answer it with reins approve, reject, revise or raise.`)
       }
       const decision = json === undefined ? PersonQuestion.read(request, typed) : decidedBy(request, json)
       if (typeof decision === "string") return yield* misused(`${decision}.`)
@@ -231,7 +231,7 @@ export const cost = (given: Given & { readonly runId: string }): Printed =>
       })
       const last = envelopes.at(-1)?.event
       if (lines.length === 0 && last?.type === "error") return yield* failed(ended(last.error.message))
-      if (lines.length === 0) return yield* failed(`Run ${given.runId} has not ended: what it cost is told at its end.`)
+      if (lines.length === 0) return yield* failed(`Run ${given.runId} has not ended. Its cost is known at its end.`)
       yield* print(lines)
     })
   )

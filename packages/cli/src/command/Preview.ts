@@ -110,7 +110,7 @@ const decisionOf = ({ decision, execution }: PreviewedTool): string => {
 const answererOf = ({ approvers, decision, grants = 0, reason, unattended }: PreviewedTool): string => {
   if (decision === "denied") return reason ?? ""
   if (decision === "runs") return ""
-  if (unattended !== undefined) return unattended === "deny" ? "nobody: rejected" : "nobody: approved"
+  if (unattended !== undefined) return unattended === "deny" ? "no one: rejected" : "no one: approved"
   const who = approvers === undefined ? "anybody" : approvers.map(needOf).join(", then ")
   return grants === 0 ? who : `${who}, unless one of ${Text.counted(grants, "grant")} covers it`
 }

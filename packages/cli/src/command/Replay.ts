@@ -68,7 +68,7 @@ const recordings = Effect.fnUntraced(function* ({ path, store, url, what }: Give
       (error) => failed(`${quoted(what)} cannot be replayed: ${ended(error.message)}`, error)
     )
   if (url !== undefined) {
-    if (store !== undefined) return yield* misused("--url and --store name two places. Give one of them.")
+    if (store !== undefined) return yield* misused("Give --url or --store, not both.")
     const desk = yield* RemoteDesk.make(url)
     return yield* read(yield* desk.exported(what))
   }
@@ -192,7 +192,7 @@ const fork = Effect.fnUntraced(function* (given: Given, seq: number, recording: 
   const { history, prompt } = Fork.at(recording, seq)
   const question = given.question ?? prompt
   if (question === undefined) {
-    return yield* misused(`At event ${seq} run ${runId} has answered. Say how it goes on: --question "…"`)
+    return yield* misused(`At event ${seq} run ${runId} has answered. Give the next question: --question "…"`)
   }
   const asked = given.question === undefined || prompt === undefined || prompt.length === 0 ? [] : prompt
   const budget = yield* Limits.budgetOf(given.budget)

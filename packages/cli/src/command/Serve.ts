@@ -79,7 +79,8 @@ export const run = (given: Given) => Effect.suspend(() => Effect.provide(serve(g
 
 const serve = Effect.fnUntraced(function* (given: Given) {
   const screen = yield* Screen
-  if (given.port < 0 || given.port > 65_535) return yield* misused(`--port: ${given.port} is no port from 0 to 65535.`)
+  if (given.port < 0 || given.port > 65_535)
+    return yield* misused(`--port: ${given.port} is not a port from 0 to 65535.`)
   const keys = yield* Effect.orDie(Config.option(Config.Redacted(variable)))
   if (Option.isNone(keys) && !loopback.test(given.host)) {
     return yield* failed(
@@ -155,7 +156,7 @@ const unheard = ({ host, port }: Given, cause: Cause.Cause<unknown>): CommandFai
       return failed(`Port ${port} may not be listened on. Choose one above 1023: --port 4111.`, inner)
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
-      return failed(`${host} is no address of this machine. Leave out --host, or use 0.0.0.0.`, inner)
+      return failed(`${host} is not an address of this machine. Leave out --host, or use 0.0.0.0.`, inner)
     default:
       return failed(sentenceOf(`Listening on ${place}`, cause), error)
   }

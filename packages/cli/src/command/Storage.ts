@@ -70,7 +70,7 @@ export const commands = [
       ...asked
     },
     (given) => run((keep) => keep.archive(given))
-  ).pipe(Command.withDescription("Writes runs that have ended to a file, and deletes them where you say so")),
+  ).pipe(Command.withDescription("Writes runs that have ended to a file, and deletes them on request")),
   Command.make("backup", { file: file("The new file"), ...place }, (given) => run((keep) => keep.backup(given))).pipe(
     Command.withDescription("Copies a SQLite store as it is at one moment, while others write")
   ),

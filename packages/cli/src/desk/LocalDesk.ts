@@ -44,7 +44,7 @@ export const make = Effect.fnUntraced(function* (
         known(runId),
         Effect.mapError(runtime.raiseBudget(runId, limits, { resourceId }), (error) =>
           error.reason._tag === "ApprovalNotFound"
-            ? failed(`Run ${runId} does not wait for more budget. reins approvals lists what waits.`, error)
+            ? failed(`Run ${runId} does not wait for more budget. reins approvals lists the open questions.`, error)
             : failed(ended(error.message), error)
         )
       ),

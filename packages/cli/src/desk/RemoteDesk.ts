@@ -29,7 +29,7 @@ export const make = Effect.fnUntraced(function* (
   url: string
 ): Effect.fn.Return<RemoteDesk, CommandFailed, HttpClient.HttpClient> {
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
-    return yield* misused(`--url: ${JSON.stringify(url)} is no address such as http://127.0.0.1:4111.`)
+    return yield* misused(`--url: ${JSON.stringify(url)} is not an address such as http://127.0.0.1:4111.`)
   const http = yield* HttpClient.HttpClient
   const key = yield* Effect.orDie(Config.option(Config.Redacted(variable)))
   const base = `${url.replace(/\/+$/, "")}/native`
@@ -57,7 +57,7 @@ export const make = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       const response = yield* send(HttpClientRequest.get(`${base}${path}`))
       const body = yield* Effect.mapError(response.json, (cause) =>
-        failed(`${url} answers with something that is no JSON.`, cause)
+        failed(`${url} answers with something other than JSON.`, cause)
       )
       return yield* Effect.mapError(Schema.decodeUnknownEffect(schema)(body), (cause) =>
         failed(`${url} answers in a form that this version does not know. Use the same version as the server.`, cause)
@@ -67,7 +67,7 @@ export const make = Effect.fnUntraced(function* (
   const post = (path: string, body: unknown) =>
     Effect.flatMap(
       Effect.mapError(HttpClientRequest.bodyJson(HttpClientRequest.post(`${base}${path}`), body), (cause) =>
-        failed("The answer is no JSON.", cause)
+        failed("The answer is not JSON.", cause)
       ),
       send
     )
@@ -86,7 +86,7 @@ export const make = Effect.fnUntraced(function* (
     exported: (runId) =>
       Effect.flatMap(send(HttpClientRequest.get(`${base}/runs/${place(runId)}/export`)), (response) =>
         Effect.mapBoth(response.text, {
-          onFailure: (cause) => failed(`The connection to ${url} broke off.`, cause),
+          onFailure: (cause) => failed(`The connection to ${url} was lost.`, cause),
           onSuccess: (text) => text.split("\n")
         })
       ),
@@ -103,9 +103,9 @@ export const make = Effect.fnUntraced(function* (
           const lines = Stream.decodeText(response.stream).pipe(
             Stream.splitLines,
             Stream.filter((line) => line.trim() !== ""),
-            Stream.mapError((cause) => failed(`The connection to ${url} broke off.`, cause)),
+            Stream.mapError((cause) => failed(`The connection to ${url} was lost.`, cause)),
             Stream.mapEffect((line) =>
-              Effect.mapError(readEnvelope(line), (cause) => failed(`${url} sends an event that is none.`, cause))
+              Effect.mapError(readEnvelope(line), (cause) => failed(`${url} sends an invalid event.`, cause))
             )
           )
           return follow ? lines : Stream.takeUntil(lines, ({ seq }) => seq >= lastSeq)

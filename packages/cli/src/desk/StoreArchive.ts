@@ -40,8 +40,6 @@ export const isThere = (store: StoreChoice.Store) => {
     case "Sqlite":
       return statSync(store.file, { throwIfNoEntry: false }) !== undefined
         ? Effect.void
-        : Effect.fail(
-            failed(`There is no store ${store.file}. Name the one that is meant: --path DIR, or --store sqlite:FILE.`)
-          )
+        : Effect.fail(failed(`There is no store ${store.file}. Name another: --path DIR, or --store sqlite:FILE.`))
   }
 }

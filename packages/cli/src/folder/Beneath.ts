@@ -52,7 +52,7 @@ const attempt = <A>(body: () => Promise<A>): Effect.Effect<A, Reason> =>
 const opened = (path: string, flags: number): Effect.Effect<FileHandle, Reason, Scope.Scope> =>
   Effect.acquireRelease(
     attempt(() => open(path, flags)),
-    // Closing what is closed already is no failure.
+    // Closing twice is not a failure.
     (handle) => Effect.promise(() => handle.close().catch(() => undefined))
   )
 
@@ -87,7 +87,7 @@ const step = (place: Place, name: string, flags: number): Effect.Effect<FileHand
 
 /**
  * Opens the folder at `names` beneath `place`. Each name must be one that is neither empty, `.`, `..` nor a path. A link is refused as
- * one: with `O_DIRECTORY` the system says only that it is no folder.
+ * one: with `O_DIRECTORY` the system says only that it is not a folder.
  */
 export const folder = (place: Place, names: ReadonlyArray<string>): Effect.Effect<Place, Reason, Scope.Scope> =>
   Effect.gen(function* () {

@@ -1,7 +1,7 @@
 /**
  * The folder that the assistant works on. Every path from a model is resolved here. What leads out of the folder is refused: by `..`,
  * as an absolute path, through a link, also one that is put there between the check and the use (`Beneath`). So are secrets
- * (`SecretName`), hard links, other file systems, and whatever is no regular text file of a reasonable size.
+ * (`SecretName`), hard links, other file systems, and everything but regular text files of a reasonable size.
  *
  * A name is taken as it is: `%2e%2e` is a file of that name. The tools decide what is worth reading.
  */
@@ -156,7 +156,7 @@ const make = Effect.fnUntraced(function* (folder: string, bounds: Required<Optio
       path: folder,
       reason: reason === "not there" ? "missing" : reason === "not a folder" ? "not-a-folder" : "unreadable"
     })
-  // An empty path would mean the current folder, which nobody asked for.
+  // An empty path would mean the current folder, which was not asked for.
   if (folder.trim() === "") return yield* unavailable("not there")
   const top = yield* Effect.mapError(Beneath.root(folder), unavailable)
   const device = (yield* Effect.mapError(

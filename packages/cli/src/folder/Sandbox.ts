@@ -4,7 +4,7 @@
  * process group, its PID namespace where the system lets us make one (`unshare`), and what still carries one of its marks: a variable, and
  * limits that a process cannot raise.
  *
- * It is no jail: a command that a person approves reads and writes what the person could. Not on Windows, which has no `sh`.
+ * It is not a jail: a command that a person approves reads and writes what the person could. Not on Windows, which has no `sh`.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -229,7 +229,7 @@ interface Status {
   readonly parent: number
   readonly group: number
   readonly owner: number
-  /** `Z` is dead, and nobody has asked how it ended. */
+  /** `Z`: it has ended and was not reaped. */
   readonly state: string
 }
 

@@ -1,5 +1,5 @@
 /**
- * Which names stand for secrets: files that hold keys and passwords by convention. The assistant's tools neither list, read,
+ * Which names are of secrets: files that hold keys and passwords by convention. The assistant's tools neither list, read,
  * search nor write them. Pure; by the name alone, since reading a file to find out would be reading it.
  */
 

@@ -81,7 +81,7 @@ const kindOf = (value: unknown): string =>
           ? "an object"
           : `a ${typeof value}`
 
-/** What a module exports as an app, or why that is none. Pure. */
+/** The app that a module exports, or why it is not one. Pure. */
 export const read = (file: string, module: { readonly [name: string]: unknown }): App | CommandFailed => {
   const value = module["default"] ?? module["app"]
   if (value === undefined) {

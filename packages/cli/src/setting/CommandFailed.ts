@@ -41,7 +41,8 @@ export const sentenceOf = (subject: string, cause: Cause.Cause<unknown>): string
   if (missing !== undefined) {
     return `${subject} needs the service ${missing}. Provide it: export a layer named "services" that has it.`
   }
-  const kind = error instanceof Error ? `${error.name}${firstLine(error.message)}` : "a thrown value that is no error"
+  const kind =
+    error instanceof Error ? `${error.name}${firstLine(error.message)}` : "a thrown value that is not an Error"
   return `${subject} failed with ${kind}. Add --log-level debug to see where.`
 }
 

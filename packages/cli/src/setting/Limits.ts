@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { type CommandFailed, ended, misused } from "./CommandFailed.ts"
 
-/** What stands for which limit. */
+/** Maps each name of `--budget` to its limit. */
 const names = {
   steps: "maxSteps",
   calls: "maxToolCalls",
@@ -83,7 +83,7 @@ export const parseRaise = (text: string): Result.Result<{ readonly [limit: strin
   const limits: Array<readonly [string, number]> = []
   for (const entry of text.split(/[\s,]+/).filter((each) => each !== "")) {
     const [, name = "", value = ""] = /^([^=]+)=(.+)$/.exec(entry) ?? []
-    if (name === "") return Result.fail(`${JSON.stringify(entry)} is no limit. Write NAME=NUMBER, such as steps=20`)
+    if (name === "") return Result.fail(`${JSON.stringify(entry)} is not a limit. Write NAME=NUMBER, such as steps=20`)
     // A question also names limits of a thread, and of calls of one tool.
     if (!isName(name) && !written.has(name.replace(/^thread\./, "")) && !/^(thread\.)?maxCallsPerTool\../.test(name)) {
       return Result.fail(`Unknown limit ${JSON.stringify(name)}. Known limits: ${known.join(", ")}`)

@@ -9,7 +9,7 @@ const units: ReadonlyMap<string, number> = new Map([
   ["w", 604_800_000]
 ])
 
-/** The moment in epoch milliseconds; absent where the text is none. */
+/** The moment in epoch milliseconds; absent if the text is not a moment. */
 export const parse = (text: string, now: number): number | undefined => {
   const [, amount, unit = ""] = /^(\d+(?:\.\d+)?)([mhdw])$/.exec(text) ?? []
   const size = units.get(unit)

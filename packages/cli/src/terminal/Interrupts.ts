@@ -4,7 +4,7 @@ import type * as Scope from "effect/Scope"
 
 let taker: (() => void) | undefined
 
-/** Tells the command that takes it, if any does; false: nobody does. */
+/** Passes it to the command that takes it; false if none does. */
 export const tell = (): boolean => {
   if (taker === undefined) return false
   taker()

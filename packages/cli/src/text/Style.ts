@@ -25,7 +25,7 @@ export const paint = (look: Look, colour: Colour, text: string): string =>
 /** Most text is of such characters, and measuring the others takes time. */
 const isPlain = (character: string): boolean => character >= " " && character <= "~"
 
-/** The longest prefix of `text` that is no wider than `width`. */
+/** The longest prefix of `text` that fits into `width`. */
 const beginning = (text: string, width: number): string => {
   let out = ""
   let used = 0

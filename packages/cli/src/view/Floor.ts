@@ -1,6 +1,6 @@
 /**
  * Who speaks: however many agents stream at once, a paragraph of one is shown at a time, and what the others say meanwhile waits. A
- * paragraph ends at an empty line, at whatever is no text, and when too much waits behind it.
+ * paragraph ends at an empty line, at anything but text, and when too much is queued behind it.
  */
 import { displayWidth } from "effect/cli/CliOutput"
 import * as Markdown from "../text/Markdown.ts"

@@ -35,7 +35,7 @@ const lines = ["tool-call", "tool-output-error"]
 /** The names. */
 export const known: ReadonlyArray<string> = [...Object.keys(ours), ...lines]
 
-/** The names of `--hide`; fails with a sentence where one of them is no event. */
+/** The names of `--hide`; fails with a sentence if one of them is not an event. */
 export const check = (names: ReadonlySet<string>): Effect.Effect<void, CommandFailed> => {
   const unknown = [...names].find((name) => !known.includes(name))
   return unknown === undefined

@@ -154,7 +154,7 @@ const answered = (request: Approval.Request, typed: string): Answer => {
   return typeof given === "string" ? unclear(given) : decided(given)
 }
 
-/** A sentence that begins like an answer is none: "a better name is notes.md" must approve nothing. */
+/** A sentence that begins like an answer is not one: "a better name is notes.md" must approve nothing. */
 const alone = (letter: string): Answer =>
   unclear(`To approve, type ${letter} alone; e NAME=VALUE changes it, r REASON rejects it`)
 

@@ -121,7 +121,7 @@ const sums = (summary: LatencySummary.LatencySummary): string =>
     `machine ${Style.time(summary.machineMs)}`,
     `people ${Style.time(summary.humanWaitMs)}`,
     ...(summary.idleMs === undefined ? [] : [`idle ${Style.time(summary.idleMs)}`]),
-    // Moments between a run's start and its owner are no time in which nobody carried it.
+    // The moment between a run's start and its first owner does not count as time without an owner.
     ...(summary.downMs >= 1000 ? [`down ${Style.time(summary.downMs)}`] : []),
     `in models ${Style.time(summary.modelMs)}`,
     `in tools ${Style.time(summary.toolMs)}`,

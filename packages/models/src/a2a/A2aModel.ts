@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 import * as RemoteAgent from "./RemoteAgent.ts"
 
 /**
- * The tool that stands for what the remote agent asks.
+ * The tool whose calls are the remote agent's questions.
  *
  * @since 0.1.0
  * @category constants

@@ -124,7 +124,7 @@ export const make = ({ key, name, url }: Address): RemoteAgent => {
     if (answer?.result !== undefined) return Effect.succeed(answer.result)
     return Effect.fail(
       answer?.error === undefined
-        ? unusable("it sent what is no update of a task")
+        ? unusable("it sent something other than an update of a task")
         : new ModelFailure.InvalidRequest({ ...about, description: `error ${answer.error.code}` })
     )
   }

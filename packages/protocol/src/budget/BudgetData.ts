@@ -57,7 +57,7 @@ export const Budget: Schema.Codec<Budget> = BudgetStruct
  * @category models
  */
 export interface Options {
-  /** Model calls. A retried attempt is no new step, but its tokens and money count. */
+  /** Model calls. A retried attempt is not a new step, but its tokens and money count. */
   readonly maxSteps?: number | undefined
   /** Tool calls that run, of all tools. Retries of a handler and denied calls do not count. */
   readonly maxToolCalls?: number | undefined

@@ -72,7 +72,7 @@ const ListedRunStruct = Schema.Struct(fields).annotate({ identifier: "ListedRun"
  * One run of a list. Times are epoch milliseconds.
  *
  * **Details**
- * - `principal`: the id of who started it; absent: nobody is named.
+ * - `principal`: the id of who started it; absent: the run has no principal.
  * - `lastAt`: when it last did something. `lastSeq`: the number of its last event so far.
  * - `isForgotten`: its events were deleted.
  * - `endReason`, `errorCode`: absent while it has not ended; the code only if it failed.

@@ -34,7 +34,7 @@ export interface Part {
 
 /**
  * A part with its run. `at`: when the run ended, in epoch milliseconds. `root`: the agent that was started, and `agent`
- * the one that spent. `principal`: the id of who started the run; absent: nobody is named.
+ * the one that spent. `principal`: the id of who started the run; absent: the run has no principal.
  *
  * @since 0.1.0
  * @category models

@@ -59,7 +59,7 @@ const TotalStruct = Schema.Struct({ ...names, ...sums }).annotate({ identifier: 
 
 /**
  * One group: its values of the dimensions asked for, and its sums. A value is absent where a line has none, such as the
- * principal of a run that nobody is named for. `runs`: how many runs spent it. The other fields are as on a row of a
+ * principal of a run without one. `runs`: how many runs spent it. The other fields are as on a row of a
  * cost summary: `costUsd` is absent if `unpriced` is above 0, and `pricedUsd` is then a lower bound.
  *
  * @since 0.1.0

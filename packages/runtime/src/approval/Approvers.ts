@@ -143,5 +143,5 @@ export const exclusion = (
   if (need.excludesRequester === true && requestedBy === principal.id) return "somebody other than who requested it"
   const { roles } = need
   if (roles === undefined || principal.roles?.some((role) => roles.includes(role)) === true) return undefined
-  return `the roles ${roles.map((role) => JSON.stringify(role)).join(", ") || "of nobody"}`
+  return `the roles ${roles.map((role) => JSON.stringify(role)).join(", ") || "(none)"}`
 }

@@ -54,7 +54,7 @@ const RunRecordStruct = Schema.Struct({
  * agent's, `model` what it asked of its agent's model. `repeatedCallLimit` is absent where nothing limits how often the
  * same call may be made, as in every record of a release that did not know it. `quotas` is what it is charged to, and
  * by which limits unless others are set meanwhile. `historyVersion` is how many messages of the thread the run starts
- * from; the host fills it in. `principal`: the id of who started it; absent: nobody is named. `keyed`: the providers
+ * from; the host fills it in. `principal`: the id of who started it; absent: the run has no principal. `keyed`: the providers
  * that its query brought keys for; never the keys.
  *
  * @since 0.1.0

@@ -67,7 +67,7 @@ export const read = (
 const smallBytes = 64 * 1024
 
 /**
- * Handles a body that nobody reads: a small one is drained, so that the connection can serve the next request;
+ * Handles a body that is not read: a small one is drained, so that the connection can serve the next request;
  * otherwise the connection must close. The returned headers say which.
  */
 export const discard = (

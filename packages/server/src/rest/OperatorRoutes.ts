@@ -19,7 +19,7 @@ type Query = Dialect.Request["query"]
 const isState = Schema.is(Schema.Union([ListedRun.State, Schema.Literal("open")]))
 const isReason = Schema.is(ListedRun.EndReason)
 
-/** A whole number of a query; refused if it is none. */
+/** A whole number of a query; anything else is refused. */
 export const natural = (query: Query, field: string): Effect.Effect<number | undefined, Refusal.Refusal> => {
   const text = query[field]
   if (text === undefined) return Effect.undefined
@@ -37,7 +37,7 @@ const dollars = (query: Query, field: string): Effect.Effect<number | undefined,
     : Effect.fail(Refusal.badRequest(`Invalid ${field}. Use US dollars, such as 0.25`))
 }
 
-/** A word of a query; refused if it is none that is known. */
+/** A word of a query; an unknown one is refused. */
 const word = <A extends string>(
   query: Query,
   field: string,

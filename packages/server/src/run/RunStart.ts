@@ -317,7 +317,7 @@ const outward = (reason: QueryRejected["reason"], threadId: string): QueryReject
   }
 }
 
-/** The automatic decision on a question: an answer that nobody gave is none. */
+/** The automatic decision on a question: only a person's answer is an answer. */
 const automaticOn = (request: Approval.Request, automatic: Decision): Decision =>
   request.kind === "question" ? Decision.reject({ feedback: "no person is available to ask" }) : automatic
 

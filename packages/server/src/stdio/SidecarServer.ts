@@ -72,7 +72,7 @@ export const serve = Effect.fnUntraced(function* (
     checks: {}
   }))
 
-  /** The run that a stream's id stands for, or the run of that id itself. */
+  /** The run of a stream's id, or the run with that id itself. */
   const runOf = (id: string): Effect.Effect<string> => {
     const begun = starting.get(id)
     const known = Effect.sync(() => runs.get(id) ?? id)
@@ -117,7 +117,7 @@ export const serve = Effect.fnUntraced(function* (
             refusal ??= noConsent
             return cancel
           })
-          // What is no question of consent cannot be answered by it.
+          // Consent can answer only questions of consent.
           return consentGranted === true
             ? Effect.catch(runtime.respondToApproval(event.data.id, "approve", by), () => ended)
             : ended

@@ -25,7 +25,7 @@ const whole = (rows: ReadonlyArray<Row>) =>
 const keep = (db: Database, grant: Grant.Grant) =>
   db.rows("UPDATE reins_grants SET document = ? WHERE id = ?", JSON.stringify(grant), Column.encode(grant.id))
 
-/** The grant of that id, which nobody else changes until the transaction ends. */
+/** The grant with that id, locked until the transaction ends. */
 const locked = (db: Database, id: string) =>
   Effect.flatMap(
     db.rows(`SELECT document FROM reins_grants WHERE id = ?${db.dialect.lockRows}`, Column.encode(id)),

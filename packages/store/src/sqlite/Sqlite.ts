@@ -108,7 +108,7 @@ export const backup = SqliteBackup.backup
 
 /**
  * Makes the database of a backup, under a filename that has none yet. Fails with `CannotBackUp` where there is one, or
- * where the backup is none of this version or an earlier one.
+ * if a later version wrote the backup.
  *
  * @since 0.1.0
  * @category operations

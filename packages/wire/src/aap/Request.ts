@@ -75,7 +75,7 @@ export const fields: Fields = {
 /** What becomes of each field of a new session. */
 export const createFields: Fields = {
   ...fields,
-  "agent.name": honoured("Names the agent, for good"),
+  "agent.name": honoured("Names the agent for the whole conversation"),
   messages: honoured("What the session begins with")
 }
 

@@ -15,7 +15,7 @@
  * call that a person was asked about at the end of a turn only the call: `tool_result` belongs to trusted tools; the
  * single answer of mode `none` has its result.
  *
- * A limit is no denial: the result of a call that ran into one says which. A conversation that is longer than the
+ * A limit is not a denial: the result of a call that reached one says which. A conversation that is longer than the
  * model's context stops with `max_tokens`, content that a provider refuses with `refusal`, a budget of tokens with
  * `max_tokens` and any other with `error`.
  *
@@ -32,7 +32,7 @@ import * as Schema from "effect/Schema"
 type TurnEvents = ReadonlyArray<TurnEvent>
 type Call = Extract<TurnEvent, { event: "tool_call" }>
 
-/** Names of the calls that stand for questions without a waiting call of their own. */
+/** Names of the calls that are made for questions without a waiting call of their own. */
 export const planTool = "approve_plan"
 export const budgetTool = "raise_budget"
 export const repeatTool = "make_call_again"

@@ -23,7 +23,7 @@ export const dialect: Dialect = {
     "POST /sessions/:id/turns": fields
   },
   open: () => Encoder.open("delta", false),
-  // A turn that asks goes on without the calls of the turn before that nobody answered.
+  // A turn that asks goes on without the unanswered calls of the turn before.
   onBusy: "cancel-previous",
   encodeError
 }
@@ -40,7 +40,7 @@ export const dialectV1: Dialect = {
   routes: routesV1,
   fields: { "PUT /session": createFields, "POST /session/:id": fields },
   open: () => Encoder.open("delta", true),
-  // A turn that asks goes on without the calls of the turn before that nobody answered.
+  // A turn that asks goes on without the unanswered calls of the turn before.
   onBusy: "cancel-previous",
   encodeError
 }
@@ -57,7 +57,7 @@ export const dialectV2: Dialect = {
   routes: routesV2,
   fields: { "PUT /session": createFields, "POST /session/:id": fields },
   open: () => Encoder.open("delta", true),
-  // A turn that asks goes on without the calls of the turn before that nobody answered.
+  // A turn that asks goes on without the unanswered calls of the turn before.
   onBusy: "cancel-previous",
   encodeError
 }

@@ -27,7 +27,7 @@ export const options = (asked: Question.Question): Options => [
 
 const parse = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
 
-/** The answer in an option's id; `undefined` where it is none. */
+/** The answer in an option's id; `undefined` if it has none. */
 export const decisionOf = (optionId: string): Decision | undefined =>
   optionId.startsWith(prefix)
     ? Option.getOrUndefined(Option.map(parse(optionId.slice(prefix.length)), (value) => Decision.answer(value)))

@@ -54,7 +54,7 @@ const asLine = Schema.decodeUnknownOption(Schema.fromJsonString(Line))
 const asJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
 
 /**
- * `undefined`: the line is not JSON. A refusal: it is no message.
+ * `undefined`: the line is not JSON. A refusal: it is not a message.
  *
  * @since 0.1.0
  * @category conversions
@@ -195,7 +195,7 @@ const Chosen = Schema.Struct({
 const readChosen = Schema.decodeUnknownOption(Chosen)
 
 /**
- * The decision of a response to a permission request. What is no choice of ours refuses.
+ * The decision of a response to a permission request. Any other choice refuses.
  *
  * @since 0.1.0
  * @category operations

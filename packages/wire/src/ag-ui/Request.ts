@@ -117,7 +117,7 @@ const partsOf = (content: Content): ReadonlyArray<Message.UserPart> =>
             })
       )
 
-/** What specialists said is shown to the client, and is no part of the root's conversation. */
+/** What specialists said is shown to the client, and is not part of the root's conversation. */
 const isBelow = ({ subagentRunId }: typeof Assistant.Type): boolean => subagentRunId != null
 
 const historyOf = (messages: RunAgentInput["messages"]): History.History => {

@@ -42,7 +42,7 @@ const reasons: { readonly [R in Events.Finish["finishReason"]]: Extract<Chunk, {
   other: "other"
 }
 
-/** Names of the calls that stand for questions without a tool call. */
+/** Names of the calls that are made for questions without a tool call. */
 export const planTool = "approve_plan"
 export const budgetTool = "raise_budget"
 

@@ -145,7 +145,7 @@ const tell = (history: History.History, step: ReadonlyArray<Part>, called: Set<s
 }
 
 /**
- * The name of the tool of a call; absent: the part is no call. Questions about plans and budgets only look like calls.
+ * The name of the tool of a call; absent: the part is not a call. Questions about plans and budgets only look like calls.
  */
 const isTool = ({ toolName, type }: Part): boolean => {
   const name = type === "dynamic-tool" ? (toolName ?? "") : type.startsWith("tool-") ? type.slice("tool-".length) : ""

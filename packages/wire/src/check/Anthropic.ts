@@ -159,7 +159,7 @@ export const protocol = make({
       if (block === undefined) return notes.fault("block-open", `the block ${index} stops, which is not open`)
       open.delete(index)
       if (block.input !== "" && !Shape.isJson(block.input))
-        notes.fault("input-json", `that of the block ${index} is no JSON`)
+        notes.fault("input-json", `that of the block ${index} is not JSON`)
     }
 
     const take = (event: Event): void => {

@@ -20,7 +20,7 @@ export const rules = {
   "line-length": "A line is at most 16 MiB long, or readers give up"
 }
 
-/** Why a text is no capture at all. */
+/** Why a text is not a capture. */
 export type Unreadable = "empty" | "binary" | "neither" | "not-json-lines"
 
 /** How many characters of a first line tell what the text is. */
@@ -44,7 +44,7 @@ export class Capture {
   #dataLine = 0
   #event: string | undefined
   #id: string | undefined
-  /** Why the text is no capture; absent: it is one so far. Nothing more is read then. */
+  /** Why the text is not a capture; nothing more is read then. Absent: it is one so far. */
   unreadable: Unreadable | undefined
 
   /** How many lines were read. */
@@ -160,7 +160,7 @@ export class Capture {
           _tag: "Fault",
           line: this.#line,
           rule: "sse-line",
-          found: "the line is no field of an event stream"
+          found: "the line is not a field of an event stream"
         })
     }
   }
@@ -184,7 +184,7 @@ export class Capture {
   #frame(data: string, line: number, items: Array<Item>): void {
     const parsed = data === "[DONE]" ? Option.none() : Shape.parse(data)
     if (Option.isNone(parsed) && data !== "[DONE]") {
-      items.push({ _tag: "Fault", line, rule: "json", found: "the frame is no JSON" })
+      items.push({ _tag: "Fault", line, rule: "json", found: "the frame is not JSON" })
       return
     }
     items.push({

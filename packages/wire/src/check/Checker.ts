@@ -24,7 +24,7 @@ export interface Violation {
 }
 
 /**
- * Why a text cannot be checked: it has no frame, it is no text, it is neither SSE nor JSON, its first line is no whole
+ * Why a text cannot be checked: it has no frame, it is not text, it is neither SSE nor JSON, its first line is not a whole
  * JSON value, or nothing tells its dialect.
  *
  * @since 0.1.0
@@ -43,7 +43,7 @@ export interface Options {
   readonly dialect?: Name | undefined
   /** The stream continues an earlier answer that is not checked with it. Absent: it does not. */
   readonly continues?: boolean | undefined
-  /** Is told what a client would have understood. Absent: nobody is, and nothing is kept. */
+  /** Gets what a client would have understood. Absent: nothing is kept. */
   readonly heard?: Pick<Notes, "text" | "result"> | undefined
 }
 

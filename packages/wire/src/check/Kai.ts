@@ -152,7 +152,7 @@ export const protocol = make({
         else calls.set(toolCallId, { name: toolName ?? undefined, state, wasAsked: false, hasFailed: false })
         return
       }
-      // A question may be about something that is no call of the agent's: it begins with its input.
+      // A question may be about something other than a call of the agent: it begins with its input.
       if (before === undefined && state === "input-available") {
         calls.set(toolCallId, { name: toolName ?? undefined, state: "available", wasAsked: true, hasFailed: false })
         return

@@ -199,7 +199,7 @@ export const protocol = make({
       const part = wholeOf[group]
       if (step === "delta") {
         if (typeof event.delta !== "string" && part !== undefined)
-          return notes.fault("shape", `event ${quote(event.type)}: field delta is no text`)
+          return notes.fault("shape", `event ${quote(event.type)}: field delta is not text`)
         if (typeof event.delta !== "string") return
         if (group === "output_text") notes.text(event.delta)
         if (part !== undefined) item.parts.set(key, (said ?? "") + event.delta)

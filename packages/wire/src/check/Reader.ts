@@ -7,7 +7,7 @@
  * A frame as it was captured.
  *
  * **Details**
- * - `data`: the text of the frame. `value`: the JSON in it; absent where it is no JSON, as `[DONE]`.
+ * - `data`: the text of the frame. `value`: the JSON in it; absent where it is not JSON, as `[DONE]`.
  * - `event` and `id`: of an SSE frame. `isSse`: false for a line of JSON, which has neither.
  *
  * @since 0.1.0

@@ -30,7 +30,7 @@ const explain = (value: unknown, issue: SchemaIssue.Issue, tag: string): string 
     message,
     path: path.map((key) => String(typeof key === "object" ? key.key : key))
   }))
-  // A union tells of each member; those whose name is another say nothing of this value.
+  // A union reports each member; members of another name do not concern this value.
   const found = paths.find(({ path }) => path.at(-1) !== tag) ?? paths[0]
   if (found === undefined || found.path.length === 0) return `it is ${nameOf(value)}, and no object of the protocol`
   const field = found.path.join(".")
@@ -49,7 +49,7 @@ export const reader = <A>(
 
 const json = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
 
-/** The value of a JSON text; nothing where it is none. */
+/** The value of a JSON text; nothing if it is not JSON. */
 export const parse = (text: string): Option.Option<unknown> => json(text)
 
 export const isJson = (text: string): boolean => Option.isSome(json(text))

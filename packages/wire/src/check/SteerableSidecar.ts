@@ -67,7 +67,8 @@ export const open = (notes: Notes<keyof typeof rules>): Reader => {
   return {
     isWaiting: false,
     read: ({ value }) => {
-      if (typeof value !== "object" || value === null || !isLine(value)) return notes.fault("shape", "it is no message")
+      if (typeof value !== "object" || value === null || !isLine(value))
+        return notes.fault("shape", "it is not a message")
       const method = Shape.textAt(value, "method")
       const params = "params" in value ? value.params : undefined
       switch (method) {

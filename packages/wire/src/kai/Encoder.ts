@@ -33,7 +33,7 @@ type KaiEvents = ReadonlyArray<KaiEvent>
 
 const extra = (name: string, data: unknown): KaiEvents => [{ type: `data-reins-${name}`, data }]
 
-/** Names of the calls that stand for questions without a call. */
+/** Names of the calls that are made for questions without a call. */
 export const planTool = "approve_plan"
 export const budgetTool = "raise_budget"
 

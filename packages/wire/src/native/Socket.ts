@@ -46,7 +46,7 @@ const unknown = Refusal.badRequest(`Missing or invalid field type, id, or one of
 
 type Parts = Pick<Request, "params" | "query"> & { readonly body?: unknown }
 
-/** Decodes a message as the route does that it stands for. */
+/** Decodes a message as its route does. */
 const as = (line: string, parts: Partial<Parts>, { headers }: Pick<Request, "headers">): Decoded => {
   const route = routes.find(({ method, path }) => `${method} ${path}` === line)
   return route === undefined ? Result.fail(unknown) : route.decode({ params: {}, query: {}, headers, ...parts })
