@@ -128,7 +128,7 @@ layer(Sample.layer, { excludeTestServices: true })("bad input", (it) => {
     {
       args: ["serve", "--model", "demo", "--port", "70000"],
       code: 2,
-      why: /^--port: 70000 is no port from 0 to 65535\./
+      why: /^--port: 70000 is not a port from 0 to 65535\./
     },
     {
       args: ["runs", "--store", "postgres://nobody:secret@127.0.0.1:1/x"],

@@ -220,8 +220,11 @@ layer(Sample.layer, { excludeTestServices: true })("reins check", (it) => {
     },
     { args: ["@/empty"], why: /empty has no frame\. Capture the body of a response: / },
     { args: ["@/blank"], why: /blank has no frame\. / },
-    { args: ["@/binary"], why: /binary is no text\. / },
-    { args: ["@/pretty.json"], why: /pretty\.json begins like JSON, but its first line is no whole JSON value\. / },
+    { args: ["@/binary"], why: /binary is not text\. / },
+    {
+      args: ["@/pretty.json"],
+      why: /pretty\.json begins like JSON, but its first line is not a complete JSON value\. /
+    },
     { args: ["@/foreign.sse"], why: /foreign\.sse does not tell its dialect\. Name it: --dialect NAME, one of a2a, / },
     {
       args: ["@/foreign.sse", "--dialect", "sdk"],

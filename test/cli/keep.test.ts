@@ -87,8 +87,8 @@ layer(Sample.layer, { excludeTestServices: true })("the commands on a store", (i
         yield* erase({ thread: "yours", tenant: "other" }),
         /^There is no thread "yours" of tenant "other"\./
       )
-      assert.match(yield* erase({ thread: "mine", run: "x" }), /^Name what is erased, and one of it/)
-      assert.match(yield* erase({ before: "soon" }), /^--before: "soon" is no time\./)
+      assert.match(yield* erase({ thread: "mine", run: "x" }), /^Name exactly one thing to erase/)
+      assert.match(yield* erase({ before: "soon" }), /^--before: "soon" is not a time\./)
 
       assert.match(yield* restore("runs.jsonl"), /^Restored 1 run from .* 1 run was there already\.\n$/)
       assert.match(yield* erase({ before: "0m", jsonOutput: true }), /^\{"runs":2,"before":\d+\}\n$/)

@@ -145,8 +145,8 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
       for (const filter of [{ state: "waiting" }, { until: "1h" }, { ended: "failed" }, { principal: "x" }] as const) {
         assert.strictEqual(yield* list(filter), "No run matches.\n", JSON.stringify(filter))
       }
-      assert.match(yield* list({ since: "soon" }), /^--since: "soon" is no time\./)
-      assert.match(yield* list({ minUsd: "much" }), /^--min-usd: "much" is no amount of US dollars\./)
+      assert.match(yield* list({ since: "soon" }), /^--since: "soon" is not a time\./)
+      assert.match(yield* list({ minUsd: "much" }), /^--min-usd: "much" is not an amount of US dollars\./)
       const costs = (more: Partial<Figures.CostsGiven>) =>
         printed((given) => Figures.costs({ ...given, by: "tenant,run", csv: false, isOneTenant: false, ...more }), on)
       assert.match(yield* costs({}), new RegExp(`^tenant +run +runs[^]*\ndefault +${runId} +1 [^]*\ntotal +1 `))
@@ -157,7 +157,7 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
       assert.match(csv, /^tenant,run,usd,runs,[^]*"default","run_/)
       assert.strictEqual(yield* costs({ until: "1h" }), "Nothing was spent yet.\n")
       assert.strictEqual(yield* costs({ tenant: "other", isOneTenant: true }), "Nothing was spent yet.\n")
-      assert.match(yield* costs({ by: "week" }), /^--by: "week" is no list of tenant, principal, /)
+      assert.match(yield* costs({ by: "week" }), /^--by: "week" is not a list of tenant, principal, /)
       const sqlite = yield* Effect.promise(() => import("node:sqlite"))
       const database = new sqlite.DatabaseSync(`${ships}/.reins/runs.db`)
       database.exec("UPDATE reins_events SET event = '{'")
@@ -254,7 +254,7 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
       )
       assert.match(
         yield* printed((given) => Operate.raise({ ...given, runId, limits: "more" }), { url }),
-        /^"more" is no limit\./
+        /^"more" is not a limit\./
       )
       const costs = (by: string) =>
         printed((given) => Figures.costs({ ...given, by, csv: false, isOneTenant: false }), json, key)
