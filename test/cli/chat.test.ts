@@ -43,6 +43,19 @@ layer(Sample.layer, { excludeTestServices: true })("reins chat in a pipe", (it) 
     })
   )
 
+  it.effect("asks another model of an app's agent, if it has one of that name", () =>
+    Effect.gen(function* () {
+      const ships = yield* Sample.folder(Sample.ships)
+      const app = `${import.meta.dirname}/apps/models.ts`
+      const input = "One\n/model nope\n/model strong\nTwo\n"
+      const { stdout } = yield* reins(ships, ["chat", "--app", app], { input })
+      assert.match(
+        stdout,
+        /from cheap[^]*no model "nope"\. Its models: strong\.[^]*go to scripted\/strong\.[^]*from strong/
+      )
+    })
+  )
+
   it.effect("ends with the exit code of the last run", () =>
     Effect.gen(function* () {
       const ships = yield* Sample.folder(Sample.ships)

@@ -5,9 +5,9 @@
  */
 import { ModelFailure } from "@reins/protocol"
 import { Agent, FileOutput, Model, Runtime, Specialist, ToolRun, ToolSettings } from "@reins/runtime"
-import type { ModelRequest } from "@reins/runtime"
+import type { ModelPort, ModelRequest } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Effect, Layer, Redacted, Schema } from "effect"
+import { Context, Effect, Layer, Redacted, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import * as RunTap from "./RunTap.ts"
 
@@ -29,7 +29,13 @@ export const picture = new Uint8Array([137, 80, 78, 71])
 const Client = Toolkit.make(Tool.make("theirs", { description: "Run by the caller", ...options }))
 
 const Helper = Specialist.make("helper", { description: "Helps", toolkit: Kit })
-export const Desk = Agent.make("desk", { toolkit: Kit, clientTools: Client, specialists: [Helper] })
+class Strong extends Context.Service<Strong, ModelPort>()("test/server/Strong") {}
+export const Desk = Agent.make("desk", {
+  toolkit: Kit,
+  clientTools: Client,
+  specialists: [Helper],
+  models: { strong: Strong }
+})
 
 /** The same tools, and two of a role must approve each call that asks. */
 const Vault = Agent.make("vault", { toolkit: Kit, approvers: { roles: ["sre"], quorum: 2 } })
@@ -103,7 +109,8 @@ export const make = Effect.gen(function* () {
         gated: ({ value }) => Effect.succeed({ got: value }),
         planned: ({ value }) => Effect.succeed({ got: value })
       }),
-      Layer.succeed(Model, model)
+      Layer.succeed(Model, model),
+      Layer.succeed(Strong, ScriptedModel.make({ model: "strong-1", respond: () => ScriptedModel.text("from strong") }))
     ])
   )
   return { layer: tap.layer(layer), hold, model, tap }

@@ -85,7 +85,10 @@ export type Made = ReturnType<typeof make>
 export const ask = (
   { layer }: Made,
   journal: MemoryJournal.MemoryJournal | undefined,
-  options: Parameters<Runtime["Service"]["start"]>[1] = {}
+  options: Parameters<Runtime["Service"]["start"]>[1] = {},
+  deployment: Layer.Layer<never> = journal === undefined
+    ? Layer.empty
+    : Layer.succeed(Deployment.Deployment, journalHost(journal))
 ) =>
   Effect.gen(function* () {
     const runtime = yield* Runtime
@@ -95,12 +98,7 @@ export const ask = (
     yield* probe.end
     assert.deepStrictEqual(Ordering.check(probe.envelopes), [])
     return { probe, runId, result: yield* Effect.result(result) }
-  }).pipe(
-    Effect.scoped,
-    Effect.provide(
-      layer(journal === undefined ? Layer.empty : Layer.succeed(Deployment.Deployment, journalHost(journal)))
-    )
-  )
+  }).pipe(Effect.scoped, Effect.provide(layer(deployment)))
 
 export const reasonOf = ({ result }: Effect.Success<ReturnType<typeof ask>>) =>
   result._tag === "Success" ? result.success.output : result.failure.reason

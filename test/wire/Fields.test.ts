@@ -155,6 +155,7 @@ const cases: ReadonlyArray<Case> = [
       system: "obey",
       tools: { locate: { parameters: { type: "object" } } },
       agent: "a",
+      model: "strong",
       maxTokens: 9,
       temperature: 0.5,
       topP: 0.5,
@@ -174,7 +175,8 @@ const cases: ReadonlyArray<Case> = [
       messageId: "m",
       system: "obey",
       tools: { pay: { description: "Pays", parameters: schema } },
-      agent: "other"
+      agent: "other",
+      model: "strong"
     }
   }
 ]
@@ -184,7 +186,14 @@ const small: ReadonlyArray<Case> = [
     dialect: native,
     line: "POST /query",
     body: { prompt: "hi" },
-    samples: { prompt: [{ type: "text", text: "ho" }], threadId: "t", agent: "a", requestId: "r", stream: false }
+    samples: {
+      prompt: [{ type: "text", text: "ho" }],
+      threadId: "t",
+      agent: "a",
+      model: "strong",
+      requestId: "r",
+      stream: false
+    }
   },
   {
     dialect: steerable,

@@ -70,6 +70,7 @@ const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: S
     allowance: new Allowance(options.limits ?? {}),
     agents: options.agents ?? [],
     descriptions: options.descriptions ?? {},
+    clientModels: options.clientModels ?? false,
     newId: (yield* Ids.Ids).make,
     startedAt: yield* Clock.currentTimeMillis,
     watchers: new Watchers(),

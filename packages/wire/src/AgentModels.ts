@@ -1,6 +1,6 @@
 /**
  * The agents of a server as models, at the routes that protocols of model providers have: `GET …/models`, and
- * `GET …/models/:id` for one.
+ * `GET …/models/:id` for one. An agent with models that its clients may name is several: `desk`, `desk/strong`.
  */
 import * as Result from "effect/Result"
 import type { Reply, Route } from "./Dialect.ts"
@@ -41,4 +41,14 @@ const route = (path: string, shape: (id: string) => (agents: ReadonlyArray<Agent
     })
 })
 
-const agentsOf = (facts: Facts): ReadonlyArray<AgentFacts> => (facts._tag === "Agents" ? facts.agents : [])
+const agentsOf = (facts: Facts): ReadonlyArray<AgentFacts> =>
+  facts._tag === "Agents" ? facts.agents.flatMap(namedOf) : []
+
+const namedOf = (agent: AgentFacts): ReadonlyArray<AgentFacts> => [
+  agent,
+  ...(agent.models ?? []).map((model) => ({
+    ...agent,
+    name: `${agent.name}/${model}`,
+    ...(agent.title === undefined ? {} : { title: `${agent.title} (${model})` })
+  }))
+]

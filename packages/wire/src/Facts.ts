@@ -68,6 +68,8 @@ export interface AgentFacts {
   readonly description?: string
   readonly version: string
   readonly tools: ReadonlyArray<ToolFacts>
+  /** The names of the models that a query may ask for; absent: it may ask for none. */
+  readonly models?: ReadonlyArray<string>
   readonly options: ReadonlyArray<OptionFacts>
 }
 

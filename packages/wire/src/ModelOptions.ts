@@ -8,6 +8,8 @@ import type { Json } from "@reins/protocol"
  * @category models
  */
 export interface ModelOptions {
+  /** The name of one of the agent's models; where clients may not name any, it is ignored. */
+  readonly name?: string
   readonly maxOutputTokens?: number
   /** A JSON Schema that the final text must fit. */
   readonly output?: { readonly name: string; readonly schema: Json }
@@ -52,6 +54,7 @@ type Given<A> = { readonly [K in keyof A]: A[K] | null | undefined }
  */
 export const make = ({
   maxOutputTokens,
+  name,
   output,
   settings: {
     frequencyPenalty,
@@ -67,6 +70,7 @@ export const make = ({
   } = {}
 }: {
   readonly maxOutputTokens?: number | null | undefined
+  readonly name?: string | null | undefined
   readonly output?: ModelOptions["output"] | undefined
   readonly settings?: Given<Settings>
 }): { readonly model?: ModelOptions } => {
@@ -83,6 +87,7 @@ export const make = ({
     ...(toolChoice == null || toolChoice === "auto" ? {} : { toolChoice })
   }
   const model: ModelOptions = {
+    ...(name == null ? {} : { name }),
     ...(maxOutputTokens == null ? {} : { maxOutputTokens }),
     ...(output === undefined ? {} : { output }),
     ...(Object.keys(settings).length === 0 ? {} : { settings })
@@ -109,6 +114,7 @@ export const isSame = (one: ModelOptions | undefined, other: ModelOptions | unde
   JSON.stringify(lasting(one)) === JSON.stringify(lasting(other))
 
 const lasting = ({ settings: { toolChoice, ...settings } = {}, ...rest }: ModelOptions = {}) => ({
+  name: rest.name,
   maxOutputTokens: rest.maxOutputTokens,
   output: rest.output,
   settings,

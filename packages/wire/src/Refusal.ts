@@ -93,6 +93,7 @@ const queryKinds: { readonly [Tag in QueryRejections.Reason["_tag"]]: Kind } = {
   InvalidQuota: "internal",
   QuotaExhausted: "rate-limited",
   UnknownPrice: "unprocessable",
+  UnknownModel: "not-found",
   InvalidInput: "unprocessable",
   RunExists: "conflict",
   StoreUnavailable: "unavailable"

@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Agent, Deployment, Model, Runtime, Specialist } from "@reins/runtime"
+import { Agent, Budget, Deployment, Model, Prices, Runtime, Specialist } from "@reins/runtime"
 import type { QueryModel } from "@reins/runtime"
-import { MemoryJournal, journalHost } from "@reins/runtime/journal"
-import { Probe, ScriptedModel } from "@reins/runtime/testing"
+import { type JournalStore, MemoryJournal, journalHost } from "@reins/runtime/journal"
+import { createRuntime } from "@reins/runtime/promise"
+import { CrashingJournal, Probe, ScriptedModel } from "@reins/runtime/testing"
 import { Context, Effect, Exit, Layer, Schema, Scope } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import * as Engines from "../../support/Engines.ts"
+import * as Resolving from "../../support/Resolving.ts"
 import * as Solo from "../../support/Solo.ts"
 
 const ask = Effect.fnUntraced(function* (model: QueryModel, agent: Solo.Options["agent"] = {}) {
@@ -15,6 +17,85 @@ const ask = Effect.fnUntraced(function* (model: QueryModel, agent: Solo.Options[
 })
 
 const schema = { type: "object" }
+
+describe("the model that a query names", () => {
+  it.effect.each(Engines.all)("answers, is priced, and is kept with the run, %s", ([, services]) =>
+    Effect.gen(function* () {
+      for (const asked of ["strong", "scripted:strong", { name: "strong", settings: { seed: 3 } }, Resolving.Strong]) {
+        const made = Resolving.make({})
+        const ended = yield* Resolving.ask(made, undefined, { model: asked }, services())
+        assert.strictEqual(Resolving.reasonOf(ended), "strong answers.")
+        assert.deepStrictEqual(Resolving.bill(ended), [["strong", 3, 0.6]])
+      }
+    })
+  )
+
+  it.effect("is refused by name where the agent does not have it, before anything is stored", () =>
+    Effect.gen(function* () {
+      const made = Resolving.make({})
+      for (const asked of ["nope", "scripted:nope", { name: "nope" }]) {
+        const { reason } = yield* Effect.flip(
+          Effect.provide(
+            Effect.flatMap(Runtime, (runtime) => runtime.start("Go.", { model: asked })),
+            made.layer(Layer.empty)
+          )
+        )
+        assert.strictEqual(reason._tag, "UnknownModel")
+        assert.include(reason.message, "Its models: strong")
+      }
+      // Its own model is no choice.
+      const own = yield* Resolving.ask(made, undefined, { model: "scripted:cheap" })
+      assert.strictEqual(Resolving.reasonOf(own), "cheap answers.")
+    })
+  )
+
+  it.effect("is the one that a resumed run asks, and a limit in dollars needs its price", () =>
+    Effect.gen(function* () {
+      const made = Resolving.make({})
+      const journal = MemoryJournal.make()
+      const dying = CrashingJournal.crashing(journal, { at: 4, when: "after" })
+      const scope = yield* Scope.make()
+      const life = (store: JournalStore) => made.layer(Layer.succeed(Deployment.Deployment, journalHost(store)))
+      const context = yield* Layer.buildWithScope(life(dying.store), scope)
+      yield* Context.get(context, Runtime).start("Go.", { runId: "run", model: "strong" })
+      yield* dying.died
+      yield* dying.bury
+      yield* Scope.close(scope, Exit.void)
+      yield* Effect.gen(function* () {
+        const probe = yield* Probe.watch("run")
+        yield* probe.end
+      }).pipe(Effect.scoped, Effect.provide(life(journal)))
+      assert.strictEqual(made.world.cheap.requests.length, 0)
+      assert.isAbove(made.world.strong.requests.length, 2)
+      const unpriced = Runtime.layer({
+        agents: [Agent.make("desk", { models: { strong: Resolving.Strong }, budget: Budget.make({ maxCostUsd: 1 }) })]
+      }).pipe(
+        Layer.provide([
+          Layer.succeed(Model, made.world.cheap),
+          Layer.succeed(Resolving.Strong, made.world.strong),
+          Prices.layerTable({ "scripted/cheap": { inputPerMillionUsd: 1, outputPerMillionUsd: 1 } })
+        ])
+      )
+      const { reason } = yield* Effect.flip(
+        Effect.provide(
+          Effect.flatMap(Runtime, (runtime) => runtime.start("Go.", { model: "strong" })),
+          unpriced
+        )
+      )
+      assert.deepInclude(reason, { _tag: "UnknownPrice", model: "strong" })
+    }).pipe(Resolving.quiet)
+  )
+
+  it("is named by queries without Effect, too", async () => {
+    const port = (model: string) => ScriptedModel.make({ model, respond: () => ScriptedModel.text(`from ${model}`) })
+    await using runtime = createRuntime({
+      model: port("cheap"),
+      agents: [{ name: "desk", models: { strong: port("strong") } }]
+    })
+    assert.strictEqual((await runtime.complete("Go.", { model: "strong" })).output, "from strong")
+    assert.strictEqual((await runtime.preview("Go.", { model: "strong" })).model, "strong")
+  })
+})
 
 describe("what a query asks of the model", () => {
   it.effect("reaches it: the size, the form and the settings of its answer", () =>

@@ -126,7 +126,10 @@ export const chat = Effect.fnUntraced(function* <R>(options: Options<R>) {
     startedAt = yield* Clock.currentTimeMillis
     const begun = Effect.gen(function* () {
       const budget = yield* Limits.budgetOf(settings.limits)
-      const handle = yield* runtime.start(text, { threadId: settings.threadId, budget })
+      const { live, model, threadId } = settings
+      // The command line's own model is changed in its place; of an app, the query names one.
+      const named = live === undefined && model !== undefined ? { model } : {}
+      const handle = yield* runtime.start(text, { threadId, budget, ...named })
       yield* watching(handle.runId, handle.envelopes)
     })
     yield* Effect.forkScoped(

@@ -17,7 +17,7 @@ export interface Settings {
   threadId: string
   /** The limits of a run, as they were written. */
   limits: string
-  /** The name of the model, where the command line chose it. */
+  /** The name of the model, where the command line chose it, or one of an app's models was chosen. */
   model: string | undefined
   readonly live: LiveModel | undefined
   /** The name of the root agent, for tables. */
@@ -56,7 +56,7 @@ export const perform = Effect.fnUntraced(function* (
     case "Exit":
       return note()
     case "Model":
-      return command.name === undefined ? note(modelOf(settings)) : yield* change(settings, command.name)
+      return command.name === undefined ? note(modelOf(settings)) : yield* change(runtime, settings, command.name)
     case "Budget": {
       if (command.limits === undefined) return note(`A run may use ${settings.limits}.`)
       const parsed = Limits.parse(command.limits)
@@ -110,11 +110,20 @@ export const perform = Effect.fnUntraced(function* (
 })
 
 const modelOf = ({ live, model }: Settings): string =>
-  live === undefined ? "The app has its own model." : `The model is ${model ?? live.model}.`
+  live === undefined && model === undefined ? "The app has its own model." : `The model is ${model ?? live?.model}.`
 
-const change = (settings: Settings, name: string): Effect.Effect<Answer> => {
+const change = (runtime: RuntimeShape, settings: Settings, name: string): Effect.Effect<Answer> => {
   const { live } = settings
-  if (live === undefined) return Effect.succeed(problem("The app has its own model, which cannot be changed here."))
+  if (live === undefined) {
+    // The app's agent says which models there are.
+    return Effect.match(runtime.preview("Hello", { model: name }), {
+      onFailure: (error) => problem(ended(error.message)),
+      onSuccess: ({ model, provider }) => {
+        settings.model = name
+        return note(`Further questions go to ${provider}/${model}.`)
+      }
+    })
+  }
   return Effect.match(ModelChoice.make(name, true), {
     onFailure: (error) => problem(error.message),
     onSuccess: (port) => {

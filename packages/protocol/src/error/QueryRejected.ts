@@ -164,6 +164,22 @@ export class UnknownPrice extends Schema.TaggedError<UnknownPrice>()("UnknownPri
 }
 
 /**
+ * The query names a model that the agent does not have; `known` are the names of its models.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnknownModel extends Schema.TaggedError<UnknownModel>()("UnknownModel", {
+  agent: Schema.String,
+  name: Schema.String,
+  known: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    return `Agent ${this.agent} has no model ${JSON.stringify(this.name)}. Its models: ${this.known.join(", ") || "none. List them in models of the agent"}`
+  }
+}
+
+/**
  * The input does not fit the specialist's input schema.
  *
  * @since 0.1.0
@@ -215,6 +231,7 @@ const members = [
   InvalidQuota,
   QuotaExhausted,
   UnknownPrice,
+  UnknownModel,
   InvalidInput,
   RunExists,
   StoreUnavailable

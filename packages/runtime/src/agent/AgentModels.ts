@@ -37,6 +37,27 @@ const named = (agent: string, port: ModelPort) =>
     ? Effect.succeed(port)
     : refuse(`Agent ${JSON.stringify(agent)}: its model port must have provider and model, both non-empty strings`)
 
+/**
+ * How `models` calls the model that a query names: as it is called there, as `provider:model`, or by its key; `own` for
+ * the agent's own. `undefined`: it has no such model.
+ */
+export const find = (
+  { definition, model, models }: AgentModels & { readonly definition: Pick<Definition, "model" | "models"> },
+  asked: string | ModelKey
+): { readonly name: string } | "own" | undefined => {
+  if (typeof asked !== "string") {
+    if (asked === definition.model) return "own"
+    const found = Object.entries(definition.models ?? {}).find(([, key]) => key === asked)
+    return found === undefined ? undefined : { name: found[0] }
+  }
+  if (models.has(asked)) return { name: asked }
+  const isAsked = (port: ModelPort) =>
+    asked === `${port.provider}:${port.model}` || asked === `${port.provider}/${port.model}`
+  if (isAsked(model)) return "own"
+  const found = Array.from(models).find(([, port]) => isAsked(port))
+  return found === undefined ? undefined : { name: found[0] }
+}
+
 /** All models that an agent's requests may go to: one that resolves its steps may choose any of its own. */
 export const all = ({ fallbacks, model, models, resolver }: AgentModels & { readonly resolver?: unknown }) =>
   resolver === undefined ? [model, ...fallbacks] : [model, ...fallbacks, ...models.values()]

@@ -1,5 +1,5 @@
 /**
- * A query's settings for its agent's model: limits and format of answers, and sampling. They are part of the run's
+ * A query's choice of its agent's model, and settings for it: limits and format of answers, and sampling. They are part of the run's
  * record, so that a resumed run has the same; specialists below the agent keep their own.
  */
 import * as Schema from "effect/Schema"
@@ -9,13 +9,14 @@ import type { Member } from "./AgentRegistry.ts"
 const Count = Schema.Int.check(Schema.isGreaterThan(0))
 
 const QueryModelStruct = Schema.Struct({
+  name: Schema.optionalKey(Schema.String),
   maxOutputTokens: Schema.optionalKey(Count),
   output: Schema.optionalKey(Schema.Struct({ name: Schema.String, schema: Schema.Json })),
   settings: Schema.optionalKey(ModelSettings)
 }).annotate({ identifier: "QueryModel" })
 
 /**
- * `maxOutputTokens`: the maximum output tokens of a step; the smaller of this and the agent's own applies. `output`: a
+ * `name`: one of the agent's `models`, or `provider:model` of one; absent: the agent's own. `maxOutputTokens`: the maximum output tokens of a step; the smaller of this and the agent's own applies. `output`: a
  * JSON Schema for the final text, which is sent to the model; the text is not validated.
  *
  * @since 0.1.0
@@ -39,14 +40,19 @@ export const refusal = (member: Member, { output, settings }: QueryModel): strin
 }
 
 /** The agent with these settings. */
-export const apply = (member: Member, { maxOutputTokens, output = member.output, settings }: QueryModel): Member => {
+export const apply = (
+  member: Member,
+  { maxOutputTokens, name, output = member.output, settings }: QueryModel
+): Member => {
   const { definition } = member
+  const model = name === undefined ? undefined : member.models.get(name)
   const most = Math.min(
     maxOutputTokens ?? Number.POSITIVE_INFINITY,
     definition.maxOutputTokens ?? Number.POSITIVE_INFINITY
   )
   return {
     ...member,
+    model: model ?? member.model,
     output,
     definition: { ...definition, settings, maxOutputTokens: Number.isFinite(most) ? most : undefined }
   }

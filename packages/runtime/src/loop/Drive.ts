@@ -52,6 +52,11 @@ export const drive = (
     const own = roster.members.get(record.agent)
     if (own === undefined)
       return Effect.die(new Error(`Run ${record.runId}: unknown agent ${record.agent}. Register it with Runtime.layer`))
+    const named = record.model?.name
+    if (named !== undefined && !own.models.has(named)) {
+      const known = [...own.models.keys()].join(", ") || "none"
+      return Effect.die(new Error(`Run ${record.runId}: agent ${record.agent} has no model ${named}, but ${known}`))
+    }
     const prompt = ThreadUpdate.promptOf(record)
     const member = asked(record.tools === undefined ? own : QueryTools.apply(own, record.tools), record)
     const agent = new AgentState({

@@ -3,6 +3,7 @@
  */
 import { Budget, Message, QueryRejected, QueryRejections, Transcript } from "@reins/protocol"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -136,13 +137,29 @@ const toolsOf = (member: AgentRegistry.Member, given: QueryTools.QueryTools) => 
 
 const readModel = Schema.decodeUnknownOption(QueryModel.QueryModel)
 
-/** A copy of what the query asks of the agent's model, which is kept with the run. */
-const modelOf = (member: AgentRegistry.Member, given: QueryModel.QueryModel) => {
-  const model = Option.getOrUndefined(readModel(PlainJson.copy(given)))
+/** A copy of what the query asks of the agent's model, which is kept with the run; `undefined` if that is nothing. */
+const modelOf = (
+  member: AgentRegistry.Member,
+  given: NonNullable<QueryOptions["model"]>
+): Effect.Effect<QueryModel.QueryModel | undefined, QueryRejected> => {
+  const isNamed = typeof given === "string" || Context.isKey(given)
+  const model = isNamed ? {} : Option.getOrUndefined(readModel(PlainJson.copy(given)))
   const refused = (issue: string) => reject(new QueryRejections.InvalidInput({ agent: member.name, issue }))
-  if (model === undefined) return refused("Invalid model. Pass JSON of the shape { maxOutputTokens, output, settings }")
-  const issue = QueryModel.refusal(member, model)
-  return issue === undefined ? Effect.succeed(model) : refused(issue)
+  if (model === undefined) {
+    return refused("Invalid model. Pass a name, or JSON of the shape { name, maxOutputTokens, output, settings }")
+  }
+  const { name, ...settings } = model
+  const asked = isNamed ? given : name
+  const found = asked === undefined ? "own" : AgentModels.find(member, asked)
+  if (found === undefined) {
+    const known = [...member.models.keys()]
+    const unknown = Context.isKey(asked) ? asked.key : (asked ?? "")
+    return reject(new QueryRejections.UnknownModel({ agent: member.name, name: unknown, known }))
+  }
+  const issue = QueryModel.refusal(member, settings)
+  if (issue !== undefined) return refused(issue)
+  if (found === "own" && isNamed) return Effect.succeed(undefined)
+  return Effect.succeed(found === "own" ? settings : { ...settings, ...found })
 }
 
 /** The record of a specialist's run from code: no history is read, none is written. */

@@ -15,6 +15,7 @@ import type { QueryTools } from "../agent/QueryTools.ts"
 import * as Specialist from "../agent/Specialist.ts"
 import * as Erased from "../kernel/Erased.ts"
 import type { Completion } from "./Completion.ts"
+import type { ModelKey } from "../model/Model.ts"
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
 
 /**
@@ -105,10 +106,13 @@ export interface QueryOptions extends RunOptions {
    */
   readonly tools?: QueryTools | undefined
   /**
-   * Settings for the agent's model: the format and size of its output, and sampling. Unsupported settings, such as an
-   * output for an agent that has its own, are refused with `InvalidInput`. Absent: none.
+   * Which of the agent's `models` answers this query, and settings for it: the format and size of its output, and
+   * sampling. A string is the model's name, or `provider:model`; a key is one of `models`. Specialists keep theirs, and
+   * what an agent chooses for a step (`resolve`) comes before it. A model that the agent does not have is refused with
+   * `UnknownModel`, unsupported settings, such as an output for an agent that has its own, with `InvalidInput`. Absent:
+   * the agent's own, without settings.
    */
-  readonly model?: QueryModel | undefined
+  readonly model?: QueryModel | string | ModelKey | undefined
 }
 
 /**

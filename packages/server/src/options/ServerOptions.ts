@@ -105,6 +105,18 @@ export interface StaticFile {
 export type StaticFiles = ReadonlyMap<string, StaticFile>
 
 /**
+ * Who names a model: the principal's tenant, name and roles.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ModelChooser {
+  readonly tenant: string
+  readonly name?: string | undefined
+  readonly roles?: ReadonlyArray<string> | undefined
+}
+
+/**
  * What a server is made from. Every option may be absent.
  *
  * @since 0.1.0
@@ -128,6 +140,13 @@ export interface ServerOptions {
   readonly agents?: ReadonlyArray<Agent.Any> | undefined
   /** Further descriptions of agents, by name. */
   readonly descriptions?: { readonly [agent: string]: Description } | undefined
+  /**
+   * Whether clients may name one of an agent's `models` for a query, all of them or those of these principals: as
+   * `agent/model` where a protocol names the agent (`model` of OpenAI and Anthropic), or as `model` in native and AI SDK
+   * requests. Where clients need not name an agent (`anyAgent`), a model's name alone is one of the default agent's.
+   * Default false: a model that a request names besides is ignored.
+   */
+  readonly clientModels?: boolean | ((principal: ModelChooser) => boolean) | undefined
   readonly limits?: Limits | undefined
   /** The largest accepted request body, in bytes. Default 4 MiB. */
   readonly maxBodyBytes?: number | undefined

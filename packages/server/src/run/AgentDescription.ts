@@ -11,6 +11,8 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Tool from "effect/ai/Tool"
 import type { Description } from "../options/ServerOptions.ts"
+import type { Principal } from "../access/Authenticator.ts"
+import { mayNameModel } from "./AgentName.ts"
 import * as Outcome from "./Outcome.ts"
 import type { ServerContext } from "./ServerContext.ts"
 
@@ -41,20 +43,27 @@ export const toolsOf = ({ definition }: Agent.Any): ReadonlyArray<Facts.ToolFact
   return own.filter(isTool).map(toolOf)
 }
 
-const agentOf = (agent: Agent.Any, { options = [], title, version = "1" }: Description = {}): Facts.AgentFacts => ({
+const agentOf = (
+  agent: Agent.Any,
+  { options = [], title, version = "1" }: Description = {},
+  mayName = false
+): Facts.AgentFacts => ({
   name: agent.name,
   ...(title === undefined ? {} : { title }),
   ...(agent.definition.description === undefined ? {} : { description: agent.definition.description }),
   version,
   tools: toolsOf(agent),
+  ...(mayName ? { models: Object.keys(agent.definition.models ?? {}) } : {}),
   options
 })
 
-export const agents = (serving: ServerContext): Effect.Effect<Outcome.Outcome> =>
+export const agents = (serving: ServerContext, principal: Principal): Effect.Effect<Outcome.Outcome> =>
   Effect.map(Clock.currentTimeMillis, (now) =>
     Outcome.facts({
       _tag: "Agents",
-      agents: serving.agents.map((agent) => agentOf(agent, serving.descriptions[agent.name])),
+      agents: serving.agents.map((agent) =>
+        agentOf(agent, serving.descriptions[agent.name], mayNameModel(serving, principal))
+      ),
       at: now,
       upMs: Math.max(0, now - serving.startedAt)
     })

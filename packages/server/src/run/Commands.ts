@@ -12,6 +12,7 @@ import * as Past from "./Past.ts"
 import * as Repetition from "./Repetition.ts"
 import type { ServerContext } from "./ServerContext.ts"
 import * as RunStart from "./RunStart.ts"
+import * as TokenCount from "./TokenCount.ts"
 import * as Threads from "./Threads.ts"
 import * as Webhooks from "./Webhooks.ts"
 import type { Principal } from "../access/Authenticator.ts"
@@ -66,7 +67,7 @@ export const execute = (
     case "GetHistory":
       return Threads.history(serving, principal, command.threadId)
     case "CountTokens":
-      return Effect.map(RunStart.count(serving, command.query, manner), (input) =>
+      return Effect.map(TokenCount.of(serving, principal, command.query, manner), (input) =>
         Outcome.facts({ _tag: "Tokens", input })
       )
     case "GetInput":
@@ -78,7 +79,7 @@ export const execute = (
     case "ListApprovals":
       return approvals(serving, principal, command)
     case "Describe":
-      return AgentDescription.agents(serving)
+      return AgentDescription.agents(serving, principal)
     case "Vote":
       return Threads.vote(serving, principal, command)
     case "ListVotes":

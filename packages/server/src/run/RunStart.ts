@@ -31,6 +31,7 @@ import type { ServerContext } from "./ServerContext.ts"
 import * as StreamResponse from "./StreamResponse.ts"
 import { actor, type Principal } from "../access/Authenticator.ts"
 import * as AgentDescription from "./AgentDescription.ts"
+import * as AgentName from "./AgentName.ts"
 
 const disconnected = Refusal.make(
   "unavailable",
@@ -92,25 +93,6 @@ export const query = Effect.fnUntraced(function* (
   })
   return yield* Continuation.inTurn(serving, asked, settled)
 })
-
-/** Counts what a query would send to its agent's model. */
-export const count = (
-  { agents, runtime }: ServerContext,
-  { agent, instructions, prompt, seed = [], settings = {} }: Command.StartQuery,
-  { anyAgent }: Manner
-) => {
-  const counted = (name: string | undefined) =>
-    runtime.countTokens(prompt, {
-      history: seed,
-      tools: AgentDescription.toolsFor(agents, name, settings),
-      ...(name === undefined ? {} : { agent: name }),
-      ...(instructions === undefined ? {} : { instructions })
-    })
-  return counted(agent).pipe(
-    anyAgent ? Effect.catchReason("QueryRejected", "UnknownAgent", () => counted(undefined)) : (same) => same,
-    Effect.mapError(({ reason }) => Refusal.fromQueryRejected(reason))
-  )
-}
 
 /** Starts uninterruptibly. A run whose client has disconnected meanwhile is abandoned. */
 const whole = (
@@ -175,7 +157,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   const threadId = named ?? serving.newId("thread")
   const now = yield* Clock.currentTimeMillis
   const note = yield* serving.book.get(tenant, threadId)
-  const agent = asked.agent ?? note?.agent
+  const called: AgentName.Called = { agent: asked.agent ?? note?.agent, model: asked.model }
   const into = asked.requestId === undefined ? undefined : note?.runs.find((run) => isSteeredBy(run, runId))
   if (into !== undefined) {
     const openings = upTo(into, runId)
@@ -183,7 +165,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   }
   const onBusy = yield* Continuation.onBusyOf(serving, principal, threadId, query.onBusy)
   const settings = withSettings(note?.settings, asked.settings)
-  const start = (name: string | undefined) =>
+  const start = ({ agent: name, model }: AgentName.Called) =>
     runtime.start(asked.prompt, {
       runId,
       threadId: naming.inner(tenant, threadId),
@@ -196,13 +178,13 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
       onBusy,
       ...Continuation.historyOf(asked, settings?.instructions, isThere),
       ...(name === undefined ? {} : { agent: name }),
-      ...(asked.model === undefined ? {} : { model: asked.model }),
-      ...(settings === undefined ? {} : { tools: AgentDescription.toolsFor(serving.agents, agent, settings) })
+      ...(model === undefined ? {} : { model }),
+      ...(settings === undefined ? {} : { tools: AgentDescription.toolsFor(serving.agents, name, settings) })
     })
+  const begun = AgentName.first(called, { anyAgent, mayName: AgentName.mayNameModel(serving, principal) }, start)
   const place = yield* Continuation.takePlace(serving, principal, threadId, onBusy)
   // The runtime itself starts uninterruptibly; only waiting for the thread can be interrupted.
-  const handle = yield* (onBusy === "reject" ? start(agent) : restore(start(agent))).pipe(
-    anyAgent ? Effect.catchReason("QueryRejected", "UnknownAgent", () => start(undefined)) : (same) => same,
+  const handle = yield* (onBusy === "reject" ? begun : restore(begun)).pipe(
     Effect.onExit((exit) =>
       Effect.sync(() => {
         place.taken()
@@ -221,7 +203,8 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
     if (other !== undefined) return yield* joined(serving, tenant, other)
     return yield* Effect.fail(Refusal.fromQueryRejected(outward(reason, threadId)))
   }
-  const { steered } = handle.success
+  const { agent = called.agent, value: run } = handle.success
+  const { steered } = run
   if (steered !== undefined) {
     serving.allowance.leaveRun(tenant)
     return yield* joinedByMessage(serving, tenant, threadId, steered)
@@ -234,7 +217,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   yield* serving.book
     .update(tenant, threadId, (found) => withRun({ asked, note: found, now, runId, tenant, threadId, agent }))
     // Releases the slot even when the note cannot be written.
-    .pipe(Effect.ensuring(serving.fork(attend(serving, { principal, threadId }, handle.success, asked.automatic))))
+    .pipe(Effect.ensuring(serving.fork(attend(serving, { principal, threadId }, run, asked.automatic))))
   return Outcome.run({
     runId,
     threadId,

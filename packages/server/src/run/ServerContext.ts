@@ -8,6 +8,7 @@ import type * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Semaphore from "effect/Semaphore"
+import type { Principal } from "../access/Authenticator.ts"
 import type { Allowance } from "../access/Allowance.ts"
 import type { Description, OnDisconnect, WebhookOptions } from "../options/ServerOptions.ts"
 import type { ThreadBookShape } from "../thread/ThreadBook.ts"
@@ -32,6 +33,8 @@ export interface ServerContext {
   readonly turns: Turns
   /** As `ServerOptions.onDisconnect`. */
   readonly onDisconnect: OnDisconnect | undefined
+  /** As `ServerOptions.clientModels`. */
+  readonly clientModels: boolean | ((principal: Principal) => boolean)
   /** As `ServerOptions.onBusy`. */
   readonly onBusy: Dialect.OnBusy | undefined
   /** Closed when the server is about to close: streams end, new requests are refused. */

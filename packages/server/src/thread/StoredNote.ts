@@ -31,6 +31,7 @@ const Thread = Schema.Struct({
 })
 
 const Model = Schema.Struct({
+  name: Maybe(Text),
   maxOutputTokens: Maybe(Schema.Finite),
   output: Maybe(Schema.Struct({ name: Text, schema: Schema.Json })),
   settings: Maybe(

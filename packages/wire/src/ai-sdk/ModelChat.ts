@@ -67,6 +67,7 @@ export const ModelChat = Schema.Struct({
   system: Maybe(Schema.NullOr(Text)),
   tools: Maybe(Schema.NullOr(Tools)),
   agent: Maybe(Text),
+  model: Maybe(Schema.NullOr(Text)),
   maxTokens: Maybe(Schema.NullOr(Schema.Finite)),
   temperature: Maybe(Schema.NullOr(Schema.Finite)),
   topP: Maybe(Schema.NullOr(Schema.Finite)),
@@ -82,6 +83,7 @@ export const fields: Fields = {
   system: honoured("Added to the agent's instructions"),
   tools: honoured("Tools that the page runs, by name"),
   agent: honoured("Ours: names the agent"),
+  model: honoured("Ours: names one of the agent's models, where the server lets its clients; else ignored"),
   maxTokens: honoured("Most tokens of a step"),
   temperature: honoured("Passed to the model"),
   topP: honoured("Passed to the model"),
@@ -145,7 +147,8 @@ const historyOf = ({ messages, system }: typeof ModelChat.Type): History.History
 
 export const decode = (sent: Request, answer: Answer): Decoded =>
   Result.flatMap(read(sent.body), (request) => {
-    const { agent, frequencyPenalty, maxTokens, presencePenalty, seed, temperature, threadId, tools, topP } = request
+    const { agent, frequencyPenalty, maxTokens, model, presencePenalty, seed, temperature, threadId, tools, topP } =
+      request
     const thread = threadId == null ? {} : { threadId }
     const asked = request.messages.findLast(({ role }) => role === "user")?.unstable_id
     return Result.map(historyOf(request).divide(), (divided) => ({
@@ -160,6 +163,7 @@ export const decode = (sent: Request, answer: Answer): Decoded =>
           ...(agent === undefined ? {} : { agent }),
           ...(tools == null ? {} : { settings: { clientTools: clientToolsOf(tools) } }),
           ...ModelOptions.make({
+            name: model,
             maxOutputTokens: maxTokens,
             settings: { frequencyPenalty, presencePenalty, seed, temperature, topP }
           })

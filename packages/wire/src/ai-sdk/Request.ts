@@ -14,6 +14,7 @@ import * as Cursor from "../Cursor.ts"
 import type { Answer, Decoded, Exchange, Request, Route } from "../Dialect.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
+import * as ModelOptions from "../ModelOptions.ts"
 import * as Encoder from "./Encoder.ts"
 import { honoured, ignored, type Fields } from "../Fields.ts"
 import { budgetTool, planTool } from "./Encoder.ts"
@@ -63,6 +64,7 @@ export const Chat = Schema.Struct({
   trigger: Schema.optionalKey(Schema.Literals(["submit-message", "regenerate-message"])),
   messageId: Schema.optionalKey(Schema.String),
   agent: Schema.optionalKey(Schema.String),
+  model: Schema.optionalKey(Schema.Unknown),
   system: Schema.optionalKey(Schema.NullOr(Schema.String)),
   tools: Schema.optionalKey(Schema.NullOr(Tools))
 })
@@ -80,6 +82,7 @@ export const fields: Fields = {
   system: honoured("Added to the agent's instructions, as assistant-ui sends it"),
   tools: honoured("Tools that the client runs, by name, as assistant-ui sends them"),
   agent: honoured("Ours: names the agent"),
+  model: honoured("Ours: names one of the agent's models, where the server lets its clients; else ignored"),
   "*": ignored("Other fields of the transport's `body` are for what a page agrees on with its own server")
 }
 
@@ -186,7 +189,7 @@ const decodeAny = (request: Request, version: Encoder.Version): Decoded =>
 export const decodeChat = (request: Request, version: Encoder.Version): Decoded =>
   Result.flatMap(
     readChat(request.body),
-    ({ agent, id: threadId, messageId, messages: all, system, tools, trigger }) => {
+    ({ agent, id: threadId, messageId, messages: all, model, system, tools, trigger }) => {
       const asked = all.findLastIndex(({ role }) => role === "user")
       const isAgain = trigger === "regenerate-message"
       const messages = isAgain ? all.slice(0, asked + 1) : all
@@ -210,6 +213,8 @@ export const decodeChat = (request: Request, version: Encoder.Version): Decoded 
               ...(asking === undefined ? {} : { messageId: asking }),
               ...(first === undefined ? {} : { firstId: first }),
               ...(agent === undefined ? {} : { agent }),
+              // A page may have sent another thing by this name to its own server.
+              ...ModelOptions.make({ name: typeof model === "string" ? model : undefined }),
               ...(tools == null ? {} : { settings: { clientTools: clientToolsOf(tools) } })
             }
           }),

@@ -8,7 +8,7 @@ import * as ModelOptions from "../ModelOptions.ts"
 const caching = "It only makes a request cheaper"
 
 export const fields: Fields = {
-  model: honoured("Names the agent"),
+  model: honoured("Names the agent, or `agent/model` where the server lets its clients name models"),
   messages: honoured("The conversation. What messages of role `system` say is added to the agent's instructions"),
   system: honoured("Added to the agent's instructions"),
   stream: honoured("An event stream instead of one message"),

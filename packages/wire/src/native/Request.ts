@@ -8,6 +8,7 @@ import * as Body from "../Body.ts"
 import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
 import { honoured, type Fields } from "../Fields.ts"
 import type { Facts } from "../Facts.ts"
+import * as ModelOptions from "../ModelOptions.ts"
 import * as Refusal from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
 
@@ -21,6 +22,7 @@ export const Query = Schema.Struct({
   prompt: Message.Prompt,
   threadId: Schema.optionalKey(Schema.String),
   agent: Schema.optionalKey(Schema.String),
+  model: Schema.optionalKey(Schema.String),
   requestId: Schema.optionalKey(Schema.String),
   stream: Schema.optionalKey(Schema.Boolean)
 })
@@ -41,6 +43,7 @@ export const fields: Fields = {
   prompt: honoured("A text, or parts with files"),
   threadId: honoured("The thread; absent: a new one"),
   agent: honoured("Names the agent; absent: the thread's, or the first"),
+  model: honoured("Names one of the agent's models, where the server lets its clients; else ignored"),
   requestId: honoured("The same id again joins the run that it started"),
   stream: honoured("`false` waits for the end and returns the outcome")
 }
@@ -94,8 +97,8 @@ const facts = (found: Facts): Reply => {
 }
 
 const query = (request: Request): Decoded =>
-  Result.map(readQuery(request.body), ({ stream: isStream, ...asked }) => ({
-    command: { _tag: "StartQuery", ...asked },
+  Result.map(readQuery(request.body), ({ model, stream: isStream, ...asked }) => ({
+    command: { _tag: "StartQuery", ...asked, ...ModelOptions.make({ name: model }) },
     answer: isStream === false ? { _tag: "Whole", open: () => whole("when-parked", summary) } : stream(request)
   }))
 

@@ -11,7 +11,7 @@ const kept =
 const bookkeeping = "It identifies the caller or a cache, and says nothing about the answer"
 
 export const fields: Fields = {
-  model: honoured("Names the agent"),
+  model: honoured("Names the agent, or `agent/model` where the server lets its clients name models"),
   messages: honoured("The conversation. System and developer messages are added to the agent's instructions"),
   "messages[].name": ignored("The agent's model tells speakers apart by their roles"),
   stream: honoured("An event stream instead of one completion"),

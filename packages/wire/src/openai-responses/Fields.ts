@@ -13,7 +13,7 @@ import { server } from "./Item.ts"
 const bookkeeping = "It identifies the caller or a cache, and says nothing about the answer"
 
 export const fields: Fields = {
-  model: honoured("Names the agent"),
+  model: honoured("Names the agent, or `agent/model` where the server lets its clients name models"),
   input: honoured("The conversation. System and developer messages are added to the agent's instructions"),
   instructions: honoured("Added to the agent's instructions"),
   previous_response_id: honoured("The response that this one continues"),
