@@ -8,9 +8,11 @@ const read = (path: string) => readFileSync(join(root, path), "utf8")
 
 /** Names of metrics as the sources declare them. */
 const declared = new Set(
-  ["packages/runtime/src/run/RunMetrics.ts", "packages/server/src/http/Pages.ts"].flatMap((path) =>
-    Array.from(read(path).matchAll(/"(reins_\w+)"/g), ([, name = ""]) => name)
-  )
+  [
+    "packages/runtime/src/run/RunMetrics.ts",
+    "packages/server/src/http/Pages.ts",
+    "packages/server/src/run/WebhookSender.ts"
+  ].flatMap((path) => Array.from(read(path).matchAll(/"(reins_\w+)"/g), ([, name = ""]) => name))
 )
 
 const named = (text: string) =>

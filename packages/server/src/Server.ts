@@ -22,7 +22,8 @@ import * as HttpServer from "effect/http/HttpServer"
 import { Allowance } from "./access/Allowance.ts"
 import { Authenticator } from "./access/Authenticator.ts"
 import { Bell } from "./run/Heartbeat.ts"
-import { Hooks, type ServerContext, Turns, Watchers } from "./run/ServerContext.ts"
+import { type ServerContext, Turns, Watchers } from "./run/ServerContext.ts"
+import * as WebhookSender from "./run/WebhookSender.ts"
 import { NameLookup } from "./access/NameLookup.ts"
 import * as Origin from "./http/Origin.ts"
 import * as RequestPipeline from "./http/RequestPipeline.ts"
@@ -49,6 +50,28 @@ const bookOf = (
     : StoredBook.make(notes, naming, (agent, option) =>
         (descriptions[agent ?? ""]?.options ?? []).some(({ name, type }) => name === option && type !== "secret")
       )
+
+/** What sends web hooks, for as long as the server. */
+const senderOf = Effect.fnUntraced(function* (
+  runtime: RuntimeShape,
+  options: ServerOptions,
+  naming: ThreadName.Naming
+) {
+  const { webhooks } = options
+  if (webhooks === undefined) return undefined
+  const pushes = new Map(
+    mountsOf(options).flatMap(({ dialect: { name, openPush } }) => (openPush === undefined ? [] : [[name, openPush]]))
+  )
+  const newId = (yield* Ids.Ids).make
+  return yield* WebhookSender.make({
+    runtime,
+    naming,
+    options: webhooks,
+    lookup: yield* NameLookup,
+    pushes,
+    newId
+  })
+})
 
 const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: ServerOptions, bell: Bell) {
   const fibers = yield* FiberSet.make<unknown, unknown>()
@@ -80,9 +103,8 @@ const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: S
     onBusy: options.onBusy,
     bell,
     webhooks: options.webhooks,
-    hooks: new Hooks(),
+    sender: yield* senderOf(runtime, options, naming),
     lookup: yield* NameLookup,
-    forkFiber: (effect) => FiberSet.run(fibers, effect),
     fork: (effect) => Effect.asVoid(FiberSet.run(fibers, effect))
   }
   return serving

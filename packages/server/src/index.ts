@@ -18,4 +18,7 @@ export type {
   StaticFiles
 } from "./options/ServerOptions.ts"
 export * as ThreadBook from "./thread/ThreadBook.ts"
+export * as WebhookRetry from "./webhook/Retry.ts"
+export * as WebhookSignature from "./webhook/Signature.ts"
+export type { OwnWebhook, WebhookOptions } from "./options/ServerOptions.ts"
 export type { ThreadBookShape, ThreadNote } from "./thread/ThreadBook.ts"

@@ -91,7 +91,7 @@ const serve = Effect.fnUntraced(function* (given: Given) {
     return yield* failed(`${variable} has an entry that is not KEY=TENANT. Write KEY=TENANT, separated by commas.`)
   }
   const workplace = yield* Workplace.make({ ...given, isWatched: false, isServed: true })
-  const common = { agents: workplace.agents, dialects, inspector }
+  const common = { agents: workplace.agents, dialects, inspector, webhooks: {} }
   const access = Option.isNone(keys) ? Authenticator.layerOpen() : Layer.orDie(Authenticator.layerConfig(variable))
   const http = NodeHttpServer.layer(() => createServer(), {
     host: given.host,

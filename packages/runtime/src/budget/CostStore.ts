@@ -2,7 +2,7 @@
  * Stores the cost ledger: what runs cost, per agent, model and tool. A store adds a run's lines in the commit of its
  * last events; deleting the run's events or its thread does not delete them. `MemoryCosts` keeps them in memory.
  */
-import { CostLine, CostReport, type CostSummary } from "@reins/protocol"
+import { CostLine, CostReport, type CostSummary, type Envelope, ListedRun } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 
 /**
@@ -88,6 +88,12 @@ export class MemoryCosts implements CostStore {
       this.runs.delete(runId)
       if (this.runs.size <= this.kept) return
     }
+  }
+
+  /** Adds what a run cost, by its last events; nothing if they do not say. */
+  addLast(last: ReadonlyArray<Envelope.Envelope>, run?: Parameters<typeof CostLine.linesOf>[1]): void {
+    const found = ListedRun.summaryIn(last)
+    if (found !== undefined && run !== undefined) this.add(found.summary, run, found.at)
   }
 
   readonly report = (query: CostQuery): Effect.Effect<CostReport.CostReport> =>

@@ -17,6 +17,7 @@ import type { Engine } from "./Engine.ts"
 import type { Accepted, InboxMessage } from "./Inbox.ts"
 import type { Reading } from "./EventLog.ts"
 import type { RunQuery } from "./RunList.ts"
+import type { WebhookStore } from "./WebhookStore.ts"
 import type { FileStore } from "../thread/FileStore.ts"
 import type { AuditStore } from "../approval/AuditStore.ts"
 import type { GrantStore } from "../approval/GrantStore.ts"
@@ -137,6 +138,7 @@ export type StartRefusal =
 /** Manages runs. */
 export interface RunHost extends Stores {
   readonly costs: CostStore
+  readonly webhooks: WebhookStore
   /**
    * Leases the thread, stores the record and starts the run. Checks in the same transaction that the run's id is new,
    * that the thread is new or belongs to the tenant (`ThreadForbidden`), that no run leases it (`ThreadBusy`), that it

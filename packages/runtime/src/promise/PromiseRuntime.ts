@@ -259,6 +259,12 @@ export const createRuntime = <
       list: method((runtime) => runtime.grants.list),
       revoke: method((runtime) => runtime.grants.revoke)
     },
+    webhooks: {
+      add: method((runtime) => runtime.webhooks.add),
+      list: method((runtime) => runtime.webhooks.list),
+      rotate: method((runtime) => runtime.webhooks.rotate),
+      remove: method((runtime) => runtime.webhooks.remove)
+    },
     costs: { by: method((runtime) => runtime.costs.by) },
     quotas: {
       usage: (subject) => promise((runtime) => runtime.quotas.usage(quotasOf(subject))),

@@ -189,6 +189,11 @@ export interface PromiseRuntime<
   readonly grants: {
     readonly [Name in keyof Shape.RuntimeShape["grants"]]: Promised<Shape.RuntimeShape["grants"][Name]>
   }
+  readonly webhooks: {
+    readonly [Name in Exclude<keyof Shape.RuntimeShape["webhooks"], "outbox">]: Promised<
+      Shape.RuntimeShape["webhooks"][Name]
+    >
+  }
   readonly costs: {
     readonly by: Promised<Shape.RuntimeShape["costs"]["by"]>
   }

@@ -8,7 +8,6 @@ import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type * as Agent from "../agent/Agent.ts"
 import type * as Hook from "../hook/Hook.ts"
-import type { AuditQuery } from "../approval/AuditStore.ts"
 import type { HistoryOptions, RuntimeOptions, RuntimeShape, RunVerbs } from "./RuntimeShape.ts"
 import * as RuntimeVerbs from "./RuntimeVerbs.ts"
 import { StartedRun } from "./StartedRun.ts"
@@ -43,6 +42,7 @@ import * as Threads from "./Threads.ts"
 import * as ToolCall from "./ToolCall.ts"
 import * as TokenCount from "./TokenCount.ts"
 import * as Steering from "./Steering.ts"
+import * as Webhooks from "./Webhooks.ts"
 import { ThreadQueue } from "./ThreadQueue.ts"
 
 /**
@@ -270,6 +270,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
     approvals,
     respondToApproval: approvals.respond,
     pendingApprovals: approvals.pending,
+    webhooks: Webhooks.make(built),
     costs: { by: (options) => host.costs.report(Runs.costsOf(options)) },
     quotas: {
       usage: (options) => Quotas.usage(built, options),
@@ -351,7 +352,7 @@ const factsOf = ({ agent, resourceId, runId, threadId }: Observer.RunFacts): Obs
 
 const specialistOf = (asked: RuntimeVerbs.Asked) => (asked._tag === "Specialist" ? asked.specialist : undefined)
 
-const historyOf = ({ limit = 1000, resourceId, since, until, ...rest }: HistoryOptions = {}): AuditQuery => ({
+const historyOf = ({ limit = 1000, resourceId, since, until, ...rest }: HistoryOptions = {}) => ({
   ...rest,
   resourceId: resourceId ?? defaultResource,
   since: Runs.millisOf(since),

@@ -31,6 +31,7 @@ import type { Preview } from "./PreviewShape.ts"
 import type { DescriptionChange } from "../thread/ThreadDescription.ts"
 import type { ThreadInfo } from "../thread/ThreadStore.ts"
 import type { ThreadNoteStore } from "../thread/ThreadNotes.ts"
+import type { Webhooks } from "./Webhooks.ts"
 import type { Answerer, Progress } from "./Answers.ts"
 import type { GrantOptions } from "./GivenGrant.ts"
 import type { Completion } from "./Completion.ts"
@@ -229,6 +230,7 @@ export interface RuntimeShape {
      */
     readonly by: (options?: CostOptions) => Effect.Effect<CostReport.CostReport>
   }
+  readonly webhooks: Webhooks
   readonly quotas: {
     /**
      * The use of the runtime's quotas, and of additional `quotas`, by a tenant (absent: `"default"`) and, for quotas

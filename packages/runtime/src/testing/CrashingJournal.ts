@@ -52,6 +52,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
     Effect.suspend(() => (dead ? silence : effect))
   const { grants, threads } = journal
   const { notes } = threads
+  const { webhooks } = journal
   const store: JournalStore = {
     threads: {
       begin: (threadId, resourceId, messages) => alive(threads.begin(threadId, resourceId, messages)),
@@ -95,6 +96,19 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
       limit: (key, limits) => alive(journal.quotas.limit(key, limits))
     },
     costs: { report: (query) => alive(journal.costs.report(query)) },
+    webhooks: {
+      put: (webhook, toldSeq) => alive(webhooks.put(webhook, toldSeq)),
+      rotate: (id, secret, resourceId) => alive(webhooks.rotate(id, secret, resourceId)),
+      remove: (id, resourceId) => alive(webhooks.remove(id, resourceId)),
+      list: (query) => alive(webhooks.list(query)),
+      lease: (lease) => alive(webhooks.lease(lease)),
+      extend: (id, owner, until) => alive(webhooks.extend(id, owner, until)),
+      release: (id, owner, outcome) => alive(webhooks.release(id, owner, outcome)),
+      due: (id, now, limit) => alive(webhooks.due(id, now, limit)),
+      accepted: (notice) => alive(webhooks.accepted(notice)),
+      refused: (notice, nextAt) => alive(webhooks.refused(notice, nextAt)),
+      told: (id, seq) => alive(webhooks.told(id, seq))
+    },
     audit: {
       record: (acts) => alive(journal.audit.record(acts)),
       read: (query) => alive(journal.audit.read(query))

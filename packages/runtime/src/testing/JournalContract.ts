@@ -10,6 +10,7 @@ import * as LogContract from "./JournalLogContract.ts"
 import * as RunListContract from "./JournalRunListContract.ts"
 import * as TextContract from "./JournalTextContract.ts"
 import * as ThreadContract from "./JournalThreadContract.ts"
+import * as WebhookContract from "./JournalWebhookContract.ts"
 import {
   asks,
   calls,
@@ -309,6 +310,7 @@ export const clauses: ReadonlyArray<Clause> = [
   ...QuotaContract.clauses,
   ...RunListContract.clauses,
   ...CostContract.clauses,
+  ...WebhookContract.clauses,
   ...ApprovalContract.approvals,
   ...files
 ]

@@ -51,6 +51,30 @@ const waitingRuns = Effect.fnUntraced(function* ({ runtime }: ServerContext) {
 const gauge = (name: string, help: string, value: number): string =>
   `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`
 
+/** What web hooks have yet to be told, and which of them do not accept it. */
+interface Outbox {
+  readonly waiting: number
+  readonly oldestMs: number
+  readonly failing: number
+}
+
+const outboxOf = Effect.fnUntraced(function* ({ runtime }: ServerContext) {
+  const now = yield* Clock.currentTimeMillis
+  return (yield* runtime.webhooks.list()).reduce<Outbox>(
+    (sum, { failures, oldestAt = now, waiting }) => ({
+      waiting: sum.waiting + waiting,
+      oldestMs: Math.max(sum.oldestMs, now - oldestAt),
+      failing: sum.failing + (failures > 0 ? 1 : 0)
+    }),
+    { waiting: 0, oldestMs: 0, failing: 0 }
+  )
+})
+
+const outboxGauges = ({ failing, oldestMs, waiting }: Outbox): string =>
+  gauge("reins_notices_waiting", "Notices in the store that web hooks have yet to accept", waiting) +
+  gauge("reins_notices_waiting_oldest_seconds", "Age of the oldest of them", oldestMs / 1000) +
+  gauge("reins_webhooks_failing", "Web hooks in the store whose last attempt failed", failing)
+
 /** `waiting`: absent if the store did not answer. */
 const gauges = ({ watchers }: ServerContext, waiting: Waiting | undefined): string =>
   gauge("reins_runs_running", "Active runs that this server started", watchers.runs) +
@@ -127,6 +151,7 @@ export const layer = (
         Effect.map(Effect.cachedWithTTL(bounded(ask), "5 seconds"), (cached) => kept(cached, scope))
       return pages(serving, prefix, nativePath, {
         waiting: yield* now(waitingRuns(serving)),
+        outbox: yield* now(outboxOf(serving)),
         store: yield* now(serving.runtime.runs.list({ limit: 1 }))
       })
     })
@@ -135,6 +160,7 @@ export const layer = (
 /** What the pages ask of the store; `None` if it fails or takes too long. */
 interface Asked {
   readonly waiting: Effect.Effect<Option.Option<Waiting>>
+  readonly outbox: Effect.Effect<Option.Option<Outbox>>
   readonly store: Effect.Effect<Option.Option<unknown>>
 }
 
@@ -157,9 +183,11 @@ const pages = (
           Option.isSome(answered) ? json(200, { status: "ready" }) : json(503, { status: "store unavailable" })
         )
   )
-  const metrics = Effect.zipWith(asked.waiting, PrometheusMetrics.format(), (waiting, text) =>
-    HttpServerResponse.text(`${gauges(serving, Option.getOrUndefined(waiting))}${text}`, plain)
-  )
+  const metrics = Effect.gen(function* () {
+    const waiting = Option.getOrUndefined(yield* asked.waiting)
+    const outbox = Option.match(yield* asked.outbox, { onNone: () => "", onSome: outboxGauges })
+    return HttpServerResponse.text(`${gauges(serving, waiting)}${outbox}${yield* PrometheusMetrics.format()}`, plain)
+  })
   return Layer.mergeAll(
     readable(at("/health"), health),
     readable(at("/ready"), ready),

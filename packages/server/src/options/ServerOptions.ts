@@ -2,7 +2,7 @@
  * The server's options: which dialects it mounts where, its limits, and what it does with runs whose readers
  * disconnect.
  */
-import type { Agent } from "@reins/runtime"
+import type { Agent, NewWebhook } from "@reins/runtime"
 import type { Dialect, Facts } from "@reins/wire"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -71,17 +71,44 @@ export interface Limits {
 export type OnDisconnect = "keep" | "cancel" | { readonly cancelAfter: Duration.Input }
 
 /**
- * Web hooks that clients of A2A set for their tasks.
+ * A web hook of the program's own.
  *
  * **Details**
- * - `secret`: signs each, as Standard Webhooks have it.
- * - `allow`: where they may be sent. Absent: to names of other machines over `https`; not to addresses, nor to names of
- *   a local network or with an address in one. Names are looked up (`NameLookup`) when a web hook is set, and before each
- *   is sent.
+ * - `url`: trusted as it is, also in the program's own network.
+ * - `secret`: signs what is sent, in the form `whsec_` and 24 to 64 bytes as Base64. A list: with each of them, so that one
+ *   can replace the other. Kept in this process, and not in the store.
+ * - `tenant`: of whose runs it is told; absent: of every tenant.
+ * - `events`, `content`: as those of `NewWebhook` of the runtime.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface OwnWebhook extends Pick<NewWebhook, "url" | "events" | "content"> {
+  readonly secret: Redacted.Redacted | string | ReadonlyArray<Redacted.Redacted | string>
+  readonly tenant?: string | undefined
+}
+
+/**
+ * Web hooks: what is told of open questions and ended runs, and what clients of A2A set for their tasks.
+ *
+ * **Details**
+ * - `secret`: signs those of A2A's clients, as Standard Webhooks have it. Absent: clients of A2A may set none. Web hooks that
+ *   are added by the native API have secrets of their own.
+ * - `own`: those of the program. They replace the ones that an earlier process of this store had; absent: those stay, and
+ *   are sent by the processes that have them.
+ * - `allow`: where those of clients may be sent. Absent: to names of other machines over `https`; not to addresses, nor to
+ *   names of a local network or with an address in one. Names are looked up (`NameLookup`) when a web hook is set, and
+ *   before each is sent.
+ * - `retryFor`: how long what an address does not accept is sent again before it is given up. Default 3 days.
+ *
+ * @since 0.2.0
+ * @category models
  */
 export interface WebhookOptions {
-  readonly secret: Redacted.Redacted | string
+  readonly secret?: Redacted.Redacted | string | undefined
+  readonly own?: ReadonlyArray<OwnWebhook> | undefined
   readonly allow?: ((url: URL) => boolean) | undefined
+  readonly retryFor?: Duration.Input | undefined
 }
 
 /**
@@ -123,7 +150,10 @@ export interface ModelChooser {
  * @category models
  */
 export interface ServerOptions {
-  /** Sends web hooks. Absent: none are sent, and setting one is refused. */
+  /**
+   * Sends web hooks, of this process and of others over the same store. Absent: this server sends none, and setting one
+   * is refused.
+   */
   readonly webhooks?: WebhookOptions | undefined
   /**
    * What a query does while its thread has an active run, in every dialect without a setting of its own. Absent: what

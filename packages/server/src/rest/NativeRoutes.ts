@@ -13,6 +13,7 @@ import * as Lookup from "../run/Lookup.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
 import { actor, type Principal } from "../access/Authenticator.ts"
 import * as OperatorRoutes from "./OperatorRoutes.ts"
+import * as WebhookRoutes from "./WebhookRoutes.ts"
 
 export interface NativeRoute {
   readonly method: Dialect.Method
@@ -93,6 +94,26 @@ export const routes: ReadonlyArray<NativeRoute> = [
     path: "/principal",
     isForAuditors: true,
     handle: (_, principal) => OperatorRoutes.self(principal)
+  },
+  {
+    method: "GET",
+    path: "/webhooks",
+    handle: (serving, principal) => WebhookRoutes.list(serving, principal)
+  },
+  {
+    method: "POST",
+    path: "/webhooks",
+    handle: WebhookRoutes.add
+  },
+  {
+    method: "POST",
+    path: "/webhooks/:webhookId/secret",
+    handle: (serving, principal, { params }) => WebhookRoutes.rotate(serving, principal, params["webhookId"] ?? "")
+  },
+  {
+    method: "DELETE",
+    path: "/webhooks/:webhookId",
+    handle: (serving, principal, { params }) => WebhookRoutes.remove(serving, principal, params["webhookId"] ?? "")
   },
   {
     method: "GET",

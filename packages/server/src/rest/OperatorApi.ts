@@ -5,7 +5,9 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
+import { Webhook } from "@reins/runtime/journal"
 import { refusals } from "./Refused.ts"
+import * as WebhookRoutes from "./WebhookRoutes.ts"
 
 const Text = Schema.optionalKey(Schema.String)
 const Amount = Schema.optionalKey(Schema.NumberFromString)
@@ -13,6 +15,22 @@ const Amount = Schema.optionalKey(Schema.NumberFromString)
 /** Named here, so that generated declarations can refer to it. */
 export interface Costs extends CostReport.CostReport {}
 const Costs: Schema.Codec<Costs> = CostReport.CostReport
+
+const WebhookFields = {
+  id: Schema.String,
+  url: Schema.String,
+  events: Schema.Array(Webhook.WebhookEvent),
+  content: Schema.Boolean,
+  source: Schema.Literals(["api", "settings", "protocol"]),
+  createdAt: Schema.Natural,
+  waiting: Schema.Natural,
+  oldestAt: Schema.optionalKey(Schema.Natural),
+  failures: Schema.Natural,
+  failingSince: Schema.optionalKey(Schema.Natural),
+  lastError: Text,
+  acceptedAt: Schema.optionalKey(Schema.Natural),
+  lost: Schema.Natural
+}
 
 /** The endpoints. */
 export const group = HttpApiGroup.make("operator").add(
@@ -73,6 +91,44 @@ export const group = HttpApiGroup.make("operator").add(
         "`by` names the dimensions, separated by commas; without it, only the sum. A run is booked when it ends, on the day of its end (UTC); `since` and `until` are about its end, in epoch milliseconds. With `format=csv` or `accept: text/csv` as CSV."
     })
   ),
+  HttpApiEndpoint.get("webhooks", "/webhooks", {
+    success: Schema.Struct({
+      webhooks: Schema.Array(Schema.Struct(WebhookFields).annotate({ identifier: "Webhook" }))
+    }),
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "The tenant's web hooks, and how they do",
+      description:
+        "For the role operator, and for keys without a name. `waiting`: what a web hook has yet to be told. `failures`, `failingSince`, `lastError`: of the attempts since the last accepted one. `lost`: what was given up."
+    })
+  ),
+  HttpApiEndpoint.post("addWebhook", "/webhooks", {
+    payload: WebhookRoutes.Added,
+    success: Schema.Struct({ ...WebhookFields, secret: Schema.String }).pipe(HttpApiSchema.status(201)),
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "Have an address told of open questions and ended runs",
+      description:
+        "Signed as Standard Webhooks have it, with the `secret` of the response, which is not shown again. With `content: true` also what is asked and what was answered."
+    })
+  ),
+  HttpApiEndpoint.post("rotateWebhook", "/webhooks/:webhookId/secret", {
+    params: { webhookId: Schema.String },
+    success: Schema.Struct({ secret: Schema.String }),
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "A new secret for a web hook",
+      description: "What is sent is signed with it and with the one before, until the next one."
+    })
+  ),
+  HttpApiEndpoint.delete("removeWebhook", "/webhooks/:webhookId", {
+    params: { webhookId: Schema.String },
+    success: HttpApiSchema.NoContent,
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "Remove a web hook, and what it was not told yet" })),
   HttpApiEndpoint.get("principal", "/principal", {
     success: Schema.Struct({
       tenant: Schema.String,

@@ -4,15 +4,14 @@
  */
 import { CostReport, ListedRun } from "@reins/protocol"
 import type { CostOptions, RunDetail, RunFilter } from "@reins/runtime"
-import { Accumulation, type Dialect, Refusal } from "@reins/wire"
+import { type Dialect, Refusal } from "@reins/wire"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import type { Principal } from "../access/Authenticator.ts"
 import * as Role from "../access/Role.ts"
+import * as Accumulated from "../run/Accumulated.ts"
 import * as Lookup from "../run/Lookup.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
-import * as ThreadName from "../thread/ThreadName.ts"
 
 type Query = Dialect.Request["query"]
 
@@ -156,23 +155,8 @@ export const exported = Effect.fnUntraced(function* (serving: ServerContext, pri
 })
 
 /** What of the run is in its events. `waiting`: for an approval, or for the result of a client call. */
-const said = Effect.fnUntraced(function* (
-  { naming, runtime }: ServerContext,
-  { lastSeq, resourceId, runId }: RunDetail
-) {
-  const accumulation = new Accumulation.Accumulation()
-  const rename = ThreadName.envelopes(naming, resourceId)
-  yield* runtime.watch(runId).pipe(
-    Stream.take(lastSeq),
-    Stream.runForEachArray((envelopes) =>
-      Effect.sync(() => {
-        for (const envelope of envelopes) accumulation.step(rename(envelope))
-      })
-    ),
-    // A run that no longer exists has no more events.
-    Effect.ignore
-  )
-  const { clientCalls, cost, error, finish, latency, questions, text } = accumulation.result()
+const said = Effect.fnUntraced(function* ({ naming, runtime }: ServerContext, run: RunDetail) {
+  const { clientCalls, cost, error, finish, latency, questions, text } = yield* Accumulated.of(runtime, naming, run)
   const isWaiting = questions.length + clientCalls.length > 0
   return {
     ...(latency === undefined ? { state: isWaiting ? ("waiting" as const) : ("running" as const) } : {}),

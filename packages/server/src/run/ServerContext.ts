@@ -3,10 +3,9 @@
  * and the fibers that attend to runs independently of requests.
  */
 import type { Agent, RuntimeShape } from "@reins/runtime"
-import type { Command, Dialect, Refusal } from "@reins/wire"
+import type { Dialect, Refusal } from "@reins/wire"
 import type * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import * as Semaphore from "effect/Semaphore"
 import type { Principal } from "../access/Authenticator.ts"
 import type { Allowance } from "../access/Allowance.ts"
@@ -16,6 +15,7 @@ import type { Naming } from "../thread/ThreadName.ts"
 import type { Lookup } from "../access/NameLookup.ts"
 import type { Bell } from "./Heartbeat.ts"
 import type { Watching } from "./Outcome.ts"
+import type { WebhookSender } from "./WebhookSender.ts"
 
 export interface ServerContext {
   readonly runtime: RuntimeShape
@@ -41,11 +41,10 @@ export interface ServerContext {
   readonly bell: Bell
   /** As `ServerOptions.webhooks`. */
   readonly webhooks: WebhookOptions | undefined
-  readonly hooks: Hooks
+  /** What sends them; absent where this server sends none. */
+  readonly sender: Pick<WebhookSender, "drop" | "look"> | undefined
   /** As `NameLookup`. */
   readonly lookup: Lookup | undefined
-  /** As `fork`; answers the fiber. */
-  readonly forkFiber: (effect: Effect.Effect<unknown>) => Effect.Effect<Fiber.Fiber<unknown, unknown>>
   /** Runs an effect for as long as the server lives. */
   readonly fork: (effect: Effect.Effect<unknown>) => Effect.Effect<void>
 }
@@ -117,37 +116,5 @@ export class Turns {
         })
       )
     })
-  }
-}
-
-/** A web hook: where it is sent, and the fiber that tells it. */
-interface Hook {
-  readonly push: Command.PushTo
-  readonly fiber: Fiber.Fiber<unknown, unknown>
-}
-
-/** The hooks of the active runs, by run and by their own ids. Mutable; one for each server. */
-export class Hooks {
-  readonly #runs = new Map<string, Map<string, Hook>>()
-
-  of(runId: string): ReadonlyArray<Command.PushTo> {
-    return Array.from(this.#runs.get(runId)?.values() ?? [], ({ push }) => push)
-  }
-
-  has(runId: string, id: string): boolean {
-    return this.#runs.get(runId)?.has(id) === true
-  }
-
-  add(runId: string, hook: Hook): void {
-    const hooks = this.#runs.get(runId) ?? new Map<string, Hook>()
-    this.#runs.set(runId, hooks.set(hook.push.id, hook))
-  }
-
-  take(runId: string, id: string): Hook | undefined {
-    const hooks = this.#runs.get(runId)
-    const hook = hooks?.get(id)
-    hooks?.delete(id)
-    if (hooks?.size === 0) this.#runs.delete(runId)
-    return hook
   }
 }

@@ -1,5 +1,5 @@
 /** One commit of a run's owner as a single statement: one round trip, whatever the batch contains. */
-import type { Batch, Fenced, StoreFailure } from "@reins/runtime/journal"
+import { type Batch, type Fenced, type StoreFailure, Webhook } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Column from "../sql/Column.ts"
 import { type Database, notify } from "../sql/Database.ts"
@@ -9,6 +9,7 @@ import * as SqlCommit from "../sql/SqlCommit.ts"
 import * as SqlCosts from "../sql/SqlCosts.ts"
 import * as SqlQuotas from "../sql/SqlQuotas.ts"
 import * as SqlRunList from "../sql/SqlRunList.ts"
+import * as SqlWebhooks from "../sql/SqlWebhooks.ts"
 
 /**
  * The parts of the statement; the rows of each are the JSON array in its parameter. A part without rows is left out.
@@ -36,7 +37,9 @@ const parts = {
   acts: `${SqlAudit.into} SELECT ${SqlAudit.columns}
     FROM run, json_array_elements(CAST(? AS json)) AS each(value) ON CONFLICT (id) DO NOTHING`,
   costs: `${SqlCosts.into} SELECT ${SqlCosts.columns("run")}
-    FROM run, json_array_elements(CAST(? AS json)) AS each(value) ON CONFLICT (run_id, place) DO NOTHING`
+    FROM run, json_array_elements(CAST(? AS json)) AS each(value) ON CONFLICT (run_id, place) DO NOTHING`,
+  notices: `${SqlWebhooks.added("json_array_elements(CAST(? AS json)) AS each(value)", "run")}
+    ON CONFLICT (webhook_id, run_id, name) DO NOTHING`
 }
 
 type Part = keyof typeof parts
@@ -87,6 +90,7 @@ export const commit = (db: Database, self: string) => {
         new_marks: SqlCommit.markRows(batch),
         acts: SqlCommit.actRows(batch),
         costs: SqlCosts.linesIn(envelopes),
+        notices: SqlWebhooks.rowsOf(Webhook.noticesIn(envelopes, end)),
         ...projection
       }
       const present = names.filter((part) => rows[part].length > 0)
@@ -112,4 +116,4 @@ export const commit = (db: Database, self: string) => {
     })
 }
 
-const names = ["new_events", "new_marks", "asked", "decided", "opened", "closed", "acts", "costs"] as const
+const names = ["new_events", "new_marks", "asked", "decided", "opened", "closed", "acts", "costs", "notices"] as const

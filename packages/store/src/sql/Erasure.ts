@@ -200,6 +200,13 @@ const erased = Effect.fnUntraced(function* (db: Database, subject: Subject, opti
     db,
     runs.map((row) => String(row["run_id"]))
   )
+  // What was not told yet, and where it was to be told.
+  for (const table of ["reins_notices", "reins_webhooks"]) {
+    yield* db.rows(
+      `DELETE FROM ${table} WHERE run_id IN (SELECT run_id FROM reins_runs WHERE ${condition.text})`,
+      ...condition.values
+    )
+  }
   for (const id of grants) yield* db.rows("DELETE FROM reins_grants WHERE id = ?", id)
   if (principals === true) {
     yield* db.rows(

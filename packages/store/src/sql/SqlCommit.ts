@@ -3,7 +3,7 @@
  * except for `write`; each database runs the statements in a transaction its own way.
  */
 import { Event, type ListedRun } from "@reins/protocol"
-import { type Batch, Fenced, StoreFailure } from "@reins/runtime/journal"
+import { type Batch, Fenced, StoreFailure, Webhook } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
@@ -15,6 +15,7 @@ import * as Projection from "./Projection.ts"
 import * as SqlRunList from "./SqlRunList.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import * as SqlQuotas from "./SqlQuotas.ts"
+import * as SqlWebhooks from "./SqlWebhooks.ts"
 
 type Row = ReadonlyArray<string | number | null>
 type Rows = ReadonlyArray<Row>
@@ -47,8 +48,8 @@ export const fault = ({ runId }: Batch, isOwner: boolean): Fenced | StoreFailure
     ? new StoreFailure({ operation: "commit", cause: new Error("the events are not the next of their log") })
     : new Fenced({ runId })
 
-/** The statements of batches, in a dialect. */
-export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) => {
+/** The statements of batches, in a dialect. `isPast`: nobody is told of them by web hooks. */
+export const writing = ({ each, news }: Dialect, isPast = false): ((batch: Batch) => Writing) => {
   const guard = (
     ending: string
   ) => `UPDATE reins_runs SET last_seq = last_seq + ?, last_at = coalesce(?, last_at)${ending}${news}
@@ -71,6 +72,7 @@ export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) =>
   const counted = SqlQuotas.counted(each, "reins_quota_runs WHERE run_id = ?")
   const acts = `${SqlAudit.into} SELECT ${SqlAudit.columns} FROM ${each} WHERE true ON CONFLICT (id) DO NOTHING`
   const booked = SqlCosts.added(each)
+  const noticed = SqlWebhooks.addedTo(each)
   return (batch) => {
     const { envelopes, epoch, used } = batch
     const runId = Column.encode(batch.runId)
@@ -95,6 +97,8 @@ export const writing = ({ each, news }: Dialect): ((batch: Batch) => Writing) =>
     const costs = SqlCosts.linesIn(envelopes)
     if (costs.length > 0) rest.push({ text: booked, values: [JSON.stringify(costs), runId] })
     const { end } = projection
+    const notices = isPast ? [] : Webhook.noticesIn(envelopes, end)
+    if (notices.length > 0) rest.push({ text: noticed, values: [JSON.stringify(SqlWebhooks.rowsOf(notices)), runId] })
     if (end !== undefined) {
       const values = [Column.encode(envelopes[0]?.threadId ?? ""), runId]
       for (const text of released) rest.push({ text, values })
@@ -127,10 +131,10 @@ export const released = [
 
 const uncounted = "DELETE FROM reins_quota_runs WHERE run_id = ?"
 
-/** Writes a batch inside an open transaction. */
+/** Writes a batch of an imported run inside an open transaction. */
 export const write = (db: Database, batch: Batch): Effect.Effect<Fault, SqlError> =>
   Effect.gen(function* () {
-    const { guard, rest } = writing(db.dialect)(batch)
+    const { guard, rest } = writing(db.dialect, true)(batch)
     const taken = yield* db.rows(guard.text, ...guard.values)
     if (taken.length === 0) {
       const { text, values } = ownership(batch)

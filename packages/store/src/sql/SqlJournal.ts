@@ -16,12 +16,14 @@ import * as SqlAnswers from "./SqlAnswers.ts"
 import * as SqlRunList from "./SqlRunList.ts"
 import * as SqlRuns from "./SqlRuns.ts"
 import * as SqlThreads from "./SqlThreads.ts"
+import * as SqlWebhooks from "./SqlWebhooks.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 export const make = (db: Database, wakes: Stream.Stream<string>, commit: JournalStore["commit"]): JournalStore => ({
   threads: SqlThreads.make(db),
   audit: SqlAudit.make(db),
   costs: SqlCosts.make(db),
+  webhooks: SqlWebhooks.make(db),
   grants: SqlGrants.make(db),
   files: SqlFiles.make(db),
   quotas: SqlQuotas.make(db),

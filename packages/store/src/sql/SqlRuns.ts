@@ -1,6 +1,6 @@
 /** Runs in a database: creating one, taking ownership, and reading it. */
 import { type Envelope, ListedRun, QueryRejections } from "@reins/protocol"
-import type { Mark, Opened, RunRecord, RunStatus } from "@reins/runtime/journal"
+import { type Mark, type Opened, type RunRecord, type RunStatus, Webhook } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
@@ -13,6 +13,7 @@ import * as SqlGrants from "./SqlGrants.ts"
 import * as SqlQuotas from "./SqlQuotas.ts"
 import * as SqlAnswers from "./SqlAnswers.ts"
 import * as SqlThreads from "./SqlThreads.ts"
+import * as SqlWebhooks from "./SqlWebhooks.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 type Failure = SqlError | StoredJson.CorruptRow
@@ -245,10 +246,13 @@ export const abandon = (db: Database, runId: string, at: number): Effect.Effect<
       yield* SqlGrants.release(db, run, at)
       yield* SqlQuotas.forfeit(db, run, at)
       const cost = yield* SqlCosts.abandoned(db, run, at)
+      const costs = cost === undefined ? {} : ListedRun.costOf(cost)
       if (cost !== undefined) {
-        const end = { endedAt: at, endReason: "abandoned", ...ListedRun.costOf(cost) } as const
+        const end = { endedAt: at, endReason: "abandoned", ...costs } as const
         yield* db.rows(`UPDATE reins_runs SET ${SqlRunList.ending} WHERE run_id = ?`, ...SqlRunList.ended(end), run)
       }
+      const told = SqlWebhooks.rowsOf([Webhook.noticeOfEnd({ endedAt: at, endReason: "abandoned", ...costs })])
+      yield* db.rows(SqlWebhooks.addedTo(db.dialect.each), JSON.stringify(told), run)
       for (const statement of SqlCommit.released) yield* db.rows(statement, String(ended["thread_id"]), run)
       yield* db.tell(run)
       return true

@@ -3,7 +3,7 @@
  * including the order of keys; an invalid value fails as `CorruptRow`.
  */
 import { type AgentPath, Approval, Audit, Budget, Entry, Event, Grant, type Json, Message } from "@reins/protocol"
-import { Kept, RunRecord, ThreadDescription } from "@reins/runtime/journal"
+import { Kept, RunRecord, ThreadDescription, Webhook } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -102,6 +102,11 @@ export const messages = reader("reins_messages", Schema.Tuple([Message.Message])
 
 /** An act of the audit record. */
 export const acts = reader("reins_audit", Schema.Tuple([Audit.Act]))
+
+/** A web hook. */
+export const webhooks = reader("reins_webhooks", Schema.Tuple([Webhook.StoredWebhook]))
+/** What a notice says. */
+export const facts = reader("reins_notices", Schema.Tuple([Webhook.NoticeFacts]))
 
 /** A grant. */
 export const grants = reader("reins_grants", Schema.Tuple([Grant.Grant]))

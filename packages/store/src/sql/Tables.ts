@@ -246,7 +246,43 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
   // Runs that ended without being listed, so that looking for them costs nothing; see `CatchUp`.
   ["CREATE INDEX reins_runs_unlisted ON reins_runs (run_id) WHERE ended_at IS NOT NULL AND end_reason IS NULL"],
   // When a run's use was booked last, so that what a lost step was booked for is taken back there.
-  ["ALTER TABLE reins_quota_runs ADD COLUMN booked_at BIGINT NOT NULL DEFAULT 0"]
+  ["ALTER TABLE reins_quota_runs ADD COLUMN booked_at BIGINT NOT NULL DEFAULT 0"],
+  // Web hooks and their outbox. A tenant of NULL: every tenant's. A run: its states are told, as its log has them.
+  [
+    `CREATE TABLE reins_webhooks (
+      id TEXT NOT NULL PRIMARY KEY,
+      resource_id TEXT,
+      run_id TEXT,
+      source TEXT NOT NULL,
+      on_question INTEGER NOT NULL,
+      on_end INTEGER NOT NULL,
+      document TEXT NOT NULL,
+      created_at BIGINT NOT NULL,
+      told_seq BIGINT NOT NULL DEFAULT 0,
+      failures BIGINT NOT NULL DEFAULT 0,
+      failing_since BIGINT,
+      last_error TEXT,
+      accepted_at BIGINT,
+      lost BIGINT NOT NULL DEFAULT 0,
+      next_at BIGINT NOT NULL DEFAULT 0,
+      leased_by TEXT,
+      leased_until BIGINT NOT NULL DEFAULT 0
+    )`,
+    "CREATE INDEX reins_webhooks_run ON reins_webhooks (run_id) WHERE run_id IS NOT NULL",
+    `CREATE TABLE reins_notices (
+      webhook_id TEXT NOT NULL,
+      run_id TEXT NOT NULL,
+      name TEXT NOT NULL,
+      event TEXT NOT NULL,
+      at BIGINT NOT NULL,
+      facts TEXT NOT NULL,
+      attempts BIGINT NOT NULL DEFAULT 0,
+      next_at BIGINT NOT NULL,
+      PRIMARY KEY (webhook_id, run_id, name)
+    )${keyed}`,
+    "CREATE INDEX reins_notices_due ON reins_notices (webhook_id, next_at)",
+    "CREATE INDEX reins_notices_run ON reins_notices (run_id)"
+  ]
 ]
 
 /** The version of this program. */

@@ -121,6 +121,7 @@ class Host implements RunHost {
   readonly quotas
   readonly audit
   readonly costs
+  readonly webhooks
   readonly hibernation: Hibernation
   readonly ownership: RunOwnership
   private readonly watching: RunWatch
@@ -148,6 +149,7 @@ class Host implements RunHost {
     this.threads = store.threads
     this.quotas = store.quotas
     this.costs = store.costs
+    this.webhooks = store.webhooks
     this.grants = store.grants ?? new MemoryGrants(new MemoryAudit(0))
     this.files = store.files ?? new MemoryFiles()
     this.hibernation = new Hibernation(this.clock, hibernateMs)

@@ -23,6 +23,7 @@ import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { Answered, PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
 import type { RunQuery } from "../../engine/RunList.ts"
+import type { WebhookStore } from "../../engine/WebhookStore.ts"
 import type { FileStore } from "../../thread/FileStore.ts"
 import type { AuditStore } from "../../approval/AuditStore.ts"
 import type { Amendment } from "../../approval/Quorum.ts"
@@ -148,6 +149,11 @@ export interface JournalStore {
    * commit of its cost summary, and by `abandon`.
    */
   readonly costs: CostStore
+  /**
+   * Web hooks and their outbox. The commit that leaves a question open or ends a run adds their notices, and so does
+   * `abandon`. Deleting a run's data keeps its notices, erasing it does not.
+   */
+  readonly webhooks: WebhookStore
   /**
    * Stores a new run and leases its thread, which it creates if it does not exist. The same transaction checks that the
    * run's id is new, that the thread belongs to the run's tenant, that no run leases it, that its messages can be read,

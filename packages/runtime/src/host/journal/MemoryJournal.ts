@@ -9,6 +9,8 @@ import { MemoryCosts } from "../../budget/CostStore.ts"
 import { MemoryQuotas } from "../../budget/QuotaStore.ts"
 import type { PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
 import * as RunList from "../../engine/RunList.ts"
+import { noticeOfEnd, noticesIn } from "../../engine/Webhook.ts"
+import { MemoryWebhooks } from "../../engine/WebhookStore.ts"
 import * as RunExport from "./RunExport.ts"
 import { type Batch, Fenced, type JournalStore, type Mark, type Opened, type StoredAnswer } from "./JournalStore.ts"
 import * as LeftBill from "./LeftBill.ts"
@@ -77,6 +79,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
   const threads = new MemoryThreads(Number.POSITIVE_INFINITY, (threadId) => files.forgetThread(threadId))
   const quotas = new MemoryQuotas()
   const costs = new MemoryCosts(Number.POSITIVE_INFINITY)
+  const webhooks = new MemoryWebhooks()
   const rows = new Map<string, Row>()
   const approvals = new Map<string, Asked>()
   const audit = new MemoryAudit(Number.POSITIVE_INFINITY)
@@ -148,7 +151,9 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
         row.marks.set(`${mark.kind} ${mark.name}`, mark)
         row.lastAt = Math.max(row.lastAt, mark.at)
       }
-      row.end ??= ListedRun.endOf(batch.envelopes)
+      const ended = ListedRun.endOf(batch.envelopes)
+      row.end ??= ended
+      for (const told of noticesIn(batch.envelopes, ended)) webhooks.tell(row.record, told)
       const cost = ListedRun.summaryIn(batch.envelopes.slice(-3))
       if (cost !== undefined) costs.add(cost.summary, row.record, cost.at)
       if (batch.used !== undefined) quotas.settle(batch.runId, row.record.quotas ?? [], batch.used)
@@ -245,6 +250,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
     files,
     quotas,
     costs,
+    webhooks,
     create,
     open,
     commit,
@@ -262,6 +268,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
         const left = LeftBill.of([...row.marks.values()])
         row.end = { endedAt: at, endReason: "abandoned", ...(left === undefined ? {} : ListedRun.costOf(left)) }
         if (left !== undefined) costs.add(left, row.record, at)
+        webhooks.tell(row.record, noticeOfEnd(row.end))
         end(row)
         return true
       }),

@@ -17,6 +17,16 @@ export { refusalOf } from "../../budget/QuotaStore.ts"
 export type { QuotaAsk, QuotaLease, QuotaStore } from "../../budget/QuotaStore.ts"
 export type { CostQuery, CostStore } from "../../budget/CostStore.ts"
 export * as LeftBill from "./LeftBill.ts"
+export * as Webhook from "../../engine/Webhook.ts"
+export type { Notice, StoredWebhook, WebhookEvent } from "../../engine/Webhook.ts"
+export { MemoryWebhooks } from "../../engine/WebhookStore.ts"
+export type {
+  LeasedWebhook,
+  WebhookLease,
+  WebhookOutcome,
+  WebhookStanding,
+  WebhookStore
+} from "../../engine/WebhookStore.ts"
 export * as AuditStore from "../../approval/AuditStore.ts"
 export * as Quorum from "../../approval/Quorum.ts"
 export type { GrantStore } from "../../approval/GrantStore.ts"

@@ -37,6 +37,7 @@ import type {
 } from "../../engine/RunHost.ts"
 import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
 import * as RunList from "../../engine/RunList.ts"
+import { MemoryWebhooks } from "../../engine/WebhookStore.ts"
 import * as Names from "../../run/Names.ts"
 import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
@@ -103,6 +104,7 @@ class Host implements RunHost, MemoryRunOwner {
   readonly costs: MemoryCosts
   readonly grants: MemoryGrants
   readonly files: MemoryFiles
+  readonly webhooks = new MemoryWebhooks()
   private readonly runs = new Map<string, Carried>()
   private readonly done: Array<string> = []
   private readonly approvals = new Map<string, Asked>()
@@ -178,6 +180,7 @@ class Host implements RunHost, MemoryRunOwner {
     // Frozen, as the request in it is: callers that list it must not change it.
     const asked = Object.freeze({ runId, request, agentPath, askedAt })
     this.approvals.set(request.id, { asked, outcome: undefined })
+    this.webhooks.asked(this.runs.get(runId)?.record, request, agentPath, askedAt)
   }
 
   decided(id: string, outcome: Approval.Outcome): void {
@@ -202,9 +205,8 @@ class Host implements RunHost, MemoryRunOwner {
 
   readonly status = (runId: string) =>
     Effect.sync(() => {
-      const carried = this.runs.get(runId)
-      if (carried === undefined) return undefined
-      const { record, run } = carried
+      const { record, run } = this.runs.get(runId) ?? {}
+      if (record === undefined || run === undefined) return undefined
       return {
         runId,
         threadId: record.threadId,
@@ -275,7 +277,7 @@ class Host implements RunHost, MemoryRunOwner {
   readonly cancel = (runId: string) =>
     Effect.sync(() => {
       const carried = this.runs.get(runId)
-      if (carried === undefined || carried.run.log.ended) return false
+      if (carried?.run.log.ended !== false) return false
       carried.run.cancel.request()
       return true
     })
@@ -304,20 +306,18 @@ class Host implements RunHost, MemoryRunOwner {
 
   ended({ log, runId, threadId, tree }: MemoryRun): void {
     const record = this.runs.get(runId)?.record
+    const last = log.envelopes.slice(-3)
     if (record?.isolated === false) this.threads.release(threadId, runId)
-    if (record?.quotas !== undefined) {
-      this.quotas.settle(runId, record.quotas, tree.lease?.ended(log.envelopes.slice(-3)) ?? [])
-    }
-    const cost = record === undefined ? undefined : ListedRun.summaryIn(log.envelopes.slice(-3))
-    if (record !== undefined && cost !== undefined) this.costs.add(cost.summary, record, cost.at)
+    if (record?.quotas !== undefined) this.quotas.settle(runId, record.quotas, tree.lease?.ended(last) ?? [])
+    this.costs.addLast(last, record)
+    this.webhooks.ended(record, last)
     this.done.push(runId)
     // The caller of the latest one has yet to read it.
-    const kept = Math.max(1, this.options.keptRuns ?? 256)
-    while (this.done.length > kept) this.forget(this.done.shift())
+    while (this.done.length > Math.max(1, this.options.keptRuns ?? 256)) this.forget(this.done.shift())
   }
 
   private forget(runId: string | undefined): void {
-    const carried = runId === undefined ? undefined : this.runs.get(runId)
+    const carried = this.runs.get(runId ?? "")
     if (carried === undefined) return
     this.runs.delete(carried.record.runId)
     this.grants.forgetRun(carried.record.runId)

@@ -1,0 +1,182 @@
+/**
+ * Web hooks and what they are told, as data: a question to a person, or the end of a run, as the events of a commit tell
+ * of it. Without content: ids, names, times and money.
+ */
+import { AgentPath, Approval, type Envelope, ListedRun } from "@reins/protocol"
+import * as Schema from "effect/Schema"
+
+/**
+ * Every `WebhookEvent`.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const events = ["approval.required", "run.ended"] as const
+
+/**
+ * After how many failures in a row something accepted means that the receiver is back: what waits is sent at once.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const recovering = 3
+
+/**
+ * What a web hook is told: that a person is asked, or that a run has ended.
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
+export type WebhookEvent = (typeof events)[number]
+export const WebhookEvent: Schema.Codec<WebhookEvent> = Schema.Literals(events)
+
+const WebhookStruct = Schema.Struct({
+  id: Schema.String,
+  resourceId: Schema.optionalKey(Schema.String),
+  runId: Schema.optionalKey(Schema.String),
+  url: Schema.String,
+  events: Schema.Array(WebhookEvent),
+  content: Schema.Boolean,
+  source: Schema.Literals(["api", "settings", "protocol"]),
+  createdAt: Schema.Natural,
+  secrets: Schema.Array(Schema.String),
+  push: Schema.optionalKey(
+    Schema.Struct({
+      id: Schema.String,
+      dialect: Schema.String,
+      token: Schema.optionalKey(Schema.String),
+      authorization: Schema.optionalKey(Schema.String)
+    })
+  )
+}).annotate({ identifier: "StoredWebhook" })
+
+/**
+ * A web hook as it is stored.
+ *
+ * **Details**
+ * - `resourceId`: whose runs it is told of; absent: those of every tenant.
+ * - `runId`: the one run whose states it is told, in a protocol's words (`push`); absent: it is told of `events`.
+ * - `content`: whether it is told what is asked and what was answered. Otherwise: ids, names, times and money.
+ * - `source`: who manages it: callers of the API, the settings of a process, or a client of a protocol.
+ * - `secrets`: sign what is sent, the current one first. Empty: the process that sends has them.
+ * - `push`: the client's own name for it, its protocol, and what is sent along as its receiver's credentials.
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
+export interface StoredWebhook extends Schema.Schema.Type<typeof WebhookStruct> {}
+export const StoredWebhook: Schema.Codec<StoredWebhook> = WebhookStruct
+
+const FactsUnion = Schema.Union([
+  Schema.Struct({
+    approvalId: Schema.String,
+    kind: Approval.Kind,
+    target: Schema.String,
+    agentPath: Schema.optionalKey(AgentPath.AgentPath),
+    expiresAt: Schema.optionalKey(Schema.Natural)
+  }),
+  Schema.Struct({
+    endedAt: Schema.Natural,
+    endReason: ListedRun.EndReason,
+    errorCode: Schema.optionalKey(Schema.String),
+    costNanoUsd: Schema.optionalKey(Schema.Natural),
+    unpriced: Schema.optionalKey(Schema.Natural),
+    promptTokens: Schema.optionalKey(Schema.Natural),
+    completionTokens: Schema.optionalKey(Schema.Natural)
+  })
+]).annotate({ identifier: "NoticeFacts" })
+
+/**
+ * What a notice says besides its run, without content: of a question its id, kind, target (the tool, plan or limit) and
+ * expiry; of a run how it ended and what it cost.
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
+export type NoticeFacts = Schema.Schema.Type<typeof FactsUnion>
+export const NoticeFacts: Schema.Codec<NoticeFacts> = FactsUnion
+
+/**
+ * One fact to tell, before it is known who is told. `name` tells it from the others of its run, so that it is stored
+ * once. `at`: epoch milliseconds.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface NewNotice {
+  readonly name: string
+  readonly event: WebhookEvent
+  readonly at: number
+  readonly facts: NoticeFacts
+}
+
+/**
+ * A fact that a web hook has yet to be told, and the run that it is about. `attempts`: how often it was sent in vain.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Notice extends NewNotice {
+  readonly webhookId: string
+  readonly attempts: number
+  readonly run: Pick<ListedRun.ListedRun, "runId" | "threadId" | "resourceId" | "agent" | "principal" | "startedAt">
+}
+
+/** The name of the notice that a run has ended. */
+const ended = "ended"
+
+/**
+ * What the end of a run is told as.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const noticeOfEnd = (end: ListedRun.End): NewNotice => ({
+  name: ended,
+  event: "run.ended",
+  at: end.endedAt,
+  facts: end
+})
+
+/**
+ * What a question is told as.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const noticeOfQuestion = (request: Approval.Request, path: AgentPath.AgentPath, at: number): NewNotice => ({
+  name: request.id,
+  event: "approval.required",
+  at,
+  facts: {
+    approvalId: request.id,
+    kind: request.kind,
+    target: request.target,
+    ...(path.length === 0 ? {} : { agentPath: path }),
+    ...(request.expiresAt === undefined ? {} : { expiresAt: request.expiresAt })
+  }
+})
+
+/**
+ * What the events of one commit give to tell: questions that they leave open, and the run's end.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const noticesIn = (
+  envelopes: ReadonlyArray<Envelope.Envelope>,
+  end: ListedRun.End | undefined
+): ReadonlyArray<NewNotice> => {
+  let open: Map<string, NewNotice> | undefined
+  for (const { agentPath, at, event } of envelopes) {
+    if (event.type === "approval-required") {
+      open ??= new Map()
+      open.set(event.data.id, noticeOfQuestion(event.data, agentPath, at))
+    }
+    if (event.type === "approval-decision") open?.delete(event.data.id)
+  }
+  if (open === undefined) return end === undefined ? none : [noticeOfEnd(end)]
+  return end === undefined ? [...open.values()] : [...open.values(), noticeOfEnd(end)]
+}
+
+const none: ReadonlyArray<NewNotice> = []

@@ -1,0 +1,316 @@
+/**
+ * The port for web hooks, and the outbox of what they are told. A store writes a notice for each web hook in the commit
+ * of the event that it tells of, so that none is lost with a process. Whoever sends leases a web hook, so that several
+ * processes share the work; sending itself is in `@reins/server`. `MemoryWebhooks` keeps both in memory.
+ */
+import { type AgentPath, type Approval, type Envelope, ListedRun } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import {
+  type NewNotice,
+  type Notice,
+  noticeOfEnd,
+  noticeOfQuestion,
+  recovering,
+  type StoredWebhook
+} from "./Webhook.ts"
+
+/**
+ * A web hook and how it does. Times are epoch milliseconds.
+ *
+ * **Details**
+ * - `waiting`: how many notices it has yet to be told, the oldest of `oldestAt`.
+ * - `failures`, `failingSince`, `lastError`: of the attempts since the last accepted one; 0 and absent: none failed.
+ * - `acceptedAt`: when something was accepted last; absent: nothing was yet.
+ * - `lost`: how many notices were given up.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface WebhookStanding {
+  readonly webhook: StoredWebhook
+  readonly waiting: number
+  readonly oldestAt?: number | undefined
+  readonly failures: number
+  readonly failingSince?: number | undefined
+  readonly lastError?: string | undefined
+  readonly acceptedAt?: number | undefined
+  readonly lost: number
+}
+
+/**
+ * A leased web hook. `toldSeq`: the last event of its run that it was told (of `push`).
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface LeasedWebhook {
+  readonly webhook: StoredWebhook
+  readonly toldSeq: number
+  readonly failures: number
+  readonly failingSince?: number | undefined
+}
+
+/**
+ * Who leases web hooks, and until when. `known`: the ids of web hooks of settings that this process can sign for.
+ * `protocols`: whether it tells those that clients of protocols have set.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface WebhookLease {
+  readonly owner: string
+  readonly now: number
+  readonly until: number
+  readonly known: ReadonlyArray<string>
+  readonly protocols: boolean
+  readonly limit: number
+}
+
+/**
+ * How the work of a lease ended. `failure`: why the last attempt failed; absent: none did. `nextAt`: the web hook is not
+ * leased before; absent: at once, if there is anything to tell.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface WebhookOutcome {
+  readonly at: number
+  readonly nextAt?: number | undefined
+  readonly failure?: string | undefined
+  /** Whether anything was accepted. */
+  readonly accepted: boolean
+}
+
+/**
+ * Stores web hooks and notices; see the header of this file. A failure of the store is a defect.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface WebhookStore {
+  /** Stores a web hook, or replaces the one of its id, which keeps its notices and its standing. */
+  readonly put: (webhook: StoredWebhook, toldSeq?: number) => Effect.Effect<void>
+  /**
+   * Makes `secret` the current one, and keeps the one before beside it. False when there is no such web hook, or it has
+   * no secrets of its own.
+   */
+  readonly rotate: (id: string, secret: string, resourceId?: string) => Effect.Effect<boolean>
+  /** Deletes a web hook with its notices. With `resourceId`, only that tenant's. False when there is none. */
+  readonly remove: (id: string, resourceId?: string) => Effect.Effect<boolean>
+  /** Web hooks in order of creation: of a tenant, or of every tenant and those of all; of one run, or of none. */
+  readonly list: (query: {
+    readonly resourceId?: string | undefined
+    readonly runId?: string | undefined
+  }) => Effect.Effect<ReadonlyArray<WebhookStanding>>
+  /** Leases web hooks that nobody leases and that have something to tell. */
+  readonly lease: (lease: WebhookLease) => Effect.Effect<ReadonlyArray<LeasedWebhook>>
+  /** Extends a lease. False when another process has it, or the web hook is gone. */
+  readonly extend: (id: string, owner: string, until: number) => Effect.Effect<boolean>
+  /** Ends a lease, if `owner` still has it. */
+  readonly release: (id: string, owner: string, outcome: WebhookOutcome) => Effect.Effect<void>
+  /** Notices of a web hook that are due at `now`, the longest due first. */
+  readonly due: (id: string, now: number, limit: number) => Effect.Effect<ReadonlyArray<Notice>>
+  /** The notice was accepted: it is deleted. */
+  readonly accepted: (notice: Notice) => Effect.Effect<void>
+  /** The notice was sent in vain. `nextAt`: when it is sent again; absent: it is given up and deleted. */
+  readonly refused: (notice: Notice, nextAt: number | undefined) => Effect.Effect<void>
+  /** What the run's web hook was told. */
+  readonly told: (id: string, seq: number) => Effect.Effect<void>
+}
+
+interface Row {
+  webhook: StoredWebhook
+  toldSeq: number
+  failures: number
+  failingSince: number | undefined
+  lastError: string | undefined
+  acceptedAt: number | undefined
+  lost: number
+  nextAt: number
+  owner: string | undefined
+  until: number
+  readonly notices: Map<string, { notice: Notice; nextAt: number }>
+}
+
+const keyOf = ({ name, run }: Notice): string => JSON.stringify([run.runId, name])
+
+/** Whether web hooks of `query` include it. */
+const isListed = (webhook: StoredWebhook, query: Parameters<WebhookStore["list"]>[0]): boolean =>
+  webhook.runId === query.runId && (query.resourceId === undefined || webhook.resourceId === query.resourceId)
+
+/**
+ * Web hooks in memory, with their outbox: lost with the process.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export class MemoryWebhooks implements WebhookStore {
+  private readonly rows = new Map<string, Row>()
+
+  /** A run asks, synchronously. */
+  asked(run: Notice["run"] | undefined, request: Approval.Request, path: AgentPath.AgentPath, at: number): void {
+    if (run !== undefined && this.rows.size > 0) this.tell(run, noticeOfQuestion(request, path, at))
+  }
+
+  /** A run has ended, with these last events, synchronously. */
+  ended(run: Notice["run"] | undefined, last: ReadonlyArray<Envelope.Envelope>): void {
+    if (run === undefined || this.rows.size === 0) return
+    const end = ListedRun.endOf(last)
+    if (end !== undefined) this.tell(run, noticeOfEnd(end))
+  }
+
+  /** Adds a notice of a run, synchronously. */
+  tell(run: Notice["run"], told: NewNotice): void {
+    for (const { notices, webhook } of this.rows.values()) {
+      if (webhook.resourceId !== undefined && webhook.resourceId !== run.resourceId) continue
+      if (webhook.runId !== undefined || !webhook.events.includes(told.event)) continue
+      const { agent, principal, resourceId, runId, startedAt, threadId } = run
+      const about = { runId, threadId, resourceId, agent, ...(principal === undefined ? {} : { principal }), startedAt }
+      const notice: Notice = { ...told, webhookId: webhook.id, attempts: 0, run: about }
+      if (!notices.has(keyOf(notice))) notices.set(keyOf(notice), { notice, nextAt: told.at })
+    }
+  }
+
+  readonly put = (webhook: StoredWebhook, toldSeq = 0): Effect.Effect<void> =>
+    Effect.sync(() => {
+      const row = this.rows.get(webhook.id)
+      if (row !== undefined) row.webhook = { ...webhook, createdAt: row.webhook.createdAt }
+      else {
+        this.rows.set(webhook.id, {
+          webhook,
+          toldSeq,
+          failures: 0,
+          failingSince: undefined,
+          lastError: undefined,
+          acceptedAt: undefined,
+          lost: 0,
+          nextAt: 0,
+          owner: undefined,
+          until: 0,
+          notices: new Map()
+        })
+      }
+    })
+
+  readonly rotate = (id: string, secret: string, resourceId?: string): Effect.Effect<boolean> =>
+    Effect.sync(() => {
+      const row = this.of(id, resourceId)
+      if (row?.webhook.source !== "api") return false
+      row.webhook = { ...row.webhook, secrets: [secret, ...row.webhook.secrets.slice(0, 1)] }
+      return true
+    })
+
+  readonly remove = (id: string, resourceId?: string): Effect.Effect<boolean> =>
+    Effect.sync(() => this.of(id, resourceId) !== undefined && this.rows.delete(id))
+
+  readonly list: WebhookStore["list"] = (query) =>
+    Effect.sync(() =>
+      Array.from(this.rows.values())
+        .filter(({ webhook }) => isListed(webhook, query))
+        .toSorted((a, b) => a.webhook.createdAt - b.webhook.createdAt || (a.webhook.id < b.webhook.id ? -1 : 1))
+        .map(({ acceptedAt, failingSince, failures, lastError, lost, notices, webhook }) => ({
+          webhook,
+          waiting: notices.size,
+          ...(notices.size === 0
+            ? {}
+            : { oldestAt: Math.min(...Array.from(notices.values(), ({ notice: { at } }) => at)) }),
+          failures,
+          ...(failingSince === undefined ? {} : { failingSince }),
+          ...(lastError === undefined ? {} : { lastError }),
+          ...(acceptedAt === undefined ? {} : { acceptedAt }),
+          lost
+        }))
+    )
+
+  readonly lease = ({
+    known,
+    limit,
+    now,
+    owner,
+    protocols,
+    until
+  }: WebhookLease): Effect.Effect<ReadonlyArray<LeasedWebhook>> =>
+    Effect.sync(() => {
+      const isDue = ({ nextAt, notices, until, webhook }: Row) =>
+        nextAt <= now &&
+        until <= now &&
+        (webhook.source !== "settings" || known.includes(webhook.id)) &&
+        (webhook.source !== "protocol" || protocols) &&
+        (webhook.runId !== undefined || Array.from(notices.values()).some((one) => one.nextAt <= now))
+      const taken = Array.from(this.rows.values())
+        .filter(isDue)
+        .toSorted((a, b) => a.nextAt - b.nextAt)
+        .slice(0, limit)
+      return taken.map((row) => {
+        row.owner = owner
+        row.until = until
+        const { failingSince, failures, toldSeq, webhook } = row
+        return { webhook, toldSeq, failures, ...(failingSince === undefined ? {} : { failingSince }) }
+      })
+    })
+
+  readonly extend = (id: string, owner: string, until: number): Effect.Effect<boolean> =>
+    Effect.sync(() => {
+      const row = this.rows.get(id)
+      if (row?.owner !== owner) return false
+      row.until = until
+      return true
+    })
+
+  readonly release = (id: string, owner: string, outcome: WebhookOutcome): Effect.Effect<void> =>
+    Effect.sync(() => {
+      const row = this.rows.get(id)
+      if (row?.owner !== owner) return
+      const { accepted, at, failure, nextAt = 0 } = outcome
+      row.owner = undefined
+      row.until = 0
+      row.nextAt = nextAt
+      if (accepted) row.acceptedAt = at
+      if (accepted && row.failures >= recovering) for (const one of row.notices.values()) one.nextAt = at
+      const before = accepted ? 0 : row.failures
+      row.failures = failure === undefined ? before : before + 1
+      if (accepted) row.failingSince = row.lastError = undefined
+      if (failure !== undefined) {
+        row.failingSince ??= at
+        row.lastError = failure
+      }
+    })
+
+  readonly due = (id: string, now: number, limit: number): Effect.Effect<ReadonlyArray<Notice>> =>
+    Effect.sync(() =>
+      Array.from(this.rows.get(id)?.notices.values() ?? [])
+        .filter(({ nextAt }) => nextAt <= now)
+        .toSorted((a, b) => a.nextAt - b.nextAt || a.notice.at - b.notice.at)
+        .slice(0, limit)
+        .map(({ notice }) => notice)
+    )
+
+  readonly accepted = (notice: Notice): Effect.Effect<void> =>
+    Effect.sync(() => void this.rows.get(notice.webhookId)?.notices.delete(keyOf(notice)))
+
+  readonly refused = (notice: Notice, nextAt: number | undefined): Effect.Effect<void> =>
+    Effect.sync(() => {
+      const row = this.rows.get(notice.webhookId)
+      const one = row?.notices.get(keyOf(notice))
+      if (row === undefined || one === undefined) return
+      if (nextAt === undefined) {
+        row.notices.delete(keyOf(notice))
+        row.lost++
+      } else {
+        one.notice = { ...one.notice, attempts: one.notice.attempts + 1 }
+        one.nextAt = nextAt
+      }
+    })
+
+  readonly told = (id: string, seq: number): Effect.Effect<void> =>
+    Effect.sync(() => {
+      const row = this.rows.get(id)
+      if (row !== undefined) row.toldSeq = Math.max(row.toldSeq, seq)
+    })
+
+  /** The web hook of that id, if it belongs to the tenant. */
+  private of(id: string, resourceId: string | undefined): Row | undefined {
+    const row = this.rows.get(id)
+    return row !== undefined && (resourceId === undefined || row.webhook.resourceId === resourceId) ? row : undefined
+  }
+}

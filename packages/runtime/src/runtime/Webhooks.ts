@@ -1,0 +1,187 @@
+/**
+ * Web hooks as callers manage them: an address that is told of open questions and ended runs. What is told is stored
+ * with its event; a server, or `Webhooks.layer` of `@reins/server`, sends it.
+ */
+import { sha256 } from "@noble/hashes/sha2.js"
+import { utf8ToBytes } from "@noble/hashes/utils.js"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Base64 from "effect/encoding/Base64"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Webhook from "../engine/Webhook.ts"
+import type { WebhookStanding, WebhookStore } from "../engine/WebhookStore.ts"
+import type { IdSource } from "../kernel/Ids.ts"
+import type { RuntimeParts } from "./RuntimeParts.ts"
+
+/**
+ * A web hook to add.
+ *
+ * **Details**
+ * - `url`: where it is sent, over `http` or `https`. A server that takes one from a client also refuses addresses of its
+ *   own network; so does whoever sends.
+ * - `resourceId`: of whose runs it is told. Absent: of every tenant.
+ * - `events`: absent: all.
+ * - `content`: whether it is told what is asked and what was answered, besides ids, names, times and money. Absent: no.
+ * - `secret`: signs what is sent: `whsec_` and 24 to 64 bytes as Base64. Absent: a new one.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface NewWebhook {
+  readonly url: string
+  readonly resourceId?: string | undefined
+  readonly events?: ReadonlyArray<Webhook.WebhookEvent> | undefined
+  readonly content?: boolean | undefined
+  readonly secret?: string | undefined
+}
+
+/**
+ * A web hook and how it does, without its secrets. `source`: whether callers added it or the settings of a process have
+ * it. Times are epoch milliseconds.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface WebhookInfo
+  extends
+    Pick<Webhook.StoredWebhook, "id" | "resourceId" | "url" | "events" | "content" | "source" | "createdAt">,
+    Omit<WebhookStanding, "webhook"> {}
+
+/**
+ * A web hook that was added, and the secret that its receiver verifies with. It is not shown again.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface AddedWebhook extends WebhookInfo {
+  readonly secret: string
+}
+
+/**
+ * A web hook is invalid: it was not added.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export class WebhookInvalid extends Schema.TaggedError<WebhookInvalid>()("WebhookInvalid", {
+  field: Schema.Literals(["url", "events", "secret"])
+}) {
+  override get message() {
+    switch (this.field) {
+      case "url":
+        return "Invalid url of a web hook. Use an absolute one with https or http and no credentials in it"
+      case "events":
+        return `Invalid events of a web hook. Use one or more of ${Webhook.events.join(", ")}`
+      case "secret":
+        return "Invalid secret of a web hook. Use whsec_ and 24 to 64 bytes as Base64, or leave it out"
+    }
+  }
+}
+
+const prefix = "whsec_"
+
+/** Whether receivers' libraries accept the secret. */
+const isSecret = (secret: string): boolean => {
+  if (!secret.startsWith(prefix)) return false
+  const bytes = Result.getOrUndefined(Base64.decode(secret.slice(prefix.length)))
+  return bytes !== undefined && bytes.length >= 24 && bytes.length <= 64
+}
+
+/** A new secret: 32 bytes of three ids that cannot be guessed. */
+const newSecret = (ids: IdSource): string =>
+  `${prefix}${Base64.encode(sha256(utf8ToBytes([ids.make("s"), ids.make("s"), ids.make("s")].join())))}`
+
+const isUrl = (text: string): boolean => {
+  if (!URL.canParse(text)) return false
+  const { password, protocol, username } = new URL(text)
+  return (protocol === "https:" || protocol === "http:") && username === "" && password === ""
+}
+
+/**
+ * What is wrong with a web hook; `undefined` if nothing is.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const problemOf = ({ events = Webhook.events, secret, url }: NewWebhook): WebhookInvalid | undefined => {
+  if (!isUrl(url)) return new WebhookInvalid({ field: "url" })
+  if (events.length === 0 || events.some((event) => !Webhook.events.includes(event))) {
+    return new WebhookInvalid({ field: "events" })
+  }
+  return secret === undefined || isSecret(secret) ? undefined : new WebhookInvalid({ field: "secret" })
+}
+
+/** What callers see. */
+const infoOf = ({ webhook, ...standing }: WebhookStanding): WebhookInfo => {
+  const { content, createdAt, events, id, resourceId, source, url } = webhook
+  return {
+    id,
+    ...(resourceId === undefined ? {} : { resourceId }),
+    url,
+    events,
+    content,
+    source,
+    createdAt,
+    ...standing
+  }
+}
+
+interface OfTenant {
+  readonly resourceId?: string | undefined
+}
+
+/**
+ * The web hooks of a runtime.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Webhooks {
+  /**
+   * Adds a web hook: an address that is told when a person is asked and when a run ends. It is told of what happens
+   * after this, once, by whichever process sends; what is told is stored in the commit of its event, so that none is
+   * lost. Fails with `WebhookInvalid`, which names the field.
+   */
+  readonly add: (webhook: NewWebhook) => Effect.Effect<AddedWebhook, WebhookInvalid>
+  /** Web hooks and how they do, in order of creation. With `resourceId`, only that tenant's own. */
+  readonly list: (options?: OfTenant) => Effect.Effect<ReadonlyArray<WebhookInfo>>
+  /**
+   * A new secret for a web hook that was added. What is sent is signed with it and with the one before, until the next
+   * one. `undefined` when there is none; with `resourceId`, also when it is not that tenant's.
+   */
+  readonly rotate: (id: string, options?: OfTenant) => Effect.Effect<string | undefined>
+  /** Removes a web hook and what it was not told yet. False when there is none, or not of the tenant. */
+  readonly remove: (id: string, options?: OfTenant) => Effect.Effect<boolean>
+  /** The store of web hooks and notices, for whoever sends them. */
+  readonly outbox: WebhookStore
+}
+
+/** The verbs of a runtime. */
+export const make = ({ host: { webhooks }, ids }: RuntimeParts): Webhooks => ({
+  add: Effect.fnUntraced(function* (given) {
+    const problem = problemOf(given)
+    if (problem !== undefined) return yield* problem
+    const { content = false, events = Webhook.events, resourceId, secret = newSecret(ids), url } = given
+    const webhook: Webhook.StoredWebhook = {
+      id: ids.make("whk"),
+      ...(resourceId === undefined ? {} : { resourceId }),
+      url,
+      events: [...new Set(events)],
+      content,
+      source: "api",
+      createdAt: yield* Clock.currentTimeMillis,
+      secrets: [secret]
+    }
+    yield* webhooks.put(webhook)
+    return { ...infoOf({ webhook, waiting: 0, failures: 0, lost: 0 }), secret }
+  }),
+  list: (options) => Effect.map(webhooks.list({ resourceId: options?.resourceId }), (all) => all.map(infoOf)),
+  rotate: (id, options) =>
+    Effect.suspend(() => {
+      const secret = newSecret(ids)
+      return Effect.map(webhooks.rotate(id, secret, options?.resourceId), (is) => (is ? secret : undefined))
+    }),
+  remove: (id, options) => webhooks.remove(id, options?.resourceId),
+  outbox: webhooks
+})

@@ -1,0 +1,92 @@
+/**
+ * Native routes for web hooks that are told of open questions and ended runs of the tenant: for operators, and for keys
+ * that stand for their tenant.
+ */
+import { type NewWebhook, type WebhookInfo, type WebhookInvalid } from "@reins/runtime"
+import { Webhook } from "@reins/runtime/journal"
+import { type Dialect, Refusal } from "@reins/wire"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { Principal } from "../access/Authenticator.ts"
+import * as Role from "../access/Role.ts"
+import type { ServerContext } from "../run/ServerContext.ts"
+import * as Webhooks from "../run/Webhooks.ts"
+
+/** A web hook to add. `events`: absent: all. `content`: absent: false. */
+export const Added = Schema.Struct({
+  url: Schema.String,
+  events: Schema.optionalKey(Schema.Array(Webhook.WebhookEvent)),
+  content: Schema.optionalKey(Schema.Boolean)
+})
+
+const read = Schema.decodeUnknownOption(Added)
+
+const unknown = Refusal.make("not-found", "WebhookNotFound", "Unknown web hook")
+const notSent = Refusal.make("bad-request", "WebhooksNotSent", "This server sends no web hooks")
+const tooMany = Refusal.make("conflict", "TooManyWebhooks", "A tenant has at most 100 web hooks. Remove one first")
+const refusedUrl = Refusal.badRequest(
+  "Web hooks are not sent to this url. Use https and a name whose addresses are public, or have the server allow it"
+)
+const forbidden = Refusal.make(
+  "forbidden",
+  "RoleForbidden",
+  "Web hooks are managed by the role operator, and by keys without a name"
+)
+
+/** The most web hooks of a tenant. */
+const most = 100
+
+const managing = (
+  { sender }: ServerContext,
+  principal: Principal
+): Effect.Effect<{ readonly resourceId: string }, Refusal.Refusal> => {
+  if (Role.sightOf(principal) !== "all") return Effect.fail(forbidden)
+  return sender === undefined ? Effect.fail(notSent) : Effect.succeed({ resourceId: principal.tenant })
+}
+
+/** As clients see it: the tenant is their own. */
+const outward = ({ resourceId: _, ...info }: WebhookInfo): Omit<WebhookInfo, "resourceId"> => info
+
+/** `GET /webhooks` */
+export const list = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal) {
+  const own = yield* managing(serving, principal)
+  const all = yield* serving.runtime.webhooks.list(own)
+  return { status: 200, body: { webhooks: all.map(outward) } }
+})
+
+/** `POST /webhooks` */
+export const add = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  { body }: Dialect.Request
+) {
+  const own = yield* managing(serving, principal)
+  const given = read(body)
+  if (Option.isNone(given)) {
+    return yield* Effect.fail(
+      Refusal.badRequest(`Missing or invalid field url, events or content. Events are ${Webhook.events.join(", ")}`)
+    )
+  }
+  const { webhooks } = serving.runtime
+  if ((yield* webhooks.list(own)).length >= most) return yield* Effect.fail(tooMany)
+  if (!(yield* Webhooks.isAllowed(serving, given.value.url))) return yield* Effect.fail(refusedUrl)
+  const webhook: NewWebhook = { ...given.value, ...own }
+  const { resourceId: _, ...added } = yield* Effect.mapError(webhooks.add(webhook), ({ message }: WebhookInvalid) =>
+    Refusal.badRequest(message)
+  )
+  return { status: 201, body: added }
+})
+
+/** `POST /webhooks/:webhookId/secret` */
+export const rotate = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, id: string) {
+  const own = yield* managing(serving, principal)
+  const secret = yield* serving.runtime.webhooks.rotate(id, own)
+  return secret === undefined ? yield* Effect.fail(unknown) : { status: 200, body: { secret } }
+})
+
+/** `DELETE /webhooks/:webhookId` */
+export const remove = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, id: string) {
+  const own = yield* managing(serving, principal)
+  return (yield* serving.runtime.webhooks.remove(id, own)) ? { status: 204 } : yield* Effect.fail(unknown)
+})

@@ -1,0 +1,314 @@
+/**
+ * Web hooks and their outbox in a database: a row for each web hook, with its standing and its lease, and a row for each
+ * notice until it is accepted. Notices are added in the commit of their event. A store failure is a defect here, as in
+ * `SqlThreads`.
+ */
+import {
+  Webhook,
+  type Notice,
+  type StoredWebhook,
+  type WebhookStanding,
+  type WebhookStore
+} from "@reins/runtime/journal"
+import * as Effect from "effect/Effect"
+import type { SqlError } from "effect/sql/SqlError"
+import * as Column from "./Column.ts"
+import type { Database, Row, Value } from "./Database.ts"
+import * as StoredJson from "./StoredJson.ts"
+
+type Failure = SqlError | StoredJson.CorruptRow
+
+/** What is told, as rows of a JSON array: name, event, time, facts. */
+export const rowsOf = (told: ReadonlyArray<Webhook.NewNotice>): ReadonlyArray<ReadonlyArray<string | number>> =>
+  told.map(({ at, event, facts, name }) => [Column.encode(name), event, at, JSON.stringify(facts)])
+
+/**
+ * Adds the notices in the JSON array `each` for every web hook that is told of the run in `run`, a table with its row.
+ */
+export const added = (each: string, run: string): string =>
+  `INSERT INTO reins_notices (webhook_id, run_id, name, event, at, facts, next_at)
+   SELECT w.id, r.run_id, value ->> 0, value ->> 1, CAST(value ->> 2 AS BIGINT), value ->> 3, CAST(value ->> 2 AS BIGINT)
+   FROM ${run} AS r JOIN reins_webhooks AS w ON w.resource_id IS NULL OR w.resource_id = r.resource_id, ${each}
+   WHERE CASE value ->> 1 WHEN 'run.ended' THEN w.on_end ELSE w.on_question END = 1`
+
+/** As `added`, for the run in the last parameter. */
+export const addedTo = (each: string): string =>
+  `${added(each, "reins_runs")} AND r.run_id = ? ON CONFLICT (webhook_id, run_id, name) DO NOTHING`
+
+const columns = `id, document, failures, failing_since, last_error, accepted_at, lost, told_seq`
+
+/** A web hook that can be read, and its row. */
+const read = (rows: ReadonlyArray<Row>) =>
+  StoredJson.readable(rows, (row) =>
+    Effect.map(StoredJson.webhooks([[row["document"]]]), (found) => found.map(([webhook]) => ({ row, webhook })))
+  ).pipe(Effect.map((all) => all.flat()))
+
+const isThere = (column: unknown): boolean => column !== null && column !== undefined
+
+const optional = (row: Row, column: string): number | undefined =>
+  isThere(row[column]) ? Number(row[column]) : undefined
+
+const standingOf = (row: Row, webhook: StoredWebhook): WebhookStanding => {
+  const failingSince = optional(row, "failing_since")
+  const acceptedAt = optional(row, "accepted_at")
+  const oldestAt = optional(row, "oldest")
+  return {
+    webhook,
+    waiting: Number(row["waiting"]),
+    ...(oldestAt === undefined ? {} : { oldestAt }),
+    failures: Number(row["failures"]),
+    ...(failingSince === undefined ? {} : { failingSince }),
+    ...(isThere(row["last_error"]) ? { lastError: String(row["last_error"]) } : {}),
+    ...(acceptedAt === undefined ? {} : { acceptedAt }),
+    lost: Number(row["lost"])
+  }
+}
+
+const put = (db: Database, webhook: StoredWebhook, toldSeq: number): Effect.Effect<unknown, SqlError> =>
+  db.rows(
+    `INSERT INTO reins_webhooks (id, resource_id, run_id, source, on_question, on_end, document, created_at, told_seq)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (id) DO UPDATE SET resource_id = excluded.resource_id, run_id = excluded.run_id,
+       source = excluded.source, on_question = excluded.on_question, on_end = excluded.on_end,
+       document = excluded.document`,
+    Column.encode(webhook.id),
+    webhook.resourceId === undefined ? null : Column.encode(webhook.resourceId),
+    webhook.runId === undefined ? null : Column.encode(webhook.runId),
+    webhook.source,
+    webhook.events.includes("approval.required") ? 1 : 0,
+    webhook.events.includes("run.ended") ? 1 : 0,
+    JSON.stringify(webhook),
+    webhook.createdAt,
+    toldSeq
+  )
+
+/** A condition on the tenant of a web hook; none without one. */
+const ofTenant = (resourceId: string | undefined): { readonly text: string; readonly values: ReadonlyArray<Value> } =>
+  resourceId === undefined
+    ? { text: "", values: [] }
+    : { text: " AND resource_id = ?", values: [Column.encode(resourceId)] }
+
+const rotate = (db: Database, id: string, secret: string, resourceId: string | undefined) =>
+  db.atomic(
+    Effect.gen(function* () {
+      const { text, values } = ofTenant(resourceId)
+      const rows = yield* db.rows(
+        `SELECT ${columns} FROM reins_webhooks WHERE id = ? AND source = 'api'${text}${db.dialect.lockRows}`,
+        Column.encode(id),
+        ...values
+      )
+      const [found] = yield* read(rows)
+      if (found === undefined) return false
+      const { webhook } = found
+      yield* put(db, { ...webhook, secrets: [secret, ...webhook.secrets.slice(0, 1)] }, 0)
+      return true
+    })
+  )
+
+const remove = (db: Database, id: string, resourceId: string | undefined) =>
+  db.atomic(
+    Effect.gen(function* () {
+      const { text, values } = ofTenant(resourceId)
+      const gone = yield* db.rows(
+        `DELETE FROM reins_webhooks WHERE id = ?${text} RETURNING 1`,
+        Column.encode(id),
+        ...values
+      )
+      if (gone.length === 0) return false
+      yield* db.rows("DELETE FROM reins_notices WHERE webhook_id = ?", Column.encode(id))
+      return true
+    })
+  )
+
+const list = (db: Database, { resourceId, runId }: Parameters<WebhookStore["list"]>[0]) =>
+  Effect.gen(function* () {
+    const { text, values } = ofTenant(resourceId)
+    const rows = yield* db.rows(
+      `SELECT ${columns}, (SELECT count(*) FROM reins_notices n WHERE n.webhook_id = w.id) AS waiting,
+         (SELECT min(at) FROM reins_notices n WHERE n.webhook_id = w.id) AS oldest
+       FROM reins_webhooks w WHERE run_id ${runId === undefined ? "IS NULL" : "= ?"}${text} ORDER BY created_at, id`,
+      ...(runId === undefined ? [] : [Column.encode(runId)]),
+      ...values
+    )
+    return (yield* read(rows)).map(({ row, webhook }) => standingOf(row, webhook))
+  })
+
+/**
+ * Nothing is written while nothing is due. The condition is repeated in the update, which reads rows again that another
+ * process has just leased.
+ */
+const lease = (db: Database, { known, limit, now, owner, protocols, until }: Parameters<WebhookStore["lease"]>[0]) =>
+  Effect.gen(function* () {
+    const due = yield* db.rows(
+      `SELECT id FROM reins_webhooks w WHERE next_at <= ? AND leased_until <= ?
+         AND (source <> 'settings' OR id IN (SELECT value ->> 0 FROM ${db.dialect.each}))
+         AND (source <> 'protocol' OR CAST(? AS INTEGER) = 1)
+         AND (run_id IS NOT NULL OR EXISTS (SELECT 1 FROM reins_notices n WHERE n.webhook_id = w.id AND n.next_at <= ?))
+       ORDER BY next_at, id LIMIT ?`,
+      now,
+      now,
+      JSON.stringify(known.map((id) => [Column.encode(id)])),
+      protocols ? 1 : 0,
+      now,
+      limit
+    )
+    if (due.length === 0) return []
+    const rows = yield* db.rows(
+      `UPDATE reins_webhooks SET leased_by = ?, leased_until = ?
+       WHERE id IN (SELECT value ->> 0 FROM ${db.dialect.each}) AND leased_until <= ? RETURNING ${columns}`,
+      owner,
+      until,
+      JSON.stringify(due.map((row) => [row["id"]])),
+      now
+    )
+    return (yield* read(rows)).map(({ row, webhook }) => {
+      const failingSince = optional(row, "failing_since")
+      return {
+        webhook,
+        toldSeq: Number(row["told_seq"]),
+        failures: Number(row["failures"]),
+        ...(failingSince === undefined ? {} : { failingSince })
+      }
+    })
+  })
+
+const release = (db: Database, id: string, owner: string, outcome: Parameters<WebhookStore["release"]>[2]) =>
+  db.atomic(
+    Effect.gen(function* () {
+      const { accepted, at, failure = null, nextAt = 0 } = outcome
+      const [was, failed] = [accepted ? 1 : 0, failure === null ? 0 : 1]
+      const [row] = yield* db.rows(
+        `SELECT failures FROM reins_webhooks WHERE id = ? AND leased_by = ?${db.dialect.lockRows}`,
+        Column.encode(id),
+        owner
+      )
+      if (row === undefined) return
+      if (accepted && Number(row["failures"]) >= Webhook.recovering) {
+        yield* db.rows("UPDATE reins_notices SET next_at = ? WHERE webhook_id = ?", at, Column.encode(id))
+      }
+      const before = `CASE WHEN CAST(? AS INTEGER) = 1 THEN`
+      yield* db.rows(
+        `UPDATE reins_webhooks SET leased_by = NULL, leased_until = 0, next_at = ?,
+           accepted_at = ${before} CAST(? AS BIGINT) ELSE accepted_at END,
+           failures = ${before} 0 ELSE failures END + CAST(? AS BIGINT),
+           failing_since = CASE WHEN CAST(? AS INTEGER) = 1
+             THEN coalesce(${before} NULL ELSE failing_since END, CAST(? AS BIGINT))
+             ELSE ${before} NULL ELSE failing_since END END,
+           last_error = coalesce(CAST(? AS TEXT), ${before} NULL ELSE last_error END)
+         WHERE id = ? AND leased_by = ?`,
+        nextAt,
+        was,
+        at,
+        was,
+        failed,
+        failed,
+        was,
+        at,
+        was,
+        failure,
+        was,
+        Column.encode(id),
+        owner
+      )
+    })
+  )
+
+const due = (db: Database, id: string, now: number, limit: number): Effect.Effect<ReadonlyArray<Notice>, Failure> =>
+  Effect.gen(function* () {
+    const rows = yield* db.rows(
+      `SELECT n.name, n.event, n.at, n.facts, n.attempts, r.run_id, r.thread_id, r.resource_id, r.agent, r.principal,
+         r.started_at
+       FROM reins_notices n JOIN reins_runs r ON r.run_id = n.run_id
+       WHERE n.webhook_id = ? AND n.next_at <= ? ORDER BY n.next_at, n.at LIMIT ?`,
+      Column.encode(id),
+      now,
+      limit
+    )
+    const all = yield* StoredJson.readable(rows, (row) =>
+      Effect.map(StoredJson.facts([[row["facts"]]]), (found) => found.map(([facts]) => ({ row, facts })))
+    )
+    return all.flat().flatMap(({ facts, row }) => {
+      const event = Webhook.events.find((each) => each === row["event"])
+      if (event === undefined) return []
+      const notice: Notice = {
+        webhookId: id,
+        name: Column.decode(row["name"]),
+        event,
+        at: Number(row["at"]),
+        facts,
+        attempts: Number(row["attempts"]),
+        run: {
+          runId: Column.decode(row["run_id"]),
+          threadId: Column.decode(row["thread_id"]),
+          resourceId: Column.decode(row["resource_id"]),
+          agent: String(row["agent"]),
+          ...(isThere(row["principal"]) ? { principal: Column.decode(row["principal"]) } : {}),
+          startedAt: Number(row["started_at"])
+        }
+      }
+      return [notice]
+    })
+  })
+
+const placeOf = ({ name, run, webhookId }: Notice): ReadonlyArray<string> => [
+  Column.encode(webhookId),
+  Column.encode(run.runId),
+  Column.encode(name)
+]
+
+const here = "webhook_id = ? AND run_id = ? AND name = ?"
+
+const giveUp = (db: Database, notice: Notice) =>
+  db.atomic(
+    Effect.gen(function* () {
+      const gone = yield* db.rows(`DELETE FROM reins_notices WHERE ${here} RETURNING 1`, ...placeOf(notice))
+      if (gone.length === 0) return
+      yield* db.rows("UPDATE reins_webhooks SET lost = lost + 1 WHERE id = ?", Column.encode(notice.webhookId))
+    })
+  )
+
+/** Web hooks and their outbox in a database. */
+export const make = (db: Database): WebhookStore => {
+  const done = <A>(effect: Effect.Effect<A, Failure>): Effect.Effect<A> =>
+    Effect.orDie(db.operation("webhooks", effect))
+  return {
+    put: (webhook, toldSeq = 0) => Effect.asVoid(done(put(db, webhook, toldSeq))),
+    rotate: (id, secret, resourceId) => done(rotate(db, id, secret, resourceId)),
+    remove: (id, resourceId) => done(remove(db, id, resourceId)),
+    list: (query) => done(list(db, query)),
+    lease: (asked) => done(lease(db, asked)),
+    extend: (id, owner, until) =>
+      Effect.map(
+        done(
+          db.rows(
+            "UPDATE reins_webhooks SET leased_until = ? WHERE id = ? AND leased_by = ? RETURNING 1",
+            until,
+            Column.encode(id),
+            owner
+          )
+        ),
+        (rows) => rows.length > 0
+      ),
+    release: (id, owner, outcome) => done(release(db, id, owner, outcome)),
+    due: (id, now, limit) => done(due(db, id, now, limit)),
+    accepted: (notice) => Effect.asVoid(done(db.rows(`DELETE FROM reins_notices WHERE ${here}`, ...placeOf(notice)))),
+    refused: (notice, nextAt) =>
+      Effect.asVoid(
+        done(
+          nextAt === undefined
+            ? giveUp(db, notice)
+            : db.rows(
+                `UPDATE reins_notices SET attempts = attempts + 1, next_at = ? WHERE ${here}`,
+                nextAt,
+                ...placeOf(notice)
+              )
+        )
+      ),
+    told: (id, seq) =>
+      Effect.asVoid(
+        done(
+          db.rows("UPDATE reins_webhooks SET told_seq = ? WHERE id = ? AND told_seq < ?", seq, Column.encode(id), seq)
+        )
+      )
+  }
+}

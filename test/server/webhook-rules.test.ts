@@ -1,0 +1,116 @@
+/** The rules of web hooks: signatures, delays, and who manages them over HTTP. */
+import { assert, describe, it } from "@effect/vitest"
+import { Authenticator, WebhookRetry as Retry, WebhookSignature as Signature } from "@reins/server"
+import { Effect, Schema } from "effect"
+import * as Served from "./Served.ts"
+
+const url = "https://receiver.example/told"
+
+describe("a signature", () => {
+  it("is the one that Standard Webhooks' own libraries make", () => {
+    const sent = { id: "msg_p5jXN8AQM9LWM0D4loKWxJek", at: 1614265330_000, body: '{"test": 2432232314}' }
+    const headers = Signature.headers(sent, ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
+    assert.strictEqual(headers["webhook-signature"], "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
+    assert.strictEqual(headers["webhook-timestamp"], "1614265330")
+  })
+
+  it("is verified with one of two secrets, of the same body, within the tolerance only", () => {
+    const [one = "", two = "", other = ""] = [1, 2, 3].map(
+      (byte) => `whsec_${Buffer.alloc(32, byte).toString("base64")}`
+    )
+    const headers = Signature.headers({ id: "msg_1", at: 1_000_000, body: "{}" }, [one, two])
+    const received = { headers, body: "{}", now: 1_200_000 }
+    assert.isTrue(Signature.verify(received, [two]))
+    assert.isTrue(Signature.verify(received, [other, one]))
+    assert.isFalse(Signature.verify(received, [other]))
+    assert.isFalse(Signature.verify(received, []))
+    assert.isFalse(Signature.verify({ ...received, body: "{ }" }, [one]))
+    assert.isFalse(Signature.verify({ ...received, now: 1_400_000 }, [one]))
+    assert.isFalse(Signature.verify({ ...received, headers: { ...headers, "webhook-timestamp": "1001" } }, [one]))
+    assert.isFalse(Signature.verify({ ...received, headers: {} }, [one]))
+  })
+})
+
+describe("the delay before something is sent again", () => {
+  it.prop(
+    "grows with the failures, is never more than a fifth off, and is never above six hours and a fifth",
+    [
+      Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 })),
+      Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100 }))
+    ],
+    ([failures, percent]) => {
+      const [least = 0, delay = 0, most = 0] = [0, percent / 100, 1].map((chance) => Retry.delayMs(failures, chance))
+      assert.isTrue(least <= delay && delay <= most)
+      assert.isAtLeast(least, 4000)
+      assert.isAtMost(most, 7.2 * 3_600_000)
+      assert.isAtLeast(Retry.delayMs(failures + 1, percent / 100), delay)
+      assert.isAtMost(Retry.pauseMs(failures, percent / 100), 360_000)
+    }
+  )
+
+  it("is what the receiver asks for, up to an hour", () => {
+    assert.deepStrictEqual(
+      ["30", "999999", "soon", undefined].map((text) => Retry.askedMs(text)),
+      [30_000, 3_600_000, 0, 0]
+    )
+  })
+})
+
+const keys = Authenticator.layerKeys({
+  "dev-key": "dev",
+  "dora-key": { tenant: "dev", name: "dora" },
+  "olga-key": { tenant: "dev", name: "olga", roles: ["operator"] },
+  "aldo-key": { tenant: "dev", name: "aldo", roles: ["auditor"] },
+  "other-key": "other"
+})
+
+describe("the native interface", () => {
+  it.live("adds, lists, rotates and removes web hooks for operators and tenants' own keys, and for nobody else", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve(
+        { webhooks: { allow: ({ hostname }) => hostname.endsWith(".example") } },
+        undefined,
+        keys
+      )
+      const path = "/native/webhooks"
+      const send = (key: string, body: unknown = { url, events: ["run.ended"] }) => served.ask(path, { key, body })
+      const added = yield* send("olga-key")
+      assert.strictEqual(added.status, 201, added.text)
+      const { id, secret } = added.json
+      assert.match(secret, /^whsec_[A-Za-z0-9+/]{43}=$/)
+      const listed = yield* served.ask(path, { key: "dev-key" })
+      assert.deepInclude(listed.json.webhooks, {
+        id,
+        url,
+        events: ["run.ended"],
+        content: false,
+        source: "api",
+        createdAt: added.json.createdAt,
+        waiting: 0,
+        failures: 0,
+        lost: 0
+      })
+      const refused = [
+        yield* send("dora-key"),
+        yield* send("aldo-key"),
+        yield* served.ask(path, { key: "dora-key" }),
+        yield* served.ask(path, { key: "aldo-key" }),
+        yield* send("dev-key", { url: "https://receiver.elsewhere/" }),
+        yield* send("dev-key", { events: ["run.ended"] }),
+        yield* send("dev-key", { url, events: ["run.began"] }),
+        yield* served.ask(`${path}/${id}`, { key: "other-key", method: "DELETE" }),
+        yield* served.ask(`${path}/${id}/secret`, { key: "other-key", body: {} })
+      ]
+      assert.deepStrictEqual(
+        refused.map(({ status }) => status),
+        [403, 403, 403, 403, 400, 400, 400, 404, 404]
+      )
+      assert.deepStrictEqual((yield* served.ask(path, { key: "other-key" })).json.webhooks, [])
+      const rotated = yield* served.ask(`${path}/${id}/secret`, { key: "olga-key", body: {} })
+      assert.notStrictEqual(rotated.json.secret, secret)
+      assert.strictEqual((yield* served.ask(`${path}/${id}`, { key: "olga-key", method: "DELETE" })).status, 204)
+      assert.deepStrictEqual((yield* served.ask(path, { key: "dev-key" })).json.webhooks, [])
+      assert.match((yield* served.ask("/metrics")).text, /^reins_notices_waiting 0$/m)
+    })
+  )
+})
