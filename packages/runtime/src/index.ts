@@ -47,6 +47,8 @@ export * as ReceivedPart from "./model/ReceivedPart.ts"
 export type { FileInfo, StoredFile } from "./thread/FileStore.ts"
 export type { PendingApproval, RunStatus } from "./engine/RunHost.ts"
 export type { DescriptionChange, ThreadDescription, ThreadVote } from "./thread/ThreadDescription.ts"
+export type { Branch, ListedBranch } from "./thread/Branch.ts"
+export type { Place } from "./thread/ThreadChange.ts"
 export type { ThreadInfo } from "./thread/ThreadStore.ts"
 export type { NotedThread, ThreadNotes, ThreadNoteStore } from "./thread/ThreadNotes.ts"
 export * as TokenEstimator from "./model/TokenEstimator.ts"
@@ -58,6 +60,7 @@ export type { AgentEnd } from "./run/AgentEnd.ts"
 export type { AgentTotals } from "./run/AgentEnd.ts"
 export type { Completion } from "./runtime/Completion.ts"
 export {
+  BranchNotFound,
   CallNotFound,
   HistoryInvalid,
   MessageRefused,
@@ -68,7 +71,7 @@ export {
 export type { QueryModel } from "./agent/QueryModel.ts"
 export type { ClientTool, QueryTools } from "./agent/QueryTools.ts"
 export { InvalidAgents } from "./agent/InvalidAgents.ts"
-export type { ImportedThread, NewThread } from "./runtime/Threads.ts"
+export type { ImportedThread, NewThread, RewoundThread } from "./runtime/Threads.ts"
 export * as Fork from "./replay/Fork.ts"
 export { NotReplayed, ReplayDiffers, describe as describeReplay } from "./replay/Replay.ts"
 export type { Replayed } from "./replay/Replay.ts"

@@ -89,6 +89,7 @@ const queryKinds: { readonly [Tag in QueryRejections.Reason["_tag"]]: Kind } = {
   ThreadForbidden: "not-found",
   ThreadDamaged: "internal",
   ThreadExhausted: "budget",
+  PlaceNotFound: "conflict",
   InvalidBudget: "bad-request",
   InvalidQuota: "internal",
   QuotaExhausted: "rate-limited",

@@ -183,6 +183,8 @@ describe("a runtime over SQLite", () => {
         "DROP TABLE reins_files",
         "DROP TABLE reins_audit",
         "DROP TABLE reins_costs",
+        "DROP TABLE reins_branches",
+        "DROP TABLE reins_branch_messages",
         "DROP INDEX reins_claims_run",
         "ALTER TABLE reins_claims DROP COLUMN run_id",
         "ALTER TABLE reins_threads DROP COLUMN limits",

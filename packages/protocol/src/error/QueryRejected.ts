@@ -93,6 +93,24 @@ export class ThreadExhausted extends Schema.TaggedError<ThreadExhausted>()("Thre
 }
 
 /**
+ * The thread has no message at the index `place`, or no message of the run `place`: it was replaced already, or never was
+ * there.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class PlaceNotFound extends Schema.TaggedError<PlaceNotFound>()("PlaceNotFound", {
+  threadId: Schema.String,
+  place: Schema.Union([Schema.Finite, Schema.String])
+}) {
+  override get message() {
+    const { place, threadId } = this
+    const what = typeof place === "number" ? `message ${place}` : `message of run ${JSON.stringify(place)}`
+    return `Thread ${JSON.stringify(threadId)} has no ${what}. Read the thread again and name a message or run that it has`
+  }
+}
+
+/**
  * A limit with an invalid value, such as a negative number, NaN, or a fraction of a step.
  *
  * @since 0.1.0
@@ -227,6 +245,7 @@ const members = [
   ThreadForbidden,
   ThreadDamaged,
   ThreadExhausted,
+  PlaceNotFound,
   InvalidBudget,
   InvalidQuota,
   QuotaExhausted,

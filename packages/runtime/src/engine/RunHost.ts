@@ -24,7 +24,9 @@ import type { GrantStore } from "../approval/GrantStore.ts"
 import type { CostStore } from "../budget/CostStore.ts"
 import type { QuotaStore } from "../budget/QuotaStore.ts"
 import type { Vote, Voted } from "../approval/Quorum.ts"
-import { Kept, type ThreadStore } from "../thread/ThreadStore.ts"
+import { Kept } from "../thread/Kept.ts"
+import type { StartChange } from "../thread/ThreadChange.ts"
+import type { ThreadStore } from "../thread/ThreadStore.ts"
 
 const RunRecordStruct = Schema.Struct({
   runId: Schema.String,
@@ -128,6 +130,7 @@ export interface RunStatus {
 
 /** Why a host refuses a run. Nothing of it is stored. */
 export type StartRefusal =
+  | QueryRejections.PlaceNotFound
   | QueryRejections.QuotaExhausted
   | QueryRejections.RunExists
   | QueryRejections.StoreUnavailable
@@ -143,9 +146,10 @@ export interface RunHost extends Stores {
    * Leases the thread, stores the record and starts the run. Checks in the same transaction that the run's id is new,
    * that the thread is new or belongs to the tenant (`ThreadForbidden`), that no run leases it (`ThreadBusy`), that it
    * can be read (`ThreadDamaged`), and that its quotas are not exhausted (`QuotaExhausted`); the run then counts in
-   * them.
+   * them. `change`: what the query does to the leased thread, decided and made in that transaction; `PlaceNotFound` if the
+   * thread has no such place. Absent: nothing.
    */
-  readonly start: (record: Omit<RunRecord, "historyVersion">) => Effect.Effect<void, StartRefusal>
+  readonly start: (record: Omit<RunRecord, "historyVersion">, change?: StartChange) => Effect.Effect<void, StartRefusal>
   /**
    * The run's envelopes with `seq > after`, then new ones, until the run has ended. Empty for an unknown run. If the
    * run cannot be read, the last one is an `error` that is not in the log. `bounded`: the run waits for this reader

@@ -9,7 +9,8 @@ import * as Erased from "../kernel/Erased.ts"
 import type { Readings } from "../engine/Engine.ts"
 import type { InboxMessage } from "../engine/Inbox.ts"
 import type { RunRecord } from "../engine/RunHost.ts"
-import type { Kept, Summary, ThreadStore } from "../thread/ThreadStore.ts"
+import type { Kept, Summary } from "../thread/Kept.ts"
+import type { ThreadStore } from "../thread/ThreadStore.ts"
 
 /** The node of the thread's limits above the run's root, as of the run's start; `undefined` without limits. */
 export const nodeAbove = ({ thread }: RunRecord): Budget.Node | undefined =>

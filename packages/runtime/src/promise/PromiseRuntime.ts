@@ -277,6 +277,9 @@ export const createRuntime = <
       list: method((runtime) => runtime.threads.list),
       import: method((runtime) => runtime.threads.import),
       fork: method((runtime) => runtime.threads.fork),
+      rewind: method((runtime) => runtime.threads.rewind),
+      branches: method((runtime) => runtime.threads.branches),
+      returnTo: method((runtime) => runtime.threads.returnTo),
       limit: (threadId, budget, options) =>
         promise((runtime) =>
           runtime.threads.limit(threadId, budget === undefined ? undefined : Budget.make(budget), options)

@@ -59,7 +59,7 @@ export type AgentOptions = Omit<QueryOptions, "agent">
  */
 export type RunOptions = Omit<
   QueryOptions,
-  "agent" | "history" | "instructions" | "model" | "onBusy" | "onThread" | "tools"
+  "agent" | "history" | "instructions" | "model" | "onBusy" | "onThread" | "replaces" | "tools"
 >
 
 /** The events of a query, of an agent and what it is asked, or of a specialist and its typed input. */

@@ -9,7 +9,7 @@ import * as Trimmed from "../kernel/Trimmed.ts"
 import type { ModelPort } from "../model/Model.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import { type RequestDigest, RequestDigests } from "./RequestDigest.ts"
-import type { Summary } from "../thread/ThreadStore.ts"
+import type { Summary } from "../thread/Kept.ts"
 import * as CallRow from "../agent/CallRow.ts"
 
 /** The default number of parallel calls of one step. */

@@ -75,6 +75,21 @@ export class ThreadNotFound extends Schema.TaggedError<ThreadNotFound>()("Thread
 }
 
 /**
+ * The thread has no branch of this id: there never was one, or the thread has returned to it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class BranchNotFound extends Schema.TaggedError<BranchNotFound>()("BranchNotFound", {
+  threadId: Schema.String,
+  branchId: Schema.String
+}) {
+  override get message() {
+    return `Thread ${JSON.stringify(this.threadId)} has no branch ${JSON.stringify(this.branchId)}. List its branches again`
+  }
+}
+
+/**
  * There is already a thread with this id.
  *
  * @since 0.1.0

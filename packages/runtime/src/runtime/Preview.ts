@@ -2,7 +2,7 @@
  * What a query would start, without starting it: which tools its agents may call and who is asked about them, the size of
  * the first request, and the most that its limits let it use. Nothing is stored, and neither a policy's code nor a `resolve` is run.
  */
-import { Budget, type Grant, Message, Money, type QueryRejected, Quota } from "@reins/protocol"
+import { Budget, type Grant, Message, Money, QueryRejected, QueryRejections, Quota } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Callable, Member } from "../agent/AgentRegistry.ts"
@@ -10,6 +10,10 @@ import type { Level } from "../approval/Approvers.ts"
 import { isDenial } from "../approval/Policy.ts"
 import { asked } from "../loop/Drive.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
+import type { RunHost } from "../engine/RunHost.ts"
+import * as ThreadChange from "../thread/ThreadChange.ts"
+import type { StartChange } from "../thread/ThreadChange.ts"
+import type { ThreadInfo } from "../thread/ThreadStore.ts"
 import * as QueryTools from "../agent/QueryTools.ts"
 import { AgentState } from "../run/AgentState.ts"
 import type { Preview, PreviewedApprovers, PreviewedTool } from "./PreviewShape.ts"
@@ -30,11 +34,15 @@ export const of = Effect.fnUntraced(function* (
   const own = roster.members.get(run.agent) ?? roster.first
   const member = asked(run.tools === undefined ? own : QueryTools.apply(own, run.tools), run)
   const thread = options.threadId === undefined ? undefined : yield* host.threads.info(options.threadId)
-  const stored = thread === undefined ? [] : yield* host.threads.read(run.threadId, { resourceId: run.resourceId })
+  const { change, resourceId, threadId } = run
+  const place = change?._tag === "Rewind" ? change.to : undefined
+  const version = place === undefined ? undefined : yield* placeIn(host, thread, place)
+  const read = thread === undefined ? [] : yield* host.threads.read(threadId, { resourceId, version })
+  const stored = place === undefined ? read : ThreadChange.whole(read)
   const agent = new AgentState({
     path: [],
     member,
-    history: under(stored, run.given?.messages, options.onThread),
+    history: under(stored, run.change, options),
     prompt: prompt.length === 0 ? undefined : Message.fromPrompt(prompt),
     repeatedCallLimit: Number.POSITIVE_INFINITY
   })
@@ -65,12 +73,22 @@ export const of = Effect.fnUntraced(function* (
   }
 })
 
+/** How many messages are before a place of the thread. */
+const placeIn = Effect.fnUntraced(function* (host: RunHost, thread: ThreadInfo | undefined, place: ThreadChange.Place) {
+  const { threadId = "", version = 0 } = thread ?? {}
+  const before = typeof place === "string" ? yield* host.threads.before(threadId, place) : undefined
+  const found = ThreadChange.keepAt(place, version, before)
+  if (found !== undefined) return found
+  return yield* new QueryRejected({ reason: new QueryRejections.PlaceNotFound({ threadId, place }) })
+})
+
 /** The conversation before the prompt. */
 const under = (
   stored: ReadonlyArray<Message.Message>,
-  given: ReadonlyArray<Message.Message> = [],
-  onThread: QueryOptions["onThread"]
+  change: StartChange | undefined,
+  { onThread }: QueryOptions
 ): ReadonlyArray<Message.Message> => {
+  const given = change?._tag === "Lay" ? change.messages : []
   if (stored.length === 0 || onThread === "replace") return given.length === 0 ? stored : given
   return onThread === "append" ? [...stored, ...given] : stored
 }

@@ -1,7 +1,7 @@
 /**
  * Validates a query and makes the record of its run. All rejections happen here, before anything has run.
  */
-import { Budget, Message, QueryRejected, QueryRejections, Transcript } from "@reins/protocol"
+import { Budget, Message, QueryRejected, QueryRejections } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -11,7 +11,8 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Agent from "../agent/Agent.ts"
-import type { RunHost, RunRecord } from "../engine/RunHost.ts"
+import type { RunRecord } from "../engine/RunHost.ts"
+import type { StartChange } from "../thread/ThreadChange.ts"
 import type { QueryOptions, RunOptions } from "./RuntimeVerbs.ts"
 import * as SpecialistText from "../agent/SpecialistText.ts"
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
@@ -27,18 +28,12 @@ import * as Threads from "./Threads.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 
 /**
- * A run's record before its host has accepted it. `given`: what its query does to its thread first. `keys`: what it
- * brought of them.
+ * A run's record before its host has accepted it. `change`: what its query does to its thread when it starts. `keys`: what
+ * it brought of them.
  */
 export interface NewRun extends Omit<RunRecord, "historyVersion"> {
   readonly keys?: ProviderKeys.Given
-  readonly given?: Given
-}
-
-/** A query's history, and what it does to an existing thread. */
-interface Given {
-  readonly messages: ReadonlyArray<Message.Message>
-  readonly onThread: "append" | "replace"
+  readonly change?: StartChange
 }
 
 /** Why a query was rejected. */
@@ -86,9 +81,9 @@ export const query = (
       const member = model === undefined ? asked.member : QueryModel.apply(asked.member, model)
       const made = record(built, member, prompt, now, { ...options, isolated: false })
       const whole = isPlain(asked, options) ? made : Task.map(made, (run) => ({ ...run, ...asksOf(asked, options) }))
-      const { history, onThread } = options
-      if (history === undefined) return whole
-      return Effect.flatMap(whole, (run) => adopting(built, run, history, onThread))
+      const { history, onThread, replaces } = options
+      if (history === undefined && replaces === undefined) return whole
+      return Effect.flatMap(whole, (run) => changing(built, run, { history, onThread, replaces, ...named(options) }))
     })
   })
 
@@ -103,21 +98,28 @@ const asksOf = ({ model, tools }: Asked, { instructions }: QueryOptions): Partia
   ...(instructions === undefined ? {} : { instructions })
 })
 
-/** The record of a query with a history of its own. */
-const adopting = Effect.fnUntraced(function* (
-  built: RuntimeParts,
+/** The thread that the query names, if any. */
+const named = ({ threadId }: QueryOptions): Pick<QueryOptions, "threadId"> => ({ threadId })
+
+/** The record of a query that changes its thread when it starts. */
+const changing = Effect.fnUntraced(function* (
+  { ids }: RuntimeParts,
   made: NewRun,
-  history: ReadonlyArray<Message.Message>,
-  onThread: QueryOptions["onThread"] = "ignore"
-) {
-  const { messages } = yield* Effect.mapError(
-    Threads.adopt(history),
-    (issue) => new QueryRejected({ reason: new QueryRejections.InvalidInput({ agent: made.agent, issue }) })
-  )
-  if (onThread !== "ignore") return { ...made, given: { messages, onThread } } satisfies NewRun
-  // An existing thread is not changed.
-  if (messages.length > 0) yield* built.host.threads.begin(made.threadId, made.resourceId, messages)
-  return made
+  { history, onThread = "ignore", replaces, threadId }: QueryOptions
+): Effect.fn.Return<NewRun, QueryRejected> {
+  const refused = (issue: string) =>
+    new QueryRejected({ reason: new QueryRejections.InvalidInput({ agent: made.agent, issue }) })
+  const branchId = ids.make("branch")
+  if (history === undefined) {
+    if (replaces === undefined) return made
+    if (threadId === undefined) return yield* refused("replaces is about a thread. Pass its threadId")
+    return { ...made, change: { _tag: "Rewind", to: replaces, branchId } }
+  }
+  if (replaces !== undefined) return yield* refused("Pass history or replaces, and not both")
+  const { messages } = yield* Effect.mapError(Threads.adopt(history), refused)
+  // A thread without messages gets them; an existing one is not changed.
+  if (onThread === "ignore" && messages.length === 0) return made
+  return { ...made, change: { _tag: "Lay", messages, onThread, branchId } }
 })
 
 /** Whether the query has no prompt because its history ends with results that the model has not answered. */
@@ -178,14 +180,13 @@ export const specialist = Effect.fnUntraced(function* (
   return yield* record(built, member, prompt.success, now, { ...options, isolated: true })
 })
 
-/** Applies the query's changes to the thread, and passes the run to the host. */
+/** Passes the run to the host, with what its query changes of the thread. */
 export const start = (
   { host, settings }: RuntimeParts,
-  { given, keys, ...run }: NewRun
+  { change, keys, ...run }: NewRun
 ): Effect.Effect<void, QueryRejected> => {
-  const rejected = Effect.mapError(host.start(run), (reason) => new QueryRejected({ reason }))
-  const started = keys === undefined ? rejected : holding(settings.keys, run.runId, keys, rejected)
-  return given === undefined ? started : Effect.andThen(lay(host, run, given), started)
+  const rejected = Effect.mapError(host.start(run, change), (reason) => new QueryRejected({ reason }))
+  return keys === undefined ? rejected : holding(settings.keys, run.runId, keys, rejected)
 }
 
 /** Holds the keys of a run that starts, before its first request asks for them. */
@@ -198,26 +199,6 @@ const holding = <E>(
   Effect.suspend(() => {
     held.take(runId, keys)
     return Effect.tapError(started, () => Effect.sync(() => held.release(runId)))
-  })
-
-/** Applies a query's history to the thread. No effect while a run leases the thread: then the host refuses this one. */
-const lay = (
-  host: RunHost,
-  { resourceId, threadId }: Pick<RunRecord, "resourceId" | "threadId">,
-  { messages, onThread }: Given
-): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    if (yield* host.threads.begin(threadId, resourceId, messages)) return
-    const info = yield* host.threads.info(threadId)
-    if (info === undefined || info.runId !== undefined || info.resourceId !== resourceId) return
-    const { version } = info
-    const stored = yield* host.threads.read(threadId, { version, resourceId })
-    const { add, keep } = onThread === "append" ? { keep: version, add: messages } : Transcript.align(stored, messages)
-    if (keep === version && add.length === 0) return
-    const rest = Threads.whole(stored.slice(0, keep))
-    const done = yield* host.threads.rewrite(threadId, resourceId, { version, keep: rest.length, messages: add })
-    // Another query was faster.
-    if (!done) yield* lay(host, { resourceId, threadId }, { messages, onThread })
   })
 
 /** The registered agent. */

@@ -310,6 +310,10 @@ const service = (built: RuntimeParts): RuntimeShape => {
       replace: (threadId, history, options) =>
         failDamaged("thread", threadId)(Threads.replace(built, threadId, history, options)),
       fork: (threadId, options) => failDamaged("thread", threadId)(Threads.fork(built, threadId, options)),
+      rewind: (threadId, options) => failDamaged("thread", threadId)(Threads.rewind(built, threadId, options)),
+      branches: (threadId, options) => Threads.branches(built, threadId, options),
+      returnTo: (threadId, branchId, options) =>
+        failDamaged("thread", threadId)(Threads.returnTo(built, threadId, branchId, options)),
       limit: (threadId, budget, options) => Threads.limit(built, threadId, budget, options),
       describe: (threadId, change, options) => Threads.describe(built, threadId, change, options),
       before: (threadId, runId, options) =>

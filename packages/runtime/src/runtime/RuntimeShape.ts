@@ -29,6 +29,8 @@ import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
 import type { NotReplayed, Replayed } from "../replay/Replay.ts"
 import type { Preview } from "./PreviewShape.ts"
 import type { DescriptionChange } from "../thread/ThreadDescription.ts"
+import type { ListedBranch } from "../thread/Branch.ts"
+import type { Place } from "../thread/ThreadChange.ts"
 import type { ThreadInfo } from "../thread/ThreadStore.ts"
 import type { ThreadNoteStore } from "../thread/ThreadNotes.ts"
 import type { Webhooks } from "./Webhooks.ts"
@@ -37,6 +39,7 @@ import type { GrantOptions } from "./GivenGrant.ts"
 import type { Completion } from "./Completion.ts"
 import type { ClientAnswer } from "./ClientResult.ts"
 import type {
+  BranchNotFound,
   CallNotFound,
   HistoryInvalid,
   MessageRefused,
@@ -45,7 +48,7 @@ import type {
   ThreadNotFound
 } from "./NotFound.ts"
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
-import type { ImportedThread, NewThread } from "./Threads.ts"
+import type { ImportedThread, NewThread, RewoundThread } from "./Threads.ts"
 import type { CostOptions, RunDetail, RunFilter } from "./Runs.ts"
 import type {
   Complete,
@@ -301,11 +304,12 @@ export interface RuntimeShape {
     readonly notes?: ThreadNoteStore
     /**
      * A thread's messages, pair-complete; empty when there is none. With `resourceId`, another tenant's thread reads as
-     * absent. Fails with `DataDamaged` if a stored message cannot be read.
+     * absent. `branch`: the messages of this branch of it, from the thread's first one on; empty without such a branch.
+     * Fails with `DataDamaged` if a stored message cannot be read.
      */
     readonly get: (
       threadId: string,
-      options?: TenantOptions
+      options?: TenantOptions & { readonly branch?: string | undefined }
     ) => Effect.Effect<ReadonlyArray<Message.Message>, RunErrors.DataDamaged>
     readonly info: (threadId: string, options?: TenantOptions) => Effect.Effect<ThreadInfo | undefined>
     readonly list: (options?: { readonly resourceId?: string | undefined }) => Effect.Effect<ReadonlyArray<ThreadInfo>>
@@ -318,7 +322,8 @@ export interface RuntimeShape {
       options?: NewThread
     ) => Effect.Effect<ImportedThread, ThreadExists | HistoryInvalid>
     /**
-     * Replaces a thread's messages, which are repaired as by `import`; those that stay the same are not written. `version`:
+     * Replaces a thread's messages, which are repaired as by `import`; those that stay the same are not written. What is
+     * replaced is deleted, with the branches that depart from it (`rewind` keeps it). `version`:
      * how many messages the thread had when that was decided; absent: any. With `resourceId`, only that tenant's thread.
      * False, without effect, if a run leases the thread or its length has changed.
      */
@@ -330,12 +335,51 @@ export interface RuntimeShape {
     /**
      * Creates another thread of the same tenant with the first `at` messages of this one (absent: all), shortened so
      * that every call has its result. A running run of the thread is not affected, and its messages are not in the
-     * fork: a thread gets a run's messages when the run ends. With `resourceId`, only that tenant's thread.
+     * fork: a thread gets a run's messages when the run ends. `branch`: of this branch of it. With `resourceId`, only
+     * that tenant's thread.
      */
     readonly fork: (
       threadId: string,
-      options?: NewThread & { readonly at?: number | undefined }
-    ) => Effect.Effect<{ readonly threadId: string }, ThreadNotFound | ThreadExists | RunErrors.DataDamaged>
+      options?: NewThread & { readonly at?: number | undefined; readonly branch?: string | undefined }
+    ) => Effect.Effect<
+      { readonly threadId: string },
+      ThreadNotFound | BranchNotFound | ThreadExists | RunErrors.DataDamaged
+    >
+    /**
+     * Takes a thread back to before `to`: the index of a message in `get`, or the id of a run, for the first message that
+     * it added. What was after it is kept as a branch. The cut is moved to the front of a call whose result would be
+     * missing. Money is not given back: what the thread's runs have used still counts for its limits. With `resourceId`,
+     * only that tenant's thread. Fails with `ThreadBusy` while a run leases the thread, and with `PlaceNotFound` if it has
+     * no such message or run.
+     */
+    readonly rewind: (
+      threadId: string,
+      options: TenantOptions & { readonly to: Place }
+    ) => Effect.Effect<
+      RewoundThread,
+      ThreadNotFound | QueryRejections.ThreadBusy | QueryRejections.PlaceNotFound | RunErrors.DataDamaged
+    >
+    /**
+     * What was replaced of a thread and can be returned to, in the order in which it was replaced: by `rewind`, by a query
+     * with `replaces`, by the history of one (`onThread: "replace"`), or by `returnTo`. With `resourceId`, only that
+     * tenant's thread.
+     */
+    readonly branches: (
+      threadId: string,
+      options?: TenantOptions
+    ) => Effect.Effect<ReadonlyArray<ListedBranch>, ThreadNotFound>
+    /**
+     * Gives a thread the messages of one of its branches again. The branch is the thread then, and no branch any more;
+     * what it replaces, if anything, is a new one. Fails as `rewind` does, and with `BranchNotFound`.
+     */
+    readonly returnTo: (
+      threadId: string,
+      branchId: string,
+      options?: TenantOptions
+    ) => Effect.Effect<
+      RewoundThread,
+      ThreadNotFound | BranchNotFound | QueryRejections.ThreadBusy | RunErrors.DataDamaged
+    >
     /**
      * Limits all runs of a thread together, of any agent, including what its ended runs have used; creates the thread
      * if needed. Replaces earlier limits; `undefined` removes them. Stored with the thread. When a limit is exhausted,
@@ -363,13 +407,13 @@ export interface RuntimeShape {
     ) => Effect.Effect<void, ThreadNotFound>
     /**
      * How many messages the thread had before those of an ended run were added. `undefined` if it has none of that run,
-     * also because they were replaced; with `resourceId`, if it belongs to another tenant.
+     * also because they were replaced (`branches` says where they are then); with `resourceId`, if it belongs to another tenant.
      */
     readonly before: (threadId: string, runId: string, options?: TenantOptions) => Effect.Effect<number | undefined>
     /** As `before`, of all runs that the thread has messages of, by their ids. */
     readonly places: (threadId: string, options?: TenantOptions) => Effect.Effect<ReadonlyMap<string, number>>
     /**
-     * Deletes a thread. False when there is none, a run leases it, or, with `resourceId`, it belongs to another tenant.
+     * Deletes a thread and its branches. False when there is none, a run leases it, or, with `resourceId`, it belongs to another tenant.
      */
     readonly delete: (threadId: string, options?: TenantOptions) => Effect.Effect<boolean>
   }

@@ -13,6 +13,7 @@ import * as Agent from "../agent/Agent.ts"
 import type { QueryModel } from "../agent/QueryModel.ts"
 import type { QueryTools } from "../agent/QueryTools.ts"
 import * as Specialist from "../agent/Specialist.ts"
+import type { Place } from "../thread/ThreadChange.ts"
 import * as Erased from "../kernel/Erased.ts"
 import type { Completion } from "./Completion.ts"
 import type { ModelKey } from "../model/Model.ts"
@@ -86,10 +87,20 @@ export interface QueryOptions extends RunOptions {
   readonly history?: ReadonlyArray<Message.Message> | undefined
   /**
    * The effect of `history` on an existing thread: none (`"ignore"`, the default); it is appended (`"append"`); or it
-   * replaces the thread's messages from the first turn that differs (`"replace"`, see `Transcript.align`). Applied
-   * right before the run starts, when the thread is free.
+   * replaces the thread's messages from the first turn that differs (`"replace"`, see `Transcript.align`), which are kept
+   * as a branch. Applied in the transaction that starts the run: a refused query changes nothing.
    */
   readonly onThread?: "ignore" | "append" | "replace" | undefined
+  /**
+   * What of its thread the query replaces: everything from this message on, which is kept as a branch (`threads.branches`).
+   * The index of a message in `threads.get`, or the id of a run, for the first message that it added: the run's prompt is
+   * asked again, or edited. Decided and made in the transaction that starts the run. The cut is moved to the front of a
+   * call whose result would be missing. Absent: the query continues its thread.
+   *
+   * **Gotchas**: needs `threadId`, and no `history`. A query with it never becomes a message of a running run: with
+   * `onBusy: "steer"` it waits for that run's end. **Errors**: `PlaceNotFound` if the thread has no such message or run.
+   */
+  readonly replaces?: Place | undefined
   /**
    * Which events the stream of `query` has: `root`, those of the root agent and the approvals of all agents (the
    * default), or `progress`, also the progress of specialists (`tool-progress`, `custom`, `budget_exhausted`). `watch`

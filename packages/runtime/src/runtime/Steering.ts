@@ -84,8 +84,10 @@ export const steerOr = (
     const { host } = built
     const { runId } = holder
     const { prompt, runId: messageId, threadId } = record
+    // What replaces a part of the thread is no message of a run that goes on.
+    const isMessage = record.change?._tag !== "Rewind"
     const steered = Effect.flatMap(host.status(runId), (status) =>
-      status?.agent === record.agent
+      isMessage && status?.agent === record.agent
         ? steer(built, runId, Erased.as<Message.Prompt>(prompt), { messageId, questions: "withdraw" })
         : Effect.fail(undefined)
     )

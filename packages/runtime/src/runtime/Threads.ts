@@ -1,16 +1,17 @@
 /**
- * Operations on threads as a whole: create one with a history, fork, read and remove them. The host updates the thread
- * of a run.
+ * Operations on threads as a whole: create one with a history, fork, rewind, read and remove them. The host updates the
+ * thread of a run.
  */
-import { Budget, Message, type QueryRejections, Transcript } from "@reins/protocol"
+import { Budget, Message, QueryRejections, Transcript } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { DescriptionChange } from "../thread/ThreadDescription.ts"
+import { whole, type Changed, type Place } from "../thread/ThreadChange.ts"
 import type { ThreadInfo } from "../thread/ThreadStore.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
-import { HistoryInvalid, ThreadExists, ThreadNotFound } from "./NotFound.ts"
+import { BranchNotFound, HistoryInvalid, ThreadExists, ThreadNotFound } from "./NotFound.ts"
 
 /**
  * A thread that was begun with a history, and what had to be repaired.
@@ -86,6 +87,7 @@ export const fork = Effect.fnUntraced(function* (
   threadId: string,
   options: {
     readonly at?: number | undefined
+    readonly branch?: string | undefined
     readonly threadId?: string | undefined
     readonly resourceId?: string | undefined
   } = {}
@@ -95,11 +97,93 @@ export const fork = Effect.fnUntraced(function* (
     return yield* new ThreadNotFound({ threadId })
   }
   // The thread may have been removed since, and made anew by another tenant: then nothing is read.
-  const messages = yield* host.threads.read(threadId, { version: options.at, resourceId: info.resourceId })
+  const { branch } = options
+  if (branch !== undefined && !(yield* host.threads.branches(threadId)).some(({ branchId }) => branchId === branch)) {
+    return yield* new BranchNotFound({ threadId, branchId: branch })
+  }
+  const messages = yield* host.threads.read(threadId, { version: options.at, resourceId: info.resourceId, branch })
   const forkId = options.threadId ?? ids.make("thread")
   const made = yield* host.threads.begin(forkId, info.resourceId, whole(messages))
   if (!made) return yield* new ThreadExists({ threadId: forkId })
   return { threadId: forkId }
+})
+
+/**
+ * A thread after it was rewound, or has returned to a branch.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RewoundThread {
+  readonly threadId: string
+  /** The number of its messages now. */
+  readonly version: number
+  /** The branch of what was replaced. Absent: nothing was. */
+  readonly branchId?: string | undefined
+}
+
+/** The tenant's thread; `ThreadNotFound` without one. */
+const ofTenant = Effect.fnUntraced(function* (
+  { host }: RuntimeParts,
+  threadId: string,
+  { resourceId }: { readonly resourceId?: string | undefined }
+) {
+  const info = yield* host.threads.info(threadId)
+  return info === undefined || (resourceId !== undefined && info.resourceId !== resourceId)
+    ? yield* new ThreadNotFound({ threadId })
+    : info
+})
+
+/** See `RuntimeShape.threads.rewind`. */
+export const rewind = Effect.fnUntraced(function* (
+  parts: RuntimeParts,
+  threadId: string,
+  { to, ...options }: { readonly to: Place; readonly resourceId?: string | undefined }
+) {
+  const { host, ids } = parts
+  const { resourceId } = yield* ofTenant(parts, threadId, options)
+  const done = yield* host.threads.change(threadId, resourceId, { _tag: "Rewind", to, branchId: ids.make("branch") })
+  return done._tag === "Misplaced"
+    ? yield* new QueryRejections.PlaceNotFound({ threadId, place: to })
+    : yield* changed(threadId, done)
+})
+
+/** See `RuntimeShape.threads.returnTo`. */
+export const returnTo = Effect.fnUntraced(function* (
+  parts: RuntimeParts,
+  threadId: string,
+  branchId: string,
+  options: { readonly resourceId?: string | undefined } = {}
+) {
+  const { host, ids } = parts
+  const { resourceId } = yield* ofTenant(parts, threadId, options)
+  const change = { _tag: "Return", to: branchId, branchId: ids.make("branch") } as const
+  const done = yield* host.threads.change(threadId, resourceId, change)
+  return done._tag === "Misplaced" ? yield* new BranchNotFound({ threadId, branchId }) : yield* changed(threadId, done)
+})
+
+const changed = Effect.fnUntraced(function* (threadId: string, done: Exclude<Changed, { readonly _tag: "Misplaced" }>) {
+  switch (done._tag) {
+    case "Busy":
+      return yield* new QueryRejections.ThreadBusy({ threadId, runId: done.runId })
+    case "Unknown":
+      return yield* new ThreadNotFound({ threadId })
+    case "Changed": {
+      const { branchId, version } = done
+      const rewound: RewoundThread = { threadId, version, ...(branchId === undefined ? {} : { branchId }) }
+      return rewound
+    }
+  }
+})
+
+/** See `RuntimeShape.threads.branches`. */
+export const branches = Effect.fnUntraced(function* (
+  parts: RuntimeParts,
+  threadId: string,
+  options: { readonly resourceId?: string | undefined } = {}
+) {
+  yield* ofTenant(parts, threadId, options)
+  return yield* parts.host.threads.branches(threadId)
 })
 
 /** See `RuntimeShape.threads.limit`. */
@@ -132,11 +216,4 @@ export const exhausted = ({ limits, spent }: ThreadInfo): Budget.Refusal | undef
   if (limits === undefined) return undefined
   const least: Budget.Amount = { steps: 1, inputTokens: 1, outputTokens: 1, nanoUsd: 1 }
   return Budget.check(Budget.threadNode(limits, spent ?? Budget.nothingSpent), least, 0)
-}
-
-/** The longest beginning of a history in which every call has its result. */
-export const whole = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<Message.Message> => {
-  let length = messages.length
-  while (!Transcript.isPairComplete(messages.slice(0, length))) length--
-  return length === messages.length ? messages : messages.slice(0, length)
 }

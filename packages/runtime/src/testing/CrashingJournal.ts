@@ -61,6 +61,8 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
       append: (threadId, runId, messages, kept) => alive(threads.append(threadId, runId, messages, kept)),
       before: (threadId, runId) => alive(threads.before(threadId, runId)),
       places: (threadId) => alive(threads.places(threadId)),
+      change: (threadId, resourceId, change) => alive(threads.change(threadId, resourceId, change)),
+      branches: (threadId) => alive(threads.branches(threadId)),
       rewrite: (threadId, resourceId, rewrite) => alive(threads.rewrite(threadId, resourceId, rewrite)),
       limit: (threadId, resourceId, limits) => alive(threads.limit(threadId, resourceId, limits)),
       describe: (threadId, resourceId, change) => alive(threads.describe(threadId, resourceId, change)),
@@ -113,7 +115,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
       record: (acts) => alive(journal.audit.record(acts)),
       read: (query) => alive(journal.audit.read(query))
     },
-    create: (record) => alive(journal.create(record)),
+    create: (record, change) => alive(journal.create(record, change)),
     open: (runId, at) => alive(journal.open(runId, at)),
     commit: (batch) =>
       Effect.suspend(() => {

@@ -9,6 +9,7 @@ import * as CostContract from "./JournalCostContract.ts"
 import * as LogContract from "./JournalLogContract.ts"
 import * as RunListContract from "./JournalRunListContract.ts"
 import * as TextContract from "./JournalTextContract.ts"
+import * as BranchContract from "./JournalBranchContract.ts"
 import * as ThreadContract from "./JournalThreadContract.ts"
 import * as WebhookContract from "./JournalWebhookContract.ts"
 import {
@@ -305,6 +306,7 @@ export const clauses: ReadonlyArray<Clause> = [
   ...LogContract.outside,
   ...TextContract.long,
   ...ThreadContract.clauses,
+  ...BranchContract.clauses,
   ...threads,
   ...ApprovalContract.grants,
   ...QuotaContract.clauses,

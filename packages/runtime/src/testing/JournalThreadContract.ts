@@ -5,7 +5,7 @@
 import { Budget } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { Kept } from "../thread/ThreadStore.ts"
+import type { Kept } from "../thread/Kept.ts"
 import {
   finish,
   record,

@@ -4,47 +4,16 @@
  * its beginning, and limits that span all of its runs. `MemoryThreads` keeps them in memory; database stores are in
  * `@reins/store`.
  */
-import { Budget, Message, QueryRejections } from "@reins/protocol"
+import { type Budget, Message, QueryRejections } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
+import type { ListedBranch } from "./Branch.ts"
+import { type Kept, keptAt } from "./Kept.ts"
+import { apply, isEmpty, made, read, type Thread } from "./MemoryThread.ts"
+import * as ThreadChanges from "./ThreadChange.ts"
+import type { Changed, StartChange, ThreadChange } from "./ThreadChange.ts"
 import * as ThreadDescription from "./ThreadDescription.ts"
 import type { ThreadNoteStore } from "./ThreadNotes.ts"
-
-const SummaryStruct = Schema.Struct({ strategy: Schema.String, covers: Schema.Natural, text: Schema.String })
-
-/**
- * A summary of the first `covers` messages of a thread, made by the compaction strategy of this name.
- *
- * @since 0.1.0
- * @category schemas
- */
-export interface Summary extends Schema.Schema.Type<typeof SummaryStruct> {}
-export const Summary: Schema.Codec<Summary> = SummaryStruct
-
-const KeptStruct = Schema.Struct({ spent: Budget.Spent, summaries: Schema.Record(Schema.String, Summary) }).annotate({
-  identifier: "ThreadKept"
-})
-
-/**
- * What runs store with their thread: the total of what they have used, and the latest summary by the name of its agent.
- *
- * @since 0.1.0
- * @category schemas
- */
-export interface Kept extends Schema.Schema.Type<typeof KeptStruct> {}
-export const Kept: Schema.Codec<Kept> = KeptStruct
-
-/**
- * The part of `kept` that stays when a thread is cut to its first `version` messages.
- *
- * @since 0.1.0
- * @category operations
- */
-export const keptAt = ({ spent, summaries }: Kept, version: number): Kept => ({
-  spent,
-  summaries: Object.fromEntries(Object.entries(summaries).filter(([, { covers }]) => covers <= version))
-})
 
 /**
  * A thread's metadata.
@@ -87,6 +56,8 @@ export interface ThreadInfo {
 export interface ReadOptions {
   readonly version?: number | undefined
   readonly resourceId?: string | undefined
+  /** The thread's branch of this id in place of the thread as it is now. */
+  readonly branch?: string | undefined
 }
 
 /**
@@ -110,7 +81,7 @@ export interface Rewrite {
  */
 export interface ThreadStore {
   /**
-   * Creates a thread with these messages, or adds them to one that has only limits. False, without effect, if another
+   * Creates a thread with these messages, or adds them to one that has none. False, without effect, if another
    * thread has this id.
    */
   readonly begin: (
@@ -126,7 +97,7 @@ export interface ThreadStore {
    */
   readonly read: (threadId: string, options?: ReadOptions) => Effect.Effect<ReadonlyArray<Message.Message>>
   /**
-   * Appends a run's messages; a second append for the same run adds nothing. `kept` replaces what was kept, if the run
+   * Appends a run's messages; a second append for the same run adds nothing, also when the first are in a branch. `kept` replaces what was kept, if the run
    * leases the thread.
    */
   readonly append: (
@@ -136,15 +107,22 @@ export interface ThreadStore {
     kept?: Kept
   ) => Effect.Effect<void>
   /**
-   * How many messages the thread had before those of the run; `undefined` if it has none of that run, also after a
-   * rewrite.
+   * How many messages the thread had before those of the run; `undefined` if it has none of that run, also because they
+   * were replaced.
    */
   readonly before: (threadId: string, runId: string) => Effect.Effect<number | undefined>
   /** The same for all runs that the thread has messages of. */
   readonly places: (threadId: string) => Effect.Effect<ReadonlyMap<string, number>>
   /**
-   * Replaces the end of a tenant's thread in one transaction; summaries that cover more than what is kept are dropped.
-   * False, without effect, if there is no such thread, it belongs to another tenant, a run leases it, or its length has
+   * Rewinds a tenant's free thread, or returns to one of its branches, in one transaction: what is replaced becomes a
+   * branch. Summaries that cover more than what is kept stay with the branch; what was spent stays spent.
+   */
+  readonly change: (threadId: string, resourceId: string, change: ThreadChange) => Effect.Effect<Changed>
+  /** The branches of a thread, in the order in which they were replaced. */
+  readonly branches: (threadId: string) => Effect.Effect<ReadonlyArray<ListedBranch>>
+  /**
+   * Replaces the end of a tenant's thread in one transaction, and deletes it, with the branches that depart from it;
+   * summaries that cover more than what is kept are dropped. False, without effect, if there is no such thread, it belongs to another tenant, a run leases it, or its length has
    * changed.
    */
   readonly rewrite: (threadId: string, resourceId: string, rewrite: Rewrite) => Effect.Effect<boolean>
@@ -165,7 +143,7 @@ export interface ThreadStore {
   /** A tenant's threads, in order of creation. */
   readonly list: (resourceId: string) => Effect.Effect<ReadonlyArray<ThreadInfo>>
   /**
-   * Deletes a thread and its messages. False, without effect, if there is none, a run leases it, or it belongs to
+   * Deletes a thread, its messages and its branches. False, without effect, if there is none, a run leases it, or it belongs to
    * another tenant than a given `resourceId`.
    */
   readonly remove: (threadId: string, resourceId?: string) => Effect.Effect<boolean>
@@ -173,37 +151,7 @@ export interface ThreadStore {
   readonly notes?: ThreadNoteStore
 }
 
-interface Thread {
-  readonly threadId: string
-  readonly resourceId: string
-  readonly messages: Array<Message.Message>
-  /** The runs with messages here, each with the number of messages before its own; absent before the first. */
-  runs: Map<string, number> | undefined
-  runId: string | undefined
-  limits: Budget.Budget | undefined
-  kept: Kept | undefined
-  readonly createdAt: number
-  updatedAt: number
-  description: ThreadDescription.ThreadDescription
-}
-
-const made = (
-  threadId: string,
-  resourceId: string,
-  at: number,
-  more: { readonly messages?: ReadonlyArray<Message.Message>; readonly runId?: string } = {}
-): Thread => ({
-  threadId,
-  resourceId,
-  messages: (more.messages ?? []).map(Message.frozen),
-  runs: undefined,
-  runId: more.runId,
-  limits: undefined,
-  kept: undefined,
-  createdAt: at,
-  updatedAt: at,
-  description: {}
-})
+type Refusal = QueryRejections.PlaceNotFound | QueryRejections.ThreadBusy | QueryRejections.ThreadForbidden
 
 /**
  * The threads of one memory host, with the leases that its runs take on them. They are lost when the process ends; when
@@ -222,26 +170,26 @@ export class MemoryThreads implements ThreadStore {
     this.forgotten = forgotten
   }
 
-  /** Leases the thread at this time to a run of its tenant, creating it if needed; returns the reason if it cannot. */
-  lease(
-    threadId: string,
-    resourceId: string,
-    runId: string,
-    at: number
-  ): QueryRejections.ThreadBusy | QueryRejections.ThreadForbidden | undefined {
-    const thread = this.threads.get(threadId)
-    if (thread === undefined) {
-      this.threads.set(threadId, made(threadId, resourceId, at, { runId }))
-      return undefined
+  /**
+   * Leases the thread at this time to a run of its tenant, creating it if needed, and does to it what the run's query says;
+   * returns the reason if it cannot.
+   */
+  lease(threadId: string, resourceId: string, runId: string, at: number, change?: StartChange): Refusal | undefined {
+    let thread = this.threads.get(threadId)
+    if (thread !== undefined && thread.resourceId !== resourceId)
+      return new QueryRejections.ThreadForbidden({ threadId })
+    if (thread?.runId !== undefined) return new QueryRejections.ThreadBusy({ threadId, runId: thread.runId })
+    thread ??= made(threadId, resourceId, at)
+    if (change !== undefined && apply(thread, change, at, runId)._tag === "Misplaced") {
+      return ThreadChanges.placeNotFound(threadId, change)
     }
-    if (thread.resourceId !== resourceId) return new QueryRejections.ThreadForbidden({ threadId })
-    if (thread.runId !== undefined) return new QueryRejections.ThreadBusy({ threadId, runId: thread.runId })
+    this.threads.set(threadId, thread)
     thread.runId = runId
     this.idle.delete(thread)
     return undefined
   }
 
-  /** Releases the thread. One without messages, limits and description is removed. */
+  /** Releases the thread. One without messages, branches, limits and description is removed. */
   release(threadId: string, runId: string): void {
     const thread = this.threads.get(threadId)
     if (thread?.runId !== runId) return
@@ -289,7 +237,7 @@ export class MemoryThreads implements ThreadStore {
     const thread = this.threads.get(threadId)
     if (thread === undefined) return
     if (kept !== undefined && thread.runId === runId) thread.kept = kept
-    if (thread.runs?.has(runId) === true) return
+    if (thread.runs?.has(runId) === true || thread.branches?.ofRun(runId) !== undefined) return
     thread.runs ??= new Map()
     thread.runs.set(runId, thread.messages.length)
     if (messages.length > 0) thread.updatedAt = at
@@ -311,7 +259,7 @@ export class MemoryThreads implements ThreadStore {
         }
         return isOpen
       }
-      const thread = made(threadId, resourceId, at, { messages })
+      const thread = made(threadId, resourceId, at, messages)
       this.threads.set(threadId, thread)
       this.rest(thread)
       return true
@@ -325,12 +273,18 @@ export class MemoryThreads implements ThreadStore {
 
   readonly read = (
     threadId: string,
-    { resourceId, version }: ReadOptions = {}
+    { branch, resourceId, version }: ReadOptions = {}
   ): Effect.Effect<ReadonlyArray<Message.Message>> =>
     Effect.sync(() => {
       const thread = this.threads.get(threadId)
-      return thread === undefined || isOfAnother(thread, resourceId) ? [] : thread.messages.slice(0, version)
+      return thread === undefined || isOfAnother(thread, resourceId) ? [] : read(thread, branch).slice(0, version)
     })
+
+  /** What a run started from, wherever it is now. */
+  historyOf({ historyVersion, runId, threadId }: Record<"runId" | "threadId", string> & { historyVersion: number }) {
+    const thread = this.threads.get(threadId)
+    return thread === undefined ? [] : read(thread, thread.branches?.ofRun(runId)).slice(0, historyVersion)
+  }
 
   readonly append = (
     threadId: string,
@@ -345,6 +299,17 @@ export class MemoryThreads implements ThreadStore {
   readonly places = (threadId: string): Effect.Effect<ReadonlyMap<string, number>> =>
     Effect.sync(() => new Map(this.threads.get(threadId)?.runs))
 
+  readonly change = (threadId: string, resourceId: string, change: ThreadChange): Effect.Effect<Changed> =>
+    now((at): Changed => {
+      const thread = this.threads.get(threadId)
+      if (thread === undefined || thread.resourceId !== resourceId) return { _tag: "Unknown" }
+      if (thread.runId !== undefined) return { _tag: "Busy", runId: thread.runId }
+      return ThreadChanges.changed(apply(thread, change, at), change)
+    })
+
+  readonly branches = (threadId: string): Effect.Effect<ReadonlyArray<ListedBranch>> =>
+    Effect.sync(() => this.threads.get(threadId)?.branches?.listed() ?? [])
+
   readonly rewrite = (
     threadId: string,
     resourceId: string,
@@ -355,6 +320,7 @@ export class MemoryThreads implements ThreadStore {
       if (thread === undefined || thread.resourceId !== resourceId || thread.runId !== undefined) return false
       if (thread.messages.length !== version) return false
       thread.messages.splice(keep, version - keep, ...messages.map(Message.frozen))
+      thread.branches?.prune(keep)
       for (const [runId, before] of thread.runs ?? []) if (before >= keep) thread.runs?.delete(runId)
       if (thread.kept !== undefined) thread.kept = keptAt(thread.kept, keep)
       thread.updatedAt = at
@@ -362,7 +328,7 @@ export class MemoryThreads implements ThreadStore {
     })
 
   readonly limit = (threadId: string, resourceId: string, limits: Budget.Budget | undefined): Effect.Effect<boolean> =>
-    this.change(threadId, resourceId, (thread) => {
+    this.update(threadId, resourceId, (thread) => {
       thread.limits = limits
     })
 
@@ -371,12 +337,12 @@ export class MemoryThreads implements ThreadStore {
     resourceId: string,
     change: ThreadDescription.DescriptionChange
   ): Effect.Effect<boolean> =>
-    this.change(threadId, resourceId, (thread) => {
+    this.update(threadId, resourceId, (thread) => {
       thread.description = ThreadDescription.changed(thread.description, change)
     })
 
   /** Changes a tenant's thread, creating it if needed; one that is empty then is removed. */
-  private change(threadId: string, resourceId: string, change: (thread: Thread) => void): Effect.Effect<boolean> {
+  private update(threadId: string, resourceId: string, change: (thread: Thread) => void): Effect.Effect<boolean> {
     return now((at) => {
       const thread = this.threads.get(threadId) ?? made(threadId, resourceId, at)
       if (thread.resourceId !== resourceId) return false
@@ -411,9 +377,6 @@ export class MemoryThreads implements ThreadStore {
 /** Whether the thread belongs to another tenant than a given one. */
 const isOfAnother = (thread: Thread, resourceId: string | undefined): boolean =>
   resourceId !== undefined && thread.resourceId !== resourceId
-
-const isEmpty = ({ description, limits, messages }: Thread): boolean =>
-  messages.length === 0 && limits === undefined && ThreadDescription.isEmpty(description)
 
 const now = <A>(work: (at: number) => A): Effect.Effect<A> => Effect.map(Clock.currentTimeMillis, work)
 

@@ -44,13 +44,17 @@ const parts = {
 
 type Part = keyof typeof parts
 
+const branches = "SELECT 1 FROM reins_branches AS b WHERE b.thread_id = t.thread_id"
+
 /** Releases the thread. */
 const released = `, gone AS (
   DELETE FROM reins_threads AS t USING run
   WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND t.version = 0 AND t.limits IS NULL AND t.description IS NULL
+    AND NOT EXISTS (${branches})
 ), freed AS (
   UPDATE reins_threads AS t SET run_id = NULL FROM run
-  WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND (t.version > 0 OR t.limits IS NOT NULL OR t.description IS NOT NULL)
+  WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND (t.version > 0 OR t.limits IS NOT NULL OR t.description IS NOT NULL
+    OR EXISTS (${branches}))
 )`
 
 /** Books the run's use of its quotas, and releases its lease of them. */

@@ -11,12 +11,14 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Database } from "./Database.ts"
 import * as Column from "./Column.ts"
 import * as Erasure from "./Erasure.ts"
+import * as SqlBranches from "./SqlBranches.ts"
 import * as SqlFiles from "./SqlFiles.ts"
 import * as SqlCommit from "./SqlCommit.ts"
 import * as SqlPacking from "./SqlPacking.ts"
 import * as SqlAnswers from "./SqlAnswers.ts"
 import * as SqlRunList from "./SqlRunList.ts"
 import * as SqlRuns from "./SqlRuns.ts"
+import * as SqlMessages from "./SqlMessages.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import * as StoredJson from "./StoredJson.ts"
 
@@ -108,7 +110,7 @@ export interface Archive {
     options?: Pick<Erasure.EraseOptions, "resourceId">
   ) => Effect.Effect<Erasure.Holdings, StoreFailure>
   /**
-   * Deletes a thread with its messages, files, grants and the data of its runs; or the data of one run, whose thread
+   * Deletes a thread with its messages, branches, files, grants and the data of its runs; or the data of one run, whose thread
    * keeps its messages. Both at once or nothing. Kept are the ids of runs, what was used of quotas, and, unless it is
    * asked for, the audit record, which has no arguments. Returns what was deleted.
    */
@@ -186,8 +188,9 @@ const gather = Effect.fnUntraced(function* (db: Database, runId: string) {
   const run = yield* SqlRuns.stored(db, runId)
   if (run === undefined) return []
   const { answers, envelopes, marks, record } = run
-  const history = yield* SqlThreads.history(db, record.threadId, record.historyVersion)
-  const own = yield* SqlThreads.ofRun(db, record.threadId, runId)
+  const branched = record.isolated ? undefined : yield* SqlBranches.ofRun(db, record)
+  const history = branched?.history ?? (yield* SqlMessages.history(db, record.threadId, record.historyVersion))
+  const own = branched?.own ?? (yield* SqlMessages.ofRun(db, record.threadId, runId))
   const lines: Array<RunExport.Line> = [{ kind: "run", version: 1, record }]
   if (!record.isolated) for (const message of history) lines.push({ kind: "history", message })
   for (const message of own) lines.push({ kind: "message", message })
@@ -217,26 +220,28 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Run
     Column.encode(runId)
   )
   if (!record.isolated) yield* SqlThreads.restore(db, record, history)
-  const refusal: SqlRuns.Refusal | undefined = yield* SqlRuns.create(db, record, false)
+  const refusal: SqlRuns.Refusal | undefined = yield* SqlRuns.create(db, record, { isCounted: false })
   // It was counted in its quotas where it started; if it continues here, its use is booked here.
-  if (refusal !== undefined && refusal._tag !== "QuotaExhausted")
+  if (refusal !== undefined && refusal._tag !== "QuotaExhausted" && refusal._tag !== "PlaceNotFound")
     return yield* new NotImported({ reason: refusal._tag })
   const [kept] = yield* db.rows(
     "SELECT min(position) AS first FROM reins_messages WHERE thread_id = ? AND run_id = ?",
     Column.encode(threadId),
     Column.encode(runId)
   )
-  if (kept?.["first"] != null) {
-    // The thread kept the run's messages, and others after them.
-    const historyVersion = Number(kept["first"]) - 1
+  const before = kept?.["first"] == null ? undefined : Number(kept["first"]) - 1
+  // The thread, or a branch of it, kept the run's messages, and others after them.
+  const isBranched = before === undefined && (yield* SqlBranches.branchOfRun(db, threadId, runId)) !== undefined
+  if (before !== undefined || isBranched) {
     yield* db.rows(
       "UPDATE reins_runs SET record = ? WHERE run_id = ?",
-      StoredJson.encodeRecord({ ...record, historyVersion }),
+      StoredJson.encodeRecord({ ...record, historyVersion: before ?? record.historyVersion }),
       Column.encode(runId)
     )
   }
   const opened = yield* SqlRuns.open(db, runId)
-  if (own.length > 0) yield* SqlThreads.write(db, threadId, runId, own)
+  // A branch of the thread may have kept them.
+  if (own.length > 0) yield* SqlMessages.write(db, threadId, runId, own, undefined, true)
   for (const line of lines) {
     if (line.kind === "answer") yield* SqlAnswers.answer(db, runId, line.name, line)
     if (line.kind === "file") yield* SqlFiles.put(db, { ...line, runId, threadId, resourceId: record.resourceId })

@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
 import type { Database, Row, Value } from "./Database.ts"
+import * as SqlBranches from "./SqlBranches.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 /**
@@ -19,6 +20,7 @@ import * as StoredJson from "./StoredJson.ts"
 export interface Holdings {
   /** Runs whose data is there. */
   readonly runs: number
+  /** Those of a thread's branches included. */
   readonly messages: number
   readonly files: number
   /** Remembered approvals that reach no further. */
@@ -140,10 +142,10 @@ export const holdings = Effect.fnUntraced(function* (db: Database, subject: Subj
   const gone = "threadId" in subject ? "" : " AND thread_id NOT IN (SELECT thread_id FROM reins_threads)"
   const messages =
     "threadId" in subject
-      ? yield* count(db, "reins_messages", {
+      ? (yield* count(db, "reins_messages", {
           text: `thread_id IN (SELECT thread_id FROM reins_threads WHERE ${condition.text})`,
           values: condition.values
-        })
+        })) + (yield* SqlBranches.count(db, condition.text, condition.values))
       : 0
   return {
     runs: yield* count(db, "reins_runs", condition, " AND record <> ''"),
@@ -188,7 +190,10 @@ const erased = Effect.fnUntraced(function* (db: Database, subject: Subject, opti
   const grants = yield* grantsOf(db, subject, resourceId)
   if (thread !== undefined) {
     const [owned] = yield* db.rows(`DELETE FROM reins_threads WHERE ${condition.text} RETURNING 1`, ...condition.values)
-    if (owned !== undefined) yield* db.rows("DELETE FROM reins_messages WHERE thread_id = ?", thread)
+    if (owned !== undefined) {
+      yield* db.rows("DELETE FROM reins_messages WHERE thread_id = ?", thread)
+      yield* SqlBranches.drop(db, thread)
+    }
     yield* db.rows(`DELETE FROM reins_files WHERE ${condition.text}`, ...condition.values)
     yield* db.rows(`DELETE FROM reins_notes WHERE ${condition.text}`, ...condition.values)
   }

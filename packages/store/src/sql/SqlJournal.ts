@@ -27,9 +27,10 @@ export const make = (db: Database, wakes: Stream.Stream<string>, commit: Journal
   grants: SqlGrants.make(db),
   files: SqlFiles.make(db),
   quotas: SqlQuotas.make(db),
-  create: (record) =>
-    Effect.flatMap(db.operation("create", SqlRuns.create(db, record)), (refusal) =>
-      refusal === undefined ? Effect.void : Effect.fail(refusal)
+  create: (record, change) =>
+    Effect.flatMap(
+      db.operation("create", SqlRuns.create(db, record, change === undefined ? {} : { change })),
+      (refusal) => (refusal === undefined ? Effect.void : Effect.fail(refusal))
     ),
   open: (runId) => db.operation("open", SqlRuns.open(db, runId)),
   commit,

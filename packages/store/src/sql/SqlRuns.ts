@@ -1,6 +1,6 @@
 /** Runs in a database: creating one, taking ownership, and reading it. */
 import { type Envelope, ListedRun, QueryRejections } from "@reins/protocol"
-import { type Mark, type Opened, type RunRecord, type RunStatus, Webhook } from "@reins/runtime/journal"
+import { type Mark, type Opened, type RunRecord, type RunStatus, ThreadChange, Webhook } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
@@ -12,25 +12,28 @@ import * as SqlRunList from "./SqlRunList.ts"
 import * as SqlGrants from "./SqlGrants.ts"
 import * as SqlQuotas from "./SqlQuotas.ts"
 import * as SqlAnswers from "./SqlAnswers.ts"
+import * as SqlBranches from "./SqlBranches.ts"
+import * as SqlMessages from "./SqlMessages.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import * as SqlWebhooks from "./SqlWebhooks.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 type Failure = SqlError | StoredJson.CorruptRow
 export type Refusal =
+  | QueryRejections.PlaceNotFound
   | QueryRejections.QuotaExhausted
   | QueryRejections.RunExists
   | QueryRejections.ThreadBusy
   | QueryRejections.ThreadForbidden
 
 /**
- * Stores a run, leases its thread and counts it in its quotas; returns the reason when that is not allowed.
- * `isCounted` false: for a run that was counted where it started.
+ * Stores a run, leases its thread, does to it what its query says, and counts it in its quotas; returns the reason when
+ * that is not allowed. `isCounted` false: for a run that was counted where it started.
  */
 export const create = (
   db: Database,
   input: Omit<RunRecord, "historyVersion">,
-  isCounted = true
+  { change, isCounted = true }: { readonly change?: ThreadChange.StartChange; readonly isCounted?: boolean } = {}
 ): Effect.Effect<Refusal | undefined, Failure> =>
   db
     .atomic(
@@ -51,9 +54,10 @@ export const create = (
           input.principal === undefined ? null : Column.encode(input.principal)
         )
         if (made === undefined) return yield* new QueryRejections.RunExists({ runId })
-        const found = isolated ? { historyVersion: 0 } : yield* lease(db, { thread, resource, run, threadId })
+        const leased = isolated ? { historyVersion: 0 } : yield* lease(db, { thread, resource, run, threadId })
+        const found = change === undefined ? leased : yield* laid(db, input, leased, change)
         // A run over unreadable messages could never start, and would keep its lease.
-        if (found.historyVersion > 0) yield* SqlThreads.history(db, threadId, found.historyVersion)
+        if (found.historyVersion > 0) yield* SqlMessages.history(db, threadId, found.historyVersion)
         yield* db.rows(
           `UPDATE reins_runs SET record = ?${db.dialect.news} WHERE run_id = ?`,
           StoredJson.encodeRecord({ ...input, ...found }),
@@ -66,12 +70,30 @@ export const create = (
     .pipe(
       Effect.as(undefined),
       Effect.catchTags({
+        PlaceNotFound: (refusal) => Effect.succeed(refusal),
         QuotaExhausted: (refusal) => Effect.succeed(refusal),
         RunExists: (refusal) => Effect.succeed(refusal),
         ThreadBusy: (refusal) => Effect.succeed(refusal),
         ThreadForbidden: (refusal) => Effect.succeed(refusal)
       })
     )
+
+/** What a run starts from on the thread that it has leased, after its query has changed it. */
+const laid = Effect.fnUntraced(function* (
+  db: Database,
+  { runId, threadId }: Pick<RunRecord, "runId" | "threadId">,
+  { historyVersion, thread = {} }: Pick<RunRecord, "historyVersion" | "thread">,
+  change: ThreadChange.StartChange
+) {
+  const after = yield* SqlBranches.lay(db, { runId, threadId }, { historyVersion, kept: thread.kept }, change)
+  if (after === undefined) return yield* ThreadChange.placeNotFound(threadId, change)
+  const { kept, limits } = { ...thread, ...after }
+  const standing = { ...(limits === undefined ? {} : { limits }), ...(kept === undefined ? {} : { kept }) }
+  return {
+    historyVersion: after.historyVersion,
+    ...(Object.keys(standing).length === 0 ? {} : { thread: standing })
+  } satisfies Pick<RunRecord, "historyVersion" | "thread">
+})
 
 /**
  * Leases the thread to a run of its tenant, creating it if necessary; returns its number of messages, its limits and
@@ -93,7 +115,7 @@ const lease = (
       resource
     )
     if (leased !== undefined) {
-      const { historyVersion, ...thread } = yield* SqlThreads.standing(leased)
+      const { historyVersion, ...thread } = yield* SqlMessages.standing(leased)
       return { historyVersion, ...(Object.keys(thread).length === 0 ? {} : { thread }) }
     }
     const [found] = yield* db.rows("SELECT resource_id, run_id FROM reins_threads WHERE thread_id = ?", thread)
@@ -144,7 +166,7 @@ export const stored = (
     const marks = yield* readMarks(db, run)
     return {
       record,
-      history: record.isolated ? [] : yield* SqlThreads.history(db, record.threadId, record.historyVersion),
+      history: record.isolated ? [] : yield* SqlMessages.history(db, record.threadId, record.historyVersion),
       epoch,
       envelopes: yield* read(db, runId, from(marks), Number.MAX_SAFE_INTEGER),
       marks,

@@ -4,12 +4,14 @@
  */
 import type { Budget, Message } from "@reins/protocol"
 import { keptAt, ThreadDescription } from "@reins/runtime/journal"
-import type { Kept, ReadOptions, Rewrite, ThreadInfo, ThreadStore } from "@reins/runtime/journal"
+import type { Kept, ReadOptions, Rewrite, ThreadChange, ThreadInfo, ThreadStore } from "@reins/runtime/journal"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
 import type { Database, Row } from "./Database.ts"
+import * as SqlBranches from "./SqlBranches.ts"
+import * as SqlMessages from "./SqlMessages.ts"
 import * as SqlNotes from "./SqlNotes.ts"
 import * as StoredJson from "./StoredJson.ts"
 
@@ -23,7 +25,7 @@ export const make = (db: Database): ThreadStore => {
     threadId: string,
     resourceId: string,
     messages: ReadonlyArray<Message.Message>
-  ): Effect.Effect<boolean> => done(db.atomic(insert(db, { threadId, resourceId }, begun, messages)))
+  ): Effect.Effect<boolean> => done(db.atomic(insert(db, { threadId, resourceId }, SqlMessages.begun, messages)))
 
   const info = (threadId: string): Effect.Effect<ThreadInfo | undefined> =>
     db
@@ -36,15 +38,22 @@ export const make = (db: Database): ThreadStore => {
         Effect.orDie
       )
 
-  const read = (threadId: string, { resourceId, version = Number.MAX_SAFE_INTEGER }: ReadOptions = {}) =>
-    done(history(db, threadId, version, resourceId))
+  const read = (
+    threadId: string,
+    { branch, resourceId, version = Number.MAX_SAFE_INTEGER }: ReadOptions = {}
+  ): Effect.Effect<ReadonlyArray<Message.Message>> =>
+    done(
+      branch === undefined
+        ? SqlMessages.history(db, threadId, version, resourceId)
+        : db.atomic(SqlBranches.history(db, threadId, { branch, resourceId, version }))
+    )
 
   const append = (
     threadId: string,
     runId: string,
     messages: ReadonlyArray<Message.Message>,
     kept?: Kept
-  ): Effect.Effect<void> => done(db.atomic(write(db, threadId, runId, messages, kept)))
+  ): Effect.Effect<void> => done(db.atomic(SqlMessages.write(db, threadId, runId, messages, kept, true)))
 
   const before = (threadId: string, runId: string): Effect.Effect<number | undefined> =>
     Effect.map(
@@ -68,6 +77,11 @@ export const make = (db: Database): ThreadStore => {
       ),
       (rows) => new Map(rows.map((row) => [Column.decode(row["run_id"]), Number(row["first"]) - 1]))
     )
+
+  const change = (threadId: string, resourceId: string, given: ThreadChange.ThreadChange) =>
+    done(db.atomic(SqlBranches.alter(db, { threadId, resourceId }, given)))
+
+  const branches = (threadId: string) => done(SqlBranches.listed(db, threadId))
 
   const rewrite = (threadId: string, resourceId: string, given: Rewrite): Effect.Effect<boolean> =>
     done(db.atomic(replace(db, { threadId, resourceId }, given)))
@@ -95,7 +109,8 @@ export const make = (db: Database): ThreadStore => {
   const remove = (threadId: string, resourceId?: string): Effect.Effect<boolean> =>
     done(db.atomic(erase(db, threadId, resourceId)))
 
-  return { begin, info, read, append, before, places, rewrite, limit, describe, list, remove, notes: SqlNotes.make(db) }
+  const known = { info, read, before, places, branches, list, notes: SqlNotes.make(db) }
+  return { ...known, begin, append, change, rewrite, limit, describe, remove }
 }
 
 /** A damaged row still has the thread's tenant and run, so that the thread is listed and can be deleted. */
@@ -109,7 +124,7 @@ const about = (row: Row): Effect.Effect<ThreadInfo> => {
     ...(row["created_at"] == null ? {} : { createdAt: Number(row["created_at"]) }),
     ...(row["updated_at"] == null ? {} : { updatedAt: Number(row["updated_at"]) })
   }
-  return Effect.match(Effect.zip(standing(row), StoredJson.description(row["description"])), {
+  return Effect.match(Effect.zip(SqlMessages.standing(row), StoredJson.description(row["description"])), {
     onFailure: () => ({ ...named, isDamaged: true }),
     onSuccess: ([{ kept, limits }, description]) => ({
       ...named,
@@ -120,63 +135,12 @@ const about = (row: Row): Effect.Effect<ThreadInfo> => {
   })
 }
 
-/** A thread's state besides its messages, and their number. */
-export const standing = (row: Row) =>
-  Effect.zipWith(
-    StoredJson.standing(row),
-    StoredJson.number("reins_threads", row["version"]),
-    (thread, historyVersion) => ({ ...thread, historyVersion })
-  )
-
-/** The first `version` messages of a thread; none when it belongs to another tenant than `resourceId`, if given. */
-export const history = (
-  db: Database,
-  threadId: string,
-  version: number,
-  resourceId?: string
-): Effect.Effect<ReadonlyArray<Message.Message>, SqlError | StoredJson.CorruptRow> =>
-  db
-    .rows(
-      `SELECT message FROM reins_messages m WHERE thread_id = ? AND position <= ?${
-        resourceId === undefined
-          ? ""
-          : " AND EXISTS (SELECT 1 FROM reins_threads t WHERE t.thread_id = m.thread_id AND t.resource_id = ?)"
-      } ORDER BY position`,
-      Column.encode(threadId),
-      version,
-      ...(resourceId === undefined ? [] : [Column.encode(resourceId)])
-    )
-    .pipe(
-      Effect.flatMap((rows) => StoredJson.messages(rows.map((row) => [row["message"]]))),
-      Effect.map((rows) => rows.map(([message]) => message))
-    )
-
-/** The messages that a run added to a thread. */
-export const ofRun = (
-  db: Database,
-  threadId: string,
-  runId: string
-): Effect.Effect<ReadonlyArray<Message.Message>, SqlError | StoredJson.CorruptRow> =>
-  db
-    .rows(
-      "SELECT message FROM reins_messages WHERE thread_id = ? AND run_id = ? ORDER BY position",
-      Column.encode(threadId),
-      Column.encode(runId)
-    )
-    .pipe(
-      Effect.flatMap((rows) => StoredJson.messages(rows.map((row) => [row["message"]]))),
-      Effect.map((rows) => rows.map(([message]) => message))
-    )
-
 /** Creates a thread as a run found it, unless it exists. */
 export const restore = (
   db: Database,
   { runId, ...thread }: { readonly resourceId: string; readonly runId: string; readonly threadId: string },
   messages: ReadonlyArray<Message.Message>
 ) => insert(db, thread, `before ${runId}`, messages)
-
-/** The owner of a thread's seed messages. No run has this id. */
-const begun = "at the beginning"
 
 /** Creates a thread with messages of `owner`, unless one with that id exists; returns whether it did. */
 const insert = Effect.fnUntraced(function* (
@@ -187,7 +151,7 @@ const insert = Effect.fnUntraced(function* (
 ) {
   const made = yield* row(db, Column.encode(thread.threadId), Column.encode(thread.resourceId))
   const isOpen = made || (yield* isEmpty(db, thread))
-  if (isOpen) yield* write(db, thread.threadId, owner, messages)
+  if (isOpen) yield* SqlMessages.write(db, thread.threadId, owner, messages)
   return isOpen
 })
 
@@ -262,45 +226,9 @@ const say = Effect.fnUntraced(function* (
 const dropEmpty = (db: Database, id: string) =>
   db.rows(`DELETE FROM reins_threads WHERE thread_id = ? AND run_id IS NULL AND ${hasNothing}`, id)
 
-/** A thread's row without messages, limits and description. */
-export const hasNothing = "version = 0 AND limits IS NULL AND description IS NULL"
-
-/** Appends a run's messages, unless it has already done so; stores what the run leaves. */
-export const write = Effect.fnUntraced(function* (
-  db: Database,
-  threadId: string,
-  runId: string,
-  messages: ReadonlyArray<Message.Message>,
-  kept?: Kept
-) {
-  const [thread, run] = [Column.encode(threadId), Column.encode(runId)]
-  const left = kept === undefined ? null : JSON.stringify(kept)
-  if (messages.length === 0) {
-    if (left !== null) {
-      yield* db.rows("UPDATE reins_threads SET kept = ? WHERE thread_id = ? AND run_id = ?", left, thread, run)
-    }
-    return
-  }
-  const [grown] = yield* db.rows(
-    `UPDATE reins_threads SET version = version + ?, kept = coalesce(CAST(? AS TEXT), kept), updated_at = ?
-     WHERE thread_id = ? AND NOT EXISTS (SELECT 1 FROM reins_messages WHERE thread_id = ? AND run_id = ?) RETURNING version`,
-    messages.length,
-    left,
-    yield* Clock.currentTimeMillis,
-    thread,
-    thread,
-    run
-  )
-  if (grown === undefined) return
-  const from = Number(grown["version"]) - messages.length
-  yield* db.rows(
-    `INSERT INTO reins_messages (thread_id, run_id, position, message)
-     SELECT ?, ?, CAST(value ->> 0 AS BIGINT), value ->> 1 FROM ${db.dialect.each}`,
-    thread,
-    run,
-    JSON.stringify(messages.map((message, index) => [from + index + 1, JSON.stringify(message)]))
-  )
-})
+/** A thread's row without messages, branches, limits and description. */
+export const hasNothing = `version = 0 AND limits IS NULL AND description IS NULL
+  AND NOT EXISTS (SELECT 1 FROM reins_branches b WHERE b.thread_id = reins_threads.thread_id)`
 
 /** Keeps the first messages of a free thread and writes others after them. */
 const replace = Effect.fnUntraced(function* (
@@ -320,13 +248,14 @@ const replace = Effect.fnUntraced(function* (
   )
   if (found === undefined) return false
   yield* db.rows("DELETE FROM reins_messages WHERE thread_id = ? AND position > ?", thread, keep)
+  yield* SqlBranches.prune(db, thread, keep)
   const { kept } = yield* StoredJson.standing(found)
   if (kept !== undefined) {
     const left = JSON.stringify(keptAt(kept, keep))
     yield* db.rows("UPDATE reins_threads SET kept = ? WHERE thread_id = ?", left, thread)
   }
   // No run has this id; an earlier rewrite at the same position was deleted.
-  yield* write(db, threadId, `rewritten after ${keep}`, messages)
+  yield* SqlMessages.write(db, threadId, `rewritten after ${keep}`, messages)
   return true
 })
 
@@ -341,6 +270,7 @@ const erase = Effect.fnUntraced(function* (db: Database, threadId: string, resou
   )
   if (gone === undefined) return false
   yield* db.rows("DELETE FROM reins_messages WHERE thread_id = ?", thread)
+  yield* SqlBranches.drop(db, thread)
   yield* db.rows("DELETE FROM reins_files WHERE thread_id = ?", thread)
   yield* db.rows("DELETE FROM reins_notes WHERE thread_id = ?", thread)
   return true

@@ -3,7 +3,7 @@
  * including the order of keys; an invalid value fails as `CorruptRow`.
  */
 import { type AgentPath, Approval, Audit, Budget, Entry, Event, Grant, type Json, Message } from "@reins/protocol"
-import { Kept, RunRecord, ThreadDescription, Webhook } from "@reins/runtime/journal"
+import { Kept, RunRecord, Summaries, ThreadDescription, Webhook } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -99,6 +99,9 @@ export const approvals = reader(
 )
 /** A message of a thread. */
 export const messages = reader("reins_messages", Schema.Tuple([Message.Message]))
+
+/** The summaries of a branch. */
+export const summaries = reader("reins_branches", Schema.Tuple([Summaries]))
 
 /** An act of the audit record. */
 export const acts = reader("reins_audit", Schema.Tuple([Audit.Act]))

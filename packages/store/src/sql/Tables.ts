@@ -282,6 +282,27 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
     )${keyed}`,
     "CREATE INDEX reins_notices_due ON reins_notices (webhook_id, next_at)",
     "CREATE INDEX reins_notices_run ON reins_notices (run_id)"
+  ],
+  // What was replaced of threads: each branch from where it departs from its thread, or from the branch `parent`.
+  [
+    `CREATE TABLE reins_branches (
+      branch_id TEXT NOT NULL PRIMARY KEY,
+      thread_id TEXT NOT NULL,
+      parent TEXT,
+      start BIGINT NOT NULL,
+      version BIGINT NOT NULL,
+      at BIGINT NOT NULL,
+      run_id TEXT,
+      summaries TEXT NOT NULL
+    )`,
+    "CREATE INDEX reins_branches_thread ON reins_branches (thread_id, at)",
+    `CREATE TABLE reins_branch_messages (
+      branch_id TEXT NOT NULL,
+      position BIGINT NOT NULL,
+      run_id TEXT NOT NULL,
+      message TEXT NOT NULL,
+      PRIMARY KEY (branch_id, position)
+    )${keyed}`
   ]
 ]
 

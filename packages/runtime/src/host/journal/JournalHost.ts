@@ -14,6 +14,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Answered, Drive, RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
 import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
+import type { StartChange } from "../../thread/ThreadChange.ts"
 import type { RunQuery } from "../../engine/RunList.ts"
 import * as AnswerDelivery from "./AnswerDelivery.ts"
 import { Hibernation } from "./Hibernation.ts"
@@ -178,8 +179,8 @@ class Host implements RunHost {
   }
 
   /** Uninterruptible: a stored run without an owner would lease its thread forever. */
-  readonly start = (record: Omit<RunRecord, "historyVersion">) =>
-    this.store.create(record).pipe(
+  readonly start = (record: Omit<RunRecord, "historyVersion">, change?: StartChange) =>
+    this.store.create(record, change).pipe(
       Effect.catchTag("StoreFailure", ({ damaged }) =>
         Effect.fail(
           damaged === undefined

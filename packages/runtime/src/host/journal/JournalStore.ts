@@ -30,6 +30,7 @@ import type { Amendment } from "../../approval/Quorum.ts"
 import type { GrantStore } from "../../approval/GrantStore.ts"
 import type { CostStore } from "../../budget/CostStore.ts"
 import type { QuotaStore } from "../../budget/QuotaStore.ts"
+import type { StartChange } from "../../thread/ThreadChange.ts"
 import type { ThreadStore } from "../../thread/ThreadStore.ts"
 
 /**
@@ -157,12 +158,15 @@ export interface JournalStore {
   /**
    * Stores a new run and leases its thread, which it creates if it does not exist. The same transaction checks that the
    * run's id is new, that the thread belongs to the run's tenant, that no run leases it, that its messages can be read,
-   * and that the run's quotas are not exhausted; then the run counts in those quotas. A refusal stores nothing.
+   * and that the run's quotas are not exhausted; then the run counts in those quotas. `change`: what its query does to
+   * the thread, in the same transaction, before the run's history is counted; absent: nothing. A refusal stores nothing.
    */
   readonly create: (
-    record: Omit<RunRecord, "historyVersion">
+    record: Omit<RunRecord, "historyVersion">,
+    change?: StartChange
   ) => Effect.Effect<
     void,
+    | QueryRejections.PlaceNotFound
     | QueryRejections.QuotaExhausted
     | QueryRejections.RunExists
     | QueryRejections.ThreadBusy

@@ -17,6 +17,7 @@ import * as LeftBill from "./LeftBill.ts"
 import { MemoryAudit } from "../../approval/AuditStore.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
 import { MemoryFiles } from "../../thread/FileStore.ts"
+import type { StartChange } from "../../thread/ThreadChange.ts"
 import { MemoryThreads } from "../../thread/ThreadStore.ts"
 
 interface Row {
@@ -63,6 +64,7 @@ export interface MemoryJournal extends JournalStore {
 }
 
 type Refusal =
+  | QueryRejections.PlaceNotFound
   | QueryRejections.QuotaExhausted
   | QueryRejections.RunExists
   | QueryRejections.ThreadBusy
@@ -92,14 +94,16 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
       )
     )
 
-  const create = (input: Omit<RunRecord, "historyVersion">): Effect.Effect<void, Refusal> =>
+  const create = (input: Omit<RunRecord, "historyVersion">, change?: StartChange): Effect.Effect<void, Refusal> =>
     Effect.suspend((): Effect.Effect<void, Refusal> => {
       const { runId, threadId } = input
       if (rows.has(runId)) return Effect.fail(new QueryRejections.RunExists({ runId }))
       const charges = input.quotas ?? []
       const exhausted = quotas.refusal(charges, input.startedAt)
       if (exhausted !== undefined) return Effect.fail(exhausted)
-      const refusal = input.isolated ? undefined : threads.lease(threadId, input.resourceId, runId, input.startedAt)
+      const refusal = input.isolated
+        ? undefined
+        : threads.lease(threadId, input.resourceId, runId, input.startedAt, change)
       if (refusal !== undefined) return Effect.fail(refusal)
       if (charges.length > 0) quotas.take(runId, charges, input.startedAt)
       rows.set(runId, {
@@ -239,7 +243,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
     const row = rows.get(runId)
     if (row === undefined) return []
     const { answers, envelopes, marks, record } = row
-    const history = record.isolated ? [] : threads.history(record.threadId).slice(0, record.historyVersion)
+    const history = record.isolated ? [] : threads.historyOf(record)
     return RunExport.linesOf({ record, history, envelopes, marks: [...marks.values()], answers }).map(RunExport.write)
   }
 

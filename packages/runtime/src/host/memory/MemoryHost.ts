@@ -47,6 +47,7 @@ import type { Vote, Voted } from "../../approval/Quorum.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
 import { EventLog, follow, RootReading } from "../../engine/EventLog.ts"
 import { MemoryFiles } from "../../thread/FileStore.ts"
+import type { StartChange } from "../../thread/ThreadChange.ts"
 import { MemoryThreads } from "../../thread/ThreadStore.ts"
 
 export interface MemoryHostOptions {
@@ -129,17 +130,15 @@ class Host implements RunHost, MemoryRunOwner {
     })
   }
 
-  readonly start = (input: Omit<RunRecord, "historyVersion">) =>
+  readonly start = (input: Omit<RunRecord, "historyVersion">, change?: StartChange) =>
     Effect.withFiber<void, StartRefusal>((caller) => {
       const { quotas, resourceId, runId, startedAt, threadId } = input
       if (this.closed) return Effect.fail(new QueryRejections.StoreUnavailable({ operation: "start" }))
       if (this.runs.has(runId)) return Effect.fail(new QueryRejections.RunExists({ runId }))
       const exhausted = quotas === undefined ? undefined : this.quotas.refusal(quotas, startedAt)
       if (exhausted !== undefined) return Effect.fail(exhausted)
-      if (!input.isolated) {
-        const refusal = this.threads.lease(threadId, resourceId, runId, startedAt)
-        if (refusal !== undefined) return Effect.fail(refusal)
-      }
+      const leased = input.isolated ? undefined : this.threads.lease(threadId, resourceId, runId, startedAt, change)
+      if (leased !== undefined) return Effect.fail(leased)
       if (quotas !== undefined) this.quotas.take(runId, quotas, startedAt)
       const history = input.isolated ? [] : this.threads.history(threadId)
       const standing = input.isolated ? {} : this.threads.standing(threadId)

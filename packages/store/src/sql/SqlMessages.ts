@@ -1,0 +1,109 @@
+/** The messages of threads in a database, and what stands with a thread besides: one row per message, and a column. */
+import type { Message } from "@reins/protocol"
+import type { Kept, RunRecord } from "@reins/runtime/journal"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { SqlError } from "effect/sql/SqlError"
+import * as Column from "./Column.ts"
+import type { Database, Row } from "./Database.ts"
+import * as StoredJson from "./StoredJson.ts"
+
+/** A thread's state besides its messages, and their number. */
+export const standing = (
+  row: Row
+): Effect.Effect<NonNullable<RunRecord["thread"]> & Pick<RunRecord, "historyVersion">, StoredJson.CorruptRow> =>
+  Effect.zipWith(
+    StoredJson.standing(row),
+    StoredJson.number("reins_threads", row["version"]),
+    (thread, historyVersion) => ({ ...thread, historyVersion })
+  )
+
+/** The first `version` messages of a thread; none when it belongs to another tenant than `resourceId`, if given. */
+export const history = (
+  db: Database,
+  threadId: string,
+  version: number,
+  resourceId?: string
+): Effect.Effect<ReadonlyArray<Message.Message>, SqlError | StoredJson.CorruptRow> =>
+  db
+    .rows(
+      `SELECT message FROM reins_messages m WHERE thread_id = ? AND position <= ?${
+        resourceId === undefined
+          ? ""
+          : " AND EXISTS (SELECT 1 FROM reins_threads t WHERE t.thread_id = m.thread_id AND t.resource_id = ?)"
+      } ORDER BY position`,
+      Column.encode(threadId),
+      version,
+      ...(resourceId === undefined ? [] : [Column.encode(resourceId)])
+    )
+    .pipe(
+      Effect.flatMap((rows) => StoredJson.messages(rows.map((row) => [row["message"]]))),
+      Effect.map((rows) => rows.map(([message]) => message))
+    )
+
+/** The messages that a run added to a thread. */
+export const ofRun = (
+  db: Database,
+  threadId: string,
+  runId: string
+): Effect.Effect<ReadonlyArray<Message.Message>, SqlError | StoredJson.CorruptRow> =>
+  db
+    .rows(
+      "SELECT message FROM reins_messages WHERE thread_id = ? AND run_id = ? ORDER BY position",
+      Column.encode(threadId),
+      Column.encode(runId)
+    )
+    .pipe(
+      Effect.flatMap((rows) => StoredJson.messages(rows.map((row) => [row["message"]]))),
+      Effect.map((rows) => rows.map(([message]) => message))
+    )
+
+/** The owner of a thread's seed messages. No run has this id. */
+export const begun = "at the beginning"
+
+/**
+ * Appends a run's messages, unless it has already done so; stores what the run leaves. `isOfRun`: not again where they
+ * were moved to a branch, either.
+ */
+export const write = Effect.fnUntraced(function* (
+  db: Database,
+  threadId: string,
+  runId: string,
+  messages: ReadonlyArray<Message.Message>,
+  kept?: Kept,
+  isOfRun = false
+) {
+  const [thread, run] = [Column.encode(threadId), Column.encode(runId)]
+  const left = kept === undefined ? null : JSON.stringify(kept)
+  if (messages.length === 0) {
+    if (left !== null) {
+      yield* db.rows("UPDATE reins_threads SET kept = ? WHERE thread_id = ? AND run_id = ?", left, thread, run)
+    }
+    return
+  }
+  const [grown] = yield* db.rows(
+    `UPDATE reins_threads SET version = version + ?, kept = coalesce(CAST(? AS TEXT), kept), updated_at = ?
+     WHERE thread_id = ? AND NOT EXISTS (SELECT 1 FROM reins_messages WHERE thread_id = ? AND run_id = ?)${
+       isOfRun ? inNoBranch : ""
+     } RETURNING version`,
+    messages.length,
+    left,
+    yield* Clock.currentTimeMillis,
+    thread,
+    thread,
+    run,
+    ...(isOfRun ? [thread, run] : [])
+  )
+  if (grown === undefined) return
+  const from = Number(grown["version"]) - messages.length
+  yield* db.rows(
+    `INSERT INTO reins_messages (thread_id, run_id, position, message)
+     SELECT ?, ?, CAST(value ->> 0 AS BIGINT), value ->> 1 FROM ${db.dialect.each}`,
+    thread,
+    run,
+    JSON.stringify(messages.map((message, index) => [from + index + 1, JSON.stringify(message)]))
+  )
+})
+
+const inNoBranch = ` AND NOT EXISTS (SELECT 1 FROM reins_branches b JOIN reins_branch_messages m ON m.branch_id = b.branch_id
+  WHERE b.thread_id = ? AND m.run_id = ?)`
