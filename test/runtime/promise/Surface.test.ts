@@ -189,4 +189,20 @@ describe("the runtime without Effect", () => {
     await runtime.threads.limit(forked.threadId, undefined)
     assert.strictEqual((await runtime.complete("more?", { threadId: forked.threadId })).output, "yes")
   })
+
+  it("rewinds threads, lists their branches and returns to one", async () => {
+    const model = ScriptedModel.make({ respond: (request) => ScriptedModel.text(ScriptedModel.lastPrompt(request)) })
+    await using runtime = createRuntime({ model, agents: [{ name: "desk" }] })
+    const threadId = "t"
+    await runtime.complete("one", { threadId, runId: "r1" })
+    await runtime.complete("two", { threadId, replaces: "r1" })
+    const { branchId, version } = await runtime.threads.rewind(threadId, { to: 0 })
+    const branches = await runtime.threads.branches(threadId)
+    assert.deepStrictEqual([version, branches.length, branches[1]?.branchId], [0, 2, branchId])
+    assert.strictEqual((await runtime.threads.returnTo(threadId, branches[0]?.branchId ?? "")).version, 2)
+    const [asked] = await runtime.threads.get(threadId)
+    assert.deepStrictEqual(asked?.content, [{ type: "text", text: "one" }])
+    const refused: unknown = await runtime.threads.returnTo(threadId, "none").catch((error) => error)
+    assert.propertyVal(refused, "_tag", "BranchNotFound")
+  })
 })

@@ -15,6 +15,8 @@ const Pay = Tool.make("pay", { parameters: Schema.Struct({}), success: Schema.St
 class Tools extends Toolkit.make(Pay) {}
 const desk = Agent.make("desk", { instructions: "Pay.", toolkit: Tools })
 
+const Line = Schema.Struct({ kind: Schema.String })
+
 const reply = (request: Parameters<typeof ScriptedModel.lastPrompt>[0]) =>
   ScriptedModel.lastPrompt(request) === "Pay." && ScriptedModel.lastResults(request).length === 0
     ? ScriptedModel.calls([{ id: "c1", name: "pay", args: {} }])
@@ -84,6 +86,47 @@ describe("an exported run", () => {
       assert.strictEqual(again._tag === "NotImported" ? again.reason : again._tag, "RunExists")
       assert.deepStrictEqual(yield* to.exportRun("nobody"), [])
     })
+  )
+
+  it.live(
+    "that was replaced is what was asked in its branch, also after it was forgotten, and goes with its thread",
+    () =>
+      Effect.gen(function* () {
+        const { here, there } = yield* files
+        const asked = Effect.gen(function* () {
+          const { complete, threads } = yield* Runtime
+          yield* complete("One.", { threadId: "thread", runId: "first" })
+          yield* complete("Two.", { threadId: "thread", runId: "second" })
+          yield* complete("Again.", { threadId: "thread", runId: "third", replaces: "first" })
+          return yield* threads.branches("thread")
+        })
+        const branches = yield* Effect.provide(asked, runtime(here))
+        const archive = yield* Sqlite.archive({ filename: here })
+        const lines = yield* archive.exportRun("second")
+        const kinds = lines.map((line) => Schema.decodeUnknownSync(Schema.fromJsonString(Line))(line).kind)
+        assert.deepStrictEqual(
+          ["history", "message"].map((kind) => kinds.filter((one) => one === kind).length),
+          [2, 2]
+        )
+        assert.strictEqual(yield* archive.forgetEnded(Number.MAX_SAFE_INTEGER), 3)
+        assert.strictEqual(yield* archive.importRun(lines), "second")
+        assert.deepStrictEqual(yield* archive.exportRun("second"), lines)
+        const read = Effect.gen(function* () {
+          const { threads } = yield* Runtime
+          return [(yield* threads.get("thread")).length, yield* threads.branches("thread")]
+        })
+        assert.deepStrictEqual(yield* Effect.provide(read, runtime(here)), [2, branches])
+        assert.strictEqual(yield* (yield* Sqlite.archive({ filename: there })).importRun(lines), "second")
+        assert.strictEqual((yield* archive.holdings({ threadId: "thread" })).messages, 6)
+        assert.strictEqual((yield* archive.erase({ threadId: "thread" })).messages, 6)
+        const rows = (table: string) => {
+          const database = new DatabaseSync(here)
+          const found = database.prepare(`SELECT count(*) AS n FROM ${table}`).get()
+          database.close()
+          return found?.["n"]
+        }
+        assert.deepStrictEqual([rows("reins_branches"), rows("reins_branch_messages")], [0, 0])
+      })
   )
 
   it.live("continues in the other database if it had not ended", () =>

@@ -15,6 +15,8 @@ import * as StoredJson from "./StoredJson.ts"
 
 type Failure = SqlError | StoredJson.CorruptRow
 
+const ofThread = "SELECT branch_id FROM reins_branches WHERE thread_id = ?"
+
 /** The branches of a thread, by its column value. */
 export const all = (db: Database, thread: string): Effect.Effect<ReadonlyArray<Branch.KeptBranch>, Failure> =>
   Effect.flatMap(
@@ -45,16 +47,23 @@ export const listed = Effect.fnUntraced(function* (db: Database, threadId: strin
   const branches = yield* all(db, thread)
   if (branches.length === 0) return []
   const found = yield* db.rows(
-    `SELECT m.branch_id, m.run_id, min(m.position) AS first FROM reins_branch_messages m
-     JOIN reins_branches b ON b.branch_id = m.branch_id WHERE b.thread_id = ?
-     GROUP BY m.branch_id, m.run_id ORDER BY first`,
+    `SELECT branch_id, run_id, min(position) AS first FROM reins_branch_messages
+     WHERE branch_id IN (${ofThread}) GROUP BY branch_id, run_id ORDER BY first`,
     thread
   )
+  // A run that was cut in its middle is where its first message is.
+  const places = new Map(yield* SqlMessages.places(db, thread))
+  for (const row of found) {
+    const runId = Column.decode(row["run_id"])
+    places.set(runId, Math.min(Number(row["first"]) - 1, places.get(runId) ?? Number.POSITIVE_INFINITY))
+  }
   return branches.map(({ summaries: _, ...branch }): Branch.ListedBranch => ({
     ...branch,
-    runs: found
-      .filter((row) => Column.decode(row["branch_id"]) === branch.branchId)
-      .map((row) => ({ runId: Column.decode(row["run_id"]), before: Number(row["first"]) - 1 }))
+    runs: found.flatMap((row) => {
+      const [runId, before] = [Column.decode(row["run_id"]), Number(row["first"]) - 1]
+      const isHere = Column.decode(row["branch_id"]) === branch.branchId && places.get(runId) === before
+      return isHere && SqlMessages.isRun(runId) ? [{ runId, before }] : []
+    })
   }))
 })
 
@@ -269,7 +278,7 @@ export const lay = Effect.fnUntraced(function* (
   })
   if (decided._tag === "Misplaced") return undefined
   const { add, summaries, version } = decided
-  yield* SqlMessages.write(db, threadId, version === 0 ? SqlMessages.begun : `rewritten after ${version}`, add)
+  yield* SqlMessages.write(db, threadId, version === 0 ? SqlMessages.begun : SqlMessages.rewritten(version), add)
   return {
     historyVersion: version + add.length,
     ...(found.kept === undefined ? {} : { kept: { ...found.kept, summaries } })
@@ -291,8 +300,6 @@ export const drop = Effect.fnUntraced(function* (db: Database, thread: string) {
   yield* db.rows(`DELETE FROM reins_branch_messages WHERE branch_id IN (${ofThread})`, thread)
   yield* db.rows("DELETE FROM reins_branches WHERE thread_id = ?", thread)
 })
-
-const ofThread = "SELECT branch_id FROM reins_branches WHERE thread_id = ?"
 
 /** How many messages there are in branches of threads under a condition on these. */
 export const count = (db: Database, condition: string, values: ReadonlyArray<Value>) =>

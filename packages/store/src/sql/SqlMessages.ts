@@ -58,8 +58,25 @@ export const ofRun = (
       Effect.map((rows) => rows.map(([message]) => message))
     )
 
-/** The owner of a thread's seed messages. No run has this id. */
+/** The owner of a thread's seed messages. No run has this id, nor the two below. */
 export const begun = "at the beginning"
+
+/** The owner of messages that were laid after the first `keep`; earlier ones of it were replaced. */
+export const rewritten = (keep: number): string => `rewritten after ${keep}`
+
+/** The owner of messages that a run found which was imported. */
+export const restored = (runId: string): string => `before ${runId}`
+
+/** Whether the owner of messages is a run. */
+export const isRun = (owner: string): boolean =>
+  owner !== begun && !/^rewritten after \d+$/.test(owner) && !owner.startsWith("before ")
+
+/** How many messages are before the first one of each owner in a thread, by its column value. */
+export const places = (db: Database, thread: string): Effect.Effect<ReadonlyMap<string, number>, SqlError> =>
+  Effect.map(
+    db.rows("SELECT run_id, min(position) AS first FROM reins_messages WHERE thread_id = ? GROUP BY run_id", thread),
+    (rows) => new Map(rows.map((row) => [Column.decode(row["run_id"]), Number(row["first"]) - 1]))
+  )
 
 /**
  * Appends a run's messages, unless it has already done so; stores what the run leaves. `isOfRun`: not again where they

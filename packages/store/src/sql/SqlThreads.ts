@@ -69,13 +69,8 @@ export const make = (db: Database): ThreadStore => {
 
   const places = (threadId: string): Effect.Effect<ReadonlyMap<string, number>> =>
     Effect.map(
-      done(
-        db.rows(
-          "SELECT run_id, min(position) AS first FROM reins_messages WHERE thread_id = ? GROUP BY run_id",
-          Column.encode(threadId)
-        )
-      ),
-      (rows) => new Map(rows.map((row) => [Column.decode(row["run_id"]), Number(row["first"]) - 1]))
+      done(SqlMessages.places(db, Column.encode(threadId))),
+      (found) => new Map([...found].filter(([owner]) => SqlMessages.isRun(owner)))
     )
 
   const change = (threadId: string, resourceId: string, given: ThreadChange.ThreadChange) =>
@@ -140,7 +135,7 @@ export const restore = (
   db: Database,
   { runId, ...thread }: { readonly resourceId: string; readonly runId: string; readonly threadId: string },
   messages: ReadonlyArray<Message.Message>
-) => insert(db, thread, `before ${runId}`, messages)
+) => insert(db, thread, SqlMessages.restored(runId), messages)
 
 /** Creates a thread with messages of `owner`, unless one with that id exists; returns whether it did. */
 const insert = Effect.fnUntraced(function* (
@@ -255,7 +250,7 @@ const replace = Effect.fnUntraced(function* (
     yield* db.rows("UPDATE reins_threads SET kept = ? WHERE thread_id = ?", left, thread)
   }
   // No run has this id; an earlier rewrite at the same position was deleted.
-  yield* SqlMessages.write(db, threadId, `rewritten after ${keep}`, messages)
+  yield* SqlMessages.write(db, threadId, SqlMessages.rewritten(keep), messages)
   return true
 })
 
