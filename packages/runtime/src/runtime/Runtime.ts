@@ -320,16 +320,11 @@ const service = (built: RuntimeParts): RuntimeShape => {
         Effect.flatMap(host.threads.info(threadId), (info) =>
           info !== undefined && isOf(info, options) ? host.threads.before(threadId, runId) : Effect.succeed(undefined)
         ),
-      places: (threadId, options) =>
-        Effect.flatMap(host.threads.info(threadId), (info) =>
-          info !== undefined && isOf(info, options) ? host.threads.places(threadId) : Effect.succeed(nowhere)
-        ),
+      places: (threadId, options) => Threads.places(built, threadId, options),
       delete: (threadId, options) => host.threads.remove(threadId, options?.resourceId)
     }
   }
 }
-
-const nowhere: ReadonlyMap<string, number> = new Map()
 
 /** Starts a run and reports it: at its first event if this process executes it, otherwise once it is stored. */
 const observedStart = (

@@ -186,6 +186,18 @@ export const branches = Effect.fnUntraced(function* (
   return yield* parts.host.threads.branches(threadId)
 })
 
+/** See `RuntimeShape.threads.places`. */
+export const places = (
+  { host }: RuntimeParts,
+  threadId: string,
+  { resourceId }: { readonly resourceId?: string | undefined } = {}
+): Effect.Effect<ReadonlyMap<string, number>> =>
+  Effect.flatMap(host.threads.info(threadId), (info) =>
+    info !== undefined && (resourceId === undefined || info.resourceId === resourceId)
+      ? host.threads.places(threadId)
+      : Effect.succeed(new Map<string, number>())
+  )
+
 /** See `RuntimeShape.threads.limit`. */
 export const limit = (
   { host }: RuntimeParts,
