@@ -42,7 +42,7 @@ const listed = (store: JournalStore) =>
   )
 
 /** A thread of three runs, each a question and its answer. */
-const conversation = Effect.fnUntraced(function* (store: JournalStore) {
+const threeRuns = Effect.fnUntraced(function* (store: JournalStore) {
   yield* store.threads.begin("thread", "tenant", [])
   for (const [index, runId] of ["r1", "r2", "r3"].entries()) {
     yield* store.threads.append("thread", runId, [says(`q${index + 1}`), says(`a${index + 1}`)])
@@ -53,7 +53,7 @@ const conversation = Effect.fnUntraced(function* (store: JournalStore) {
 export const clauses: ReadonlyArray<Clause> = [
   clause("what a rewind replaces is kept as a branch, and returning to it gives it back as it was", (store) =>
     Effect.gen(function* () {
-      yield* conversation(store)
+      yield* threeRuns(store)
       const done = yield* rewind(store, "r2", "b1")
       yield* same(done, { _tag: "Changed", version: 2, branchId: "b1" }, "what the rewind returns")
       yield* same(yield* read(store), "q1 a1", "what the thread holds")
@@ -80,7 +80,7 @@ export const clauses: ReadonlyArray<Clause> = [
   ),
   clause("a branch that loses its beginning departs from the branch that has it now", (store) =>
     Effect.gen(function* () {
-      yield* conversation(store)
+      yield* threeRuns(store)
       yield* rewind(store, 4, "late")
       yield* store.threads.append("thread", "r4", [says("q4")])
       yield* rewind(store, 2, "early")
@@ -101,7 +101,7 @@ export const clauses: ReadonlyArray<Clause> = [
     "a rewind to a place that is not there, of another tenant's thread or of a leased one, changes nothing",
     (store) =>
       Effect.gen(function* () {
-        yield* conversation(store)
+        yield* threeRuns(store)
         for (const place of [7, -1, 0.5, Number.NaN, "r9", ""]) {
           yield* same(yield* rewind(store, place, "b"), { _tag: "Misplaced" }, `a rewind to ${place}`)
         }
@@ -162,7 +162,7 @@ export const clauses: ReadonlyArray<Clause> = [
   ),
   clause("a query replaces a part of its thread in the transaction that starts its run, or not at all", (store) =>
     Effect.gen(function* () {
-      yield* conversation(store)
+      yield* threeRuns(store)
       const start = (runId: string, to: Place, branchId: string, more = {}) =>
         store.create(record({ runId, ...more }), { _tag: "Rewind", to, branchId })
       yield* same(yield* tagOf(start("x", "r9", "b")), "PlaceNotFound", "a run that replaces what is not there")
@@ -219,7 +219,7 @@ export const clauses: ReadonlyArray<Clause> = [
   ),
   clause("a late second append of a run adds nothing when its messages are in a branch", (store) =>
     Effect.gen(function* () {
-      yield* conversation(store)
+      yield* threeRuns(store)
       yield* rewind(store, "r3", "b")
       yield* store.threads.append("thread", "r3", [says("q3"), says("a3")])
       yield* same(yield* read(store), "q1 a1 q2 a2", "what the thread holds")
@@ -229,7 +229,7 @@ export const clauses: ReadonlyArray<Clause> = [
     "messages that are replaced for good take the branches with them that need them, and a thread all of its own",
     (store) =>
       Effect.gen(function* () {
-        yield* conversation(store)
+        yield* threeRuns(store)
         yield* rewind(store, 4, "late")
         yield* rewind(store, 2, "middle")
         yield* rewind(store, 1, "early")
