@@ -9,7 +9,6 @@ import * as CostContract from "./JournalCostContract.ts"
 import * as LogContract from "./JournalLogContract.ts"
 import * as RunListContract from "./JournalRunListContract.ts"
 import * as TextContract from "./JournalTextContract.ts"
-import * as BranchContract from "./JournalBranchContract.ts"
 import * as ThreadContract from "./JournalThreadContract.ts"
 import * as WebhookContract from "./JournalWebhookContract.ts"
 import {
@@ -306,7 +305,6 @@ export const clauses: ReadonlyArray<Clause> = [
   ...LogContract.outside,
   ...TextContract.long,
   ...ThreadContract.clauses,
-  ...BranchContract.clauses,
   ...threads,
   ...ApprovalContract.grants,
   ...QuotaContract.clauses,

@@ -3,6 +3,7 @@
  * what runs leave in it.
  */
 import { Budget } from "@reins/protocol"
+import * as BranchContract from "./JournalBranchContract.ts"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Kept } from "../thread/Kept.ts"
@@ -225,5 +226,6 @@ export const clauses: ReadonlyArray<Clause> = [
         "what is kept beside it"
       )
     })
-  )
+  ),
+  ...BranchContract.clauses
 ]

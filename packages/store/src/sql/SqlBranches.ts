@@ -15,6 +15,28 @@ import * as StoredJson from "./StoredJson.ts"
 
 type Failure = SqlError | StoredJson.CorruptRow
 
+/** The statements that make the tables; a released one is never edited. `keyed`: as in `Tables`. */
+export const tables = (keyed: string): ReadonlyArray<string> => [
+  `CREATE TABLE reins_branches (
+    branch_id TEXT NOT NULL PRIMARY KEY,
+    thread_id TEXT NOT NULL,
+    parent TEXT,
+    start BIGINT NOT NULL,
+    version BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    run_id TEXT,
+    summaries TEXT NOT NULL
+  )`,
+  "CREATE INDEX reins_branches_thread ON reins_branches (thread_id, at)",
+  `CREATE TABLE reins_branch_messages (
+    branch_id TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    run_id TEXT NOT NULL,
+    message TEXT NOT NULL,
+    PRIMARY KEY (branch_id, position)
+  )${keyed}`
+]
+
 const ofThread = "SELECT branch_id FROM reins_branches WHERE thread_id = ?"
 
 /** The branches of a thread, by its column value. */

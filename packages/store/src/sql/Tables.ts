@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import * as CatchUp from "./CatchUp.ts"
 import type { Database } from "./Database.ts"
+import * as SqlBranches from "./SqlBranches.ts"
 import * as SqlCosts from "./SqlCosts.ts"
 import * as SqlRunList from "./SqlRunList.ts"
 
@@ -284,26 +285,7 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
     "CREATE INDEX reins_notices_run ON reins_notices (run_id)"
   ],
   // What was replaced of threads: each branch from where it departs from its thread, or from the branch `parent`.
-  [
-    `CREATE TABLE reins_branches (
-      branch_id TEXT NOT NULL PRIMARY KEY,
-      thread_id TEXT NOT NULL,
-      parent TEXT,
-      start BIGINT NOT NULL,
-      version BIGINT NOT NULL,
-      at BIGINT NOT NULL,
-      run_id TEXT,
-      summaries TEXT NOT NULL
-    )`,
-    "CREATE INDEX reins_branches_thread ON reins_branches (thread_id, at)",
-    `CREATE TABLE reins_branch_messages (
-      branch_id TEXT NOT NULL,
-      position BIGINT NOT NULL,
-      run_id TEXT NOT NULL,
-      message TEXT NOT NULL,
-      PRIMARY KEY (branch_id, position)
-    )${keyed}`
-  ]
+  SqlBranches.tables(keyed)
 ]
 
 /** The version of this program. */
