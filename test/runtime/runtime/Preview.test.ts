@@ -1,6 +1,6 @@
 /** What a query would start: its tools and who is asked about them, the size of its request, the most that it may use. */
 import { assert, describe, it } from "@effect/vitest"
-import { Agent, Budget, Decision, Prices, Quota, Runtime, Specialist } from "@reins/runtime"
+import { Agent, Budget, Decision, Hook, Prices, Quota, Runtime, Specialist } from "@reins/runtime"
 import { createRuntime } from "@reins/runtime/promise"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Effect, Layer, Schema } from "effect"
@@ -81,6 +81,34 @@ describe("a preview", () => {
       })
       assert.strictEqual(called, 0)
     }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("names the hooks around the agent's steps and each tool's calls, and runs none", () =>
+    Effect.gen(function* () {
+      const dying = (name: string, tools?: ReadonlyArray<string>) =>
+        Hook.make(name, { tools, beforeCall: () => Effect.die("called"), beforeStep: () => Effect.die("called") })
+      const shop = Agent.make("shop", {
+        toolkit: Kit,
+        specialists: [writer],
+        hooks: [dying("agent", ["pay", "writer"])]
+      })
+      const hooked = Runtime.layer({ agents: [shop], hooks: [dying("runtime")] }).pipe(
+        Layer.provide([
+          Kit.toLayer({ look: ran, charge: ran, wipe: ran, pay: ran, ship: ran }),
+          ScriptedModel.layer({ respond: () => ScriptedModel.text("Done.") })
+        ])
+      )
+      const { hooks, tools } = yield* Effect.flatMap(Runtime, (runtime) => runtime.preview("Hi")).pipe(
+        Effect.provide(hooked)
+      )
+      assert.deepStrictEqual(hooks, ["runtime", "agent"])
+      const of = (name: string, agents: number) =>
+        tools.find((one) => one.name === name && one.agents.length === agents)?.hooks
+      assert.deepStrictEqual(of("look", 1), ["runtime"])
+      assert.deepStrictEqual(of("pay", 1), ["runtime", "agent"])
+      assert.deepStrictEqual(of("writer", 1), ["runtime", "agent"])
+      assert.deepStrictEqual(of("look", 2), ["runtime"])
+    })
   )
 
   it.effect("measures the first request as the runtime counts it", () =>

@@ -94,7 +94,12 @@ const choiceOf = (choices: NonNullable<Preview["choices"]>): string => {
   return `Its code chooses what each step uses, of what is shown here${models === "" ? "" : ` and of ${models}`}.`
 }
 
-const decisionOf = ({ decision, execution }: PreviewedTool): string => {
+const decisionOf = (tool: PreviewedTool): string => {
+  const { hooks = [] } = tool
+  return hooks.length === 0 ? ruledOf(tool) : `${ruledOf(tool)}, after ${hooks.join(", ")}`
+}
+
+const ruledOf = ({ decision, execution }: PreviewedTool): string => {
   switch (decision) {
     case "asks":
       return "asks"

@@ -27,6 +27,7 @@ import * as Resolution from "./Resolution.ts"
 import type { ToolDefinition } from "../model/Model.ts"
 import type { Decode } from "../tool/Arguments.ts"
 import * as Invocation from "../tool/Invocation.ts"
+import * as Retrying from "../tool/Retrying.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
 import * as ToolHash from "../tool/ToolHash.ts"
 import * as ToolOffer from "./ToolOffer.ts"
@@ -54,7 +55,8 @@ export interface Callable {
   /** The maximum cost of a call with these decoded arguments; absent if the tool declares none. */
   readonly maxCost: ((args: unknown) => ToolSettings.Most) | undefined
   readonly timeoutMs: number | undefined
-  readonly retries: number
+  /** How a failed call is tried again; absent: it is not. */
+  readonly retry: Retrying.Retry | undefined
   readonly concurrency: number | undefined
   /** Can be repeated without harm. */
   readonly idempotent: boolean
@@ -321,7 +323,7 @@ const callable = Effect.fnUntraced(function* (
     invoke: asks === undefined ? invoke : undefined,
     maxCost: maxCost?.success,
     timeoutMs: timeout === undefined ? undefined : Duration.toMillis(Duration.fromInputUnsafe(timeout)),
-    retries: Context.get(tool.annotations, ToolSettings.Retries),
+    retry: yield* retryOf(definition.name, tool),
     concurrency: Context.get(tool.annotations, ToolSettings.Concurrency),
     idempotent: Context.get(tool.annotations, Tool.Idempotent) || Context.get(tool.annotations, Tool.Readonly),
     readonly: Context.get(tool.annotations, Tool.Readonly),
@@ -329,6 +331,17 @@ const callable = Effect.fnUntraced(function* (
     hooks: hooks.length === 0 ? undefined : hooks
   }
 })
+
+/** How a tool's failed calls are tried again. Rejects invalid settings. */
+const retryOf = (agent: string, { annotations, name }: Tool.Any) => {
+  const declared = Context.get(annotations, ToolSettings.Retry)
+  const times = Context.get(annotations, ToolSettings.Retries)
+  if (declared === undefined) return Effect.succeed(times > 0 ? Retrying.atOnce(times) : undefined)
+  return Result.match(Retrying.of(declared), {
+    onFailure: (issue) => refuse(`Tool ${JSON.stringify(name)} of agent ${JSON.stringify(agent)}: ${issue}`),
+    onSuccess: (retry) => Effect.succeed(retry)
+  })
+}
 
 /** The levels of approvers. Rejects invalid ones. */
 const levels = (agent: string, approvers: Approvers.Approvers | undefined) =>

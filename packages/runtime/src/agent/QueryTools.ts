@@ -114,7 +114,7 @@ const brought = ({ description, name: called, parameters }: ClientTool): Callabl
     invoke: undefined,
     maxCost: undefined,
     timeoutMs: undefined,
-    retries: 0,
+    retry: undefined,
     concurrency: undefined,
     idempotent: false,
     readonly: false,

@@ -13,6 +13,7 @@ import type { Alarm } from "../kernel/Alarm.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import type { Signal } from "../kernel/Signal.ts"
 import * as Task from "../kernel/Task.ts"
+import * as Retrying from "../tool/Retrying.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
@@ -64,13 +65,27 @@ export class Execution implements Interruptible.Limits {
 
   get remainingMs(): (() => number) | undefined {
     const { context, work } = this
-    return context.tool.timeoutMs === undefined && !work.tree.isTimed(context.agent.path) ? undefined : this.timeLeft
+    const { retry, timeoutMs } = context.tool
+    const isOwn = timeoutMs !== undefined || (retry !== undefined && retry.withinMs < Number.POSITIVE_INFINITY)
+    return isOwn || work.tree.isTimed(context.agent.path) ? this.timeLeft : undefined
+  }
+
+  /** The delay before another attempt after one that ended so, in milliseconds; `undefined`: there is none. */
+  pauseAfter(end: CallEnd): number | undefined {
+    const { retry } = this.context.tool
+    if (retry === undefined || end._tag !== "Done" || this.work.cancel.requested) return undefined
+    if (!ToolOutcome.mayRetry(end.outcome)) return undefined
+    const { attempts, startedAt, work } = this
+    return Retrying.mayFollow(retry, end.outcome.result, attempts, work.now() - startedAt)
+      ? Retrying.delayOf(retry, attempts)
+      : undefined
   }
 
   private timeLeft(): number {
     const { attemptedAt, context, work } = this
     const { agent, tool } = context
-    const own = (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (work.now() - attemptedAt)
+    const one = (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (work.now() - attemptedAt)
+    const own = Math.min(one, (tool.retry?.withinMs ?? Number.POSITIVE_INFINITY) - (work.now() - this.startedAt))
     return work.tree.isTimed(agent.path) ? Math.min(own, work.tree.remainingMs(agent.path, work.elapsed())) : own
   }
 
@@ -86,6 +101,25 @@ export class Execution implements Interruptible.Limits {
   begin(): void {
     this.attemptedAt = this.work.now()
   }
+}
+
+/**
+ * Waits before another attempt. Returns how the call ends if the run's cancel or a limit ends the wait; `late` if the
+ * call's own time is over.
+ */
+export const rest = (execution: Execution, ms: number): Effect.Effect<CallEnd | "late" | undefined> => {
+  const { context, work } = execution
+  const { agent, run } = context
+  const remainingMs = work.tree.isTimed(agent.path)
+    ? () => work.tree.remainingMs(agent.path, work.elapsed())
+    : undefined
+  const limits = { signal: work.cancel, alarm: run.alarm, graceMs: 0, remainingMs }
+  return Task.map(Interruptible.hold(Effect.sleep(ms), limits), (held) => {
+    if (held._tag === "Done") return undefined
+    const refusal = work.tree.isTimed(agent.path) ? work.tree.overtime(agent.path, work.elapsed()) : undefined
+    if (held.by === "signal") return Call.cancelled()
+    return refusal === undefined ? "late" : Call.refused(refusal)
+  })
 }
 
 /** The result of a handler that did not stop when interrupted: abandoned, or successful within its grace time. */
@@ -169,7 +203,12 @@ const cutShort = ({ context, work }: Execution, { abandoned, by, completed }: Cu
   }
   const refusal = work.tree.isTimed(agent.path) ? work.tree.overtime(agent.path, work.elapsed()) : undefined
   return refusal === undefined
-    ? Call.done(ToolOutcome.fault("ToolTimedOut", `${tool.name} took longer than ${tool.timeoutMs} ms${left}`))
+    ? Call.done(
+        ToolOutcome.fault(
+          "ToolTimedOut",
+          `${tool.name} took longer than ${tool.timeoutMs ?? tool.retry?.withinMs} ms${left}`
+        )
+      )
     : Call.refused(refusal)
 }
 

@@ -14,8 +14,7 @@ import * as Spending from "../engine/Spending.ts"
 import * as Names from "../run/Names.ts"
 import * as Spent from "../budget/Spent.ts"
 import { charge, settle } from "../run/Run.ts"
-import * as ToolOutcome from "../tool/ToolOutcome.ts"
-import { attempt, Execution, type Left, notPermitted } from "./Attempt.ts"
+import { attempt, Execution, type Left, notPermitted, rest } from "./Attempt.ts"
 import * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
 import * as CallHooks from "./CallHooks.ts"
@@ -170,18 +169,23 @@ const granted = <A>(
 /** Attempts the call until it succeeds or may not be retried. */
 const execute = (execution: Execution): Effect.Effect<Settled<CallEnd | Call.Asleep>> =>
   Task.flatMap(attempt(execution), ({ end, late, left }): Effect.Effect<Settled<CallEnd | Call.Asleep>> => {
-    const { context, live, work } = execution
     if (end._tag === "Asleep") return fallAsleep(execution, end)
-    const isFailed = end._tag === "Done" && ToolOutcome.mayRetry(end.outcome)
-    if (isFailed && execution.attempts <= context.tool.retries && !work.cancel.requested) {
-      // It was too late, but it has a result: it is not made again.
-      if (late !== undefined) return over(execution, Call.done(late), undefined)
-      execution.attempts++
-      live.restart()
-      return execute(execution)
-    }
-    return over(execution, end, left)
+    const pause = execution.pauseAfter(end)
+    if (pause === undefined) return over(execution, end, left)
+    // It was too late, but it has a result: it is not made again.
+    if (late !== undefined) return over(execution, Call.done(late), undefined)
+    execution.live.restart()
+    if (pause === 0) return again(execution)
+    return Task.flatMap(rest(execution, pause), (cut) =>
+      cut === undefined ? again(execution) : over(execution, cut === "late" ? end : cut, left)
+    )
   })
+
+/** Makes the next attempt. */
+const again = (execution: Execution): Effect.Effect<Settled<CallEnd | Call.Asleep>> => {
+  execution.attempts++
+  return execute(execution)
+}
 
 /** Closes a call whose handler has ended. */
 const over = (execution: Execution, end: CallEnd, left: Left): Effect.Effect<Settled<CallEnd>> => {

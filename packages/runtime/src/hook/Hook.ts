@@ -231,7 +231,7 @@ export interface Arguments {
 export interface Result {
   readonly _tag: "Result"
   readonly result: Json
-  readonly status?: "failed" | undefined
+  readonly status?: "failed" | "denied" | undefined
   readonly content?: Message.ResultPart["content"] | undefined
 }
 

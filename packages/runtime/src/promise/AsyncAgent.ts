@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Toolkit from "effect/ai/Toolkit"
 import * as Agent from "../agent/Agent.ts"
+import type { Hook } from "../hook/Hook.ts"
 import type * as Compaction from "../thread/Compaction.ts"
 import * as Types from "../kernel/Erased.ts"
 import { Model, type ModelKey, type ModelPort } from "../model/Model.ts"
@@ -109,6 +110,8 @@ export interface AsyncAgent<
   readonly repeatedCallLimit?: Agent.CallLimit | undefined
   /** How a thread that grows too long is shortened: `Compaction.slidingWindow(…)`, `Compaction.summarise(…)`. */
   readonly compaction?: Compaction.Strategy | undefined
+  /** Code around its model steps and its calls, the outermost first, inside of the runtime's; see `hook`. Absent: none. */
+  readonly hooks?: ReadonlyArray<Hook> | undefined
   /** Options passed to the provider unchanged, by provider name. */
   readonly providerOptions?: { readonly [provider: string]: Json } | undefined
 }
@@ -202,6 +205,7 @@ export const build = (parts: Parts): Built => {
       maxParallelCalls: written.maxParallelCalls,
       repeatedCallLimit: written.repeatedCallLimit,
       providerOptions: written.providerOptions,
+      hooks: written.hooks,
       compaction: written.compaction
     }
     if (description === undefined) {

@@ -16,6 +16,8 @@ import * as Types from "../kernel/Erased.ts"
 import * as Task from "../kernel/Task.ts"
 import * as Invocation from "../tool/Invocation.ts"
 import { type FileContent, type FileOptions, type Progress, ToolRun, type ToolRunShape } from "../tool/ToolRun.ts"
+import type { Hook } from "../hook/Hook.ts"
+import type { Retrying } from "../tool/Retrying.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
 import { type Arguments, type Parameters, toSchema } from "./Parameters.ts"
 
@@ -65,6 +67,8 @@ export interface Call extends Pick<
  *   throws or takes too long means ask.
  * - `execute`: absent, the caller of the runtime runs it and submits the result by `submitToolResult`.
  * - `timeoutMs`, `retries`: of one attempt, and how often a failed one is retried. Absent: no limit, never.
+ * - `retry`: the same with delays, and for some failures only; see `ToolSettings.Retry`.
+ * - `hooks`: code around its calls, the outermost first; see `hook`.
  * - `concurrency`: how many calls of it an agent runs at the same time. Absent: the agent's `maxParallelCalls`.
  * - `isPlan`: its arguments are a plan that it executes: a person is asked about it as a whole (kind `plan`), unless
  *   `needsApproval` is false, and a revision goes back to the model. `plan-status-change` events report its status.
@@ -87,6 +91,8 @@ export interface AsyncTool<P extends Parameters> {
   readonly execute?: ((args: Arguments<P>, call: Call) => unknown) | undefined
   readonly timeoutMs?: number | undefined
   readonly retries?: number | undefined
+  readonly retry?: Retrying | undefined
+  readonly hooks?: ReadonlyArray<Hook> | undefined
   readonly concurrency?: number | undefined
   readonly isPlan?: boolean | undefined
   readonly mayRepeat?: boolean | undefined
@@ -111,6 +117,8 @@ export interface Erased {
   readonly execute?: ((args: never, call: Call) => unknown) | undefined
   readonly timeoutMs?: number | undefined
   readonly retries?: number | undefined
+  readonly retry?: Retrying | undefined
+  readonly hooks?: ReadonlyArray<Hook> | undefined
   readonly concurrency?: number | undefined
   readonly isPlan?: boolean | undefined
   readonly mayRepeat?: boolean | undefined
@@ -134,6 +142,8 @@ export const define = (name: string, definition: Erased): Tool.Any => {
   let tool: Tool.Any = made
   if (timeoutMs !== undefined) tool = tool.annotate(ToolSettings.Timeout, timeoutMs)
   if (retries !== undefined) tool = tool.annotate(ToolSettings.Retries, retries)
+  if (definition.retry !== undefined) tool = tool.annotate(ToolSettings.Retry, definition.retry)
+  if (definition.hooks !== undefined) tool = tool.annotate(ToolSettings.Hooks, definition.hooks)
   if (concurrency !== undefined) tool = tool.annotate(ToolSettings.Concurrency, concurrency)
   if (mayRepeat === true) tool = tool.annotate(ToolSettings.MayRepeat, true)
   if (definition.approvers !== undefined) tool = tool.annotate(ToolSettings.Approvers, definition.approvers)

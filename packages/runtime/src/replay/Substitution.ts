@@ -87,7 +87,7 @@ const toolOf = (tool: Callable, predicateMs: number): Callable => ({
   ...tool,
   policy: typeof tool.policy === "function" ? within(tool.policy, predicateMs) : tool.policy,
   invoke: tool.invoke === undefined ? undefined : (args) => called(tool, args),
-  retries: 0,
+  retry: undefined,
   timeoutMs: undefined
 })
 

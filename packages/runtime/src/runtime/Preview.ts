@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type { Callable, Member } from "../agent/AgentRegistry.ts"
 import type { Level } from "../approval/Approvers.ts"
 import { isDenial } from "../approval/Policy.ts"
+import type { StepHooks } from "../hook/HookChain.ts"
 import { asked } from "../loop/Drive.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import type { RunHost } from "../engine/RunHost.ts"
@@ -66,6 +67,7 @@ export const of = Effect.fnUntraced(function* (
       thread?.limits === undefined ? [] : [Budget.threadNode(thread.limits, thread.spent ?? Budget.nothingSpent)],
       standings.map(Quota.toUsage)
     ),
+    ...namesOf(member.hooks?.steps),
     onExhausted: run.budget?.onExhausted ?? "stop",
     ...(member.resolver === undefined
       ? {}
@@ -107,16 +109,24 @@ const toolsOf = (
   const agents = [...above, member.name]
   const way = member.definition.unattended ?? usual
   return [
-    ...Array.from(member.tools.values(), (tool) => previewed(tool, agents, grants, way)),
+    ...Array.from(member.tools.values(), (tool) => ({
+      ...previewed(tool, agents, grants, way),
+      ...namesOf(member.hooks?.ofCall(tool.name, tool.hooks))
+    })),
     ...Array.from(member.specialists.values(), ({ name }): PreviewedTool => ({
       name,
       agents,
       execution: "specialist",
-      decision: "runs"
+      decision: "runs",
+      ...namesOf(member.hooks?.ofCall(name))
     })),
     ...Array.from(member.specialists.values()).flatMap((one) => toolsOf(one, agents, grants, usual))
   ]
 }
+
+/** The names of hooks; nothing where there are none. */
+const namesOf = (hooks: StepHooks | undefined): { readonly hooks?: ReadonlyArray<string> } =>
+  hooks === undefined ? {} : { hooks: hooks.map(({ name }) => name) }
 
 const previewed = (
   { approvers, asks, execution, hash, name, policy }: Callable,

@@ -6,7 +6,7 @@ import type { Budget } from "@reins/protocol"
  * present policy says of a call: it `runs`; a person is asked (`asks`); it is `denied`, with the `reason`; or code decides
  * by the arguments (`depends`). `unattended`: how questions are answered where nobody is asked. `approvers`: who may answer,
  * level after level; absent: anybody of the tenant. `grants`: how many remembered approvals of the thread may let calls run without
- * a question.
+ * a question. `hooks`: the names of those around its calls, the outermost first; they may refuse a call, and are not run here.
  *
  * @since 0.1.0
  * @category models
@@ -20,6 +20,7 @@ export interface PreviewedTool {
   readonly unattended?: "approve" | "deny"
   readonly approvers?: ReadonlyArray<PreviewedApprovers>
   readonly grants?: number
+  readonly hooks?: ReadonlyArray<string>
 }
 
 /**
@@ -40,7 +41,8 @@ export interface PreviewedApprovers {
  * What a query would start. `inputTokens`: an estimate of the first request, in all and by its parts. `most`: what the run
  * can use at most by its own limits, its thread's and its quotas', with what is used already; absent where nothing limits it. An answer
  * may exceed a limit by what was reserved too little for it. `choices`: present if the agent chooses what each step uses
- * (`resolve`): the models that a step may ask besides. The rest is what it chooses from.
+ * (`resolve`): the models that a step may ask besides. The rest is what it chooses from. `hooks`: the names of those
+ * around the agent's model steps, the outermost first; absent: none.
  *
  * @since 0.1.0
  * @category models
@@ -68,4 +70,5 @@ export interface Preview {
   }
   readonly onExhausted: Budget.OnExhausted
   readonly choices?: ReadonlyArray<{ readonly name: string; readonly provider: string; readonly model: string }>
+  readonly hooks?: ReadonlyArray<string>
 }

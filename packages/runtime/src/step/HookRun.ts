@@ -175,7 +175,7 @@ const readers: {
     const content = readShown(Predicate.hasProperty(said, "content") ? said.content : undefined)
     if (result === undefined || Option.isNone(content)) return undefined
     const status = Predicate.hasProperty(said, "status") ? said.status : undefined
-    if (status !== undefined && status !== "failed") return undefined
+    if (status !== undefined && status !== "failed" && status !== "denied") return undefined
     return Hook.withResult(result, { content: content.value, status })
   },
   beforeStep: (said) => {

@@ -7,6 +7,7 @@ import type * as Duration from "effect/Duration"
 import * as Result from "effect/Result"
 import type * as ApproversOf from "../approval/Approvers.ts"
 import type { Hook } from "../hook/Hook.ts"
+import type { Retrying } from "./Retrying.ts"
 import type * as Erased from "../kernel/Erased.ts"
 
 /**
@@ -29,6 +30,21 @@ export const Timeout: Context.Reference<Duration.Input | undefined> = Context.Re
 export const Retries: Context.Reference<number> = Context.Reference<number>("@reins/runtime/ToolSettings/Retries", {
   defaultValue: () => 0
 })
+
+/**
+ * As `Retries`, with delays and for some failures only. In place of `Retries`, if both are given. Each attempt's reported
+ * cost counts. Only for tools that can be repeated without harm, or with a predicate that takes only failures without
+ * effect. Default none.
+ *
+ * **Errors**: `times` that is no whole number, or a `backoff` below 1, is `InvalidAgents` when the layer is built.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export const Retry: Context.Reference<Retrying | undefined> = Context.Reference<Retrying | undefined>(
+  "@reins/runtime/ToolSettings/Retry",
+  { defaultValue: () => undefined }
+)
 
 /**
  * How many calls of this tool an agent runs at the same time; the others wait. Absent: the agent's `maxParallelCalls`.

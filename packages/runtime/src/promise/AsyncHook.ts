@@ -1,0 +1,90 @@
+/**
+ * A hook as plain functions that return a verdict, or a promise of one.
+ */
+import type { Json } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Hook from "../hook/Hook.ts"
+
+/**
+ * What a hook's function gets besides what it is about: `ask` asks a model within the run's budget and rejects with
+ * `AskFailed`; `signal` is aborted when the function is late, or the run is cancelled.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Given<At extends Hook.Place> = Omit<At, "ask" | "issueOf"> & {
+  readonly ask: (question: Hook.Question) => Promise<string>
+  readonly signal: AbortSignal
+}
+
+/**
+ * A call before its gate. `issueOf`: why arguments do not fit the tool; `undefined` if they do.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type GivenCall = Given<Hook.Call> & { readonly issueOf: (args: Json) => Promise<string | undefined> }
+
+type Said<V extends keyof Hook.Verdicts> = Hook.Verdicts[V] | Promise<Hook.Verdicts[V]>
+
+/**
+ * A hook. Functions that throw, take longer than `timeoutMs` (absent: 30 seconds), or return something else than a verdict
+ * let nothing through.
+ *
+ * **Details**
+ * - `beforeCall`, `afterCall`: around calls. `beforeStep`, `afterStep`: around model steps.
+ * - `holdsText`: nothing of an answer is shown before `afterStep` has let it through. Absent: false.
+ * - `tools`: the tools and specialists with calls that it is for. Absent: all.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AsyncHook {
+  readonly name: string
+  readonly beforeCall?: ((call: GivenCall) => Said<"beforeCall">) | undefined
+  readonly afterCall?: ((call: Given<Hook.CallResult>) => Said<"afterCall">) | undefined
+  readonly beforeStep?: ((step: Given<Hook.Step>) => Said<"beforeStep">) | undefined
+  readonly afterStep?: ((answer: Given<Hook.Answer>) => Said<"afterStep">) | undefined
+  readonly holdsText?: boolean | undefined
+  readonly tools?: ReadonlyArray<string> | undefined
+  readonly timeoutMs?: number | undefined
+}
+
+/**
+ * Makes a hook for a runtime, an agent or a tool.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const hook = (definition: AsyncHook): Hook.Hook => {
+  const { afterCall, afterStep, beforeCall, beforeStep, holdsText, name, timeoutMs: timeout, tools } = definition
+  return Hook.make(name, {
+    holdsText,
+    timeout,
+    tools,
+    beforeCall:
+      beforeCall === undefined
+        ? undefined
+        : (call) =>
+            said((given) =>
+              beforeCall({ ...call, ...given(call), issueOf: (args) => Effect.runPromise(call.issueOf(args)) })
+            ),
+    afterCall: afterCall === undefined ? undefined : (call) => said((given) => afterCall({ ...call, ...given(call) })),
+    beforeStep:
+      beforeStep === undefined ? undefined : (step) => said((given) => beforeStep({ ...step, ...given(step) })),
+    afterStep:
+      afterStep === undefined ? undefined : (answer) => said((given) => afterStep({ ...answer, ...given(answer) }))
+  })
+}
+
+type Means = (place: Hook.Place) => Pick<Given<Hook.Place>, "ask" | "signal">
+
+/** Runs a function; what it asks runs as the hook does. */
+const said = <A>(act: (given: Means) => A | Promise<A>): Effect.Effect<A> =>
+  Effect.flatMap(Effect.context<never>(), (context) =>
+    Effect.promise((signal) =>
+      Promise.resolve(
+        act(({ ask }) => ({ signal, ask: (question) => Effect.runPromiseWith(context)(ask(question), { signal }) }))
+      )
+    )
+  )

@@ -1,0 +1,111 @@
+/**
+ * When a failed call is tried again: how often, after which delay, and for which failures. Pure.
+ */
+import type { Json } from "@reins/protocol"
+import * as Duration from "effect/Duration"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+
+/**
+ * A failure of one attempt, as the model would read it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Failure {
+  /** Its name: `error` of the result, such as a typed error's tag, `ToolTimedOut` or `ToolCrashed`. Absent: none. */
+  readonly error?: string | undefined
+  readonly result: Json
+  /** Which attempt failed; counts from 1. */
+  readonly attempt: number
+}
+
+/**
+ * How a tool's failed calls are tried again.
+ *
+ * **Details**
+ * - `times`: how often at most, after the first attempt.
+ * - `delay`: before the first retry. Absent: none.
+ * - `backoff`: what each further delay is multiplied by. Absent: 2.
+ * - `maxDelay`: no delay is longer. Absent: no limit.
+ * - `within`: the whole call, its attempts and delays included, takes no longer: no attempt begins after it, and the last
+ *   one is cut. Absent: the agent's own limits.
+ * - `when`: whether a failure is worth another attempt. Absent: each is. One that throws means no.
+ *
+ * A call is never retried that was denied or cancelled, that has invalid arguments, or that succeeded with an invalid
+ * result.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Retrying {
+  readonly times: number
+  readonly delay?: Duration.Input | undefined
+  readonly backoff?: number | undefined
+  readonly maxDelay?: Duration.Input | undefined
+  readonly within?: Duration.Input | undefined
+  readonly when?: ((failure: Failure) => boolean) | undefined
+}
+
+/** The same, validated, in milliseconds. */
+export interface Retry {
+  readonly times: number
+  readonly delayMs: number
+  readonly backoff: number
+  readonly maxDelayMs: number
+  readonly withinMs: number
+  readonly when: (failure: Failure) => boolean
+}
+
+const always = (): boolean => true
+
+/** Validates a setting; the failure names the field, its value and the cure. */
+export const of = ({
+  backoff = 2,
+  delay,
+  maxDelay,
+  times,
+  when = always,
+  within
+}: Retrying): Result.Result<Retry, string> => {
+  if (!Number.isSafeInteger(times) || times < 0) {
+    return Result.fail(`Retry.times is ${times}. Give a whole number of at least 0`)
+  }
+  if (!(backoff >= 1 && Number.isFinite(backoff))) {
+    return Result.fail(`Retry.backoff is ${backoff}. Give a number of at least 1`)
+  }
+  const millis = (input: Duration.Input | undefined, usual: number) =>
+    input === undefined ? usual : Duration.toMillis(Duration.fromInputUnsafe(input))
+  return Result.succeed({
+    times,
+    delayMs: millis(delay, 0),
+    backoff,
+    maxDelayMs: millis(maxDelay, Number.POSITIVE_INFINITY),
+    withinMs: millis(within, Number.POSITIVE_INFINITY),
+    when
+  })
+}
+
+/** Retries at once, so often: `ToolSettings.Retries`. */
+export const atOnce = (times: number): Retry => ({
+  times,
+  delayMs: 0,
+  backoff: 1,
+  maxDelayMs: 0,
+  withinMs: Number.POSITIVE_INFINITY,
+  when: always
+})
+
+/** The delay before the attempt after the `failed`th, in milliseconds. */
+export const delayOf = ({ backoff, delayMs, maxDelayMs }: Retry, failed: number): number =>
+  Math.min(maxDelayMs, delayMs * backoff ** (failed - 1))
+
+/** Whether the failure `result` of the `attempt`th attempt is followed by another, `elapsedMs` after the call began. */
+export const mayFollow = (retry: Retry, result: Json, attempt: number, elapsedMs: number): boolean => {
+  if (attempt > retry.times || elapsedMs + delayOf(retry, attempt) >= retry.withinMs) return false
+  const error = Predicate.hasProperty(result, "error") && typeof result.error === "string" ? result.error : undefined
+  return Result.getOrElse(
+    Result.try(() => retry.when({ error, result, attempt })),
+    () => false
+  )
+}
