@@ -124,14 +124,25 @@ const finders: { readonly [K in Kind]: Finder } = {
  */
 export const kinds: ReadonlyArray<Kind> = ["email", "iban", "card", "ip", "phone"]
 
-/** What is looked for: known kinds, and own patterns by name. */
+/**
+ * What is looked for: known kinds, and own patterns by name, each with the flag `g`. `replacement`: what is put in place of
+ * a find, by its kind or name.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Wanted {
   readonly kinds: ReadonlyArray<Kind>
   readonly own: ReadonlyArray<readonly [name: string, pattern: RegExp]>
   readonly replacement: (kind: string) => string
 }
 
-/** The text with what was found replaced; the same text if nothing was. */
+/**
+ * The text with what was found replaced; the same text if nothing was.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const redact = (text: string, { kinds: all, own, replacement }: Wanted): string => {
   let left = text
   for (const [name, pattern] of own) left = left.replace(pattern, (match) => (match === "" ? "" : replacement(name)))
