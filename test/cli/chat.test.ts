@@ -186,6 +186,20 @@ if (hasTerminal) {
           yield* terminal.until(/Going on with thread thread_\w+, a copy\./)
           yield* say("/resume first")
           yield* terminal.until(/You: Who is captain\?\nAgent: The clearest words[^]*Going on with thread first\./)
+          yield* say("/rewind")
+          yield* terminal.until(/\n> \/rewind\n 1 {2}Who is captain\?\n/)
+          yield* say("/rewind 1")
+          // What was asked can be edited and asked again.
+          yield* terminal.until(
+            /This thread has 0 messages now\. \/return brings the others back\.[^]*\n> Who is captain\?/
+          )
+          yield* terminal.press("C-u")
+          yield* say("/return")
+          yield* terminal.until(/\n> \/return\n 1 {2}\d+ messages, from 1 on: Who is captain\?\n/)
+          yield* say("/return 1")
+          yield* terminal.until(/Agent: The clearest words[^]*This thread has \d+ messages again\./)
+          yield* say("/return 1")
+          yield* terminal.until(/Nothing was replaced in this thread\./)
           yield* say("/budget nope=1")
           yield* terminal.until(/\nUnknown limit "nope"\. Known limits: /)
           yield* say("/budget steps=0")

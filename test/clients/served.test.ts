@@ -88,7 +88,35 @@ describe("a conversation over several turns", () => {
         await ask([...shown, user("m2", "two, edited")], "submit-message", "m2")
         assert.deepStrictEqual(given().slice(-1), ['{"type":"text","text":"two, edited"}'])
         assert.lengthOf(given(), 4)
+        // A page whose transport sends its last message only.
+        await ask([user("m2", "two, edited")], "regenerate-message")
+        assert.lengthOf(given(), 4)
+        // Another tab, which has not seen the rest, asks for its first answer again.
+        await ask([hello, user("m1", "one")], "regenerate-message", first.id)
+        assert.lengthOf(given(), 2)
       })
+      // Each answer that was replaced is there, and so is what another tab had said.
+      const texts = Effect.fnUntraced(function* (path: string) {
+        const { json } = yield* served.ask(`/native/threads/t${path}`)
+        return json.messages.flatMap(({ content }: { readonly content: ReadonlyArray<{ readonly text?: string }> }) =>
+          content.map(({ text }) => text)
+        )
+      })
+      const { json } = yield* served.ask("/native/threads/t/branches")
+      const listed: ReadonlyArray<{ readonly branchId: string }> = json.branches
+      const kept = yield* Effect.forEach(listed, ({ branchId }) =>
+        Effect.map(texts(`/branches/${branchId}`), (said) => said.join(" / "))
+      )
+      const before = "How can I help? / one / one"
+      assert.deepStrictEqual(kept.toSorted(), [
+        `${before} / more / more`,
+        `${before} / more / more`,
+        `${before} / two, edited / two, edited`,
+        `${before} / two, edited / two, edited`
+      ])
+      const last = listed.at(-1)?.branchId ?? ""
+      yield* served.ask(`/native/threads/t/branches/${last}/return`, { body: {} })
+      assert.lengthOf(yield* texts(""), 5)
     })
   )
 })

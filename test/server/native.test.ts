@@ -36,6 +36,39 @@ describe("the native interface", () => {
       assert.lengthOf((yield* client.grants.listGrants({})).grants, 0)
       assert.isFalse((yield* client.runs.cancel({ params: { runId } })).running)
       assert.lengthOf((yield* client.threads.getThread({ params: { threadId: "t" } })).messages, 4)
+      const params = { threadId: "t" }
+      const cut = yield* client.threads.rewindThread({ params, payload: { to: runId } })
+      assert.deepStrictEqual([cut.threadId, cut.version], ["t", 0])
+      const { branches } = yield* client.threads.branches({ params })
+      assert.deepStrictEqual(branches, [
+        {
+          branchId: cut.branchId ?? "",
+          from: 0,
+          version: 4,
+          replacedAt: branches[0]?.replacedAt ?? 0,
+          runs: [{ runId, before: 0 }]
+        }
+      ])
+      const branch = { ...params, branchId: cut.branchId ?? "" }
+      assert.lengthOf((yield* client.threads.branch({ params: branch })).messages, 4)
+      const forked = yield* client.threads.forkThread({ params, payload: { branch: branch.branchId, at: 1 } })
+      assert.lengthOf((yield* client.threads.getThread({ params: forked })).messages, 1)
+      assert.deepStrictEqual(yield* client.threads.returnToBranch({ params: branch }), { threadId: "t", version: 4 })
+      const refused = (path: string, body?: object) =>
+        Effect.map(served.ask(`/native/threads/${path}`, body === undefined ? {} : { body }), ({ json, status }) => [
+          status,
+          json.error.code
+        ])
+      assert.deepStrictEqual(yield* refused("t/rewind", { to: "gone" }), [409, "PlaceNotFound"])
+      assert.deepStrictEqual(yield* refused("t/rewind", { to: -1 }), [400, "BadRequest"])
+      assert.deepStrictEqual(yield* refused("u/rewind", { to: 0 }), [404, "ThreadNotFound"])
+      assert.deepStrictEqual(yield* refused(`t/branches/${branch.branchId}`), [404, "BranchNotFound"])
+      assert.deepStrictEqual(yield* refused("t/branches/none/return", {}), [404, "BranchNotFound"])
+      const query = (body: object) => served.ask("/native/query", { body: { prompt: "hello", stream: false, ...body } })
+      assert.strictEqual((yield* query({ replaces: 0 })).status, 400)
+      assert.strictEqual((yield* query({ replaces: "gone", threadId: "t" })).status, 409)
+      assert.strictEqual((yield* query({ replaces: runId, threadId: "t" })).status, 200)
+      assert.lengthOf((yield* client.threads.getThread({ params: { threadId: "t" } })).messages, 2)
       yield* client.threads.deleteThread({ params: { threadId: "t" } })
       const gone = yield* Effect.result(client.threads.getThread({ params: { threadId: "t" } }))
       assert.strictEqual(gone._tag, "Failure")

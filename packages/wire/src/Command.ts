@@ -73,6 +73,9 @@ export interface Settings {
  *   `isFirst` does; with `replies` it is not repeated, but part of the answered conversation.
  * - `model`: settings for the agent's model.
  * - `echo`: what the dialect wants to know of this request when its answer is fetched later; see `About`.
+ * - `isAgain`: the prompt is an earlier message that is asked again or edited: the run that answered it is replaced, by
+ *   `messageId`; where that is not known, `seed` says what is kept.
+ * - `replaces`: see `QueryOptions.replaces`.
  * - `firstId`: the client's id of the first user's message that it shows, by which the thread knows that message later.
  * - `requestId`: the client's idempotency key; a repeated one joins the run that it started.
  * - `text`: the user's text, for dialects that echo it.
@@ -96,6 +99,8 @@ export interface StartQuery {
   readonly messageId?: string
   readonly firstId?: string
   readonly isFirst?: boolean
+  readonly isAgain?: boolean
+  readonly replaces?: number | string
   readonly settings?: Settings
   readonly model?: ModelOptions
   readonly echo?: Json

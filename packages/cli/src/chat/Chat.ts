@@ -194,7 +194,8 @@ export const chat = Effect.fnUntraced(function* <R>(options: Options<R>) {
         case "Command": {
           const fresh = yield* threadName
           const asked = { isBusy: ChatState.isBusy(state), look: screen.look(), newThread: () => fresh }
-          const { lines, tone } = yield* ChatCommands.perform(act.command, settings, asked)
+          const { draft, lines, tone } = yield* ChatCommands.perform(act.command, settings, asked)
+          if (draft !== undefined && isKeyed) line = LineEditor.withText(line, draft)
           if (tone === "drawn") return yield* draw(lines)
           return yield* draw(lines.flatMap((text) => say(text, tone === "problem" ? "yellow" : undefined)))
         }

@@ -29,8 +29,12 @@ export interface Settings {
   listed: ReadonlyArray<ThreadInfo>
 }
 
-/** What a command answers. `drawn` lines fit the terminal and have their colours already. */
+/**
+ * What a command answers. `drawn` lines fit the terminal and have their colours already. `draft`: what the person may
+ * edit and send next.
+ */
 export interface Answer {
+  readonly draft?: string
   readonly lines: ReadonlyArray<string>
   readonly tone: "note" | "problem" | "drawn"
 }
@@ -89,6 +93,10 @@ export const perform = Effect.fnUntraced(function* (
       settings.threadId = threadId
       return note(...(yield* tail(runtime, threadId)), `Going on with thread ${threadId}.`)
     }
+    case "Rewind":
+      return away ?? (yield* rewind(runtime, settings.threadId, command.to))
+    case "Return":
+      return away ?? (yield* returnTo(runtime, settings.threadId, command.to))
     case "Fork": {
       const { at } = command
       const count = (yield* runtime.threads.info(settings.threadId))?.version ?? 0
@@ -107,6 +115,60 @@ export const perform = Effect.fnUntraced(function* (
       )
     }
   }
+})
+
+const lineFor = (message: Message.Message | undefined): string =>
+  message === undefined ? "" : Text.shorten(Text.harmless(Message.text(message)).replace(/\s+/g, " ").trim(), 60)
+
+/** Lists what was asked in the thread, or takes it back to before one of it. */
+const rewind = Effect.fnUntraced(function* (runtime: RuntimeShape, threadId: string, to: number | undefined) {
+  const messages = yield* Effect.orElseSucceed(runtime.threads.get(threadId), () => [])
+  const asked = messages.flatMap((message, at) => (message.role === "user" ? [{ message, at }] : []))
+  if (asked.length === 0) return problem("This thread has no message yet: there is nothing to go back to.")
+  if (to === undefined) {
+    return note(...asked.map(({ message }, index) => `${String(index + 1).padStart(2)}  ${lineFor(message)}`))
+  }
+  const place = asked[to - 1]
+  if (place === undefined) {
+    return problem(`You have asked ${Text.counted(asked.length, "time")} in this thread. /rewind lists them.`)
+  }
+  return yield* runtime.threads.rewind(threadId, { to: place.at }).pipe(
+    Effect.map(({ version }): Answer => ({
+      ...note(`This thread has ${Text.counted(version, "message")} now. /return brings the others back.`),
+      draft: Message.text(place.message)
+    })),
+    Effect.catch((error) => Effect.succeed(problem(`${error.message}.`)))
+  )
+})
+
+/** Lists what was replaced in the thread, or returns to one of it. */
+const returnTo = Effect.fnUntraced(function* (runtime: RuntimeShape, threadId: string, to: number | undefined) {
+  const branches = yield* Effect.orElseSucceed(runtime.threads.branches(threadId), () => [])
+  if (branches.length === 0) return problem("Nothing was replaced in this thread.")
+  if (to === undefined) {
+    const lines = yield* Effect.forEach(branches, ({ branchId, from, version }, index) =>
+      Effect.map(
+        Effect.orElseSucceed(runtime.threads.get(threadId, { branch: branchId }), () => []),
+        (messages) =>
+          `${String(index + 1).padStart(2)}  ${Text.counted(version, "message")}, from ${from + 1} on: ${lineFor(messages[from])}`
+      )
+    )
+    return note(...lines)
+  }
+  const branch = branches[to - 1]
+  if (branch === undefined) {
+    return problem(
+      `${Text.counted(branches.length, "end")} of this thread ${branches.length === 1 ? "was" : "were"} replaced. /return lists them.`
+    )
+  }
+  return yield* runtime.threads.returnTo(threadId, branch.branchId).pipe(
+    Effect.flatMap(({ version }) =>
+      Effect.map(tail(runtime, threadId), (lines) =>
+        note(...lines, `This thread has ${Text.counted(version, "message")} again.`)
+      )
+    ),
+    Effect.catch((error) => Effect.succeed(problem(`${error.message}.`)))
+  )
 })
 
 const modelOf = ({ live, model }: Settings): string =>

@@ -7,6 +7,8 @@ export type SlashCommand =
   | { readonly _tag: "Resume"; readonly thread: string }
   | { readonly _tag: "New" }
   | { readonly _tag: "Fork"; readonly at: number | undefined }
+  | { readonly _tag: "Rewind"; readonly to: number | undefined }
+  | { readonly _tag: "Return"; readonly to: number | undefined }
   | { readonly _tag: "Budget"; readonly limits: string | undefined }
   | { readonly _tag: "Help" }
   | { readonly _tag: "Exit" }
@@ -21,6 +23,8 @@ export const commands: ReadonlyArray<readonly [usage: string, what: string]> = [
   ["/resume ID", "go on with a thread, by its id or its number in the list"],
   ["/new", "begin a new thread"],
   ["/fork [N]", "go on with a copy of this thread, or of its first N messages"],
+  ["/rewind [N]", "list what you asked, or go back to before the Nth and ask it differently"],
+  ["/return [N]", "list what was replaced in this thread, or return to the Nth"],
   ["/help", "this list"],
   ["/exit", "leave; Ctrl-D does, too"]
 ]
@@ -50,6 +54,10 @@ export const parse = (line: string): SlashCommand | undefined => {
       return /^\d+$/.test(given)
         ? { _tag: "Fork", at: Number(given) }
         : { _tag: "Unknown", why: "A fork takes a number of messages: /fork 4" }
+    case "rewind":
+      return numbered("Rewind", given)
+    case "return":
+      return numbered("Return", given)
     case "help":
     case "":
       return { _tag: "Help" }
@@ -59,4 +67,13 @@ export const parse = (line: string): SlashCommand | undefined => {
     default:
       return { _tag: "Unknown", why: `There is no command /${name}. /help lists them.` }
   }
+}
+
+/** A command that takes the number of a line that it lists without one. */
+const numbered = (tag: "Rewind" | "Return", given: string | undefined): SlashCommand => {
+  if (given === undefined) return { _tag: tag, to: undefined }
+  const name = tag.toLowerCase()
+  return /^\d+$/.test(given)
+    ? { _tag: tag, to: Number(given) }
+    : { _tag: "Unknown", why: `/${name} takes a number of its list: /${name} 1` }
 }

@@ -11,6 +11,7 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
 import { Raise, Steer } from "./NativeRoutes.ts"
+import * as ThreadRoutes from "./ThreadRoutes.ts"
 import * as OperatorApi from "./OperatorApi.ts"
 import { refusals } from "./Refused.ts"
 
@@ -152,6 +153,12 @@ const approvals = HttpApiGroup.make("approvals").add(
   }).annotateMerge(OpenApi.annotations({ summary: "Approve, reject or revise an approval, once" }))
 )
 
+const Rewound = Schema.Struct({
+  threadId: Schema.String,
+  version: Schema.Natural,
+  branchId: Schema.optionalKey(Schema.String)
+}).annotate({ identifier: "RewoundThread" })
+
 const threads = HttpApiGroup.make("threads").add(
   HttpApiEndpoint.get("listThreads", "/threads", {
     query: {
@@ -171,7 +178,42 @@ const threads = HttpApiGroup.make("threads").add(
     params: { threadId: Schema.String },
     success: HttpApiSchema.NoContent,
     error: refusals
-  }).annotateMerge(OpenApi.annotations({ summary: "Delete a thread without an active run" }))
+  }).annotateMerge(OpenApi.annotations({ summary: "Delete a thread without an active run" })),
+  HttpApiEndpoint.post("rewindThread", "/threads/:threadId/rewind", {
+    params: { threadId: Schema.String },
+    payload: ThreadRoutes.Rewind,
+    success: Rewound,
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "Take a thread back to before a message or a run",
+      description:
+        "What was after it becomes the branch `branchId`, if it was anything. 409 while a run leases the thread (`ThreadBusy`), and for a message or run that it does not have (`PlaceNotFound`)."
+    })
+  ),
+  HttpApiEndpoint.get("branches", "/threads/:threadId/branches", {
+    params: { threadId: Schema.String },
+    success: Schema.Struct({ branches: Schema.Array(ThreadRoutes.Branch) }),
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "What was replaced of a thread, in that order" })),
+  HttpApiEndpoint.get("branch", "/threads/:threadId/branches/:branchId", {
+    params: { threadId: Schema.String, branchId: Schema.String },
+    success: Schema.Struct({ branchId: Schema.String, messages: Schema.Array(Message.Message) }),
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "The messages of a branch, from the thread's first one" })),
+  HttpApiEndpoint.post("returnToBranch", "/threads/:threadId/branches/:branchId/return", {
+    params: { threadId: Schema.String, branchId: Schema.String },
+    success: Rewound,
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({ summary: "Give a thread the messages of a branch; what they replace becomes one" })
+  ),
+  HttpApiEndpoint.post("forkThread", "/threads/:threadId/fork", {
+    params: { threadId: Schema.String },
+    payload: ThreadRoutes.Fork,
+    success: Schema.Struct({ threadId: Schema.String }),
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "Make another thread of a thread's messages, or of a branch's" }))
 )
 
 const grants = HttpApiGroup.make("grants").add(

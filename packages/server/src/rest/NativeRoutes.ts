@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import * as Lookup from "../run/Lookup.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
 import { actor, type Principal } from "../access/Authenticator.ts"
+import * as ThreadRoutes from "./ThreadRoutes.ts"
 import * as OperatorRoutes from "./OperatorRoutes.ts"
 import * as WebhookRoutes from "./WebhookRoutes.ts"
 
@@ -197,6 +198,11 @@ export const routes: ReadonlyArray<NativeRoute> = [
       return { status: 200, body: { files: told } }
     })
   },
+  { method: "POST", path: "/threads/:threadId/rewind", handle: ThreadRoutes.rewind },
+  { method: "GET", path: "/threads/:threadId/branches", handle: ThreadRoutes.branches },
+  { method: "GET", path: "/threads/:threadId/branches/:branchId", handle: ThreadRoutes.branch },
+  { method: "POST", path: "/threads/:threadId/branches/:branchId/return", handle: ThreadRoutes.returnTo },
+  { method: "POST", path: "/threads/:threadId/fork", handle: ThreadRoutes.fork },
   {
     method: "POST",
     path: "/runs/:runId/messages",

@@ -16,8 +16,8 @@ import * as Repetition from "./Repetition.ts"
 import type { ServerContext } from "./ServerContext.ts"
 
 /**
- * A query with its thread and history determined. `otherwise`: the same in a new thread, if another run uses the thread
- * meanwhile.
+ * A query with its thread and history determined. `otherwise`: in its place if the thread has changed meanwhile: another
+ * run uses it, or what would be replaced was replaced.
  */
 export interface Settled {
   readonly asked: Command.StartQuery
@@ -43,7 +43,26 @@ export const settle = Effect.fnUntraced(function* (
     if (continues === undefined) yield* Past.named([], asked.seed ?? [])
   }
   if (continues !== undefined) return yield* continued(serving, principal, { asked, continues, onBusy })
-  return { asked: shown(asked, note), onBusy } satisfies Settled
+  const found = yield* answered(serving, principal, asked, note)
+  if (found === undefined) return { asked: shown(asked, note), onBusy } satisfies Settled
+  const { onThread: _, seed: __, ...again } = asked
+  return { asked: { ...again, replaces: found }, onBusy, otherwise: shown(asked, note) } satisfies Settled
+})
+
+/** The run of the thread that answered a message which is asked again, or edited; `undefined` if none is known. */
+const answered = Effect.fnUntraced(function* (
+  { naming, runtime }: ServerContext,
+  { tenant }: Principal,
+  asked: Command.StartQuery,
+  note: ThreadNote | undefined
+) {
+  const { isAgain, messageId, onThread, seed } = asked
+  const isAsked = onThread === "replace" && (isAgain === true || seed === undefined)
+  if (!isAsked || note === undefined || messageId === undefined) return undefined
+  const runs = note.runs.filter((run) => run.messageId === messageId)
+  if (runs.length === 0) return undefined
+  const places = yield* runtime.threads.places(naming.inner(tenant, note.threadId), { resourceId: tenant })
+  return runs.findLast(({ runId }) => places.has(runId))?.runId
 })
 
 /** A single message continues its thread, unless it repeats the thread's first one. */
@@ -153,12 +172,12 @@ export type Told = Settled | Outcome.Watching
 
 export const isWatching = (told: Told): told is Outcome.Watching => "_tag" in told
 
-/** Whether another run is in the thread. */
-export const isBusy = (refusal: Refusal.Refusal): boolean => refusal.code === "ThreadBusy"
+/** Whether the thread is not as it was: another run is in it, or what would be replaced was. */
+export const isOvertaken = ({ code }: Refusal.Refusal): boolean => code === "ThreadBusy" || code === "PlaceNotFound"
 
 /** The query's history before its prompt. `ofThread`: the thread's additional instructions. */
 export const historyOf = (
-  { instructions: own, onThread, seed }: Command.StartQuery,
+  { instructions: own, onThread, replaces, seed }: Command.StartQuery,
   ofThread: string | undefined,
   isThere: boolean
 ) => {
@@ -167,6 +186,7 @@ export const historyOf = (
   return {
     ...(seed === undefined || (isThere && onThread === undefined) ? {} : { history: seed }),
     ...(seed === undefined || onThread === undefined ? {} : { onThread }),
+    ...(replaces === undefined ? {} : { replaces }),
     ...(instructions === undefined ? {} : { instructions })
   }
 }

@@ -48,6 +48,19 @@ export const place = Effect.fnUntraced(function* (serving: ServerContext, status
   return { openings: openings.slice(0, answer - 1), upTo: openings[answer - 1]?.after }
 })
 
+/** The branch that a run's messages are in, and how many are before them. */
+const kept = ({ runtime }: ServerContext, { resourceId, runId, threadId }: RunStatus) =>
+  Effect.map(
+    Effect.orElseSucceed(runtime.threads.branches(threadId, { resourceId }), () => []),
+    (branches): { readonly before?: number; readonly branch?: string } => {
+      for (const { branchId: branch, runs } of branches) {
+        const run = runs.find((one) => one.runId === runId)
+        if (run !== undefined) return { before: run.before, branch }
+      }
+      return {}
+    }
+  )
+
 /** The past of the `answer`th answer of a run; absent: of its last one so far. */
 export const of = Effect.fnUntraced(function* (serving: ServerContext, status: RunStatus, answer?: number) {
   const { naming, runtime } = serving
@@ -56,9 +69,10 @@ export const of = Effect.fnUntraced(function* (serving: ServerContext, status: R
   const { openings, upTo } = yield* place(serving, status, answer ?? (note?.openings.length ?? 0) + 1)
   const info = yield* runtime.threads.info(threadId, { resourceId })
   const isActive = info?.runId === runId
-  const before = isActive ? info.version : yield* runtime.threads.before(threadId, runId, { resourceId })
+  const here = isActive ? info.version : yield* runtime.threads.before(threadId, runId, { resourceId })
+  const { before = here, branch } = here === undefined ? yield* kept(serving, status) : {}
   if (before === undefined) return yield* Effect.fail(replaced)
-  const stored = yield* Effect.mapError(runtime.threads.get(threadId, { resourceId }), ({ table }) =>
+  const stored = yield* Effect.mapError(runtime.threads.get(threadId, { resourceId, branch }), ({ table }) =>
     Refusal.fromDataDamaged(
       new RunErrors.DataDamaged({ subject: "thread", id: naming.outer(resourceId, threadId) ?? "", table })
     )
@@ -83,7 +97,12 @@ export const of = Effect.fnUntraced(function* (serving: ServerContext, status: R
   return {
     messages,
     given,
-    isLast: !isActive && info?.runId === undefined && upTo === undefined && stored.length === messages.length,
+    isLast:
+      branch === undefined &&
+      !isActive &&
+      info?.runId === undefined &&
+      upTo === undefined &&
+      stored.length === messages.length,
     openings,
     upTo,
     isBroken: error !== undefined || finish?.finishReason === "cancelled"

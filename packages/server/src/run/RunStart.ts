@@ -89,7 +89,7 @@ export const query = Effect.fnUntraced(function* (
     const first = started(told.asked, onBusy)
     return yield* otherwise === undefined
       ? first
-      : Effect.catchIf(first, Continuation.isBusy, () => started(otherwise, onBusy))
+      : Effect.catchIf(first, Continuation.isOvertaken, () => started(otherwise, onBusy))
   })
   return yield* Continuation.inTurn(serving, asked, settled)
 })
@@ -286,6 +286,8 @@ const outward = (reason: QueryRejected["reason"], threadId: string): QueryReject
       return new QueryRejections.ThreadBusy({ threadId, runId: reason.runId })
     case "ThreadForbidden":
       return new QueryRejections.ThreadForbidden({ threadId })
+    case "PlaceNotFound":
+      return new QueryRejections.PlaceNotFound({ threadId, place: reason.place })
     case "ThreadDamaged":
       return new QueryRejections.ThreadDamaged({ threadId, table: reason.table })
     case "ThreadExhausted":

@@ -210,6 +210,7 @@ export const decodeChat = (request: Request, version: Encoder.Version): Decoded 
               onThread: "replace",
               // The first message is asked again, or another takes its place.
               ...(divided.seed.length === 0 && isRewound ? { isFirst: true } : {}),
+              ...(isRewound ? { isAgain: true } : {}),
               ...(asking === undefined ? {} : { messageId: asking }),
               ...(first === undefined ? {} : { firstId: first }),
               ...(agent === undefined ? {} : { agent }),

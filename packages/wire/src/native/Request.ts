@@ -24,6 +24,7 @@ export const Query = Schema.Struct({
   agent: Schema.optionalKey(Schema.String),
   model: Schema.optionalKey(Schema.String),
   requestId: Schema.optionalKey(Schema.String),
+  replaces: Schema.optionalKey(Schema.Union([Schema.Natural, Schema.String])),
   stream: Schema.optionalKey(Schema.Boolean)
 })
 
@@ -45,6 +46,9 @@ export const fields: Fields = {
   agent: honoured("Names the agent; absent: the thread's, or the first"),
   model: honoured("Names one of the agent's models, where the server lets its clients; else ignored"),
   requestId: honoured("The same id again joins the run that it started"),
+  replaces: honoured(
+    "Everything of `threadId` from this message (its index) or run (its id) on, which becomes a branch"
+  ),
   stream: honoured("`false` waits for the end and returns the outcome")
 }
 
@@ -97,10 +101,14 @@ const facts = (found: Facts): Reply => {
 }
 
 const query = (request: Request): Decoded =>
-  Result.map(readQuery(request.body), ({ model, stream: isStream, ...asked }) => ({
-    command: { _tag: "StartQuery", ...asked, ...ModelOptions.make({ name: model }) },
-    answer: isStream === false ? { _tag: "Whole", open: () => whole("when-parked", summary) } : stream(request)
-  }))
+  Result.flatMap(readQuery(request.body), ({ model, stream: isStream, ...asked }) =>
+    asked.replaces !== undefined && asked.threadId === undefined
+      ? Result.fail(Refusal.badRequest("Missing threadId. replaces is about a thread"))
+      : Result.succeed({
+          command: { _tag: "StartQuery", ...asked, ...ModelOptions.make({ name: model }) },
+          answer: isStream === false ? { _tag: "Whole", open: () => whole("when-parked", summary) } : stream(request)
+        })
+  )
 
 const watch = (request: Request): Decoded => {
   const after = request.headers["last-event-id"] ?? request.query["after"]
