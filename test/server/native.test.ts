@@ -36,6 +36,21 @@ describe("the native interface", () => {
       assert.lengthOf((yield* client.grants.listGrants({})).grants, 0)
       assert.isFalse((yield* client.runs.cancel({ params: { runId } })).running)
       assert.lengthOf((yield* client.threads.getThread({ params: { threadId: "t" } })).messages, 4)
+      yield* client.threads.deleteThread({ params: { threadId: "t" } })
+      const gone = yield* Effect.result(client.threads.getThread({ params: { threadId: "t" } }))
+      assert.strictEqual(gone._tag, "Failure")
+    }).pipe(Effect.provide(FetchHttpClient.layer))
+  )
+
+  it.live("rewinds a thread, shows what was replaced, forks it and returns to it, by its contract", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const client = yield* HttpApiClient.make(Api.make(), {
+        baseUrl: served.url,
+        transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken("dev-key"))
+      })
+      const query = (body: object) => served.ask("/native/query", { body: { prompt: "tool", stream: false, ...body } })
+      const runId = (yield* query({ threadId: "t" })).json.runId
       const params = { threadId: "t" }
       const cut = yield* client.threads.rewindThread({ params, payload: { to: runId } })
       assert.deepStrictEqual([cut.threadId, cut.version], ["t", 0])
@@ -64,14 +79,10 @@ describe("the native interface", () => {
       assert.deepStrictEqual(yield* refused("u/rewind", { to: 0 }), [404, "ThreadNotFound"])
       assert.deepStrictEqual(yield* refused(`t/branches/${branch.branchId}`), [404, "BranchNotFound"])
       assert.deepStrictEqual(yield* refused("t/branches/none/return", {}), [404, "BranchNotFound"])
-      const query = (body: object) => served.ask("/native/query", { body: { prompt: "hello", stream: false, ...body } })
       assert.strictEqual((yield* query({ replaces: 0 })).status, 400)
       assert.strictEqual((yield* query({ replaces: "gone", threadId: "t" })).status, 409)
       assert.strictEqual((yield* query({ replaces: runId, threadId: "t" })).status, 200)
-      assert.lengthOf((yield* client.threads.getThread({ params: { threadId: "t" } })).messages, 2)
-      yield* client.threads.deleteThread({ params: { threadId: "t" } })
-      const gone = yield* Effect.result(client.threads.getThread({ params: { threadId: "t" } }))
-      assert.strictEqual(gone._tag, "Failure")
+      assert.lengthOf((yield* client.threads.branches({ params })).branches, 1)
     }).pipe(Effect.provide(FetchHttpClient.layer))
   )
 
