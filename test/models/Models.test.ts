@@ -1,7 +1,7 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Models } from "@reins/models"
 import { Agent, Model, Runtime } from "@reins/runtime"
-import { ConfigProvider, Effect, Layer } from "effect"
+import { ConfigProvider, Effect, Layer, Redacted } from "effect"
 import { request } from "./Ask.ts"
 import * as Asked from "./Provider.ts"
 
@@ -48,6 +48,49 @@ describe("a model made by name", () => {
         const { message, tag } = yield* refused(name)
         assert.strictEqual(tag, "KeyMissing")
         assert.include(message, variable)
+      })
+  )
+
+  it.effect.each(Models.known.filter((name) => name !== "scripted"))(
+    "of %s is asked with a tenant's own key and address, and never with the server's",
+    (provider) =>
+      Effect.gen(function* () {
+        const sent: Array<{ readonly url: string; readonly headers: string }> = []
+        const fetch = (input: RequestInfo | URL, init?: RequestInit) => {
+          const url = input instanceof Request ? input.url : String(input)
+          sent.push({ url, headers: JSON.stringify([...new Headers(init?.headers)]) })
+          return Promise.resolve(new Response("{}", { status: 401, headers: { "content-type": "application/json" } }))
+        }
+        const name = `${provider}:m@https://server.example/v1`
+        const env = Object.fromEntries(
+          [
+            "OPENAI",
+            "ANTHROPIC",
+            "GOOGLE_GENERATIVE_AI",
+            "MISTRAL",
+            "COHERE",
+            "DEEPSEEK",
+            "GROQ",
+            "XAI",
+            "OPENAI_COMPATIBLE"
+          ].map((one) => [`${one}_API_KEY`, "server-key"])
+        )
+        const port = yield* Models.fromConfig(name, { fetch }).pipe(Effect.provide(settings(env)))
+        const ask = (of: string, baseURL?: string) =>
+          Effect.flip(
+            port.attempt(
+              request({ key: Redacted.make(`${of}-key`), ...(baseURL === undefined ? {} : { baseURL }) }),
+              () => {}
+            )
+          )
+        assert.strictEqual((yield* ask("acme"))._tag, "AuthenticationFailed")
+        assert.strictEqual((yield* ask("umbrella", "https://umbrella.example/v1"))._tag, "AuthenticationFailed")
+        const [acme, umbrella] = sent
+        assert.isTrue(acme?.url.startsWith("https://server.example/"), acme?.url)
+        assert.include(acme?.headers, "acme-key")
+        assert.isTrue(umbrella?.url.startsWith("https://umbrella.example/"), umbrella?.url)
+        assert.include(umbrella?.headers, "umbrella-key")
+        assert.notInclude(JSON.stringify(sent), "server-key")
       })
   )
 

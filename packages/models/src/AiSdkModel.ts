@@ -37,10 +37,13 @@ export interface Options extends CallOptions.Defaults {
   /** The model's name in prices and traces. Absent: its id. */
   readonly model?: string | undefined
   /**
-   * Makes the same model with another key, for callers that bring their own: `(apiKey) => createOpenAI({ apiKey
-   * })("gpt-5.2")`. Absent: a request with such a key is refused.
+   * Makes the same model with another key, for callers and tenants with their own: `(apiKey) => createOpenAI({ apiKey
+   * })("gpt-5.2")`. `baseURL`: the address that the key is for; absent: the model's. Absent: a request with such a key is
+   * refused.
    */
-  readonly withKey?: ((apiKey: string) => LanguageModelV4 | Promise<LanguageModelV4>) | undefined
+  readonly withKey?:
+    | ((apiKey: string, baseURL: string | undefined) => LanguageModelV4 | Promise<LanguageModelV4>)
+    | undefined
   /** The longest silence before and during a response; then it fails with `ModelTimedOut`. Default 10 minutes. */
   readonly idleTimeout?: Duration.Input | undefined
 }
@@ -89,12 +92,12 @@ export const make = (model: LanguageModelV4, options: Options = {}): ModelPort =
         const about = (): Failure.About => ({ provider, model: name, now: clock.currentTimeMillisUnsafe() })
         const silence = new ModelFailure.ModelTimedOut({ provider, model: name, afterMs: Math.ceil(idleMs) })
         const context = { defaults: options, about, idleMs, silence, known }
-        const { key } = request
+        const { baseURL, key } = request
         const { withKey } = options
         if (key === undefined || withKey === undefined) return attempt(model, request, emit, context)
         return Effect.flatMap(
           Effect.tryPromise({
-            try: () => Promise.resolve(withKey(Redacted.value(key))),
+            try: () => Promise.resolve(withKey(Redacted.value(key), baseURL)),
             catch: (error) => Failure.fromUnknown(error, about())
           }),
           (own) => attempt(own, request, emit, context)

@@ -175,7 +175,8 @@ const load = ({ model, provider, settings }: Settled, options: Options): Effect.
     (open) =>
       AiSdkModel.make(open(model), {
         provider: provider.name.replace(/^openai-(chat|responses)$/, "openai"),
-        withKey: (apiKey) => provider.load({ ...settings, apiKey }).then((openWith) => openWith(model)),
+        withKey: (apiKey, baseURL = settings.baseURL) =>
+          provider.load({ ...settings, apiKey, baseURL }).then((openWith) => openWith(model)),
         ...rest
       })
   )

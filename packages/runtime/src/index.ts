@@ -35,6 +35,7 @@ export * as PersonalData from "./hook/PersonalData.ts"
 export * as Redaction from "./hook/Redaction.ts"
 export * as Ids from "./kernel/Ids.ts"
 export { Model } from "./model/Model.ts"
+export * as ModelCredentials from "./model/ModelCredentials.ts"
 export type {
   Emit,
   ModelPart,

@@ -95,6 +95,7 @@ const queryKinds: { readonly [Tag in QueryRejections.Reason["_tag"]]: Kind } = {
   QuotaExhausted: "rate-limited",
   UnknownPrice: "unprocessable",
   UnknownModel: "not-found",
+  CredentialsMissing: "forbidden",
   InvalidInput: "unprocessable",
   RunExists: "conflict",
   StoreUnavailable: "unavailable"

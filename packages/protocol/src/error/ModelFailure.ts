@@ -87,21 +87,43 @@ export class ModelTimedOut extends Schema.TaggedError<ModelTimedOut>()("ModelTim
 }
 
 /**
- * The API key is missing, wrong, or not allowed to use this model. `key`: it was the caller's own, of the query or its
- * tenant; absent: the model's.
+ * The API key is missing, wrong, or not allowed to use this model. `key`: it was the caller's own (`caller`, of the query
+ * or by `providerKeys`), or its tenant's (`tenant`, by `ModelCredentials`); absent: the model's.
  *
  * @since 0.1.0
  * @category errors
  */
 export class AuthenticationFailed extends Schema.TaggedError<AuthenticationFailed>()("AuthenticationFailed", {
   ...about,
-  key: Schema.optionalKey(Schema.Literal("caller"))
+  key: Schema.optionalKey(Schema.Literals(["caller", "tenant"]))
 }) {
   override get message() {
     return sentence(this, "rejected the credentials")
   }
   get isRetryable() {
     return false
+  }
+}
+
+/**
+ * The tenant has no credentials for the model's provider (`missing`), or they could not be looked up (`unavailable`).
+ * Nothing was sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class CredentialsMissing extends Schema.TaggedError<CredentialsMissing>()("CredentialsMissing", {
+  ...about,
+  tenant: Schema.String,
+  kind: Schema.Literals(["missing", "unavailable"])
+}) {
+  override get message() {
+    return this.kind === "missing"
+      ? `Tenant ${JSON.stringify(this.tenant)} has no credentials for ${this.provider}. Add its key`
+      : `The credentials of tenant ${JSON.stringify(this.tenant)} for ${this.provider} could not be looked up`
+  }
+  get isRetryable() {
+    return this.kind === "unavailable"
   }
 }
 
@@ -208,6 +230,7 @@ export type ModelFailure =
   | NetworkFailed
   | ModelTimedOut
   | AuthenticationFailed
+  | CredentialsMissing
   | QuotaExceeded
   | ContextOverflow
   | InvalidRequest
@@ -227,6 +250,7 @@ export const members = [
   NetworkFailed,
   ModelTimedOut,
   AuthenticationFailed,
+  CredentialsMissing,
   QuotaExceeded,
   ContextOverflow,
   InvalidRequest,

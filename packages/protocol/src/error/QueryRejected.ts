@@ -182,6 +182,21 @@ export class UnknownPrice extends Schema.TaggedError<UnknownPrice>()("UnknownPri
 }
 
 /**
+ * The tenant has no credentials for any provider that the agent's models are of; `provider` is that of its own model.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class CredentialsMissing extends Schema.TaggedError<CredentialsMissing>()("CredentialsMissing", {
+  provider: Schema.String,
+  tenant: Schema.String
+}) {
+  override get message() {
+    return `Tenant ${JSON.stringify(this.tenant)} has no credentials for ${this.provider}. Add its key`
+  }
+}
+
+/**
  * The query names a model that the agent does not have; `known` are the names of its models.
  *
  * @since 0.1.0
@@ -251,6 +266,7 @@ const members = [
   QuotaExhausted,
   UnknownPrice,
   UnknownModel,
+  CredentialsMissing,
   InvalidInput,
   RunExists,
   StoreUnavailable

@@ -71,7 +71,8 @@ export interface ToolDefinition {
  * - `output`: JSON Schema that the final text must fit, where the agent has a typed output.
  * - `settings`: how to sample and what to call, as the query asks; they come before an adapter's own. `toolChoice` is
  *   that of this step. Absent: nothing is asked.
- * - `key`: the caller's own key for the provider; absent: the model's. Only models with `takesKeys` are given one.
+ * - `key`: the caller's or its tenant's own key for the provider; absent: the model's. `baseURL`: the address that goes
+ *   with it; absent: the model's. Only models with `takesKeys` are given one.
  * - `metadata`: which run, thread, agent and step this is for; adapters may send it along as tracing data.
  *
  * @since 0.1.0
@@ -86,6 +87,7 @@ export interface ModelRequest {
   readonly providerOptions: { readonly [provider: string]: Json } | undefined
   readonly settings?: ModelSettings | undefined
   readonly key?: Redacted.Redacted | undefined
+  readonly baseURL?: string | undefined
   readonly metadata: {
     readonly runId: string
     readonly threadId: string

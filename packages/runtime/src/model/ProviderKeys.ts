@@ -1,10 +1,13 @@
 /**
- * Keys of callers for model providers: a query's keys for its run, which are only in this process's memory, and a
- * tenant's keys. A run with a query's key never uses another one, neither the server's nor the tenant's.
+ * The keys of requests to model providers: a query's for its run, which are only in this process's memory, and a
+ * tenant's, by `ModelCredentials` or `providerKeys`. A run with a query's key never uses another one, neither the server's
+ * nor the tenant's; a tenant never uses another one's.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
+import { CredentialCache } from "./CredentialCache.ts"
+import type { Lookup } from "./ModelCredentials.ts"
 
 /** Keys by the provider's name in prices and traces (`ModelPort.provider`). */
 export interface Given {
@@ -20,6 +23,17 @@ export type OfTenant = (asked: {
   readonly provider: string
 }) => Effect.Effect<Redacted.Redacted | undefined>
 
+/** A key for one request, and whose it is. `renew`: another one, after the provider has rejected this. */
+export interface Key {
+  readonly key: Redacted.Redacted
+  readonly of: "caller" | "tenant"
+  readonly baseURL?: string | undefined
+  readonly renew?: Effect.Effect<Key | undefined> | undefined
+}
+
+/** Why there is no key although one is needed. `lost`: this process does not have the query's. */
+export type NoKey = "lost" | "missing" | "unavailable"
+
 /** The maximum number of runs with stored keys: a run that never ends here must not be kept forever. */
 const most = 10_000
 
@@ -27,9 +41,12 @@ const most = 10_000
 export class ProviderKeys {
   readonly #runs = new Map<string, ReadonlyMap<string, Redacted.Redacted>>()
   readonly #ofTenant: OfTenant | undefined
+  readonly #credentials: CredentialCache | undefined
 
-  constructor(ofTenant?: OfTenant) {
+  /** `credentials`: the lookup of tenants' credentials; with it, a tenant without any is refused. */
+  constructor(ofTenant?: OfTenant, credentials?: Lookup) {
     this.#ofTenant = ofTenant
+    this.#credentials = credentials === undefined ? undefined : new CredentialCache(credentials)
   }
 
   take(runId: string, given: Given): void {
@@ -55,17 +72,71 @@ export class ProviderKeys {
   }
 
   /**
-   * `brought`: the providers with a key of the run's query. `"lost"`: this process does not have the query's key.
-   * `undefined` instead of an effect: there are no keys.
+   * The key for a request. `brought`: the providers with a key of the run's query. `undefined`: the model's own is used,
+   * and in place of an effect: there are no keys.
    */
-  find(asked: {
-    readonly runId: string
-    readonly resourceId: string
-    readonly provider: string
-    readonly brought: ReadonlyArray<string> | undefined
-  }): Effect.Effect<Redacted.Redacted | undefined | "lost"> | undefined {
-    const { brought, provider, resourceId, runId } = asked
-    if (brought?.includes(provider) === true) return Exit.succeed(this.#runs.get(runId)?.get(provider) ?? "lost")
-    return this.#ofTenant?.({ resourceId, provider })
+  find(asked: Asking): Effect.Effect<Key | NoKey | undefined> | undefined {
+    const { brought, model, principal, provider, resourceId, runId } = asked
+    if (brought?.includes(provider) === true) {
+      const key = this.#runs.get(runId)?.get(provider)
+      return Exit.succeed(key === undefined ? "lost" : { key, of: "caller" })
+    }
+    const credentials = this.#credentials
+    if (credentials === undefined) {
+      const found = this.#ofTenant?.({ resourceId, provider })
+      return found === undefined
+        ? undefined
+        : Effect.map(found, (key) => (key === undefined ? undefined : { key, of: "caller" }))
+    }
+    const subject = { resourceId, principal, provider, model }
+    return Effect.map(credentials.find(subject), (held): Key | NoKey | undefined => {
+      switch (held._tag) {
+        case "Key": {
+          const renew = Effect.map(credentials.renew(subject, held.key), (other): Key | undefined =>
+            other === undefined ? undefined : { key: other.key, baseURL: other.baseURL, of: "tenant" }
+          )
+          return { key: held.key, baseURL: held.baseURL, of: "tenant", renew }
+        }
+        case "Shared":
+          return undefined
+        case "Missing":
+          return "missing"
+        case "Unavailable":
+          return "unavailable"
+      }
+    })
   }
+
+  /**
+   * The first of these models, if a tenant has no credentials for any of them. `brought`: the providers that the query
+   * has keys for.
+   */
+  missing(
+    asked: Pick<Asking, "brought" | "principal" | "resourceId">,
+    models: ReadonlyArray<Pick<Asking, "model" | "provider">>
+  ): Effect.Effect<Pick<Asking, "model" | "provider"> | undefined> | undefined {
+    const credentials = this.#credentials
+    if (credentials === undefined) return undefined
+    const { brought = [], principal, resourceId } = asked
+    const one = ({ model, provider }: Pick<Asking, "model" | "provider">) =>
+      brought.includes(provider)
+        ? Effect.succeed(false)
+        : Effect.map(credentials.find({ resourceId, principal, provider, model }), ({ _tag }) => _tag === "Missing")
+    const look = (rest: ReadonlyArray<Pick<Asking, "model" | "provider">>): Effect.Effect<boolean> => {
+      const [next, ...others] = rest
+      if (next === undefined) return Effect.succeed(true)
+      return Effect.flatMap(one(next), (isMissing) => (isMissing ? look(others) : Effect.succeed(false)))
+    }
+    return Effect.map(look(models), (isMissing) => (isMissing ? models[0] : undefined))
+  }
+}
+
+/** Whose key is asked for, and for which model. */
+export interface Asking {
+  readonly runId: string
+  readonly resourceId: string
+  readonly principal: string | undefined
+  readonly provider: string
+  readonly model: string
+  readonly brought: ReadonlyArray<string> | undefined
 }

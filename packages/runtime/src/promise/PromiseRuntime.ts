@@ -9,7 +9,6 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as Types from "../kernel/Erased.ts"
 import { Ids } from "../kernel/Ids.ts"
@@ -24,6 +23,7 @@ import type { AsyncTool } from "./AsyncTool.ts"
 import * as Iteration from "./Iteration.ts"
 import type { Parameters } from "./Parameters.ts"
 import type { SpecialistsOf } from "./AgentTypes.ts"
+import * as TenantKeys from "./TenantKeys.ts"
 import type { PromiseRuntime, QueryOptions, QuotaSubject, RunHandle, RunOptions, RunVerbs } from "./PromiseShape.ts"
 
 /** Toolkits by name, such as those of MCP servers. */
@@ -48,17 +48,8 @@ export interface Options<
   Tools extends Record<string, Parameters>,
   Agents extends ReadonlyArray<AsyncAgent<string, string, string>>,
   Mcp extends Servers = {}
-> extends Omit<Shape.RuntimeOptions<[]>, "agents" | "providerKeys" | "quotas"> {
-  /**
-   * A tenant's own key for a model provider, asked before each request: `undefined` where it has none. Absent: no
-   * tenant has any.
-   */
-  readonly providerKeys?:
-    | ((asked: {
-        readonly resourceId: string
-        readonly provider: string
-      }) => string | undefined | Promise<string | undefined>)
-    | undefined
+>
+  extends Omit<Shape.RuntimeOptions<[]>, "agents" | "providerKeys" | "quotas">, TenantKeys.TenantKeys {
   /** The default model of agents. A name where the runtime has `models`. */
   readonly model: AnyModel | string
   /** The first is the default. */
@@ -80,15 +71,6 @@ export interface Options<
   readonly services?: Layer.Layer<never, unknown> | undefined
 }
 
-const keysOf = (find: Options<{}, []>["providerKeys"]): Shape.RuntimeOptions<[]>["providerKeys"] =>
-  find === undefined
-    ? undefined
-    : (asked) =>
-        Effect.map(
-          Effect.promise(() => Promise.resolve(find(asked))),
-          (key) => (key === undefined ? undefined : Redacted.make(key))
-        )
-
 /**
  * Makes a runtime. Throws when its agents are invalid; the message says how to fix them.
  *
@@ -105,6 +87,7 @@ export const createRuntime = <
   const {
     agents,
     budget,
+    credentials,
     mcp = {},
     model,
     models = unnamed,
@@ -120,12 +103,13 @@ export const createRuntime = <
     Types.as<Layer.Layer<Runtime, unknown>>(
       Runtime.layer({
         ...rest,
-        providerKeys: keysOf(providerKeys),
+        providerKeys: TenantKeys.keysOf(providerKeys),
         agents: built.agents,
         quotas: quotas?.map(Quota.make)
       })
     ).pipe(
       Layer.provide([built.layer, modelLayer(Model, typeof model === "string" ? models(model) : model)]),
+      Layer.provide(TenantKeys.credentialsOf(credentials)),
       Layer.provideMerge(services ?? Layer.empty)
     )
   )

@@ -256,9 +256,9 @@ export const record = (
     }
     const issue = CallRow.problemOf(options.repeatedCallLimit)
     if (issue !== undefined) return reject(new QueryRejections.InvalidInput({ agent: member.name, issue }))
-    const { defaultMaxSteps, repeatedCallLimit } = built.settings
+    const { defaultMaxSteps, keys, repeatedCallLimit } = built.settings
     const limit = CallRow.limitOf(options.repeatedCallLimit, member.definition.repeatedCallLimit, repeatedCallLimit)
-    return Exit.succeed<NewRun>({
+    const made: NewRun = {
       runId: options.runId ?? built.ids.make("run"),
       threadId,
       resourceId,
@@ -276,7 +276,15 @@ export const record = (
       ...(options.providerKeys === undefined
         ? {}
         : { keys: options.providerKeys, keyed: Object.keys(options.providerKeys) })
-    })
+    }
+    const { keyed: brought, principal } = made
+    const missing = keys.missing({ resourceId, principal, brought }, AgentModels.all(member))
+    if (missing === undefined) return Exit.succeed(made)
+    return Effect.flatMap(missing, (model) =>
+      model === undefined
+        ? Effect.succeed(made)
+        : reject(new QueryRejections.CredentialsMissing({ provider: model.provider, tenant: resourceId }))
+    )
   })
 }
 

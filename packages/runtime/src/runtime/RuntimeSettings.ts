@@ -4,6 +4,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Agent from "../agent/Agent.ts"
 import * as CallRow from "../agent/CallRow.ts"
+import { refuse } from "../agent/InvalidAgents.ts"
+import { ModelCredentials } from "../model/ModelCredentials.ts"
 import { Prices, sound, telling } from "../model/Prices.ts"
 import { ProviderKeys } from "../model/ProviderKeys.ts"
 import { TokenEstimator } from "../model/TokenEstimator.ts"
@@ -29,11 +31,15 @@ export const make = Effect.fnUntraced(function* (options: Omit<RuntimeOptions<Re
     input === undefined ? usual : Duration.toMillis(Duration.fromInputUnsafe(input))
   const observer = yield* Observer.Observer
   const own = observer === undefined ? [] : [Observer.contained(observer)]
+  const credentials = yield* ModelCredentials
+  if (credentials !== undefined && options.providerKeys !== undefined) {
+    return yield* refuse("Both providerKeys and ModelCredentials find tenants' keys. Use ModelCredentials")
+  }
   const expiry = millis(options.approvalExpiresIn, Number.POSITIVE_INFINITY)
   return {
     prices: telling(sound(yield* Prices), warnOfPrice(yield* Effect.context<never>())),
     estimator: yield* TokenEstimator,
-    keys: new ProviderKeys(options.providerKeys),
+    keys: new ProviderKeys(options.providerKeys, credentials),
     tracing: yield* Tracing,
     observer: Observer.all([
       ...(options.metrics === true ? [RunMetrics.observer] : []),

@@ -15,6 +15,7 @@ import type { Work } from "../engine/Engine.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import { Answer } from "./Answer.ts"
+import * as KeyedRequest from "./KeyedRequest.ts"
 import { Patience } from "../kernel/Patience.ts"
 import type { Alarm } from "../kernel/Alarm.ts"
 import type { Signal } from "../kernel/Signal.ts"
@@ -48,53 +49,36 @@ export interface Sender {
 }
 
 /**
- * Sends one request, with the caller's key where there is one. What of its answer is shown is in the log when this
+ * Sends one request, with the caller's or its tenant's key where there is one. What of its answer is shown is in the log when this
  * completes.
  */
 export const attempt = (sender: Sender, request: ModelRequest): Effect.Effect<Attempted> => {
   const { agent, run } = sender.ask
   const { runId, threadId: _, resourceId } = run.engine
-  const { provider } = agent.model
-  const found = run.settings.keys.find({ runId, resourceId, provider, brought: run.keyed })
+  const { model, provider } = agent.model
+  const found = run.settings.keys.find({
+    runId,
+    resourceId,
+    principal: run.requestedBy,
+    provider,
+    model,
+    brought: run.keyed
+  })
   if (found === undefined) return send(sender, request)
   return Effect.flatMap(found, (key) => {
     if (key === undefined) return send(sender, request)
-    if (key !== "lost" && agent.model.takesKeys === true) return send(sender, { ...request, key })
-    const description =
-      key === "lost"
-        ? "this process does not hold the key that the query brought"
-        : "this model takes no keys of callers"
-    return send(sender, { ...request, key: undefined }, description)
+    return send(sender, request, typeof key === "string" || agent.model.takesKeys === true ? key : "taken by no model")
   })
 }
 
-/** `unsent`: why the request is not sent, as its key cannot be used. */
-const send = (sender: Sender, request: ModelRequest, unsent?: string): Effect.Effect<Attempted> => {
+/** `key`: the key that the request is sent with, or why it is not sent. */
+const send = (sender: Sender, request: ModelRequest, key?: KeyedRequest.Needed): Effect.Effect<Attempted> => {
   const { ask } = sender
   const sending = ask.holds === undefined ? new Sending(ask) : new HookedSending(ask)
   sender.sending = sending
-  const held = Interruptible.begin(() => begin(ask, request, sending.emit, unsent), sending)
+  const held = Interruptible.begin(() => KeyedRequest.begin(ask, request, sending.emit, key), sending)
   return Task.flatMap(held, (held) =>
     Task.map(judge(ask, sending.close(), held, sending.patience), (ending) => sending.ended(ending, held))
-  )
-}
-
-const begin = (
-  { agent }: Ask,
-  request: ModelRequest,
-  emit: Emit,
-  unsent: string | undefined
-): Effect.Effect<void, ModelFailure.ModelFailure> => {
-  const { model, provider } = agent.model
-  if (unsent !== undefined) {
-    return Effect.fail(new ModelFailure.AuthenticationFailed({ provider, model, key: "caller", description: unsent }))
-  }
-  if (request.key === undefined) return agent.model.attempt(request, emit)
-  // Whose key was rejected decides who can mend it.
-  return Effect.mapError(agent.model.attempt(request, emit), (failure) =>
-    failure._tag === "AuthenticationFailed"
-      ? new ModelFailure.AuthenticationFailed({ provider, model, key: "caller" })
-      : failure
   )
 }
 

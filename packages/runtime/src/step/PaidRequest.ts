@@ -350,7 +350,7 @@ const fallback = (
   if (failure._tag === "InvalidRequest" || failure._tag === "ContentRefused" || work.cancel.requested) {
     return undefined
   }
-  // Another model would be paid by somebody else.
+  // Another model would be paid by somebody else. A tenant's credentials are looked up for each model.
   if (failure._tag === "AuthenticationFailed" && failure.key === "caller") return undefined
   if (!isSilent && run.settings.midStream === "error") return undefined
   const { fallbacks } = agent.member
