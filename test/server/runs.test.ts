@@ -210,6 +210,36 @@ describe("the export of a run", () => {
   )
 })
 
+describe("a correction", () => {
+  it.live("is an operator's, of an estimated row of an ended run of its tenant", () =>
+    Effect.gen(function* () {
+      const served = yield* serve()
+      const runId = yield* query(served, "hello", "olga-key")
+      const path = `/native/runs/${runId}`
+      const body = { step: 1, usage: { inputUncached: 5 } }
+      const told = yield* Effect.forEach(["dora-key", "aldo-key", "other-key", "dev-key"], (key) =>
+        Effect.map(served.ask(`${path}/corrections`, { key, body }), ({ json, status }) => [status, json.error.code])
+      )
+      assert.deepStrictEqual(told, [
+        [403, "RoleForbidden"],
+        [403, "RoleForbidden"],
+        [404, "RunNotFound"],
+        [422, "NotEstimated"]
+      ])
+      assert.strictEqual((yield* served.ask(`${path}/corrections`, { body: { step: -1 } })).status, 400)
+      const lists = yield* Effect.forEach(["dora-key", "aldo-key", "other-key", "dev-key"], (key) =>
+        Effect.map(served.ask(`${path}/estimates`, { key }), ({ json, status }) => [status, json.estimates])
+      )
+      assert.deepStrictEqual(lists, [
+        [404, undefined],
+        [200, []],
+        [404, undefined],
+        [200, []]
+      ])
+    })
+  )
+})
+
 describe("a principal", () => {
   it.live("sees its own runs in lists without a role, and all of the tenant as an operator", () =>
     Effect.gen(function* () {

@@ -83,6 +83,8 @@ export type { Replayed } from "./replay/Replay.ts"
 export type { Divergence } from "./replay/Divergence.ts"
 export type { Preview, PreviewedApprovers, PreviewedTool } from "./runtime/PreviewShape.ts"
 export { Runtime } from "./runtime/Runtime.ts"
+export { NotCorrected } from "./runtime/Corrections.ts"
+export type { CorrectionOptions, EntryKey, Estimate } from "./runtime/Corrections.ts"
 export type { CostOptions, RunDetail, RunFilter } from "./runtime/Runs.ts"
 export type { Answerer, Progress as ApprovalProgress } from "./runtime/Answers.ts"
 export type {

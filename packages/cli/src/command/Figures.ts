@@ -198,6 +198,11 @@ export const costs = (given: CostsGiven): Operate.Printed =>
             screen.look()
           ),
           ...(report.isCut === true ? ["There are more groups; the total has them all."] : []),
+          ...(report.sum.corrections === undefined
+            ? []
+            : [
+                `With ${Text.counted(report.sum.corrections, "correction")} of estimates: ${usd(report.sum.correctedNanoUsd ?? 0)}.`
+              ]),
           ...(report.sum.unpriced > 0
             ? [`${Text.counted(report.sum.unpriced, "call")} without a known price: at least this much (?).`]
             : [])

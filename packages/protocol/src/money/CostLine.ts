@@ -34,7 +34,8 @@ export interface Part {
 
 /**
  * A part with its run. `at`: when the run ended, in epoch milliseconds. `root`: the agent that was started, and `agent`
- * the one that spent. `principal`: the id of who started the run; absent: the run has no principal.
+ * the one that spent. `principal`: the id of who started the run; absent: the run has no principal. `isCorrection`: its amounts are
+ * changes of a line of the same run, agent and model, and may be below 0; absent: false.
  *
  * @since 0.1.0
  * @category models
@@ -46,6 +47,7 @@ export interface CostLine extends Omit<Part, "agent"> {
   readonly principal: string | undefined
   readonly root: string
   readonly agent: string
+  readonly isCorrection?: boolean | undefined
 }
 
 const partOf = (path: AgentPath, row: CostRow): Part => ({

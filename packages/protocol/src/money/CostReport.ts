@@ -14,7 +14,7 @@ import * as Money from "./Money.ts"
  * - `agent`: who spent, specialists included; `root`: the agent that was started.
  * - `model`, `tool`: a group without a model is what tools cost, and the other way round.
  * - `provider`: of models, and of tools that a provider ran for a fee.
- * - `day`: the day in UTC on which the run ended. A day that is over does not change any more.
+ * - `day`: the day in UTC on which the run ended. A day that is over changes only where an estimate of it is corrected.
  *
  * @since 0.1.0
  * @category constants
@@ -52,7 +52,9 @@ const sums = {
   unpriced: Schema.Natural,
   promptTokens: Schema.Natural,
   completionTokens: Schema.Natural,
-  estimated: Schema.Boolean
+  estimated: Schema.Boolean,
+  corrections: Schema.optionalKey(Schema.Natural),
+  correctedNanoUsd: Schema.optionalKey(Schema.Int)
 }
 
 const TotalStruct = Schema.Struct({ ...names, ...sums }).annotate({ identifier: "CostTotal" })
@@ -60,7 +62,9 @@ const TotalStruct = Schema.Struct({ ...names, ...sums }).annotate({ identifier: 
 /**
  * One group: its values of the dimensions asked for, and its sums. A value is absent where a line has none, such as the
  * principal of a run without one. `runs`: how many runs spent it. The other fields are as on a row of a
- * cost summary: `costUsd` is absent if `unpriced` is above 0, and `pricedUsd` is then a lower bound.
+ * cost summary: `costUsd` is absent if `unpriced` is above 0, and `pricedUsd` is then a lower bound. `corrections`: how many
+ * estimated rows were corrected since, which is in all sums; absent: none. `correctedNanoUsd`: what that added to the
+ * cost, or took away.
  *
  * @since 0.1.0
  * @category schemas
@@ -99,6 +103,8 @@ export interface Sums {
   readonly promptTokens: bigint
   readonly completionTokens: bigint
   readonly estimated: boolean
+  readonly corrections: number
+  readonly correctedNanoUsd: bigint
 }
 
 /**
@@ -111,6 +117,7 @@ export type Values = { readonly [D in Dimension]?: string }
 
 const most = BigInt(Money.max)
 const bounded = (sum: bigint): number => Number(sum > most ? most : sum)
+const within = (sum: bigint): number => (sum < -most ? -Money.max : bounded(sum))
 
 /**
  * A group with its sums, which stop at `Money.max`.
@@ -132,7 +139,10 @@ export const total = (values: Values, sums: Sums): CostTotal => {
     unpriced,
     promptTokens: bounded(sums.promptTokens),
     completionTokens: bounded(sums.completionTokens),
-    estimated: sums.estimated
+    estimated: sums.estimated,
+    ...(sums.corrections === 0
+      ? {}
+      : { corrections: sums.corrections, correctedNanoUsd: within(sums.correctedNanoUsd) })
   }
 }
 
@@ -206,7 +216,9 @@ const sumsOf = (lines: ReadonlyArray<CostLine>): Sums => {
     unpriced: add(({ unpriced }) => unpriced),
     promptTokens: add(({ promptTokens }) => promptTokens),
     completionTokens: add(({ completionTokens }) => completionTokens),
-    estimated: lines.some(({ estimated }) => estimated)
+    estimated: lines.some(({ estimated }) => estimated),
+    corrections: lines.filter(({ isCorrection }) => isCorrection).length,
+    correctedNanoUsd: add(({ costNanoUsd, isCorrection }) => (isCorrection === true ? costNanoUsd : 0))
   }
 }
 

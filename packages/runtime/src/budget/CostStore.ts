@@ -2,8 +2,19 @@
  * Stores the cost ledger: what runs cost, per agent, model and tool. A store adds a run's lines in the commit of its
  * last events; deleting the run's events or its thread does not delete them. `MemoryCosts` keeps them in memory.
  */
-import { CostLine, CostReport, type CostSummary, type Envelope, ListedRun } from "@reins/protocol"
+import {
+  type Correction as Change,
+  CostLine,
+  CostReport,
+  type CostSummary,
+  type Envelope,
+  ListedRun,
+  type Quota
+} from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import type { Kept } from "../thread/Kept.ts"
+import type { MemoryThreads } from "../thread/ThreadStore.ts"
+import type { MemoryQuotas } from "./QuotaStore.ts"
 
 /**
  * Selects the lines that match all given fields, and says how they are summed.
@@ -34,6 +45,43 @@ export interface CostQuery {
   /** The maximum number of groups. */
   readonly limit: number
 }
+
+/**
+ * A change of the books: what one row of an ended run's ledger was estimated as, and has turned out to be. `place`: of
+ * the row among those of its run, from `firstCorrection` on, so that it is corrected once. `threadId`: of the run's
+ * thread, whose totals change, too; absent: it has none. `charges`: the run's quotas, which change where their windows
+ * still keep the time of the run's end.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Correction {
+  readonly runId: string
+  readonly place: number
+  readonly agent: string
+  readonly provider: string
+  readonly model: string
+  readonly change: Change.Change
+  readonly threadId: string | undefined
+  readonly charges: ReadonlyArray<Quota.Charge>
+}
+
+/**
+ * The lowest place of a line that corrects another; those of a run's summary have lower ones.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const firstCorrection = 1_000_000
+
+/**
+ * What became of a correction: the row was `known` to be corrected, and nothing changed; the thread is `busy` with a run
+ * that would overwrite its totals; the ledger has no line of the run any more (`unbooked`).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Corrected = "corrected" | "known" | "busy" | "unbooked"
 
 /**
  * The ledger; see the header of this file. A failure of the store is a defect.
@@ -70,6 +118,8 @@ const fits = (line: CostLine.CostLine, query: CostQuery): boolean => {
  */
 export class MemoryCosts implements CostStore {
   private readonly runs = new Map<string, ReadonlyArray<CostLine.CostLine>>()
+  /** The rows that were corrected, by run. */
+  private readonly corrected = new Map<string, Set<number>>()
   private readonly kept: number
 
   constructor(kept: number) {
@@ -86,6 +136,7 @@ export class MemoryCosts implements CostStore {
     if (this.runs.size <= this.kept + Math.min(1000, this.kept)) return
     for (const runId of this.runs.keys()) {
       this.runs.delete(runId)
+      this.corrected.delete(runId)
       if (this.runs.size <= this.kept) return
     }
   }
@@ -94,6 +145,25 @@ export class MemoryCosts implements CostStore {
   addLast(last: ReadonlyArray<Envelope.Envelope>, run?: Parameters<typeof CostLine.linesOf>[1]): void {
     const found = ListedRun.summaryIn(last)
     if (found !== undefined && run !== undefined) this.add(found.summary, run, found.at)
+  }
+
+  /** The line that a correction is about; `undefined`: it is not there any more. */
+  lineOf({ agent, model, provider, runId }: Correction): CostLine.CostLine | undefined {
+    return this.runs
+      .get(runId)
+      ?.find(
+        (line) => line.kind === "model" && line.agent === agent && line.name === model && line.provider === provider
+      )
+  }
+
+  /** Adds the line of a correction beside `line`, once; returns whether it did. */
+  correct({ change, place, runId }: Correction, line: CostLine.CostLine): boolean {
+    const places = this.corrected.get(runId) ?? new Set()
+    if (places.has(place)) return false
+    this.corrected.set(runId, places.add(place))
+    const correction = { ...line, ...change, calls: 0, estimated: false, isCorrection: true }
+    this.runs.set(runId, [...(this.runs.get(runId) ?? []), correction])
+    return true
   }
 
   readonly report = (query: CostQuery): Effect.Effect<CostReport.CostReport> =>
@@ -107,3 +177,41 @@ export class MemoryCosts implements CostStore {
       )
     )
 }
+
+/** The books of one process, which a correction changes together. */
+export interface Books {
+  readonly costs: MemoryCosts
+  readonly quotas: MemoryQuotas
+  readonly threads: MemoryThreads
+}
+
+/** Corrects the books of one process, all of them or none. */
+export const correctBooks = ({ costs, quotas, threads }: Books, correction: Correction): Corrected => {
+  const { change, charges, threadId } = correction
+  const line = costs.lineOf(correction)
+  if (line === undefined) return "unbooked"
+  if (threadId !== undefined && threads.isBusy(threadId)) return "busy"
+  if (!costs.correct(correction, line)) return "known"
+  const { completionTokens, costNanoUsd, promptTokens } = change
+  quotas.correct(charges, line.at, { nanoUsd: costNanoUsd, tokens: promptTokens + completionTokens })
+  if (threadId !== undefined) threads.correct(threadId, correctedKept(change))
+  return "corrected"
+}
+
+/**
+ * What is kept of a thread after what its runs had used turned out to be more or less; nothing falls below 0.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const correctedKept =
+  ({ completionTokens, costNanoUsd, promptTokens }: Change.Change) =>
+  ({ spent, summaries }: Kept): Kept => ({
+    spent: {
+      ...spent,
+      inputTokens: Math.max(0, spent.inputTokens + promptTokens),
+      outputTokens: Math.max(0, spent.outputTokens + completionTokens),
+      nanoUsd: Math.max(0, spent.nanoUsd + costNanoUsd)
+    },
+    summaries
+  })

@@ -119,6 +119,15 @@ export class MemoryQuotas implements QuotaStore {
     }
   }
 
+  /** Changes what was counted at a time; nothing where the quota keeps no use of that time any more. */
+  correct(charges: ReadonlyArray<Quota.Charge>, at: number, { nanoUsd, tokens }: Quota.Amount): void {
+    for (const { key, quota } of charges) {
+      const kept = this.kept.get(key)
+      const { grain } = spanOf(quota, at)
+      if (kept?.buckets.has(Quota.bucketOf(grain, at)) === true) add(kept, grain, at, { nanoUsd, tokens, runs: 0 })
+    }
+  }
+
   /** Counts what a run holds as used: for a run that ends without a bill, which may have used what it held. */
   forfeit(runId: string, charges: ReadonlyArray<Quota.Charge>, now: number): void {
     for (const { key, quota } of charges) {

@@ -5,7 +5,17 @@
  * A deployment is a host: `memory` is the default; SQLite and Postgres hosts are in `@reins/store`. A host does not
  * depend on agents: it runs the `Drive` that it is given.
  */
-import type { AgentPath, Approval, Audit, Envelope, Event, Json, ListedRun, QueryRejections } from "@reins/protocol"
+import type {
+  AgentPath,
+  Approval,
+  Audit,
+  Entry,
+  Envelope,
+  Event,
+  Json,
+  ListedRun,
+  QueryRejections
+} from "@reins/protocol"
 import { Budget, Message, Quota } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -21,7 +31,7 @@ import type { WebhookStore } from "./WebhookStore.ts"
 import type { FileStore } from "../thread/FileStore.ts"
 import type { AuditStore } from "../approval/AuditStore.ts"
 import type { GrantStore } from "../approval/GrantStore.ts"
-import type { CostStore } from "../budget/CostStore.ts"
+import type { Corrected, Correction, CostStore } from "../budget/CostStore.ts"
 import type { QuotaStore } from "../budget/QuotaStore.ts"
 import type { Vote, Voted } from "../approval/Quorum.ts"
 import { Kept } from "../thread/Kept.ts"
@@ -138,10 +148,21 @@ export type StartRefusal =
   | QueryRejections.ThreadDamaged
   | QueryRejections.ThreadForbidden
 
+/** A run with the rows of its ledger. `isOver`: it has ended, so that no row is added or changed any more. */
+export interface Bill {
+  readonly record: RunRecord
+  readonly entries: ReadonlyArray<Entry.Entry>
+  readonly isOver: boolean
+}
+
 /** Manages runs. */
 export interface RunHost extends Stores {
   readonly costs: CostStore
   readonly webhooks: WebhookStore
+  /** `undefined`: an unknown run, or one whose rows were deleted. */
+  readonly bill: (runId: string) => Effect.Effect<Bill | undefined>
+  /** Corrects a row in the ledger, the run's quotas and its thread's totals, once, in one transaction. */
+  readonly correct: (correction: Correction) => Effect.Effect<Corrected>
   /**
    * Leases the thread, stores the record and starts the run. Checks in the same transaction that the run's id is new,
    * that the thread is new or belongs to the tenant (`ThreadForbidden`), that no run leases it (`ThreadBusy`), that it

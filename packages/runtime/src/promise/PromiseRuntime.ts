@@ -249,7 +249,11 @@ export const createRuntime = <
       rotate: method((runtime) => runtime.webhooks.rotate),
       remove: method((runtime) => runtime.webhooks.remove)
     },
-    costs: { by: method((runtime) => runtime.costs.by) },
+    costs: {
+      by: method((runtime) => runtime.costs.by),
+      estimates: method((runtime) => runtime.costs.estimates),
+      correct: method((runtime) => runtime.costs.correct)
+    },
     quotas: {
       usage: (subject) => promise((runtime) => runtime.quotas.usage(quotasOf(subject))),
       limit: (name, limits, subject) => promise((runtime) => runtime.quotas.limit(name, limits, quotasOf(subject)))

@@ -196,6 +196,8 @@ export interface PromiseRuntime<
   }
   readonly costs: {
     readonly by: Promised<Shape.RuntimeShape["costs"]["by"]>
+    readonly estimates: Promised<Shape.RuntimeShape["costs"]["estimates"]>
+    readonly correct: Promised<Shape.RuntimeShape["costs"]["correct"]>
   }
   readonly quotas: {
     readonly usage: (options?: QuotaSubject) => Promise<ReadonlyArray<Quota.Usage>>

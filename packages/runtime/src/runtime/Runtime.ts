@@ -17,6 +17,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Composition from "./Composition.ts"
+import * as Corrections from "./Corrections.ts"
 import { Deployment } from "./Deployment.ts"
 import { Ids } from "../kernel/Ids.ts"
 import * as EventLog from "../engine/EventLog.ts"
@@ -271,7 +272,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
     respondToApproval: approvals.respond,
     pendingApprovals: approvals.pending,
     webhooks: Webhooks.make(built),
-    costs: { by: (options) => host.costs.report(Runs.costsOf(options)) },
+    costs: Corrections.costs(host),
     quotas: {
       usage: (options) => Quotas.usage(built, options),
       limit: (name, limits, options) => Quotas.limit(built, name, limits, options)

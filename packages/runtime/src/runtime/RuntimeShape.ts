@@ -5,6 +5,7 @@ import type {
   ApprovalError,
   Audit,
   Budget,
+  Correction,
   CostReport,
   Decision,
   Envelope,
@@ -27,6 +28,7 @@ import type * as Hook from "../hook/Hook.ts"
 import type { FileInfo, StoredFile } from "../thread/FileStore.ts"
 import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
 import type { NotReplayed, Replayed } from "../replay/Replay.ts"
+import type { CorrectionOptions, Estimate, NotCorrected } from "./Corrections.ts"
 import type { Preview } from "./PreviewShape.ts"
 import type { DescriptionChange } from "../thread/ThreadDescription.ts"
 import type { ListedBranch } from "../thread/Branch.ts"
@@ -232,6 +234,18 @@ export interface RuntimeShape {
      * summaries. A run is booked when it ends, on the day of its end. `CostReport.toCsv` makes CSV of a report.
      */
     readonly by: (options?: CostOptions) => Effect.Effect<CostReport.CostReport>
+    /**
+     * The rows of a run that are estimated, because a provider had not reported what it used: its process died, or its
+     * answer was cut. `undefined` when the run is unknown or its rows were deleted; with `resourceId`, also when it belongs
+     * to another tenant. Rows that are corrected are still listed.
+     */
+    readonly estimates: (runId: string, options?: TenantOptions) => Effect.Effect<ReadonlyArray<Estimate> | undefined>
+    /**
+     * Corrects an estimated row of a run that has ended, once: the ledger gets a line with the difference, of the day of
+     * the run, and the run's quotas and its thread's totals follow, in one transaction. The run's summary and its place in
+     * lists of runs stay as they were stated. Returns by how much the sums changed.
+     */
+    readonly correct: (options: CorrectionOptions) => Effect.Effect<Correction.Change, NotCorrected>
   }
   readonly webhooks: Webhooks
   readonly quotas: {

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as ApprovalContract from "./JournalApprovalContract.ts"
 import * as QuotaContract from "./JournalQuotaContract.ts"
+import * as CorrectionContract from "./JournalCorrectionContract.ts"
 import * as CostContract from "./JournalCostContract.ts"
 import * as LogContract from "./JournalLogContract.ts"
 import * as RunListContract from "./JournalRunListContract.ts"
@@ -311,6 +312,7 @@ export const clauses: ReadonlyArray<Clause> = [
   ...RunListContract.clauses,
   ...CostContract.clauses,
   ...WebhookContract.clauses,
+  ...CorrectionContract.clauses,
   ...ApprovalContract.approvals,
   ...files
 ]

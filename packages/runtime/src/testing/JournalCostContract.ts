@@ -2,22 +2,29 @@
  * The part of the journal contract about the cost ledger: a run is booked once, in the commit of its cost summary; sums
  * are exact in whatever grouping; and they outlive what they tell of.
  */
-import { type CostReport, CostSummary, type Entry } from "@reins/protocol"
+import { type CostReport, CostSummary, type Entry, type Envelope } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { CostQuery } from "../budget/CostStore.ts"
+import type { RunRecord } from "../engine/RunHost.ts"
 import type { JournalStore } from "../host/journal/JournalStore.ts"
 import { begin, type Clause, clause, commit, failure, finish, mark, same, says, text } from "./JournalSamples.ts"
 
-const report = (store: JournalStore, dimensions: CostQuery["dimensions"] = [], query: Partial<CostQuery> = {}) =>
+/** A report of the tenant. */
+export const report = (store: JournalStore, dimensions: CostQuery["dimensions"] = [], query: Partial<CostQuery> = {}) =>
   store.costs.report({ resourceId: "tenant", limit: 1000, ...query, dimensions })
 
 /** Each group as its values, then nano-dollars. */
-const told = (store: JournalStore, dimensions: CostQuery["dimensions"], query: Partial<CostQuery> = {}) =>
+export const told = (store: JournalStore, dimensions: CostQuery["dimensions"], query: Partial<CostQuery> = {}) =>
   Effect.map(report(store, dimensions, query), ({ totals }) =>
     totals.map((total) => [...dimensions.map((dimension) => total[dimension]), total.costNanoUsd])
   )
 
-const model = (name: string, costNanoUsd: number | undefined, path: ReadonlyArray<string> = []): Entry.Entry => ({
+/** The row of a step. */
+export const model = (
+  name: string,
+  costNanoUsd: number | undefined,
+  path: ReadonlyArray<string> = []
+): Entry.Entry => ({
   kind: "model",
   path,
   step: 1,
@@ -43,16 +50,16 @@ const tool = (toolName: string, costNanoUsd: number, path: ReadonlyArray<string>
 })
 
 const day = 86_400_000
-const noon = 20_000 * day + day / 2
+export const noon = 20_000 * day + day / 2
 
 /** A run of its own thread that ends at `at` and has spent these rows. */
-const run = Effect.fnUntraced(function* (
+export const run = Effect.fnUntraced(function* (
   store: JournalStore,
   runId: string,
   entries: ReadonlyArray<Entry.Entry>,
   at = noon,
-  over: Parameters<typeof begin>[1] = {}
-) {
+  over: Partial<RunRecord> = {}
+): Effect.fn.Return<{ readonly epoch: number; readonly last: ReadonlyArray<Envelope.Envelope> }> {
   const { epoch } = yield* begin(store, { runId, threadId: `of ${runId}`, ...over })
   const last = finish(1).map((one) => ({
     ...one,

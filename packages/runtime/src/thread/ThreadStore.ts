@@ -244,6 +244,17 @@ export class MemoryThreads implements ThreadStore {
     for (const message of messages) thread.messages.push(Message.frozen(message))
   }
 
+  /** Whether a run is active on it, which will overwrite its totals. */
+  isBusy(threadId: string): boolean {
+    return this.threads.get(threadId)?.runId !== undefined
+  }
+
+  /** Changes what is kept. */
+  correct(threadId: string, corrected: (kept: Kept) => Kept): void {
+    const thread = this.threads.get(threadId)
+    if (thread?.kept !== undefined) thread.kept = corrected(thread.kept)
+  }
+
   readonly begin = (
     threadId: string,
     resourceId: string,

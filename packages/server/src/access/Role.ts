@@ -25,6 +25,13 @@ export const forbidden = Refusal.make(
   "The role auditor may read lists of runs, their order, costs, quotas and the audit record. Use a key with the role operator"
 )
 
+/** The refusal of what only an operator changes. */
+export const operatorOnly = Refusal.make(
+  "forbidden",
+  "RoleForbidden",
+  "Costs are corrected by an operator. Use a key with the role operator"
+)
+
 /** Restricts a list of runs or costs to what its principal sees. */
 export const restrict = (
   principal: Principal,

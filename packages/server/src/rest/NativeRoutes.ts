@@ -86,6 +86,18 @@ export const routes: ReadonlyArray<NativeRoute> = [
   },
   {
     method: "GET",
+    path: "/runs/:runId/estimates",
+    isForAuditors: true,
+    handle: (serving, principal, { params }) => OperatorRoutes.estimates(serving, principal, params["runId"] ?? "")
+  },
+  {
+    method: "POST",
+    path: "/runs/:runId/corrections",
+    handle: (serving, principal, { body, params }) =>
+      OperatorRoutes.correct(serving, principal, params["runId"] ?? "", body)
+  },
+  {
+    method: "GET",
     path: "/costs",
     isForAuditors: true,
     handle: OperatorRoutes.costs

@@ -1,11 +1,12 @@
 /** The part of the native contract that lists runs and costs: for operators, auditors, and each principal's own. */
-import { CostReport, ListedRun } from "@reins/protocol"
+import { AgentPath, CostReport, ListedRun, Usage } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
 import { Webhook } from "@reins/runtime/journal"
+import * as OperatorRoutes from "./OperatorRoutes.ts"
 import { refusals } from "./Refused.ts"
 import * as WebhookRoutes from "./WebhookRoutes.ts"
 
@@ -31,6 +32,29 @@ const WebhookFields = {
   acceptedAt: Schema.optionalKey(Schema.Natural),
   lost: Schema.Natural
 }
+
+const EstimateStruct = Schema.Struct({
+  agentPath: AgentPath.AgentPath,
+  step: Schema.Natural,
+  purpose: Schema.optionalKey(Schema.Literals(["compaction", "hook"])),
+  provider: Schema.String,
+  model: Schema.String,
+  usage: Usage.Usage,
+  costNanoUsd: Schema.optionalKey(Schema.Natural),
+  startedAt: Schema.Natural,
+  endedAt: Schema.Natural
+}).annotate({ identifier: "Estimate" })
+
+/** A row of a run's ledger that is estimated. */
+export interface Estimate extends Schema.Schema.Type<typeof EstimateStruct> {}
+const Estimate: Schema.Codec<Estimate> = EstimateStruct
+
+const Change = Schema.Struct({
+  costNanoUsd: Schema.Int,
+  unpriced: Schema.Int,
+  promptTokens: Schema.Int,
+  completionTokens: Schema.Int
+}).annotate({ identifier: "CostChange" })
 
 /** The endpoints. */
 export const group = HttpApiGroup.make("operator").add(
@@ -66,6 +90,28 @@ export const group = HttpApiGroup.make("operator").add(
       summary: "All that the store has of a run, as JSON lines",
       description:
         "For `reins replay`, and for an archive to import: prompts, arguments and results, and threads by the store's own ids. A run whose events were deleted, and every run of a server in memory, has no export. A named principal without the role operator gets its own runs; the role auditor gets none."
+    })
+  ),
+  HttpApiEndpoint.get("estimates", "/runs/:runId/estimates", {
+    params: { runId: Schema.String },
+    success: Schema.Struct({ estimates: Schema.Array(Estimate) }),
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "The rows of a run's ledger that are estimated",
+      description: "Because a provider had not reported what it used. Rows that are corrected are still listed."
+    })
+  ),
+  HttpApiEndpoint.post("correct", "/runs/:runId/corrections", {
+    params: { runId: Schema.String },
+    payload: OperatorRoutes.Correcting,
+    success: Change,
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "Corrects an estimated row of an ended run, once",
+      description:
+        "With what its provider reported later. The ledger gets a line with the difference; the run's quotas and its thread's totals follow; the run's summary stays as it was stated. Needs a key that sees all of its tenant."
     })
   ),
   HttpApiEndpoint.get("costs", "/costs", {

@@ -2,16 +2,31 @@
  * Native routes for operators and auditors: lists of runs, one run with its summaries, sums of costs, and what the key
  * may see. Others get their own runs and costs only.
  */
-import { CostReport, ListedRun } from "@reins/protocol"
+import { AgentPath, CostReport, ListedRun, Usage } from "@reins/protocol"
 import type { CostOptions, RunDetail, RunFilter } from "@reins/runtime"
 import { type Dialect, Refusal } from "@reins/wire"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Principal } from "../access/Authenticator.ts"
 import * as Role from "../access/Role.ts"
 import * as Accumulated from "../run/Accumulated.ts"
 import * as Lookup from "../run/Lookup.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
+
+const CorrectingStruct = Schema.Struct({
+  agentPath: Schema.optionalKey(AgentPath.AgentPath),
+  step: Schema.Natural,
+  purpose: Schema.optionalKey(Schema.Literals(["compaction", "hook"])),
+  provider: Schema.optionalKey(Schema.String),
+  model: Schema.optionalKey(Schema.String),
+  usage: Usage.Usage,
+  costUsd: Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)))
+}).annotate({ identifier: "Correcting" })
+
+/** What an operator says that a row really was; see `CorrectionOptions` of the runtime. */
+export interface Correcting extends Schema.Schema.Type<typeof CorrectingStruct> {}
+export const Correcting: Schema.Codec<Correcting> = CorrectingStruct
 
 type Query = Dialect.Request["query"]
 
@@ -153,6 +168,47 @@ export const exported = Effect.fnUntraced(function* (serving: ServerContext, pri
   if (lines === undefined) return yield* Effect.fail(noExport)
   return { status: 200, text: `${lines.join("\n")}\n`, headers: { "content-type": "application/x-ndjson" } }
 })
+
+/** `GET /runs/:runId/estimates`: the rows of its ledger that are estimated. Without a role, only of own runs. */
+export const estimates = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, runId: string) {
+  const { runtime } = serving
+  const seen = Role.restrict(principal, undefined)
+  const { runs } = seen === undefined ? { runs: [] } : yield* runtime.runs.list({ ...seen, runId, limit: 1 })
+  const found = runs.length === 0 ? undefined : yield* runtime.costs.estimates(runId, { resourceId: principal.tenant })
+  return found === undefined ? yield* Effect.fail(Lookup.noRun) : { status: 200, body: { estimates: found } }
+})
+
+const readCorrection = Schema.decodeUnknownOption(Correcting)
+
+/** `POST /runs/:runId/corrections`, for operators. */
+export const correct = Effect.fnUntraced(function* (
+  { runtime }: ServerContext,
+  principal: Principal,
+  runId: string,
+  given: unknown
+) {
+  if (Role.sightOf(principal) !== "all") return yield* Effect.fail(Role.operatorOnly)
+  const asked = readCorrection(given)
+  if (Option.isNone(asked)) {
+    return yield* Effect.fail(Refusal.badRequest("Missing or invalid field step, usage, agentPath, purpose or costUsd"))
+  }
+  const change = yield* Effect.mapError(
+    runtime.costs.correct({ ...asked.value, runId, resourceId: principal.tenant }),
+    ({ message, reason }) => Refusal.make(kinds[reason], reason, message)
+  )
+  return { status: 200, body: { ...change } }
+})
+
+const kinds = {
+  RunNotFound: "not-found",
+  NotBooked: "not-found",
+  NotEstimated: "unprocessable",
+  Ambiguous: "unprocessable",
+  InvalidAmount: "unprocessable",
+  RunOpen: "conflict",
+  AlreadyCorrected: "conflict",
+  ThreadBusy: "conflict"
+} as const
 
 /** What of the run is in its events. `waiting`: for an approval, or for the result of a client call. */
 const said = Effect.fnUntraced(function* ({ naming, runtime }: ServerContext, run: RunDetail) {

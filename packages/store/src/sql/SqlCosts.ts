@@ -3,7 +3,7 @@
  * threads does not delete it. Also `backfill`, which derives the lines of runs of earlier releases.
  */
 import { CostLine, CostReport, type CostSummary, type Envelope, Event, ListedRun } from "@reins/protocol"
-import { type CostQuery, type CostStore, LeftBill } from "@reins/runtime/journal"
+import { type CostQuery, type CostStore, firstCorrection, LeftBill } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -88,7 +88,9 @@ const expressions: { readonly [D in CostReport.Dimension]: string } = {
 const sums = `count(DISTINCT run_id) AS runs, CAST(coalesce(sum(calls), 0) AS TEXT) AS calls,
   CAST(coalesce(sum(cost_nano_usd), 0) AS TEXT) AS cost, CAST(coalesce(sum(unpriced), 0) AS TEXT) AS unpriced,
   CAST(coalesce(sum(prompt_tokens), 0) AS TEXT) AS prompt,
-  CAST(coalesce(sum(completion_tokens), 0) AS TEXT) AS completion, coalesce(max(estimated), 0) AS estimated`
+  CAST(coalesce(sum(completion_tokens), 0) AS TEXT) AS completion, coalesce(max(estimated), 0) AS estimated,
+  coalesce(sum(CASE WHEN place >= ${firstCorrection} THEN 1 ELSE 0 END), 0) AS corrections,
+  CAST(coalesce(sum(CASE WHEN place >= ${firstCorrection} THEN cost_nano_usd ELSE 0 END), 0) AS TEXT) AS corrected`
 
 /** The ledger of a database. */
 export const make = (db: Database): CostStore => ({
@@ -153,11 +155,12 @@ const valuesOf = (dimensions: ReadonlyArray<CostReport.Dimension>, row: Row): Co
   )
 
 const isCount = (text: unknown): boolean => /^\d{1,40}$/.test(String(text))
+const isChange = (text: unknown): boolean => /^-?\d{1,40}$/.test(String(text))
 
 /** Money that cannot be read is reported, and not left out. */
 const sumsOf = (row: Row): Effect.Effect<CostReport.Sums, StoredJson.CorruptRow> => {
-  const { calls, completion, cost, estimated, prompt, runs, unpriced } = row
-  if (![calls, completion, cost, prompt, unpriced].every(isCount)) {
+  const { calls, completion, corrected, corrections, cost, estimated, prompt, runs, unpriced } = row
+  if (![calls, completion, cost, prompt, unpriced].every(isCount) || !isChange(corrected)) {
     return Effect.fail(new StoredJson.CorruptRow({ table: "reins_costs" }))
   }
   return Effect.succeed({
@@ -167,7 +170,9 @@ const sumsOf = (row: Row): Effect.Effect<CostReport.Sums, StoredJson.CorruptRow>
     unpriced: BigInt(String(unpriced)),
     promptTokens: BigInt(String(prompt)),
     completionTokens: BigInt(String(completion)),
-    estimated: Number(estimated) === 1
+    estimated: Number(estimated) === 1,
+    corrections: Number(corrections),
+    correctedNanoUsd: BigInt(String(corrected))
   })
 }
 

@@ -7,6 +7,7 @@ import * as Column from "./Column.ts"
 import type { Database, Row } from "./Database.ts"
 import * as Projection from "./Projection.ts"
 import * as SqlAudit from "./SqlAudit.ts"
+import * as SqlCorrections from "./SqlCorrections.ts"
 import * as SqlCosts from "./SqlCosts.ts"
 import * as SqlFiles from "./SqlFiles.ts"
 import * as SqlGrants from "./SqlGrants.ts"
@@ -43,6 +44,7 @@ export const make = (db: Database, wakes: Stream.Stream<string>, commit: Journal
   find: (runId, name) => db.operation("find", SqlAnswers.find(db, runId, name)),
   read: (runId, after, limit) => db.operation("read", SqlRuns.read(db, runId, after, limit)),
   status: (runId) => db.operation("status", SqlRuns.status(db, runId)),
+  correct: (correction) => db.operation("correct", db.atomic(SqlCorrections.correct(db, correction))),
   exported: (runId) => db.operation("export", Archive.exported(db, runId)),
   list: (query) => db.operation("list", SqlRunList.list(db, query)),
   unfinished: db.operation("unfinished", SqlRuns.unfinished(db)),

@@ -12,7 +12,8 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Answered, Drive, RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
+import type { Answered, Bill, Drive, RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
+import type { Corrected, Correction } from "../../budget/CostStore.ts"
 import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
 import type { StartChange } from "../../thread/ThreadChange.ts"
 import type { RunQuery } from "../../engine/RunList.ts"
@@ -21,6 +22,7 @@ import { Hibernation } from "./Hibernation.ts"
 import * as Names from "../../run/Names.ts"
 import type { JournalStore } from "./JournalStore.ts"
 import { isPlacement, type Placement } from "./Placement.ts"
+import * as RunExport from "./RunExport.ts"
 import { RunOwnership } from "./RunOwnership.ts"
 import { RunWatch } from "./RunWatch.ts"
 import { MemoryAudit } from "../../approval/AuditStore.ts"
@@ -282,6 +284,18 @@ class Host implements RunHost {
   readonly status = (runId: string) => Effect.orDie(this.store.status(runId))
   readonly exported = (runId: string) =>
     this.store.exported === undefined ? Effect.succeed([]) : Effect.orDie(this.store.exported(runId))
+  readonly bill = (runId: string): Effect.Effect<Bill | undefined> =>
+    Effect.gen({ self: this }, function* () {
+      const isOver = (yield* this.status(runId))?.state === "ended"
+      const lines = yield* this.exported(runId)
+      if (lines.length === 0) return undefined
+      const { marks, record } = yield* Effect.orDie(Effect.flatMap(RunExport.read(lines), RunExport.recordingOf))
+      return { record, entries: marks.flatMap(({ spent }) => spent), isOver }
+    })
+
+  readonly correct = (correction: Correction): Effect.Effect<Corrected> =>
+    this.store.correct === undefined ? Effect.succeed("unbooked") : Effect.orDie(this.store.correct(correction))
+
   readonly list = (query: RunQuery) => Effect.orDie(this.store.list(query))
   readonly pending = (resourceId: string) => Effect.orDie(this.store.pending(resourceId))
   readonly approval = (id: string) => Effect.orDie(this.store.approval(id))

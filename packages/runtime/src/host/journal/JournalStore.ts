@@ -28,7 +28,7 @@ import type { FileStore } from "../../thread/FileStore.ts"
 import type { AuditStore } from "../../approval/AuditStore.ts"
 import type { Amendment } from "../../approval/Quorum.ts"
 import type { GrantStore } from "../../approval/GrantStore.ts"
-import type { CostStore } from "../../budget/CostStore.ts"
+import type { Corrected, Correction, CostStore } from "../../budget/CostStore.ts"
 import type { QuotaStore } from "../../budget/QuotaStore.ts"
 import type { StartChange } from "../../thread/ThreadChange.ts"
 import type { ThreadStore } from "../../thread/ThreadStore.ts"
@@ -227,6 +227,11 @@ export interface JournalStore {
   readonly list: (query: RunQuery) => Effect.Effect<ListedRun.Page, StoreFailure>
   /** A run as JSON lines (`RunExport`); empty for an unknown one. Absent: its runs are not exported. */
   readonly exported?: ((runId: string) => Effect.Effect<ReadonlyArray<string>, StoreFailure>) | undefined
+  /**
+   * Corrects a row of an ended run in the ledger, the run's quotas and its thread's totals, in one transaction; a row
+   * once. Absent: its ledger is not corrected.
+   */
+  readonly correct?: ((correction: Correction) => Effect.Effect<Corrected, StoreFailure>) | undefined
   /** Runs that have not ended. */
   readonly unfinished: Effect.Effect<ReadonlyArray<string>, StoreFailure>
   readonly pending: (resourceId: string) => Effect.Effect<ReadonlyArray<PendingApproval>, StoreFailure>

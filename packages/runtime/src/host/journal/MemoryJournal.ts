@@ -5,7 +5,7 @@
 import { AgentPath, type Approval, Envelope, type Json, ListedRun, QueryRejections } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { MemoryCosts } from "../../budget/CostStore.ts"
+import { correctBooks, MemoryCosts } from "../../budget/CostStore.ts"
 import { MemoryQuotas } from "../../budget/QuotaStore.ts"
 import type { PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
 import * as RunList from "../../engine/RunList.ts"
@@ -325,6 +325,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
     log: (runId) => rows.get(runId)?.envelopes ?? [],
     marks: (runId) => [...(rows.get(runId)?.marks.values() ?? [])],
     exportRun,
+    correct: (correction) => Effect.sync(() => correctBooks({ costs, quotas, threads }, correction)),
     exported: (runId) => Effect.sync(() => exportRun(runId))
   }
 }

@@ -23,7 +23,7 @@ import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { BudgetTree, BudgetProbe } from "../../budget/BudgetTree.ts"
 import * as Lease from "../../budget/Lease.ts"
-import { MemoryCosts } from "../../budget/CostStore.ts"
+import { correctBooks, MemoryCosts } from "../../budget/CostStore.ts"
 import { MemoryQuotas } from "../../budget/QuotaStore.ts"
 import { Alarms } from "../../kernel/Alarm.ts"
 import type {
@@ -41,7 +41,7 @@ import { MemoryWebhooks } from "../../engine/WebhookStore.ts"
 import * as Names from "../../run/Names.ts"
 import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
-import { MemoryRun, type MemoryRunOwner } from "./MemoryRun.ts"
+import { billOf, MemoryRun, type MemoryRunOwner } from "./MemoryRun.ts"
 import { MemoryAudit } from "../../approval/AuditStore.ts"
 import type { Vote, Voted } from "../../approval/Quorum.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
@@ -266,6 +266,9 @@ class Host implements RunHost, MemoryRunOwner {
         ? Effect.succeed<Voted>({ _tag: "Unknown" })
         : carried.run.vote(vote, isJudged)
     })
+
+  readonly bill: RunHost["bill"] = (runId) => Effect.sync(() => billOf(this.runs.get(runId)))
+  readonly correct: RunHost["correct"] = (correction) => Effect.sync(() => correctBooks(this, correction))
 
   readonly answers = (runId: string, prefix: string) =>
     Effect.sync((): ReadonlyMap<string, Json> => this.runs.get(runId)?.run.answers(prefix) ?? new Map())

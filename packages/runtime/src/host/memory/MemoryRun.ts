@@ -37,7 +37,7 @@ import {
 } from "../../engine/Engine.ts"
 import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
 import { MemoryKept } from "../../engine/Kept.ts"
-import type { Answered } from "../../engine/RunHost.ts"
+import type { Answered, Bill, RunRecord } from "../../engine/RunHost.ts"
 import { type Cost, Spending } from "../../engine/Spending.ts"
 import type { Alarm } from "../../kernel/Alarm.ts"
 import { Signal } from "../../kernel/Signal.ts"
@@ -357,3 +357,9 @@ export class MemoryRun implements Engine, Work {
     return this.tree
   }
 }
+
+/** A run of a host with its ledger. */
+export const billOf = (
+  carried: { readonly record: RunRecord; readonly run: MemoryRun } | undefined
+): Bill | undefined =>
+  carried && { record: carried.record, entries: carried.run.observed(), isOver: carried.run.log.ended }
