@@ -18,6 +18,7 @@ import { Runtime } from "../runtime/Runtime.ts"
 import type * as Agent from "../agent/Agent.ts"
 import type * as Shape from "../runtime/RuntimeShape.ts"
 import type * as Verbs from "../runtime/RuntimeVerbs.ts"
+import * as Methods from "./Methods.ts"
 import { type AnyModel, type AsyncAgent, build, modelLayer } from "./AsyncAgent.ts"
 import type { AsyncTool } from "./AsyncTool.ts"
 import * as Iteration from "./Iteration.ts"
@@ -243,17 +244,8 @@ export const createRuntime = <
       list: method((runtime) => runtime.grants.list),
       revoke: method((runtime) => runtime.grants.revoke)
     },
-    webhooks: {
-      add: method((runtime) => runtime.webhooks.add),
-      list: method((runtime) => runtime.webhooks.list),
-      rotate: method((runtime) => runtime.webhooks.rotate),
-      remove: method((runtime) => runtime.webhooks.remove)
-    },
-    costs: {
-      by: method((runtime) => runtime.costs.by),
-      estimates: method((runtime) => runtime.costs.estimates),
-      correct: method((runtime) => runtime.costs.correct)
-    },
+    webhooks: Methods.webhooks(method),
+    costs: Methods.costs(method),
     quotas: {
       usage: (subject) => promise((runtime) => runtime.quotas.usage(quotasOf(subject))),
       limit: (name, limits, subject) => promise((runtime) => runtime.quotas.limit(name, limits, quotasOf(subject)))

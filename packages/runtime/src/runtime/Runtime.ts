@@ -363,7 +363,6 @@ const historyOf = ({ limit = 1000, resourceId, since, until, ...rest }: HistoryO
 const owns = (host: RunHost, resourceId: string, id: string) =>
   Effect.map(host.grants.list(resourceId), (grants) => grants.some((grant) => grant.id === id))
 
-const isOf = (
-  file: { readonly resourceId: string },
-  options: { readonly resourceId?: string | undefined } = {}
-): boolean => options.resourceId === undefined || file.resourceId === options.resourceId
+type Owned = { readonly resourceId?: string | undefined }
+const isOf = ({ resourceId }: { readonly resourceId: string }, options: Owned = {}): boolean =>
+  options.resourceId === undefined || resourceId === options.resourceId

@@ -6,7 +6,6 @@ import * as Effect from "effect/Effect"
 import * as ApprovalContract from "./JournalApprovalContract.ts"
 import * as QuotaContract from "./JournalQuotaContract.ts"
 import * as CorrectionContract from "./JournalCorrectionContract.ts"
-import * as CostContract from "./JournalCostContract.ts"
 import * as LogContract from "./JournalLogContract.ts"
 import * as RunListContract from "./JournalRunListContract.ts"
 import * as TextContract from "./JournalTextContract.ts"
@@ -310,7 +309,6 @@ export const clauses: ReadonlyArray<Clause> = [
   ...ApprovalContract.grants,
   ...QuotaContract.clauses,
   ...RunListContract.clauses,
-  ...CostContract.clauses,
   ...WebhookContract.clauses,
   ...CorrectionContract.clauses,
   ...ApprovalContract.approvals,

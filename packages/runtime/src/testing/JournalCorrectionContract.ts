@@ -5,11 +5,12 @@
 import { Budget, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import { type Correction, firstCorrection } from "../budget/CostStore.ts"
-import { model, noon, report, run, told } from "./JournalCostContract.ts"
+import { clauses as ledger, model, noon, report, run, told } from "./JournalCostContract.ts"
 import { begin, type Clause, clause, commit, finish, same } from "./JournalSamples.ts"
 
-/** All of them. */
+/** All of them, with those of the ledger itself. */
 export const clauses: ReadonlyArray<Clause> = [
+  ...ledger,
   clause("a correction is a line beside the one that it corrects, once, in any order of corrections", (store) =>
     Effect.gen(function* () {
       if (store.correct === undefined) return

@@ -26,15 +26,8 @@ import * as Lease from "../../budget/Lease.ts"
 import { correctBooks, MemoryCosts } from "../../budget/CostStore.ts"
 import { MemoryQuotas } from "../../budget/QuotaStore.ts"
 import { Alarms } from "../../kernel/Alarm.ts"
-import type {
-  Answered,
-  Drive,
-  PendingApproval,
-  RunHost,
-  RunHostFactory,
-  RunRecord,
-  StartRefusal
-} from "../../engine/RunHost.ts"
+import type { Answered, Drive, PendingApproval, StartRefusal } from "../../engine/RunHost.ts"
+import type { RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
 import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
 import * as RunList from "../../engine/RunList.ts"
 import { MemoryWebhooks } from "../../engine/WebhookStore.ts"
