@@ -20,7 +20,7 @@ import * as ScriptedModel from "./ScriptedModel.ts"
 export type Behaviour = "answers" | "sleeps" | "progresses" | "tells" | "fails" | "dies" | "hangs"
 
 /**
- * What a scenario may contain. All on by default.
+ * What a scenario may contain. All on by default, unless they say otherwise.
  *
  * @since 0.1.0
  * @category models
@@ -50,6 +50,8 @@ export interface ScenarioOptions {
   readonly inputs?: boolean | undefined
   /** Defects of code that the run depends on, which end it; none where `faults` is off. */
   readonly defects?: boolean | undefined
+  /** Agents that choose what each of their steps uses. Off by default. */
+  readonly resolves?: boolean | undefined
 }
 
 /**
@@ -92,6 +94,8 @@ export interface Scenario {
   readonly questions: boolean
   /** Whether models stream the input of calls: a step that is repeated after a crash then gives its calls other ids. */
   readonly inputs: boolean
+  /** Whether agents choose what each of their steps uses. */
+  readonly resolves: boolean
   /** Whether a grant is given before the run starts. */
   readonly givenGrant: boolean
   /** What grants may cost; absent: no limit. */
@@ -138,6 +142,7 @@ export const generate = (seed: number, options: ScenarioOptions = {}): Scenario 
     denials: policies() < 0.2 && options.denials !== false,
     inputs: options.inputs !== false,
     questions: options.questions !== false && draw(seed, "questions")() < 0.6,
+    resolves: options.resolves === true,
     givenGrant: policies() < 0.3 && options.grants !== false,
     grantUsd: policies() < 0.4 ? 0.000_001 + policies() * 0.000_006 : undefined,
     defect: options.faults !== false && options.defects !== false ? defect(draw(seed, "defects")) : undefined

@@ -170,6 +170,34 @@ const policies = ({ approvers, denials }: Scenario.Scenario): { readonly [tool: 
 })
 
 /**
+ * Chooses a model of another price, and tools that come and go, by the step alone: as a replay does. Models call `work`
+ * even where it is not offered.
+ */
+const resolving = (scenario: Scenario.Scenario) => {
+  if (!scenario.resolves) return {}
+  const resolve = ({ agent, agentPath, step }: Agent.ResolveContext): Agent.Resolution<"second"> => {
+    const random = Scenario.draw(scenario.seed, `resolve ${agentPath.join("/")} ${step}`)
+    const own = [
+      "work",
+      "timed",
+      "gated",
+      "picky",
+      "planned",
+      "look",
+      "beta",
+      "gamma",
+      ...(agent === "root" ? ["alpha"] : [])
+    ]
+    return {
+      ...(random() < 0.4 ? { model: "second" } : {}),
+      ...(random() < 0.5 ? { tools: own.filter((name) => random() < (name === "work" ? 0.3 : 0.6)) } : {}),
+      ...(random() < 0.3 ? { instructions: "Be quick.", maxOutputTokens: 1 + Math.floor(random() * 400) } : {})
+    }
+  }
+  return { models: { second: Second }, resolve }
+}
+
+/**
  * The agents of one scenario. The first is the root.
  *
  * @since 0.1.0
@@ -196,6 +224,7 @@ export const agents = (scenario: Scenario.Scenario) => {
     toolkit,
     clientTools: Client,
     specialists: [beta, gamma],
+    ...resolving(scenario),
     approvals,
     budget: scenario.alphaBudget
   })
@@ -205,6 +234,7 @@ export const agents = (scenario: Scenario.Scenario) => {
     clientTools: Client,
     specialists: [alpha, beta, gamma],
     fallbacks: [Second],
+    ...resolving(scenario),
     compaction: compaction(scenario),
     approvals,
     budget: scenario.rootBudget
