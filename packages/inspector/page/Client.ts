@@ -98,6 +98,16 @@ export interface Said {
   readonly content: ReadonlyArray<{ readonly type: string; readonly [field: string]: unknown }>
 }
 
+/** A replaced end of a thread. */
+export interface Branch {
+  readonly branchId: string
+  /** How many messages it shares with what it departs from. */
+  readonly from: number
+  readonly version: number
+  readonly replacedAt: number
+  readonly replacedBy?: string
+}
+
 export interface Self {
   readonly tenant: string
   readonly name?: string
@@ -128,7 +138,18 @@ export const api = {
     json<{ readonly threads: ReadonlyArray<Thread>; readonly next?: string }>(`/threads${search(query)}`),
   thread: (threadId: string) =>
     json<Thread & { readonly messages: ReadonlyArray<Said> }>(`/threads/${encodeURIComponent(threadId)}`),
-  deleteThread: (threadId: string) => json(`/threads/${encodeURIComponent(threadId)}`, { method: "DELETE" })
+  deleteThread: (threadId: string) => json(`/threads/${encodeURIComponent(threadId)}`, { method: "DELETE" }),
+  branches: (threadId: string) =>
+    json<{ readonly branches: ReadonlyArray<Branch> }>(`/threads/${encodeURIComponent(threadId)}/branches`),
+  branch: (threadId: string, branchId: string) =>
+    json<{ readonly messages: ReadonlyArray<Said> }>(
+      `/threads/${encodeURIComponent(threadId)}/branches/${encodeURIComponent(branchId)}`
+    ),
+  rewind: (threadId: string, to: number) => post(`/threads/${encodeURIComponent(threadId)}/rewind`, { to }),
+  returnTo: (threadId: string, branchId: string) =>
+    post(`/threads/${encodeURIComponent(threadId)}/branches/${encodeURIComponent(branchId)}/return`),
+  fork: (threadId: string, of: { readonly at?: number; readonly branch?: string }) =>
+    post<{ readonly threadId: string }>(`/threads/${encodeURIComponent(threadId)}/fork`, of)
 }
 
 /** Reads the lines of a stream of envelopes until it ends or `signal` aborts. */

@@ -1,5 +1,6 @@
 /** Messages of a conversation: text, reasoning, calls and results. */
-import { Badge, Paper, Stack, Text } from "@mantine/core"
+import { Badge, Group, Paper, Stack, Text } from "@mantine/core"
+import type { ReactNode } from "react"
 import type { Said } from "./Client.ts"
 import { Json } from "./Parts.tsx"
 
@@ -37,14 +38,26 @@ const SaidPart = ({ part }: { readonly part: Part }) => {
   }
 }
 
-export const Conversation = ({ messages }: { readonly messages: ReadonlyArray<Said> }) => (
-  <Stack gap="sm" aria-label="Conversation" role="region">
+/** `actions`: what can be done at a user's message, by its index. */
+export const Conversation = ({
+  actions,
+  label = "Conversation",
+  messages
+}: {
+  readonly actions?: (index: number) => ReactNode
+  readonly label?: string
+  readonly messages: ReadonlyArray<Said>
+}) => (
+  <Stack gap="sm" aria-label={label} role="region">
     {messages.map((message, index) => (
       // Messages are only added at the end.
       <Paper key={index} withBorder p="sm">
-        <Badge color={message.role === "user" ? "indigo.8" : "gray.7"} tt="none" mb={4}>
-          {message.role}
-        </Badge>
+        <Group justify="space-between" mb={4}>
+          <Badge color={message.role === "user" ? "indigo.8" : "gray.7"} tt="none">
+            {message.role}
+          </Badge>
+          {message.role === "user" ? <Group gap="xs">{actions?.(index)}</Group> : null}
+        </Group>
         {message.content.map((part, at) => (
           <SaidPart key={at} part={part} />
         ))}
