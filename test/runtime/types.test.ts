@@ -2,8 +2,8 @@
 // What the compiler must refuse here, Effect's diagnostics would report once more.
 // @effect-diagnostics missingLayerContext:off
 import { describe, it } from "@effect/vitest"
-import { Agent, Budget, Event, Runtime, Specialist, ToolRun } from "@reins/runtime"
-import type { Completion, Model, ModelPort, QueryOptions, QueryRejected, RunError } from "@reins/runtime"
+import { Agent, Budget, Event, Output, Runtime, Specialist, ToolRun } from "@reins/runtime"
+import type { Completion, Model, ModelPort, QueryOptions, QueryRejected, RunError, RunHandle } from "@reins/runtime"
 import { Context, Effect, type Layer, Schema, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { expectTypeOf } from "vitest"
@@ -26,6 +26,7 @@ const Researcher = Specialist.make("researcher", {
   input: Schema.Struct({ topic: Schema.NonEmptyString }),
   output: Finding
 })
+const Reader = Agent.make("reader", { output: Finding })
 const Teller = Specialist.make("teller", { description: "Tells" })
 
 type Handlers = Tool.Handler<"search"> | Tool.Handler<"index"> | Tool.Handler<"lend">
@@ -96,6 +97,24 @@ describe("a runtime", () => {
     expectTypeOf(runtime.query("hi")).toEqualTypeOf<Stream.Stream<Event, QueryRejected>>()
     expectTypeOf(runtime.completeSpecialist(Researcher, { topic: "tides" })).toEqualTypeOf<
       Effect.Effect<Completion<{ readonly text: string; readonly found: Date }>, QueryRejected | RunError>
+    >()
+    expectTypeOf(runtime.complete(Reader, "read")).toEqualTypeOf<
+      Effect.Effect<Completion<{ readonly text: string; readonly found: Date }>, QueryRejected | RunError>
+    >()
+    expectTypeOf(runtime.complete("read", { output: Schema.Struct({ n: Schema.Number }) })).toEqualTypeOf<
+      Effect.Effect<Completion<{ readonly n: number }>, QueryRejected | RunError>
+    >()
+    expectTypeOf(runtime.complete(Desk.Desk, "read", { output: Schema.Date })).toEqualTypeOf<
+      Effect.Effect<Completion<Date>, QueryRejected | RunError>
+    >()
+    expectTypeOf(runtime.complete(Desk.Desk, "read")).toEqualTypeOf<
+      Effect.Effect<Completion<string>, QueryRejected | RunError>
+    >()
+    expectTypeOf(runtime.start(Reader, "read")).toEqualTypeOf<
+      Effect.Effect<RunHandle<{ readonly text: string; readonly found: Date }>, QueryRejected>
+    >()
+    expectTypeOf(Output.partials(runtime.query("read"), Finding)).toEqualTypeOf<
+      Stream.Stream<Output.Partial<{ readonly text: string; readonly found: string }>, QueryRejected>
     >()
     expectTypeOf(runtime.completeSpecialist(Teller, "a tale")).toEqualTypeOf<
       Effect.Effect<Completion<string>, QueryRejected | RunError>

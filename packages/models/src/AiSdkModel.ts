@@ -87,6 +87,7 @@ export const make = (model: LanguageModelV4, options: Options = {}): ModelPort =
     model: name,
     describesSafely: true,
     takesKeys: options.withKey !== undefined,
+    takesOutput: true,
     attempt: (request, emit) =>
       Clock.clockWith((clock) => {
         const about = (): Failure.About => ({ provider, model: name, now: clock.currentTimeMillisUnsafe() })

@@ -82,6 +82,7 @@ export { NotReplayed, ReplayDiffers, describe as describeReplay } from "./replay
 export type { Replayed } from "./replay/Replay.ts"
 export type { Divergence } from "./replay/Divergence.ts"
 export type { Preview, PreviewedApprovers, PreviewedTool } from "./runtime/PreviewShape.ts"
+export * as Output from "./runtime/Output.ts"
 export { Runtime } from "./runtime/Runtime.ts"
 export { NotCorrected } from "./runtime/Corrections.ts"
 export type { CorrectionOptions, EntryKey, Estimate } from "./runtime/Corrections.ts"
@@ -98,6 +99,7 @@ export type {
 export type {
   AgentOptions,
   Complete,
+  OutputOptions,
   PlainAgent,
   Query,
   QueryOptions,

@@ -102,6 +102,9 @@ export const sentences: { readonly [sentence: string]: (log: Reading) => boolean
     )
   },
 
+  "an output is of an answer: the run stopped, or a limit stopped it": (log) =>
+    log.of("finish").every(({ event }) => event.output === undefined || /^(stop|budget)$/.test(event.finishReason)),
+
   "every call is closed and every approval answered before the ending": (log) => {
     const first = log.said.find(({ event }) => endings.flat().includes(event.type))
     if (first === undefined) return true

@@ -181,7 +181,7 @@ export const exhausted = (limit = "max_steps", agentPath?: AgentPath.AgentPath):
   data: { limit, max: 1, used: 1, ...(agentPath === undefined ? {} : { agentPath }) }
 })
 
-export const finish: Event = { type: "finish", finishReason: "stop", usage }
+export const finish: Events.Finish = { type: "finish", finishReason: "stop", usage }
 export const cost: Event = {
   type: "data-cost-summary",
   data: { currency: "USD", ...money, root: { agentPath: [], ...money, usage, rows: [], children: [] } }

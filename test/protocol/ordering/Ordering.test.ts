@@ -337,6 +337,11 @@ const examples: ReadonlyArray<Example> = [
     broken: [...opened, ...by(planner, E.finish)]
   },
   {
+    rule: "output-of-answer",
+    lawful: root({ ...E.finish, output: { n: 1 } }, E.cost),
+    broken: root({ ...E.finish, finishReason: "length", output: { n: 1 } })
+  },
+  {
     rule: "ending-calls-closed",
     lawful: root(E.start, E.call(), E.result(), ...E.failing),
     broken: root(E.start, E.call(), E.cost)

@@ -125,9 +125,9 @@ describe("a specialist without schemas", () => {
   })
 })
 
-it("an agent without a description has neither input nor output", () => {
+it("an agent without a description has no input", () => {
   const model = ScriptedModel.make({ replies: [] })
-  assert.throws(() => createRuntime({ model, agents: [{ name: "desk", output: z.string() }] }), /description/)
+  assert.throws(() => createRuntime({ model, agents: [{ name: "desk", input: z.string() }] }), /description/)
 })
 
 describe("an agent's approval setting as a function of the arguments", () => {

@@ -47,7 +47,7 @@ export class RunCancelled extends Schema.TaggedError<RunCancelled>()("RunCancell
 }
 
 /**
- * The specialist's answer does not fit its output schema, even after one repair attempt.
+ * The agent's answer does not fit its output schema, even after one repair attempt.
  *
  * @since 0.1.0
  * @category errors

@@ -62,8 +62,9 @@ const StepRetracted = Schema.Struct({ type: Schema.Literal("step-retracted"), re
   identifier: "StepRetracted"
 })
 /**
- * The output of this step since its `step-start` is void. Only after a crash, a retry or a failover in the middle of a
- * stream.
+ * The output of this step since its `step-start` is void: after a crash, a retry or a failover in the middle of a
+ * stream; or because it is a typed answer that does not fit its schema (`reason: "OutputInvalid"`), which the model is
+ * asked for once more.
  *
  * @since 0.1.0
  * @category models
@@ -376,11 +377,14 @@ const Finish = Schema.Struct({
   type: Schema.Literal("finish"),
   finishReason: FinishReason,
   usage: UsageTotals,
-  stopSequence: Schema.optionalKey(Schema.String)
+  stopSequence: Schema.optionalKey(Schema.String),
+  output: Schema.optionalKey(Json)
 }).annotate({ identifier: "Finish" })
 /**
  * The run ended. `usage` is cumulative over the run and its specialists. Only the two summaries follow. `stopSequence`:
  * the one of the caller's stop sequences that ended the answer; absent: none did, or the provider does not name it.
+ * `output`: the JSON of a typed answer, which fits its schema; absent: the run has no typed answer, or gave none that
+ * fits.
  *
  * @since 0.1.0
  * @category models

@@ -118,7 +118,8 @@ ${runDrawing()}
 Text, reasoning, sources and the input of calls come before the calls of their step, and the calls are announced together: after any
 other event about one of them (its approval, its progress, its result, an event of the specialist that it opened), the next call needs
 a new step. Input (\`tool-input-delta\`) has an id that no call of the agent has had. Where no call is announced under it, it is void, as
-all output of a step that is retracted. A step begins when every call of the previous step has its result. A user's message enters the conversation between two steps of the root agent, or
+all output of a step that is retracted: because it is attempted again, or because it is a typed answer that does not fit its schema and
+is asked for once more. A step begins when every call of the previous step has its result. A user's message enters the conversation between two steps of the root agent, or
 behind its last one: it ends the step before it. The mark is not an event: a store that knows that a step is done calls
 \`Automaton.closeStep\`.
 

@@ -39,6 +39,7 @@ const decision = [Run.decisionOfPending, Run.decisionOwnPath, Run.answerOfQuesti
 const plan = [Run.planTransition, Run.planFromCurrent]
 const budget = [Run.budgetOnce]
 const ending = [Run.endingAtRoot, Run.endingCallsClosed, Run.endingApprovalsAnswered]
+const finish = [...ending, Run.outputOfAnswer]
 
 const first = <E>(rules: ReadonlyArray<Rule<E>>, agent: AgentView, event: E): Violation | undefined => {
   for (const rule of rules) {
@@ -79,6 +80,7 @@ const particular = (agent: AgentView, event: Event): Violation | undefined => {
     case "budget_exhausted":
       return first(budget, agent, event)
     case "finish":
+      return first(finish, agent, event)
     case "data-cost-summary":
     case "data-latency-summary":
     case "error":
@@ -143,7 +145,8 @@ export const ruleTexts: ReadonlyArray<RuleText> = [
   ...texts("`approval-decision`", decision),
   ...texts("`plan-status-change`", plan),
   ...texts("`budget_exhausted`", budget),
-  ...texts("`finish`, `data-cost-summary`, `data-latency-summary`, `error`", ending)
+  ...texts("`finish`, `data-cost-summary`, `data-latency-summary`, `error`", ending),
+  ...texts("`finish`", [Run.outputOfAnswer])
 ]
 
 /**

@@ -213,3 +213,12 @@ export const endingApprovalsAnswered = rule<Ending>(
   "A run ends, well or not, when every approval has its decision.",
   ({ run }) => (run.pending.size > 0 ? `${run.pending.size} approvals are pending` : undefined)
 )
+
+export const outputOfAnswer = rule<Events.Finish>(
+  "output-of-answer",
+  "A `finish` has an `output` only where the agent gave an answer: its `finishReason` is `stop` or `budget`.",
+  (_agent, { finishReason, output }) =>
+    output === undefined || finishReason === "stop" || finishReason === "budget"
+      ? undefined
+      : `an output, and the run finished with ${finishReason}`
+)

@@ -116,6 +116,8 @@ const alter = (random: Random, event: Event, other: Event): Event => {
       }
     case "budget_exhausted":
       return { ...event, data: { ...event.data, limit: pick(random, "max_steps", "max_cost_usd") } }
+    case "finish":
+      return pick<Event>(random, other, { ...event, finishReason: "cancelled" }, { ...event, output: 1 })
     default:
       return other
   }

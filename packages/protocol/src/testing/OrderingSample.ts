@@ -235,11 +235,14 @@ export const file = (random: Random, fileId: string): Events.FileRegistered => (
   data: { fileId, filename: "note.txt", mediaType: "text/plain", sizeBytes: Math.floor(random() * 1000) }
 })
 
-export const finish = (random: Random): Events.Finish =>
-  Event.finish(
+export const finish = (random: Random): Events.Finish => {
+  const event = Event.finish(
     pick(random, "stop", "length", "content-filter", "budget", "cancelled", "repeated-calls", "other"),
     usage(random)
   )
+  const hasAnswer = event.finishReason === "stop" || event.finishReason === "budget"
+  return hasAnswer && random() < 0.5 ? { ...event, output: { answer: 1 } } : event
+}
 
 const money = { costNanoUsd: 0, costUsd: 0, unpriced: 0, estimated: false }
 

@@ -32,13 +32,13 @@ export type { Left, Resolution, ResolveContext, Spent } from "./Resolution.ts"
 export const TypeId = "~@reins/runtime/Agent" as const
 
 /**
- * An agent that needs the services `R`; building its tools may fail with `E`.
+ * An agent that needs the services `R`; building its tools may fail with `E`; its answer is `Out`.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Agent<out R = never, out E = never> {
-  readonly [TypeId]: { readonly _R: () => R; readonly _E: () => E }
+export interface Agent<out R = never, out E = never, out Out = unknown> {
+  readonly [TypeId]: { readonly _R: () => R; readonly _E: () => E; readonly _Out: () => Out }
   readonly name: string
   readonly definition: Definition
 }
@@ -49,7 +49,7 @@ export interface Agent<out R = never, out E = never> {
  * @since 0.1.0
  * @category models
  */
-export type Any = Agent<Erased.Any, Erased.Any>
+export type Any = Agent<Erased.Any, Erased.Any, unknown>
 
 /**
  * An agent's definition, with its types erased. Read by the runtime, not by users.
@@ -102,14 +102,14 @@ export type CallLimit = number | false
  * @since 0.1.0
  * @category models
  */
-export type Services<A> = A extends Agent<infer R, infer _E> ? R : never
+export type Services<A> = A extends Agent<infer R, infer _E, infer _Out> ? R : never
 /**
  * How building an agent's tools may fail.
  *
  * @since 0.1.0
  * @category models
  */
-export type Errors<A> = A extends Agent<infer _R, infer E> ? E : never
+export type Errors<A> = A extends Agent<infer _R, infer E, infer _Out> ? E : never
 
 /**
  * The services that model keys stand for.
@@ -306,6 +306,10 @@ export interface Options<
  * **Gotchas**: tool handlers are looked up by tool name. Two toolkits with a tool of one name and different definitions
  * are refused when the runtime's layer is built; bind one of them: `toolkit: Agent.bind(Search, Search.layer)`.
  *
+ * **Details**
+ * - `output`: the schema of its answer, which must be JSON then. An answer that is invalid is retracted and asked for
+ *   once more, as one more step; a second one ends the run with `OutputInvalid`. Absent: the answer is text.
+ *
  * **Example** (An agent with a limit)
  *
  * ```ts
@@ -314,6 +318,24 @@ export interface Options<
  * export const Desk = Agent.make("desk", {
  *   instructions: "You answer for a shop.",
  *   budget: Budget.make({ maxSteps: 20 })
+ * })
+ * ```
+ *
+ * **Example** (A typed answer)
+ *
+ * ```ts
+ * import { Agent, Runtime } from "@reins/runtime"
+ * import { Effect, Schema } from "effect"
+ *
+ * const Clerk = Agent.make("clerk", {
+ *   instructions: "You read invoices.",
+ *   output: Schema.Struct({ total: Schema.Number, currency: Schema.String })
+ * })
+ *
+ * export const total = Effect.gen(function* () {
+ *   const runtime = yield* Runtime
+ *   const { output } = yield* runtime.complete(Clerk, "Invoice 17: 12.50 EUR")
+ *   return output.total
  * })
  * ```
  *
@@ -327,14 +349,16 @@ export const make = <
   const F extends ReadonlyArray<ModelKey> = [],
   const N extends NamedModels = {},
   C = never,
-  const H extends ReadonlyArray<Hook.Any> = []
+  const H extends ReadonlyArray<Hook.Any> = [],
+  Out = string
 >(
   name: string,
-  options: Options<K, S, M, F, N, C, H>
+  options: Options<K, S, M, F, N, C, H> & { readonly output?: Erased.CodecOf<Out> | undefined }
 ): Agent<
   Needs<ToolkitServices<K> | M | Models<F[number] | N[keyof N]> | Services<S[number]> | C | Hook.Services<H[number]>>,
-  ToolkitErrors<K> | Errors<S[number]>
-> => fromDefinition(define("agent", name, options, undefined))
+  ToolkitErrors<K> | Errors<S[number]>,
+  Out
+> => fromDefinition(define("agent", name, options, { output: options.output }))
 
 /**
  * A toolkit bound to its own handlers, for an agent with tools that must not be looked up by name. The resources of the
@@ -376,17 +400,11 @@ export const define = (
   kind: Definition["kind"],
   name: string,
   options: AnyOptions,
-  specialist:
-    | {
-        readonly description: string
-        readonly input: Erased.CodecOf<Erased.Any> | undefined
-        readonly output: Erased.CodecOf<Erased.Any> | undefined
-      }
-    | undefined
+  own: Partial<Pick<Definition, "description" | "input">> & Pick<Definition, "output">
 ): Definition => ({
   kind,
   name,
-  description: specialist?.description,
+  description: own.description,
   instructions: options.instructions,
   toolkits: listed(options.toolkit),
   clientTools: options.clientTools === undefined ? [] : Object.values(options.clientTools.tools),
@@ -396,8 +414,8 @@ export const define = (
   models: options.models,
   resolve: effectful(options.resolve),
   budget: options.budget,
-  input: specialist?.input,
-  output: specialist?.output,
+  input: own.input,
+  output: own.output,
   approvals: options.approvals ?? {},
   approvalFloor: options.approvalFloor,
   approvers: options.approvers,
@@ -422,7 +440,7 @@ const variance = { _R: phantom, _E: phantom, _In: phantom, _Out: phantom }
  * @since 0.1.0
  * @category constructors
  */
-export const fromDefinition = (definition: Definition): Agent<never, never> => ({
+export const fromDefinition = (definition: Definition): Agent<never, never, never> => ({
   [TypeId]: variance,
   name: definition.name,
   definition

@@ -32,6 +32,7 @@ import * as ToolSettings from "../tool/ToolSettings.ts"
 import * as ToolHash from "../tool/ToolHash.ts"
 import * as ToolOffer from "./ToolOffer.ts"
 import { ToolSources } from "./ToolSources.ts"
+import * as TypedAnswer from "./TypedAnswer.ts"
 
 /** A tool, ready to be called. */
 export interface Callable {
@@ -80,7 +81,10 @@ export interface Member extends AgentModels.AgentModels {
   readonly specialists: ReadonlyMap<string, Member>
   /** The definitions that the model is sent: tools, client tools, specialists. */
   readonly offered: ReadonlyArray<ToolDefinition>
+  /** What its model is told of its typed answer; absent: it answers with text. */
   readonly output: { readonly name: string; readonly schema: Json } | undefined
+  /** Checks its typed answer. */
+  readonly check: TypedAnswer.Check | undefined
   readonly budget: Budget.Budget
   /** Who may answer its questions about its budget; absent: anybody of the tenant. */
   readonly approvers?: ReadonlyArray<Approvers.Level> | undefined
@@ -219,6 +223,7 @@ const member = (
               name: `${name}_output`,
               schema: yield* ToolOffer.jsonSchema(name, "its output", () => Tool.getJsonSchemaFromSchema(output))
             },
+      check: output === undefined ? undefined : TypedAnswer.bySchema(output),
       budget: definition.budget ?? Budget.make({}),
       approvers: yield* levels(name, definition.approvers),
       hooks: chainOf([...capture.hooks, ...bind(definition.hooks, capture.services)], tools)

@@ -2,9 +2,14 @@
  * A query's choice of its agent's model, and settings for it: limits and format of answers, and sampling. They are part of the run's
  * record, so that a resumed run has the same; specialists below the agent keep their own.
  */
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Tool from "effect/ai/Tool"
+import type * as Erased from "../kernel/Erased.ts"
+import * as PlainJson from "../kernel/PlainJson.ts"
 import { ModelSettings } from "../model/Model.ts"
 import type { Member } from "./AgentRegistry.ts"
+import * as TypedAnswer from "./TypedAnswer.ts"
 
 const Count = Schema.Int.check(Schema.isGreaterThan(0))
 
@@ -16,8 +21,10 @@ const QueryModelStruct = Schema.Struct({
 }).annotate({ identifier: "QueryModel" })
 
 /**
- * `name`: one of the agent's `models`, or `provider:model` of one; absent: the agent's own. `maxOutputTokens`: the maximum output tokens of a step; the smaller of this and the agent's own applies. `output`: a
- * JSON Schema for the final text, which is sent to the model; the text is not validated.
+ * `name`: one of the agent's `models`, or `provider:model` of one; absent: the agent's own. `maxOutputTokens`: the maximum
+ * output tokens of a step; the smaller of this and the agent's own applies. `output`: a JSON Schema for the final text: the
+ * model is told of it, and the text is checked by it as an agent's own typed answer is (`Agent.make`). Its value is the
+ * `output` of the event `finish`.
  *
  * @since 0.1.0
  * @category schemas
@@ -39,6 +46,22 @@ export const refusal = (member: Member, { output, settings }: QueryModel): strin
     : undefined
 }
 
+/** The settings with the JSON Schema of `output`, or why the agent is not asked for it. */
+export const withOutput = (
+  member: Member,
+  model: QueryModel = {},
+  output: Erased.CodecOf<Erased.Any>
+): QueryModel | string => {
+  if (model.output !== undefined) return "Both output and model.output are given. Leave out one of them"
+  const written = Result.try(() => Tool.getJsonSchemaFromSchema(output))
+  const schema = Result.isSuccess(written) ? PlainJson.copy(written.success) : undefined
+  if (schema === undefined) {
+    return "The schema of the output has no JSON Schema. Use JSON types, such as a string for a date"
+  }
+  const asked = { ...model, output: { name: "answer", schema } }
+  return refusal(member, asked) ?? asked
+}
+
 /** The agent with these settings. */
 export const apply = (
   member: Member,
@@ -54,6 +77,7 @@ export const apply = (
     ...member,
     model: model ?? member.model,
     output,
+    check: output === undefined || output === member.output ? member.check : TypedAnswer.byJsonSchema(output.schema),
     definition: { ...definition, settings, maxOutputTokens: Number.isFinite(most) ? most : undefined }
   }
 }

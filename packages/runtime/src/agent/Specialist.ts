@@ -22,7 +22,7 @@ export const TypeId = "~@reins/runtime/Specialist" as const
  * @since 0.1.0
  * @category models
  */
-export interface Specialist<in In, out Out, out R = never, out E = never> extends Agent.Agent<R, E> {
+export interface Specialist<in In, out Out, out R = never, out E = never> extends Agent.Agent<R, E, Out> {
   readonly [TypeId]: { readonly _In: (input: In) => void; readonly _Out: () => Out }
 }
 
@@ -48,8 +48,8 @@ export type Any = Specialist<never, unknown, Erased.Any, Erased.Any>
  * **Details**
  * - `description`: its description for a coordinator's model.
  * - `input`: its arguments, as a schema. Absent: one string, `prompt`.
- * - `output`: the schema of its final text, which must be JSON; invalid text is returned to the model once. Absent: the
- *   output is the text.
+ * - `output`: the schema of its answer, as of any agent (`Agent.make`); its caller gets the JSON. Absent: the output is the
+ *   text.
  *
  * **Example** (A typed answer)
  *

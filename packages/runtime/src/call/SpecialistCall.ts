@@ -120,7 +120,7 @@ const endOf = (specialist: Member, ended: AgentEnd): CallEnd => {
 const outcomeOf = (specialist: Member, ended: AgentEnd): ToolOutcome.ToolOutcome => {
   switch (ended.reason) {
     case "stop":
-      return ToolOutcome.success(SpecialistText.resultOf(specialist, ended.text))
+      return ToolOutcome.success(ended.output ?? ended.text)
     case "cancelled":
       return ToolOutcome.cancelled
     case "failed":

@@ -10,6 +10,7 @@ import {
   Budget,
   type Event,
   type Events,
+  type Json,
   type Message,
   RunErrors,
   Transcript,
@@ -25,7 +26,7 @@ import { settleAll } from "./StepCalls.ts"
 import * as BudgetPause from "./BudgetPause.ts"
 import * as ResolutionStep from "./ResolutionStep.ts"
 import { modelStep } from "../step/ModelStep.ts"
-import type { StepValue } from "../step/StepValue.ts"
+import { type StepValue, textOf } from "../step/StepValue.ts"
 import type { CallEnd } from "../call/Call.ts"
 import * as Task from "../kernel/Task.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
@@ -33,7 +34,7 @@ import type { AgentEnd } from "../run/AgentEnd.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as CallRow from "../agent/CallRow.ts"
 import type { Run } from "../run/Run.ts"
-import * as SpecialistText from "../agent/SpecialistText.ts"
+import * as TypedAnswer from "../agent/TypedAnswer.ts"
 
 /** Runs `agent` to its end. */
 export const agentLoop = (run: Run, agent: AgentState): Effect.Effect<AgentEnd> => {
@@ -76,8 +77,19 @@ class Loop {
   }
 
   /** The end of an agent that has answered. */
-  answered({ stop, stopSequence }: Extract<StepValue, { readonly _tag: "Completed" }>): AgentEnd {
-    return stopSequence === undefined ? this.end(reasonOf(stop)) : this.end(reasonOf(stop), { stopSequence })
+  answered({ stop, stopSequence, verdict }: Extract<StepValue, { readonly _tag: "Completed" }>): AgentEnd {
+    const reason = reasonOf(stop)
+    // In a log of an earlier release, a specialist's step has no verdict, and a run's end no output.
+    const isOfSpecialist = this.agent.path.length > 0 && this.agent.member.definition.output !== undefined
+    if (reason === "stop" && (verdict !== undefined || isOfSpecialist)) {
+      return this.end(reason, { stopSequence, output: this.value })
+    }
+    return stopSequence === undefined ? this.end(reason) : this.end(reason, { stopSequence })
+  }
+
+  /** The JSON of its typed answer. */
+  get value(): Json | undefined {
+    return TypedAnswer.valueOf(this.text)
   }
 
   /** Takes the messages that a user has sent since the last step; `undefined` where there are none. */
@@ -97,7 +109,8 @@ class Loop {
     this.agent.step = ++this.step
     return modelStep(this.run, this.agent, {
       step: this.step,
-      offersTools: this.exhausted === undefined && this.agent.member.definition.settings?.toolChoice !== "none"
+      offersTools: this.exhausted === undefined && this.agent.member.definition.settings?.toolChoice !== "none",
+      repairs: !this.repaired && this.exhausted === undefined
     })
   }
 
@@ -166,7 +179,7 @@ class Loop {
           return this.step % inARow === 0 ? Task.flatMap(Task.of(Effect.yieldNow), () => this.again) : this.again
         })
       }
-      if (this.agent.member.definition.output !== undefined) return goOn(this, { _tag: "Taken", value })
+      if (this.agent.member.check !== undefined) return goOn(this, { _tag: "Taken", value })
       return Task.flatMap(Task.of(this.goesOn()), (goesOn) =>
         goesOn ? this.again : Exit.succeed(this.answered(value))
       )
@@ -213,7 +226,10 @@ const goOn = Effect.fnUntraced(function* (loop: Loop, from: Stage) {
       }
       if (value._tag === "Refused") refusal = value.refusal
       else {
-        if (loop.exhausted !== undefined) return loop.end("budget", { refusal: loop.exhausted })
+        if (loop.exhausted !== undefined) {
+          const output = value.verdict === undefined || value.verdict.issue !== undefined ? undefined : loop.value
+          return loop.end("budget", { refusal: loop.exhausted, ...(output === undefined ? {} : { output }) })
+        }
         const { calls, dropped, stop } = value
         if (dropped?.reason === CallRow.dropReason) return loop.end("repeated-calls")
         if (calls.length === 0 && stop === "paused") {
@@ -221,9 +237,8 @@ const goOn = Effect.fnUntraced(function* (loop: Loop, from: Stage) {
           continue
         }
         if (calls.length === 0) {
-          const reason = reasonOf(stop)
-          const issue = reason === "stop" ? yield* SpecialistText.mismatch(agent.member, loop.text) : undefined
-          if (issue === undefined) {
+          const verdict = reasonOf(stop) === "stop" ? yield* verdictOf(loop, value) : undefined
+          if (verdict?.issue === undefined) {
             if (yield* loop.goesOn()) continue
             return loop.answered(value)
           }
@@ -232,12 +247,13 @@ const goOn = Effect.fnUntraced(function* (loop: Loop, from: Stage) {
               failure: new RunErrors.OutputInvalid({
                 agent: agent.member.name,
                 // A schema's own messages may quote the answer.
-                issue: run.settings.captureContent ? issue : yield* SpecialistText.misplaced(agent.member, loop.text)
+                issue: run.settings.captureContent ? verdict.issue : (verdict.places ?? "")
               })
             })
           }
           loop.repaired = true
-          agent.say(repair(issue))
+          // The thread keeps neither this nor the answer that it is about.
+          agent.say(TypedAnswer.repair(verdict.issue), "nothing")
           continue
         }
         agent.count(calls)
@@ -264,6 +280,17 @@ const goOn = Effect.fnUntraced(function* (loop: Loop, from: Stage) {
   }
 })
 
+/**
+ * The verdict about an answer. In logs of earlier releases, the step of a specialist has none; it is checked here then, as
+ * they did.
+ */
+const verdictOf = ({ agent: { member }, text }: Loop, { verdict }: StepValue & { readonly _tag: "Completed" }) => {
+  if (verdict !== undefined || member.check === undefined || member.definition.output === undefined) {
+    return Effect.succeed(verdict)
+  }
+  return member.check(text)
+}
+
 /** The next step, after what it uses is chosen, and after compaction if it is due. */
 const stepOf = Effect.fnUntraced(function* (loop: Loop) {
   const { agent, isPaused, run } = loop
@@ -288,16 +315,11 @@ const remember = (agent: AgentState, value: StepValue): void => {
     value._tag === "Completed"
       ? value.content
       : value.content.filter((part) => part.type === "text" || part.type === "reasoning")
-  if (content.length > 0) agent.hear(content)
+  const isKept = value._tag !== "Completed" || value.verdict?.retracted !== true
+  if (content.length > 0) agent.hear(content, isKept)
   if ((value._tag === "Completed" || value._tag === "Refused") && value.dropped !== undefined) {
     agent.say(Transcript.droppedCalls(value.dropped.reason, value.dropped.tools))
   }
-}
-
-const textOf = (content: ReadonlyArray<Message.AssistantPart>): string => {
-  let out = ""
-  for (const part of content) if (part.type === "text") out += part.text
-  return out
 }
 
 const reasonOf = (stop: Extract<StepValue, { readonly _tag: "Completed" }>["stop"]): Events.FinishReason => {
@@ -314,16 +336,6 @@ const reasonOf = (stop: Extract<StepValue, { readonly _tag: "Completed" }>["stop
       return "other"
   }
 }
-
-const repair = (issue: string): Message.User => ({
-  role: "user",
-  content: [
-    {
-      type: "text",
-      text: `Your answer does not match the required JSON schema: ${issue}\nAnswer again with the corrected JSON and nothing else.`
-    }
-  ]
-})
 
 const rejection = (reason: string): Message.User => ({
   role: "user",

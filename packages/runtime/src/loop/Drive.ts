@@ -171,7 +171,7 @@ const traced = (tracing: Tracing | undefined, work: Run["runAgent"]): Run["runAg
 export const closing = (
   startedAt: number,
   readings: Pick<Readings, "ledger" | "now" | "downMs">,
-  end: Pick<AgentEnd, "reason" | "usage" | "failure" | "stopSequence">
+  end: Pick<AgentEnd, "reason" | "usage" | "failure" | "stopSequence" | "output">
 ): ReadonlyArray<Event> => {
   const entries = readings.ledger()
   const summaries: ReadonlyArray<Event> = [
@@ -186,10 +186,16 @@ export const closing = (
     }
   ]
   if (end.reason !== "failed") {
-    const { reason: finishReason, stopSequence } = end
+    const { output, reason: finishReason, stopSequence } = end
     const usage = Usage.toTotals(end.usage)
     return [
-      { type: "finish", finishReason, usage, ...(stopSequence === undefined ? {} : { stopSequence }) },
+      {
+        type: "finish",
+        finishReason,
+        usage,
+        ...(stopSequence === undefined ? {} : { stopSequence }),
+        ...(output === undefined ? {} : { output })
+      },
       ...summaries
     ]
   }

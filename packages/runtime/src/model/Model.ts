@@ -225,6 +225,11 @@ export interface ModelPort {
    */
   readonly takesKeys?: boolean | undefined
   /**
+   * Whether it tells its provider the JSON Schema of a typed answer (`output`) itself: by the provider's own option, or
+   * in words where that provider has none. Absent: the runtime adds the schema to the instructions of such requests.
+   */
+  readonly takesOutput?: boolean | undefined
+  /**
    * Sends one request and emits the answer's parts. Completes when the answer is complete; fails with a typed reason;
    * when interrupted, aborts the request and returns promptly.
    */

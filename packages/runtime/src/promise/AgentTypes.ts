@@ -3,7 +3,7 @@
  * specialists. For agents with erased types, every name may be a specialist's, with unknown input and output.
  */
 import type { StandardSchemaV1 } from "effect/StandardSchema"
-import type { JsonObjectSchema } from "./Parameters.ts"
+import type { JsonObjectSchema, Parameters } from "./Parameters.ts"
 
 /**
  * The input of a specialist's schema, and the output of its output schema.
@@ -39,7 +39,7 @@ export type InputOf<A> = "input" extends keyof A
   : string
 
 /**
- * A specialist's output for a caller: text if it has no `output`.
+ * An agent's answer for a caller: text if it has no `output`.
  *
  * @since 0.1.0
  * @category models
@@ -69,6 +69,7 @@ export type SpecialistsOf<Agents extends ReadonlyArray<{ readonly name: string }
 export interface AgentValue<Name extends string> {
   readonly name: Name
   readonly description?: undefined
+  readonly output?: Parameters | undefined
 }
 
 /** A specialist's value. */

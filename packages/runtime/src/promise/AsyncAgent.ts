@@ -66,8 +66,8 @@ export interface AsyncAgent<
   /** The schema of a specialist's input. The caller gets an error for invalid input. Absent: one string, `prompt`. */
   readonly input?: Parameters | undefined
   /**
-   * The schema of a specialist's final text, which must be JSON; invalid text is returned to its model once. Absent:
-   * the output is the text.
+   * The schema of its answer, which must be JSON then. An answer that is invalid is retracted and asked for once more, as
+   * one more step; a second one ends the run with `OutputInvalid`. Absent: the answer is text.
    */
   readonly output?: Parameters | undefined
   /** The system prompt. */
@@ -208,13 +208,13 @@ export const build = (parts: Parts): Built => {
       hooks: written.hooks,
       compaction: written.compaction
     }
+    const output =
+      written.output === undefined ? undefined : toSchema(`the output of agent ${quoted(name)}`, written.output)
     if (description === undefined) {
-      if (written.input !== undefined || written.output !== undefined) {
-        throw new Error(
-          `Agent ${quoted(name)} has an input or output, which only a specialist can have. Give it a description`
-        )
+      if (written.input !== undefined) {
+        throw new Error(`Agent ${quoted(name)} has an input, which only a specialist can have. Give it a description`)
       }
-      const one = Agent.make(name, options)
+      const one = Agent.make(name, { ...options, output })
       made.set(name, one)
       return one
     }
@@ -222,7 +222,7 @@ export const build = (parts: Parts): Built => {
       ...options,
       description,
       input: written.input === undefined ? undefined : toInput(`the input of agent ${quoted(name)}`, written.input),
-      output: written.output === undefined ? undefined : toSchema(`the output of agent ${quoted(name)}`, written.output)
+      output
     })
     described.set(name, one)
     made.set(name, one)

@@ -6,7 +6,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { type Reading, readingOf } from "../engine/EventLog.ts"
 import * as Types from "../kernel/Erased.ts"
@@ -177,3 +177,20 @@ export class Iteration<A, R> implements AsyncIterableIterator<A, undefined> {
     return failure === undefined ? Promise.resolve(over) : Promise.reject(failure.error)
   }
 }
+
+/** Runs the effect; an abort of `signal` runs `onAbort`, or interrupts it. */
+export const untilAborted = <A, E>(
+  effect: Effect.Effect<A, E>,
+  signal: AbortSignal,
+  onAbort: (stop: () => void) => void
+): Effect.Effect<A, E> =>
+  Effect.callback((resume) => {
+    const fiber = Effect.runFork(effect)
+    const aborted = () => onAbort(() => fiber.interruptUnsafe())
+    signal.addEventListener("abort", aborted, { once: true })
+    fiber.addObserver((exit) => {
+      signal.removeEventListener("abort", aborted)
+      resume(exit)
+    })
+    return Fiber.interrupt(fiber)
+  })

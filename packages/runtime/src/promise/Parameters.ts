@@ -3,6 +3,7 @@
  * with JSON Schema (zod and arktype directly, valibot through `toStandardJsonSchema`, Effect's through both), or raw
  * JSON Schema. Either becomes a schema of the runtime, so that gate, revision and execution share one validation.
  */
+import { QueryRejected, QueryRejections } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -71,6 +72,18 @@ export const toInput = (what: string, parameters: Parameters): Schema.Codec<Sche
   return described(jsonSchemaOf(what, parameters)).pipe(
     Schema.decodeTo(Schema.Json, { decode: fitting, encode: fitting })
   )
+}
+
+/** The answer of a query as a schema, or why `agent` is not asked for it. */
+export const toOutput = (
+  agent: string,
+  output: Parameters | undefined
+): { readonly output?: Schema.Codec<unknown, Schema.Json> } | QueryRejected => {
+  if (output === undefined) return {}
+  const made = Result.try(() => toSchema("the output of the query", output))
+  return Result.isSuccess(made)
+    ? { output: made.success }
+    : new QueryRejected({ reason: new QueryRejections.InvalidInput({ agent, issue: inWords(made.failure) }) })
 }
 
 const jsonSchemaOf = (what: string, parameters: StandardJSONSchemaV1) => {

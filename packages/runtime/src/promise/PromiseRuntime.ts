@@ -6,7 +6,6 @@ import { Budget, type Event, type Message, QueryRejected, QueryRejections, Quota
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
@@ -22,10 +21,18 @@ import * as Methods from "./Methods.ts"
 import { type AnyModel, type AsyncAgent, build, modelLayer } from "./AsyncAgent.ts"
 import type { AsyncTool } from "./AsyncTool.ts"
 import * as Iteration from "./Iteration.ts"
-import type { Parameters } from "./Parameters.ts"
+import { type Parameters, toOutput } from "./Parameters.ts"
 import type { SpecialistsOf } from "./AgentTypes.ts"
 import * as TenantKeys from "./TenantKeys.ts"
-import type { PromiseRuntime, QueryOptions, QuotaSubject, RunHandle, RunOptions, RunVerbs } from "./PromiseShape.ts"
+import type {
+  OutputOptions,
+  PromiseRuntime,
+  QueryOptions,
+  QuotaSubject,
+  RunHandle,
+  RunOptions,
+  RunVerbs
+} from "./PromiseShape.ts"
 
 /** Toolkits by name, such as those of MCP servers. */
 export interface Servers {
@@ -167,7 +174,7 @@ export const createRuntime = <
     return promise((runtime) =>
       Effect.flatMap(Ids, (ids) => {
         const runId = asked.runId ?? ids.make("run")
-        return untilAborted(begin(runtime, { ...options, runId }), signal, (stop) => cancelOr(runId, stop))
+        return Iteration.untilAborted(begin(runtime, { ...options, runId }), signal, (stop) => cancelOr(runId, stop))
       })
     )
   }
@@ -180,31 +187,40 @@ export const createRuntime = <
     }
     const { description, name } = first
     const found = built.specialists.get(name)
-    const given = (options: Plain<AnyOptions>): Verbs.Given | QueryRejected => {
-      if (description === undefined) return [Types.as<Message.Prompt>(second), { ...options, agent: name }]
+    const given = (options: Verbs.Asks): Verbs.Given | QueryRejected => {
+      const agent = built.agents.find((one) => one.name === name)
+      const prompt = Types.as<Message.Prompt>(second)
+      if (description === undefined)
+        return agent === undefined ? [prompt, { ...options, agent: name }] : [agent, prompt, options]
       return found === undefined ? unknown(name) : [found, second, options]
     }
     return { asked: third ?? {}, given }
   }
-  const query = ({ asked, given }: Told) =>
-    read(asked, (runtime, options) => {
-      const all = given(options)
+  /** What a verb is given, with the schema of its answer as the runtime's. */
+  const typed = ({ given }: Told, { output, ...options }: Plain<AnyOptions>): Verbs.Given | QueryRejected => {
+    const made = toOutput(options.agent ?? built.agents[0]?.name ?? "", output)
+    return made instanceof QueryRejected ? made : given({ ...options, ...made })
+  }
+  const query = (told: Told) =>
+    read(told.asked, (runtime, options) => {
+      const all = typed(told, options)
       return all instanceof QueryRejected ? Stream.fail(all) : Types.as<ErasedVerbs>(runtime).query(...all)
     })
-  const complete = ({ asked, given }: Told) =>
-    answer(asked, (runtime, options) => {
-      const all = given(options)
+  const complete = (told: Told) =>
+    answer(told.asked, (runtime, options) => {
+      const all = typed(told, options)
       return all instanceof QueryRejected ? Effect.fail(all) : Types.as<ErasedVerbs>(runtime).complete(...all)
     })
-  const start = ({ asked, given }: Told) =>
+  const start = (told: Told) =>
     promise((runtime) => {
-      const all = given(plain(asked).options)
+      const all = typed(told, plain(told.asked).options)
       return all instanceof QueryRejected ? Effect.fail(all) : Types.as<ErasedVerbs>(runtime).start(...all)
     }).then((run): RunHandle<Types.Any> => ({
       runId: run.runId,
       threadId: run.threadId,
       events: () => iterate(() => run.events),
       envelopes: () => iterate(() => run.envelopes),
+      partialOutput: () => iterate(() => run.partialOutput),
       result: () => managed.runPromise(run.result),
       cancel: () => managed.runPromise(run.cancel),
       ...(run.steered === undefined ? {} : { steered: run.steered })
@@ -279,7 +295,7 @@ export const createRuntime = <
   }
 }
 
-type AnyOptions = QueryOptions
+type AnyOptions = QueryOptions & Partial<OutputOptions>
 
 /** The first that a verb is given: a prompt, or an agent's value. */
 type First = Message.Prompt | { readonly name: string; readonly description?: string | undefined }
@@ -287,7 +303,7 @@ type First = Message.Prompt | { readonly name: string; readonly description?: st
 /** A verb's options, and what follows of them for the runtime's verb. */
 interface Told {
   readonly asked: AnyOptions
-  readonly given: (options: Plain<AnyOptions>) => Verbs.Given | QueryRejected
+  readonly given: (options: Verbs.Asks) => Verbs.Given | QueryRejected
 }
 
 /** The runtime's verbs, whatever they are given. */
@@ -322,20 +338,3 @@ const quotasOf = ({ quotas, ...subject }: QuotaSubject = {}): Shape.QuotaSubject
   ...subject,
   ...(quotas === undefined ? {} : { quotas: quotas.map(Quota.make) })
 })
-
-/** Runs the effect; an abort of `signal` runs `onAbort`, or interrupts it. */
-const untilAborted = <A, E>(
-  effect: Effect.Effect<A, E>,
-  signal: AbortSignal,
-  onAbort: (stop: () => void) => void
-): Effect.Effect<A, E> =>
-  Effect.callback((resume) => {
-    const fiber = Effect.runFork(effect)
-    const aborted = () => onAbort(() => fiber.interruptUnsafe())
-    signal.addEventListener("abort", aborted, { once: true })
-    fiber.addObserver((exit) => {
-      signal.removeEventListener("abort", aborted)
-      resume(exit)
-    })
-    return Fiber.interrupt(fiber)
-  })

@@ -2,7 +2,7 @@
  * The interface of the runtime for programs without Effect: its methods and their options. Each method does what the
  * method of the same name does in `RuntimeShape`.
  */
-import type { Budget, Envelope, Event, Message, Quota } from "@reins/protocol"
+import type { Budget, Envelope, Event, Json, Message, Quota } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Agent from "../agent/Agent.ts"
@@ -12,6 +12,7 @@ import type { Runtime } from "../runtime/Runtime.ts"
 import type * as Shape from "../runtime/RuntimeShape.ts"
 import type * as Verbs from "../runtime/RuntimeVerbs.ts"
 import type { AgentValue, AnySpecialists, InputOf, OutputOf, SpecialistValue } from "./AgentTypes.ts"
+import type { Parameters } from "./Parameters.ts"
 
 /**
  * A method of the service, with a promise in place of the effect. It rejects with the error that the effect fails with.
@@ -62,40 +63,81 @@ export type RunOptions = Omit<
   "agent" | "history" | "instructions" | "model" | "onBusy" | "onThread" | "replaces" | "tools"
 >
 
+/**
+ * The answer that a query asks for, of an agent without an `output` of its own: a schema of some library, or JSON Schema. The
+ * model is told of it, and the answer is checked by what its JSON Schema says and then decoded by it. An invalid answer is
+ * asked for once more. Rules that JSON Schema cannot say are only checked for the caller: give them to an agent.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface OutputOptions<P extends Parameters = Parameters> {
+  readonly output: P
+}
+
 /** The events of a query, of an agent and what it is asked, or of a specialist and its typed input. */
 export interface Query<AgentName extends string> {
   (
     agent: AgentValue<AgentName>,
     prompt: Message.Prompt,
-    options?: AgentOptions
+    options?: AgentOptions & Partial<OutputOptions>
   ): AsyncIterableIterator<Event, undefined>
   <const A extends SpecialistValue<AgentName>>(
     specialist: A,
     input: InputOf<A>,
     options?: RunOptions
   ): AsyncIterableIterator<Event, undefined>
-  (prompt: Message.Prompt, options?: QueryOptions<AgentName>): AsyncIterableIterator<Event, undefined>
+  (
+    prompt: Message.Prompt,
+    options?: QueryOptions<AgentName> & Partial<OutputOptions>
+  ): AsyncIterableIterator<Event, undefined>
 }
 
-/** The answer of a query, of an agent, or, typed, of a specialist. */
+/** The answer of a query, of an agent, or of a specialist: text, or as typed by its `output` or the query's. */
 export interface Complete<AgentName extends string> {
-  (agent: AgentValue<AgentName>, prompt: Message.Prompt, options?: AgentOptions): Promise<Completion<string>>
+  <const P extends Parameters>(
+    agent: AgentValue<AgentName>,
+    prompt: Message.Prompt,
+    options: AgentOptions & OutputOptions<P>
+  ): Promise<Completion<OutputOf<OutputOptions<P>>>>
+  <const A extends AgentValue<AgentName>>(
+    agent: A,
+    prompt: Message.Prompt,
+    options?: AgentOptions
+  ): Promise<Completion<OutputOf<A>>>
   <const A extends SpecialistValue<AgentName>>(
     specialist: A,
     input: InputOf<A>,
     options?: RunOptions
   ): Promise<Completion<OutputOf<A>>>
+  <const P extends Parameters>(
+    prompt: Message.Prompt,
+    options: QueryOptions<AgentName> & OutputOptions<P>
+  ): Promise<Completion<OutputOf<OutputOptions<P>>>>
   (prompt: Message.Prompt, options?: QueryOptions<AgentName>): Promise<Completion<string>>
 }
 
 /** Starts a run that continues without readers: of a query, of an agent, or of a specialist, with a typed result. */
 export interface Start<AgentName extends string> {
-  (agent: AgentValue<AgentName>, prompt: Message.Prompt, options?: AgentOptions): Promise<RunHandle>
+  <const P extends Parameters>(
+    agent: AgentValue<AgentName>,
+    prompt: Message.Prompt,
+    options: AgentOptions & OutputOptions<P>
+  ): Promise<RunHandle<OutputOf<OutputOptions<P>>>>
+  <const A extends AgentValue<AgentName>>(
+    agent: A,
+    prompt: Message.Prompt,
+    options?: AgentOptions
+  ): Promise<RunHandle<OutputOf<A>>>
   <const A extends SpecialistValue<AgentName>>(
     specialist: A,
     input: InputOf<A>,
     options?: RunOptions
   ): Promise<RunHandle<OutputOf<A>>>
+  <const P extends Parameters>(
+    prompt: Message.Prompt,
+    options: QueryOptions<AgentName> & OutputOptions<P>
+  ): Promise<RunHandle<OutputOf<OutputOptions<P>>>>
   (prompt: Message.Prompt, options?: QueryOptions<AgentName>): Promise<RunHandle>
 }
 
@@ -112,6 +154,11 @@ export interface RunHandle<out Out = string> {
   readonly events: () => AsyncIterableIterator<Event, undefined>
   /** Every envelope, from the first. */
   readonly envelopes: () => AsyncIterableIterator<Envelope.Envelope, undefined>
+  /**
+   * A typed answer as it is written, as JSON that is not checked yet, and then the checked one; it starts anew after an
+   * answer that was retracted. Each call reads independently.
+   */
+  readonly partialOutput: () => AsyncIterableIterator<Json, undefined>
   /** Waits for the end; rejects with a `RunError`. */
   readonly result: () => Promise<Completion<Out>>
   readonly cancel: () => Promise<boolean>
@@ -142,7 +189,7 @@ export interface PromiseRuntime<
 > {
   /** The events of a query. The first read may throw `QueryRejected`; leaving the loop early cancels the run. */
   readonly query: Query<AgentName>
-  /** The answer of a query: text, or a specialist's decoded `output`. */
+  /** The answer of a query: text, or what the agent's or the query's `output` decodes. */
   readonly complete: Complete<AgentName>
   /** Starts a run that continues without readers. */
   readonly start: Start<AgentName>

@@ -45,4 +45,11 @@ export type { Divergence } from "../replay/Divergence.ts"
 export { createRuntime } from "./PromiseRuntime.ts"
 export type { Options } from "./PromiseRuntime.ts"
 export type { AnySpecialists, InputOf, OutputOf, SpecialistsOf, SpecialistTypes } from "./AgentTypes.ts"
-export type { AgentOptions, PromiseRuntime, QueryOptions, RunHandle, RunOptions } from "./PromiseShape.ts"
+export type {
+  AgentOptions,
+  OutputOptions,
+  PromiseRuntime,
+  QueryOptions,
+  RunHandle,
+  RunOptions
+} from "./PromiseShape.ts"

@@ -5,6 +5,7 @@
  * siblings had reserved of a shared limit at that moment.
  */
 import { Budget, type Entry, type Event, type Json } from "@reins/protocol"
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -12,6 +13,7 @@ import type { BudgetTree } from "../budget/BudgetTree.ts"
 import type { Mark } from "../host/journal/JournalStore.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as RequestDigest from "../run/RequestDigest.ts"
+import { StepValue, textOf } from "../step/StepValue.ts"
 import { between, type Difference } from "./Divergence.ts"
 import type { Asked } from "./Substitution.ts"
 
@@ -105,6 +107,21 @@ const model: Check = ({ asked, digests, hasDied, mark, settled, tree }) => {
   if (row !== undefined) return refusedNow(settled?.value, "the model is asked", hasDied)
   if (outcome === "cancelled") return undefined
   return limits(value, settled?.value, hasDied)
+}
+
+const readStep = Schema.decodeUnknownOption(StepValue)
+
+/** A typed answer that was accepted and is not now, or the other way: rules of a schema that its JSON Schema does not say. */
+export const answer = ({ value }: Mark, asked: Asked | undefined): Effect.Effect<Difference | undefined> => {
+  const check = asked?._tag === "Model" ? asked.check : undefined
+  const step = check === undefined ? undefined : Option.getOrUndefined(readStep(value))
+  if (check === undefined || step?._tag !== "Completed" || step.verdict === undefined) return Effect.succeed(undefined)
+  const { issue } = step.verdict
+  return Effect.map(check(textOf(step.content)), (now) =>
+    (now.issue === undefined) === (issue === undefined)
+      ? undefined
+      : { field: "output", recorded: issue ?? "the answer fits", replayed: now.issue ?? "the answer fits" }
+  )
 }
 
 /** A refusal in the log where nothing refuses it now: siblings held the rest, unless the limit is another one. */

@@ -178,15 +178,18 @@ export class ReplayEngine implements Engine {
               value,
               events: settled.events
             }))
-      return Effect.map(encoded, (settled) => {
+      return Effect.flatMap(encoded, (settled) => {
         const asked = tried._tag === "Asked" ? tried.asked : undefined
         const call = Names.callOf(AgentPath.key(mark.path), mark.name)
         const toolName = this.log.toolOf(mark.path, call)
         const digests = this.digestsOf(mark.path)
         const difference = check({ mark, asked, settled, tree, toolName, digests, hasDied: this.log.hasDied })
-        if (difference === undefined) return
-        const seq = ofSteps.has(kind) ? this.log.stepOf(mark) : this.log.callOf(mark.path, call)
-        this.report(seq ?? mark.seq, mark.path, difference)
+        const all = difference === undefined ? Checks.answer(mark, asked) : Effect.succeed(difference)
+        return Effect.map(all, (difference) => {
+          if (difference === undefined) return
+          const seq = ofSteps.has(kind) ? this.log.stepOf(mark) : this.log.callOf(mark.path, call)
+          this.report(seq ?? mark.seq, mark.path, difference)
+        })
       })
     })
   }

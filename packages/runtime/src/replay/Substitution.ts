@@ -8,6 +8,7 @@ import type { Json } from "@reins/protocol"
 import type { Predicate } from "../approval/Policy.ts"
 import type { AgentRegistry, Callable, Member } from "../agent/AgentRegistry.ts"
 import type { Resolver } from "../agent/Resolution.ts"
+import * as TypedAnswer from "../agent/TypedAnswer.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import type { ModelPort, ModelRequest } from "../model/Model.ts"
 import * as Task from "../kernel/Task.ts"
@@ -15,7 +16,13 @@ import * as ToolOutcome from "../tool/ToolOutcome.ts"
 
 /** What would have been asked. */
 export type Asked =
-  | { readonly _tag: "Model"; readonly model: Pick<ModelPort, "model" | "provider">; readonly request: ModelRequest }
+  | {
+      readonly _tag: "Model"
+      readonly model: Pick<ModelPort, "model" | "provider">
+      readonly request: ModelRequest
+      /** The check of its agent's typed answer. */
+      readonly check: TypedAnswer.Check | undefined
+    }
   | { readonly _tag: "Tool" }
   /** A model, by a hook. */
   | { readonly _tag: "Hook" }
@@ -80,7 +87,10 @@ const choosing = (resolver: Resolver, ms: number): Resolver => ({
 const asking = ({ model, provider }: ModelPort): ModelPort => ({
   provider,
   model,
-  attempt: (request) => ask({ _tag: "Model", model: { provider, model }, request })
+  // The digests of a log are of requests before what a port without schemas is told in words.
+  takesOutput: true,
+  attempt: (request) =>
+    Effect.flatMap(TypedAnswer.Current, (check) => ask({ _tag: "Model", model: { provider, model }, request, check }))
 })
 
 const toolOf = (tool: Callable, predicateMs: number): Callable => ({

@@ -2,7 +2,16 @@
  * How an agent ended, root or specialist, for its caller; and the totals of it and its specialists, as sums over the
  * run's ledger, for observers.
  */
-import { AgentPath, type Budget, Entry, type Events, Money, type RunErrors, type Usage } from "@reins/protocol"
+import {
+  AgentPath,
+  type Budget,
+  Entry,
+  type Events,
+  type Json,
+  Money,
+  type RunErrors,
+  type Usage
+} from "@reins/protocol"
 
 /**
  * How an agent ended.
@@ -12,8 +21,10 @@ import { AgentPath, type Budget, Entry, type Events, Money, type RunErrors, type
  */
 export interface AgentEnd {
   readonly reason: Events.FinishReason | "failed"
-  /** Its final text; for a typed output, JSON that matches the schema if `reason` is `stop`. */
+  /** Its final text. */
   readonly text: string
+  /** The JSON of its typed answer, which fits the schema; absent: it has no typed answer, or gave none that fits. */
+  readonly output?: Json | undefined
   /** What it used, specialists included. */
   readonly usage: Usage.Usage
   /** The stop sequence that ended its last answer; absent: none did, or its provider does not name it. */

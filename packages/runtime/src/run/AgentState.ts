@@ -144,8 +144,9 @@ export class AgentState {
     else this.callIds = callIds === undefined ? id : new Set([callIds, id])
   }
 
-  /** Adds the model's output. */
-  hear(content: ReadonlyArray<Message.AssistantPart>): void {
+  /** Adds the model's output. `isKept`: false for an answer that was retracted, which the thread does not keep. */
+  hear(content: ReadonlyArray<Message.AssistantPart>, isKept = true): void {
+    if (!isKept) return this.say({ role: "assistant", content }, "nothing")
     let byProvider = false
     for (const part of content) {
       if (part.type === "tool-call") this.use(part.id)
@@ -260,6 +261,8 @@ export class AgentState {
     if (this.counted === 0) {
       this.tokens +=
         estimator.text(this.member.definition.instructions ?? "") + estimator.text(JSON.stringify(this.member.offered))
+      const { output } = this.member
+      if (output !== undefined) this.tokens += estimator.text(JSON.stringify(output.schema))
     }
     for (; this.counted < this.messages.length; this.counted++) {
       const message = this.messages[this.counted]

@@ -6,6 +6,7 @@ import {
   type CostSummary,
   type Envelope,
   type Events,
+  type Json,
   type LatencySummary,
   RunError,
   RunErrors,
@@ -15,12 +16,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as Erased from "../kernel/Erased.ts"
-import type * as Specialist from "../agent/Specialist.ts"
-import * as SpecialistText from "../agent/SpecialistText.ts"
+import type * as Erased from "../kernel/Erased.ts"
+import * as TypedAnswer from "../agent/TypedAnswer.ts"
 
 /**
- * A finished run. `Out` is text, or the decoded output of a specialist.
+ * A finished run. `Out` is text, or a typed answer, decoded by its schema.
  *
  * @since 0.1.0
  * @category models
@@ -36,26 +36,30 @@ export interface Completion<out Out> {
   }
 }
 
+/** What decodes an answer: the schema of an agent or a query. */
+export interface Typed {
+  /** The name of the agent; absent: the query's own. */
+  readonly agent: string | undefined
+  readonly output: Erased.CodecOf<Erased.Any>
+}
+
+/** A finished run with its text, and with the JSON of a typed answer. */
+interface Followed {
+  readonly completion: Completion<string>
+  readonly json: Json | undefined
+}
+
 /**
- * A specialist's answer, decoded by its output schema. The loop has validated it, so a failure means that the schema
- * has changed.
+ * An answer, decoded by its schema. The loop has validated it: by the schema of an agent, so that a failure means that it
+ * has changed; of a query, by what its JSON Schema says.
  */
-export const decode = <Out>(
-  completion: Completion<string>,
-  specialist: Specialist.Of<never, Out>
-): Effect.Effect<Completion<Out>, RunError> => {
-  const { output } = specialist.definition
-  const value: Effect.Effect<unknown, string> =
-    output === undefined ? Effect.succeed(completion.output) : SpecialistText.decodeAnswer(output, completion.output)
-  return Effect.matchEffect(value, {
+const decode = ({ completion, json }: Followed, { agent = "the agent", output }: Typed) => {
+  const decoded =
+    json === undefined ? TypedAnswer.decodeText(output, completion.output) : TypedAnswer.decode(output, json)
+  return Effect.matchEffect(decoded, {
     onFailure: (issue) =>
-      Effect.fail(
-        new RunError({
-          runId: completion.runId,
-          reason: new RunErrors.OutputInvalid({ agent: specialist.name, issue })
-        })
-      ),
-    onSuccess: (decoded) => Effect.succeed({ ...completion, output: Erased.as<Out>(decoded) }) // by its own schema
+      Effect.fail(new RunError({ runId: completion.runId, reason: new RunErrors.OutputInvalid({ agent, issue }) })),
+    onSuccess: (value) => Effect.succeed({ ...completion, output: value })
   })
 }
 
@@ -71,12 +75,21 @@ interface Fold {
 
 /**
  * Follows a run to its end. Succeeds with its answer; fails with the reason why there is none: a failure, a cancel, a
- * limit without a wrap-up, an incomplete answer.
+ * limit without a wrap-up, an incomplete answer. `typed`: what decodes the answer; absent: it is text.
  */
 export const follow = (
   run: { readonly runId: string; readonly threadId: string },
+  envelopes: Stream.Stream<Envelope.Envelope>,
+  typed?: Typed
+): Effect.Effect<Completion<Erased.Any>, RunError> =>
+  typed === undefined
+    ? Effect.map(followed(run, envelopes), ({ completion }) => completion)
+    : Effect.flatMap(followed(run, envelopes), (one) => decode(one, typed))
+
+const followed = (
+  run: { readonly runId: string; readonly threadId: string },
   envelopes: Stream.Stream<Envelope.Envelope>
-): Effect.Effect<Completion<string>, RunError> =>
+): Effect.Effect<Followed, RunError> =>
   Effect.suspend(() => {
     const fold: Fold = {
       text: "",
@@ -95,11 +108,14 @@ export const follow = (
         return reason !== undefined || finish === undefined || cost === undefined || latency === undefined
           ? Effect.fail(new RunError({ runId: run.runId, reason: reason ?? new RunErrors.InternalFailure({}) }))
           : Effect.succeed({
-              runId: run.runId,
-              threadId: run.threadId,
-              output: text,
-              usage: finish.usage,
-              summary: { cost, latency }
+              completion: {
+                runId: run.runId,
+                threadId: run.threadId,
+                output: text,
+                usage: finish.usage,
+                summary: { cost, latency }
+              },
+              json: finish.output
             })
       }
     )

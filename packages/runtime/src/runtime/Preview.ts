@@ -20,13 +20,13 @@ import { AgentState } from "../run/AgentState.ts"
 import type { Preview, PreviewedApprovers, PreviewedTool } from "./PreviewShape.ts"
 import type { RuntimeParts } from "./RuntimeParts.ts"
 import * as RunStart from "./RunStart.ts"
-import type { QueryOptions } from "./RuntimeVerbs.ts"
+import type { Asks, QueryOptions } from "./RuntimeVerbs.ts"
 
 /** See `RuntimeShape.preview`. */
 export const of = Effect.fnUntraced(function* (
   built: RuntimeParts,
   prompt: Message.Prompt,
-  options: QueryOptions = {}
+  options: Asks = {}
 ): Effect.fn.Return<Preview, QueryRejected> {
   const { host, roster, settings } = built
   // A history is validated, and laid under a thread only when a run starts.

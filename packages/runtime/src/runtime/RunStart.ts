@@ -13,7 +13,7 @@ import * as Schema from "effect/Schema"
 import type * as Agent from "../agent/Agent.ts"
 import type { RunRecord } from "../engine/RunHost.ts"
 import type { StartChange } from "../thread/ThreadChange.ts"
-import type { QueryOptions, RunOptions } from "./RuntimeVerbs.ts"
+import type { Asks, QueryOptions, RunOptions } from "./RuntimeVerbs.ts"
 import * as SpecialistText from "../agent/SpecialistText.ts"
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
 import * as Task from "../kernel/Task.ts"
@@ -46,14 +46,19 @@ export const busy = ({ reason }: Rejected): QueryRejections.ThreadBusy | undefin
 const reject = (reason: QueryRejections.Reason) => Exit.fail(new QueryRejected({ reason }))
 
 /** The agent that a query asks, with the query's tools; what the query asks of its model is not applied yet. */
-export const memberOf = (built: RuntimeParts, options: QueryOptions): Effect.Effect<Asked, QueryRejected> => {
+export const memberOf = (built: RuntimeParts, options: Asks): Effect.Effect<Asked, QueryRejected> => {
   const found = options.agent === undefined ? Exit.succeed(built.roster.first) : find(built, options.agent)
-  if (options.tools === undefined && options.model === undefined) return Task.map(found, (member) => ({ member }))
+  if (options.tools === undefined && options.model === undefined && options.output === undefined)
+    return Task.map(found, (member) => ({ member }))
   return Effect.gen(function* () {
     const own = yield* found
     const tools = options.tools === undefined ? undefined : yield* toolsOf(own, options.tools)
     const member = tools === undefined ? own : QueryTools.apply(own, tools)
-    const model = options.model === undefined ? undefined : yield* modelOf(member, options.model)
+    const asked = options.model === undefined ? undefined : yield* modelOf(member, options.model)
+    const model = options.output === undefined ? asked : QueryModel.withOutput(member, asked, options.output)
+    if (typeof model === "string") {
+      return yield* reject(new QueryRejections.InvalidInput({ agent: member.name, issue: model }))
+    }
     return { member, tools, model }
   })
 }
@@ -69,7 +74,7 @@ interface Asked {
 export const query = (
   built: RuntimeParts,
   prompt: Message.Prompt,
-  options: QueryOptions = {}
+  options: Asks = {}
 ): Effect.Effect<NewRun, QueryRejected> =>
   Effect.withFiber((fiber) => {
     if (Message.isEmpty(prompt) && !continues(prompt, options.history)) {

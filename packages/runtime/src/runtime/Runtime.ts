@@ -212,7 +212,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
   const complete = (asked: RuntimeVerbs.Asked) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(entered(asked), (run) =>
-        Effect.onInterrupt(restore(new StartedRun(host, run, specialistOf(asked)).result), () => leave(run))
+        Effect.onInterrupt(restore(new StartedRun(host, run, RuntimeVerbs.typedOf(asked)).result), () => leave(run))
       )
     )
 
@@ -252,7 +252,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
     complete: (...given: RuntimeVerbs.Given) => complete(RuntimeVerbs.asked(given)),
     start: (...given: RuntimeVerbs.Given) => {
       const asked = RuntimeVerbs.asked(given)
-      return Effect.map(entered(asked), (run) => new StartedRun(host, run, specialistOf(asked)))
+      return Effect.map(entered(asked), (run) => new StartedRun(host, run, RuntimeVerbs.typedOf(asked)))
     },
     callTool: (options) =>
       Effect.map(Effect.flatMap(ToolCall.record(built, options), start), (run) => new StartedRun(host, run, undefined)),
@@ -349,8 +349,6 @@ const factsOf = ({ agent, resourceId, runId, threadId }: Observer.RunFacts): Obs
   resourceId,
   agent
 })
-
-const specialistOf = (asked: RuntimeVerbs.Asked) => (asked._tag === "Specialist" ? asked.specialist : undefined)
 
 const historyOf = ({ limit = 1000, resourceId, since, until, ...rest }: HistoryOptions = {}) => ({
   ...rest,

@@ -55,6 +55,7 @@ import type { CostOptions, RunDetail, RunFilter } from "./Runs.ts"
 import type {
   Complete,
   Query,
+  OutputOptions,
   QueryOptions,
   RunHandle,
   RunOptions,
@@ -144,7 +145,10 @@ export interface RuntimeShape {
    * request, and the most that its limits let it use. Rejected as the query would be. Nothing is started or stored, and
    * no model, tool or policy is called.
    */
-  readonly preview: (prompt: Message.Prompt, options?: QueryOptions) => Effect.Effect<Preview, QueryRejected>
+  readonly preview: (
+    prompt: Message.Prompt,
+    options?: QueryOptions & Partial<OutputOptions>
+  ) => Effect.Effect<Preview, QueryRejected>
   /**
    * Runs an exported run (`exportRun` of a store's archive: its text or its lines) again on this runtime's agents, and
    * says whether it goes the same way. Answers of models, results of tools, answers of people, the clock and the ids are

@@ -15,7 +15,7 @@ import type { QueryTools } from "../agent/QueryTools.ts"
 import * as Specialist from "../agent/Specialist.ts"
 import type { Place } from "../thread/ThreadChange.ts"
 import * as Erased from "../kernel/Erased.ts"
-import type { Completion } from "./Completion.ts"
+import type { Completion, Typed } from "./Completion.ts"
 import type { ModelKey } from "../model/Model.ts"
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
 
@@ -174,6 +174,11 @@ export interface RunHandle<out Out = string> {
   readonly events: Stream.Stream<Event>
   /** Every envelope, from the first. */
   readonly envelopes: Stream.Stream<Envelope.Envelope>
+  /**
+   * A typed answer as it is written, as JSON that is not checked yet, and then the checked one (`Output.partials`). Each
+   * reader derives it for itself. Without a typed answer: what the text says as far as it is JSON.
+   */
+  readonly partialOutput: Stream.Stream<Json>
   /** Waits for the end. */
   readonly result: Effect.Effect<Completion<Out>, RunError>
   /** Cancels the run; false when it has ended. */
@@ -188,7 +193,25 @@ export interface RunHandle<out Out = string> {
  * @since 0.1.0
  * @category models
  */
-export type PlainAgent = Agent.Any & { readonly [Specialist.TypeId]?: never }
+export type PlainAgent<Out = unknown> = Agent.Agent<Erased.Any, Erased.Any, Out> & {
+  readonly [Specialist.TypeId]?: never
+}
+
+/**
+ * The answer that a query asks for.
+ *
+ * **Details**
+ * - `output`: the schema of the answer, for an agent without one of its own; others are refused with `InvalidInput`. The
+ *   model is told of it, the answer is checked by what its JSON Schema says, and decoded by it for the caller. An invalid
+ *   answer is asked for once more; see `Agent.make`. What JSON Schema cannot say, such as a filter of your own, is only
+ *   checked for the caller: the record of a run has the JSON Schema. Give it to an agent to have it repaired.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface OutputOptions<Out = unknown> {
+  readonly output: Erased.CodecOf<Out>
+}
 
 /**
  * Options of a query with its agent as the first argument.
@@ -205,13 +228,17 @@ export type AgentOptions = Omit<QueryOptions, "agent">
  * @category models
  */
 export interface Query {
-  (agent: PlainAgent, prompt: Message.Prompt, options?: AgentOptions): Stream.Stream<Event, QueryRejected>
+  (
+    agent: PlainAgent,
+    prompt: Message.Prompt,
+    options?: AgentOptions & Partial<OutputOptions>
+  ): Stream.Stream<Event, QueryRejected>
   <In, Out>(
     specialist: Specialist.Of<In, Out>,
     input: NoInfer<In>,
     options?: RunOptions
   ): Stream.Stream<Event, QueryRejected>
-  (prompt: Message.Prompt, options?: QueryOptions): Stream.Stream<Event, QueryRejected>
+  (prompt: Message.Prompt, options?: QueryOptions & Partial<OutputOptions>): Stream.Stream<Event, QueryRejected>
 }
 
 /**
@@ -221,15 +248,24 @@ export interface Query {
  * @category models
  */
 export interface Complete {
-  (
+  <Out>(
     agent: PlainAgent,
     prompt: Message.Prompt,
+    options: AgentOptions & OutputOptions<Out>
+  ): Effect.Effect<Completion<Out>, QueryRejected | RunError>
+  <Out>(
+    agent: PlainAgent<Out>,
+    prompt: Message.Prompt,
     options?: AgentOptions
-  ): Effect.Effect<Completion<string>, QueryRejected | RunError>
+  ): Effect.Effect<Completion<Out>, QueryRejected | RunError>
   <In, Out>(
     specialist: Specialist.Of<In, Out>,
     input: NoInfer<In>,
     options?: RunOptions
+  ): Effect.Effect<Completion<Out>, QueryRejected | RunError>
+  <Out>(
+    prompt: Message.Prompt,
+    options: QueryOptions & OutputOptions<Out>
   ): Effect.Effect<Completion<Out>, QueryRejected | RunError>
   (prompt: Message.Prompt, options?: QueryOptions): Effect.Effect<Completion<string>, QueryRejected | RunError>
 }
@@ -241,21 +277,42 @@ export interface Complete {
  * @category models
  */
 export interface Start {
-  (agent: PlainAgent, prompt: Message.Prompt, options?: AgentOptions): Effect.Effect<RunHandle, QueryRejected>
+  <Out>(
+    agent: PlainAgent,
+    prompt: Message.Prompt,
+    options: AgentOptions & OutputOptions<Out>
+  ): Effect.Effect<RunHandle<Out>, QueryRejected>
+  <Out>(
+    agent: PlainAgent<Out>,
+    prompt: Message.Prompt,
+    options?: AgentOptions
+  ): Effect.Effect<RunHandle<Out>, QueryRejected>
   <In, Out>(
     specialist: Specialist.Of<In, Out>,
     input: NoInfer<In>,
     options?: RunOptions
   ): Effect.Effect<RunHandle<Out>, QueryRejected>
+  <Out>(
+    prompt: Message.Prompt,
+    options: QueryOptions & OutputOptions<Out>
+  ): Effect.Effect<RunHandle<Out>, QueryRejected>
   (prompt: Message.Prompt, options?: QueryOptions): Effect.Effect<RunHandle, QueryRejected>
 }
 
-/** The arguments of a verb: a prompt and options, or an agent, its input, and options. */
-export type Given = readonly [first: Message.Prompt | Agent.Any, second?: unknown, third?: QueryOptions]
+/** The options of a query, with the answer that it asks for. */
+export type Asks = QueryOptions & Partial<OutputOptions>
 
-/** The parsed arguments of a verb. */
+/** The arguments of a verb: a prompt and options, or an agent, its input, and options. */
+export type Given = readonly [first: Message.Prompt | Agent.Any, second?: unknown, third?: Asks]
+
+/** The parsed arguments of a verb. `agent`: the value that was passed first, which types the answer. */
 export type Asked =
-  | { readonly _tag: "Query"; readonly prompt: Message.Prompt; readonly options: QueryOptions | undefined }
+  | {
+      readonly _tag: "Query"
+      readonly prompt: Message.Prompt
+      readonly options: Asks | undefined
+      readonly agent?: Agent.Any
+    }
   | {
       readonly _tag: "Specialist"
       readonly specialist: Specialist.Any
@@ -271,7 +328,15 @@ const isSpecialist = (value: unknown): value is Specialist.Any => Predicate.hasP
 export const asked = ([first, second, options]: Given): Asked => {
   if (isSpecialist(first)) return { _tag: "Specialist", specialist: first, input: second, options }
   if (isAgent(first)) {
-    return { _tag: "Query", prompt: Erased.as<Message.Prompt>(second), options: { ...options, agent: first } }
+    const prompt = Erased.as<Message.Prompt>(second)
+    return { _tag: "Query", prompt, options: { ...options, agent: first }, agent: first }
   }
-  return { _tag: "Query", prompt: first, options: Erased.as<QueryOptions | undefined>(second) }
+  return { _tag: "Query", prompt: first, options: Erased.as<Asks | undefined>(second) }
+}
+
+/** What decodes the answer of a run: the schema of its query, or of the agent that was passed first. */
+export const typedOf = (asked: Asked): Typed | undefined => {
+  const agent = asked._tag === "Specialist" ? asked.specialist : asked.agent
+  const output = (asked._tag === "Query" ? asked.options?.output : undefined) ?? agent?.definition.output
+  return output === undefined ? undefined : { agent: agent?.name, output }
 }

@@ -2,14 +2,14 @@
  * A started run for its caller. It keeps the run's log, which stays readable for it; its other members are made when
  * they are read.
  */
-import type { Envelope, Event, RunError } from "@reins/protocol"
-import * as Effect from "effect/Effect"
+import type { Envelope, Event, Json, RunError } from "@reins/protocol"
+import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
-import type * as Specialist from "../agent/Specialist.ts"
 import * as EventLog from "../engine/EventLog.ts"
 import type { RunHost } from "../engine/RunHost.ts"
 import type * as Erased from "../kernel/Erased.ts"
 import * as Completion from "./Completion.ts"
+import * as Output from "./Output.ts"
 import type { RunHandle, Steered } from "./RuntimeVerbs.ts"
 import type { Entered } from "./Steering.ts"
 
@@ -19,12 +19,12 @@ export class StartedRun implements RunHandle<Erased.Any> {
   readonly envelopes: Stream.Stream<Envelope.Envelope>
   readonly steered: Steered | undefined
   private readonly host: RunHost
-  private readonly specialist: Specialist.Any | undefined
+  private readonly typed: Completion.Typed | undefined
 
-  /** `specialist`: the specialist that runs; absent: a query, with text as its answer. */
-  constructor(host: RunHost, { runId, steered, threadId }: Entered, specialist?: Specialist.Any) {
+  /** `typed`: what decodes its answer; absent: the answer is text. */
+  constructor(host: RunHost, { runId, steered, threadId }: Entered, typed?: Completion.Typed) {
     this.host = host
-    this.specialist = specialist
+    this.typed = typed
     this.steered = steered
     this.runId = runId
     this.threadId = threadId
@@ -36,11 +36,11 @@ export class StartedRun implements RunHandle<Erased.Any> {
   }
 
   get result(): Effect.Effect<Completion.Completion<Erased.Any>, RunError> {
-    const { specialist } = this
-    const text = Completion.follow(this, this.envelopes)
-    return specialist === undefined
-      ? text
-      : Effect.flatMap(text, (completion) => Completion.decode(completion, specialist))
+    return Completion.follow(this, this.envelopes, this.typed)
+  }
+
+  get partialOutput(): Stream.Stream<Json> {
+    return Output.partials(this.events)
   }
 
   get cancel(): Effect.Effect<boolean> {

@@ -24,14 +24,18 @@ import * as ModelFile from "./ModelFile.ts"
 import { PaidRequest, retraction, type Sent } from "./PaidRequest.ts"
 import * as StepHooks from "./StepHooks.ts"
 import { StepValue } from "./StepValue.ts"
+import { typedStep } from "./TypedStep.ts"
 import type { Ask } from "./Attempt.ts"
 import * as Task from "../kernel/Task.ts"
+import * as TypedAnswer from "../agent/TypedAnswer.ts"
 
 export interface StepOptions {
   /** Counts from 1 within the agent. */
   readonly step: number
   /** False for a last step without tools. */
   readonly offersTools: boolean
+  /** Whether a typed answer that is invalid is asked for once more. */
+  readonly repairs: boolean
 }
 
 /** Executes one model step of `agent`. Call it when the step is due. */
@@ -41,20 +45,27 @@ export const modelStep = (run: Run, agent: AgentState, options: StepOptions): Ef
     if (!options.offersTools) work.tree.releaseReserve(agent.path)
     const ask = new StepAsk(run, work, agent, options)
     const paid = new PaidRequest(ask)
-    const hooks = agent.member.hooks?.steps
-    if (hooks !== undefined) return hookedStep(ask, paid, options, hooks)
-    work.spending.begin(paid)
-    return Task.flatMap(paid.send(), (sent) =>
-      sent._tag === "Completed" && sent.answer.files !== undefined
-        ? Effect.map(ModelFile.store(ask, sent.answer.files), (files) =>
-            digested(ask, settled(paid, options, sent, files))
-          )
-        : Exit.succeed(digested(ask, settled(paid, options, sent, nothing)))
-    )
+    const { check } = agent.member
+    return check === undefined
+      ? madeStep(ask, paid, options)
+      : typedStep(() => madeStep(ask, paid, options), options.repairs, check)
   }
   return run.engine.direct === undefined
     ? run.engine.activity(Names.model(agent.prefix, options.step), StepValue, carried)
     : run.engine.direct(carried)
+}
+
+const madeStep = (ask: StepAsk, paid: PaidRequest, options: StepOptions): Effect.Effect<Settled<StepValue>> => {
+  const hooks = ask.agent.member.hooks?.steps
+  if (hooks !== undefined) return hookedStep(ask, paid, options, hooks)
+  ask.work.spending.begin(paid)
+  return Task.flatMap(paid.send(), (sent) =>
+    sent._tag === "Completed" && sent.answer.files !== undefined
+      ? Effect.map(ModelFile.store(ask, sent.answer.files), (files) =>
+          digested(ask, settled(paid, options, sent, files))
+        )
+      : Exit.succeed(digested(ask, settled(paid, options, sent, nothing)))
+  )
 }
 
 /** Who spends in a step with hooks: the step and their questions. */
@@ -220,10 +231,10 @@ class StepAsk implements Ask {
     if (rewritten !== undefined) {
       const request = { ...new StepRequest(this, this.offersTools, maxOutputTokens, attempt), ...rewritten }
       if (this.work.begin !== undefined) this.digest = new SentDigests().of(request)
-      return request
+      return TypedAnswer.told(this.agent.model, request)
     }
     if (this.work.begin !== undefined) this.digest = this.agent.digest(this.step, this.offersTools)
-    return new StepRequest(this, this.offersTools, maxOutputTokens, attempt)
+    return TypedAnswer.told(this.agent.model, new StepRequest(this, this.offersTools, maxOutputTokens, attempt))
   }
 }
 

@@ -4,6 +4,7 @@
 import { Budget, type Json, Message, ModelFailure, RunErrors, Usage } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 import * as Erased from "../kernel/Erased.ts"
+import * as TypedAnswer from "../agent/TypedAnswer.ts"
 import * as StoredForm from "../kernel/StoredForm.ts"
 import type { StopReason } from "../model/Model.ts"
 import { RequestDigest } from "../run/RequestDigest.ts"
@@ -44,6 +45,8 @@ export type StepValue =
         readonly stopSequence?: string | undefined
         /** The model that answered, as the provider names it. */
         readonly model: string
+        /** Of a typed answer; absent where the step is none, and in logs of earlier releases. */
+        readonly verdict?: TypedAnswer.Verdict | undefined
       })
   | (Said & { readonly _tag: "Cancelled" })
   | (Said & MayDrop & { readonly _tag: "Refused"; readonly refusal: Budget.Refusal })
@@ -70,6 +73,7 @@ const Completed = Schema.Struct({
   stop: Schema.Literals(["stop", "tool-calls", "length", "content-filter", "error", "other", "paused"]),
   model: Schema.String,
   stopSequence: Schema.optionalKey(Schema.String),
+  verdict: Schema.optionalKey(TypedAnswer.Verdict),
   dropped
 })
 const Cancelled = Schema.Struct({ outcome: Schema.Literal("cancelled"), ...said })
@@ -129,10 +133,11 @@ const without = (value: StepValue): Stored => {
   const { content, usage } = value
   switch (value._tag) {
     case "Completed": {
-      const { calls, dropped, model, stop, stopSequence } = value
+      const { calls, dropped, model, stop, stopSequence, verdict } = value
       const whole = { outcome: "completed", content, usage, calls, stop, model } as const
       const named = stopSequence === undefined ? whole : { ...whole, stopSequence }
-      return dropped === undefined ? named : { ...named, dropped }
+      const checked = verdict === undefined ? named : { ...named, verdict }
+      return dropped === undefined ? checked : { ...checked, dropped }
     }
     case "Cancelled":
       return { outcome: "cancelled", content, usage }
@@ -151,3 +156,10 @@ const without = (value: StepValue): Stored => {
 }
 
 export const StepValue: Schema.Codec<StepValue, Json> = StoredForm.of(Stored, { read, write })
+
+/** The text of an answer. */
+export const textOf = (content: ReadonlyArray<Message.AssistantPart>): string => {
+  let out = ""
+  for (const part of content) if (part.type === "text") out += part.text
+  return out
+}
