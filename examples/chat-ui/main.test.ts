@@ -106,6 +106,21 @@ describe("the chat page", () => {
         await page.getByText("adding the wind").waitFor({ timeout: seconds })
         await page.getByText('{"highWater":["05:40","18:05"]}').waitFor({ timeout: seconds })
         assert.match(await page.locator(".message footer").innerText(), /^\$0\.\d{6} · \d+\.\d s$/)
+        // Asked differently in its place; and the first answer is returned to.
+        await page.getByRole("button", { name: "Edit the question" }).click()
+        await hasFocus(page, ".composer textarea")
+        await page.getByText("It is asked in place of your last question.").waitFor()
+        await ask(page, "Write to the crew.")
+        await page.getByRole("button", { name: "Approve" }).click({ timeout: seconds })
+        await page.getByText("The crew has its mail.").waitFor({ timeout: seconds })
+        assert.strictEqual(await page.locator(".message").count(), 2)
+        await page.getByRole("button", { name: "Return to 1" }).click({ timeout: seconds })
+        await page.getByText("Sail with the first.").waitFor({ timeout: seconds })
+        assert.strictEqual(await page.locator(".message").count(), 2)
+        await page.getByRole("button", { name: "Regenerate" }).click()
+        await page.getByRole("button", { name: "Return to 2" }).waitFor({ timeout: seconds })
+        await page.getByText("Sail with the first.").waitFor({ timeout: seconds })
+        assert.strictEqual(await page.locator(".message").count(), 2)
       }),
     60_000
   )

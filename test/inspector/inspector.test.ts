@@ -120,6 +120,10 @@ describe("the inspector", () => {
         await page.getByText("paid 35 USD to Paper & Co").first().waitFor()
         await page.getByRole("tab", { name: "Cost" }).click()
         await page.getByText("model scripted").first().waitFor()
+        // A link leads to the same view.
+        assert.match(page.url(), /\?tab=cost$/)
+        await page.reload()
+        await page.getByText("model scripted").first().waitFor()
         await page.getByRole("tab", { name: "Timeline" }).click()
         assert.isAtLeast(await page.locator(".timeline-row").count(), 4)
         await picture(page, "run")

@@ -104,13 +104,17 @@ describe("the public pages", () => {
         ["index.html", file("page")],
         ["assets/a.js", file("script")]
       ])
+      // A folder that cannot be read at first is read again by the next request.
+      let asked = 0
+      const inspector = Effect.suspend(() => (asked++ === 0 ? Effect.die("no folder") : Effect.succeed(files)))
       const app = Layer.merge(layer, Authenticator.layerKeys({ key: "dev" }))
-      const { dispose, handler } = Server.toWebHandler({ inspector: Effect.succeed(files) }, app)
+      const { dispose, handler } = Server.toWebHandler({ inspector }, app)
       const ask = (method: string, path: string) =>
         Effect.promise(async () => {
           const response = await handler(new Request(`http://app.example/inspector${path}`, { method }))
           return [response.status, await response.text()] as const
         })
+      assert.strictEqual((yield* ask("GET", "/"))[0], 500)
       for (const [path, text] of [
         ["/", "page"],
         ["/index.html?native=/other", "page"],

@@ -1,6 +1,7 @@
 /**
  * The conversation: plain `useChat`, shown by assistant-ui. Specific to Reins are the addresses, that Stop calls the
- * server, that one may write on while the desk works, and that a call may be approved with other arguments.
+ * server, that one may write on while the desk works, that a call may be approved with other arguments, and that what was
+ * asked again or edited can be returned to.
  */
 import { type UIMessage, useChat } from "@ai-sdk/react"
 import {
@@ -15,6 +16,7 @@ import { MarkdownTextPrimitive } from "@assistant-ui/react-markdown"
 import { DefaultChatTransport, lastAssistantMessageIsCompleteWithApprovalResponses } from "ai"
 import { type FormEvent, type KeyboardEvent, useMemo, useRef, useState } from "react"
 import remarkGfm from "remark-gfm"
+import { Again } from "./Again.tsx"
 import { billOf, type HarbourMessage, isAsked, progressOf, shown } from "./HarbourMessage.ts"
 import * as Server from "./Server.ts"
 import { Calls, ToolCall } from "./ToolCall.tsx"
@@ -52,6 +54,8 @@ const Bill = () => {
 
 export const Chat = ({ id, messages: before }: { readonly id: string; readonly messages: Array<HarbourMessage> }) => {
   const [draft, setDraft] = useState("")
+  /** The message that is edited. Absent: what is sent is a new one. */
+  const [edited, setEdited] = useState<string>()
   const input = useRef<HTMLTextAreaElement>(null)
   const chat = useChat<HarbourMessage>({
     id,
@@ -88,8 +92,9 @@ export const Chat = ({ id, messages: before }: { readonly id: string; readonly m
     const runId = messages.at(-1)?.metadata?.runId
     if (text.trim() === "" || hasQuestion || (isBusy && runId === undefined)) return
     if (isBusy && runId !== undefined) void Server.steer(runId, text)
-    else void chat.sendMessage({ text })
+    else void chat.sendMessage(edited === undefined ? { text } : { text, messageId: edited })
     setDraft("")
+    setEdited(undefined)
   }
   const submit = (event: FormEvent) => {
     event.preventDefault()
@@ -99,6 +104,12 @@ export const Chat = ({ id, messages: before }: { readonly id: string; readonly m
     if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return
     event.preventDefault()
     ask(draft)
+  }
+  const edit = () => {
+    const last = messages.findLast(({ role }) => role === "user")
+    setEdited(last?.id)
+    setDraft(last?.parts.map((part) => (part.type === "text" ? part.text : "")).join("") ?? "")
+    input.current?.focus()
   }
   const halt = () => {
     void Server.stop(id)
@@ -130,6 +141,13 @@ export const Chat = ({ id, messages: before }: { readonly id: string; readonly m
                 {chat.status === "submitted" && <p className="waiting">…</p>}
                 {chat.error !== undefined && <p role="alert">{chat.error.message}</p>}
               </div>
+              <Again
+                id={id}
+                isResting={!isBusy && !hasQuestion && messages.length > 0}
+                edit={edit}
+                regenerate={() => void chat.regenerate()}
+                returned={async () => chat.setMessages(await Server.history(id))}
+              />
             </main>
           </ThreadPrimitive.Viewport>
           <ThreadPrimitive.ScrollToBottom className="plain below">To the end</ThreadPrimitive.ScrollToBottom>
@@ -153,7 +171,13 @@ export const Chat = ({ id, messages: before }: { readonly id: string; readonly m
               {isBusy ? "Add" : "Ask"}
             </button>
             <p id="hint">
-              {hasQuestion ? "Answer the question above first." : isBusy ? "It reads what you add next." : ""}
+              {hasQuestion
+                ? "Answer the question above first."
+                : isBusy
+                  ? "It reads what you add next."
+                  : edited === undefined
+                    ? ""
+                    : "It is asked in place of your last question."}
             </p>
           </form>
         </ThreadPrimitive.Root>

@@ -23,6 +23,19 @@ export const stop = (id: string) => post(`ai-sdk/chat/${id}/stop`)
 export const steer = (runId: string, message: string) =>
   post(`native/runs/${runId}/messages`, { message, messageId: crypto.randomUUID() })
 
+/** What was replaced of the chat, by asking again or by an edit. */
+export interface Branch {
+  readonly branchId: string
+}
+
+export const branches = async (id: string): Promise<ReadonlyArray<Branch>> => {
+  const response = await fetch(`/api/native/threads/${id}/branches`, { headers })
+  return response.ok ? (await response.json()).branches : []
+}
+
+/** Gives the chat the messages of a branch again; what they replace is a branch then. */
+export const returnTo = (id: string, branchId: string) => post(`native/threads/${id}/branches/${branchId}/return`)
+
 /** Approves a call with other arguments. Throws with the server's words where they do not fit. */
 export const revise = async (approvalId: string, partial: Readonly<Record<string, unknown>>): Promise<void> => {
   const response = await post(`native/approvals/${approvalId}`, { type: "revise", partial })

@@ -47,7 +47,11 @@ const views: ReadonlyArray<readonly [string, string]> = [
 const View = ({ place: { id, query, view } }: { readonly place: Place }) => {
   switch (view) {
     case "runs":
-      return id === undefined ? <RunList query={query} /> : <Run key={id} runId={id} seq={query.get("seq")} />
+      return id === undefined ? (
+        <RunList query={query} />
+      ) : (
+        <Run key={id} runId={id} seq={query.get("seq")} tab={query.get("tab")} />
+      )
     case "approvals":
       return <Approvals id={id} />
     case "costs":

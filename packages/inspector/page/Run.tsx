@@ -199,17 +199,24 @@ const Actions = ({ again, run }: { readonly run: RunDetail; readonly again: () =
   )
 }
 
-export const Run = ({ runId, seq: asked }: { readonly runId: string; readonly seq: string | null }) => {
+/** `seq`, `tab`: the event and the view that the address names, so that a link leads to them. */
+export const Run = ({
+  runId,
+  seq: asked,
+  tab: named
+}: {
+  readonly runId: string
+  readonly seq: string | null
+  readonly tab: string | null
+}) => {
   const self = useAsked(api.self, [])
   const found = useAsked(() => api.run(runId), [runId], 2000)
   const hidesContent = self.value?.sees === "order"
   const { envelopes, error, timeline } = useEvents(runId)
-  const [tab, setTab] = useState<string | null>(asked === null ? "timeline" : "events")
+  const tab = named ?? (asked === null ? "timeline" : "events")
   const seq = asked === null ? undefined : Number(asked)
-  const choose = (chosen: number) => {
-    setTab("events")
-    go(link("runs", runId, { seq: `${chosen}` }))
-  }
+  const choose = (chosen: number) => go(link("runs", runId, { seq: `${chosen}`, tab: "events" }))
+  const show = (chosen: string | null) => go(link("runs", runId, { seq: asked ?? undefined, tab: chosen ?? undefined }))
   const cost = envelopes.map(({ event }) => event).find((event) => event.type === "data-cost-summary")
   return (
     <Loaded asked={found}>
@@ -258,7 +265,7 @@ export const Run = ({ runId, seq: asked }: { readonly runId: string; readonly se
               {error.message}
             </Alert>
           )}
-          <Tabs value={tab} onChange={setTab} keepMounted={false}>
+          <Tabs value={tab} onChange={show} keepMounted={false}>
             <Tabs.List>
               <Tabs.Tab value="timeline">Timeline</Tabs.Tab>
               <Tabs.Tab value="events">Events ({envelopes.length})</Tabs.Tab>

@@ -5,7 +5,9 @@
  */
 import { Refusal } from "@reins/wire"
 import { dialect as native } from "@reins/wire/native"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -23,6 +25,10 @@ const security = {
   "referrer-policy": "no-referrer"
 }
 
+/** Read by the first request that it can be read for: a failure is not kept. */
+const readOnce = (files: Effect.Effect<StaticFiles>) =>
+  Effect.cachedWithTTL(files, (exit) => (Exit.isSuccess(exit) ? Duration.infinity : 0))
+
 /** The path of a request below `base`, without its query. */
 const below = (url: string, base: string): string => url.replace(/[?#].*$/s, "").slice(base.length)
 
@@ -36,7 +42,7 @@ export const layer = (
   nativePath: string
 ): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
   Layer.unwrap(
-    Effect.zipWith(Effect.cached(files), Effect.scope, (cached, scope) => {
+    Effect.zipWith(readOnce(files), Effect.scope, (cached, scope) => {
       const all = kept(cached, scope)
       const query =
         nativePath === base.replace(/inspector$/, "native") ? "" : `?native=${encodeURIComponent(nativePath)}`
