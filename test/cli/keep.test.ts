@@ -1,5 +1,5 @@
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Keep, Moment, Screen } from "@reins/cli"
+import { Keep, Moment, Retain, Screen } from "@reins/cli"
 import { ConfigProvider, Effect, FileSystem } from "effect"
 import { reins, shell } from "./Command.ts"
 import * as Sample from "./Sample.ts"
@@ -122,6 +122,21 @@ layer(Sample.layer, { excludeTestServices: true })("the commands on a store", (i
       )
       const fs = yield* FileSystem.FileSystem
       assert.strictEqual(Number((yield* fs.stat(`${path}/old`)).mode) & 0o777, 0o600)
+
+      const retain = (more: Partial<Parameters<typeof Retain.retain>[0]>, answer?: string) =>
+        printed(Retain.retain({ ...given, runs: undefined, costs: undefined, audit: undefined, ...more }), answer)
+      const asked = "Delete lines of the cost ledger of more than 0m ago, of every tenant? It cannot be undone."
+      assert.match(yield* retain({}), /^Say what is kept for how long: --runs 30d/)
+      assert.match(yield* retain({ runs: "soon" }), /^--runs: "soon" is no length of time\./)
+      assert.match(yield* retain({ costs: "0m", yes: false }), /Nobody is at a terminal to be asked\. Add --yes/)
+      assert.strictEqual(yield* retain({ costs: "0m", yes: false }, "no"), `${asked} [y/N] Nothing was deleted.`)
+      assert.match(yield* retain({ runs: "1d", audit: "1d", jsonOutput: true }), /^\{"runs":0,"costs":0,"acts":0\}\n$/)
+      const all = yield* retain({ runs: "0m", costs: "0m", audit: "0m", jsonOutput: true })
+      assert.match(all, /^\{"runs":\d,"costs":[1-9]\d*,"acts":[1-9]\d*\}\n$/)
+      assert.match(
+        yield* retain({ costs: "0m", audit: "0m" }),
+        /0 lines of the cost ledger and 0 acts of the audit record/
+      )
     })
   )
 

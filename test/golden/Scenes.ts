@@ -195,7 +195,7 @@ export const unfinished: ReadonlyArray<Scene> = [
   open("refused", "pay", {}, client(Acts.decide("refused", no))),
   open("revised", "pay", {}, client(Acts.decide("revised", Decision.revise({ n: 8 }, { by: "mia" })))),
   open("submitted", "locate", {}, client(submit("submitted", "c1", { place: "Kiel" }))),
-  open("submitted-odd", "odd-locate", {}, client(submit("submitted-odd", "c/again/2", { place: "Kiel" }))),
+  open("submitted-odd", "odd-locate", {}, client(submit("submitted-odd", "c_again_2", { place: "Kiel" }))),
   open("raised-alone", "save", { agent: "saver" }, client(Acts.raise("raised-alone", { maxSteps: 9 }))),
   open("cancelled-alone", "pay", {}, client(Acts.cancel("cancelled-alone"))),
   { runId: "cut-in-text", lives: [killed(Acts.start("cut-in-text", "plain"), "model desk 1")] },

@@ -82,14 +82,15 @@ const serve = Command.make(
     store: Flags.store,
     path: Flags.path,
     port: Flag.Int("port").pipe(
-      Flag.withDefault(4111),
       Flag.withMetavar("NUMBER"),
-      Flag.withDescription("The port; 0 for a free one (default 4111)")
+      Flag.withDescription("The port; 0 for a free one (default: that of REINS_LISTEN, else 4111)"),
+      Flag.optional,
+      Flag.map(Option.getOrUndefined)
     ),
-    host: Flag.String("host").pipe(
-      Flag.withDefault("127.0.0.1"),
-      Flag.withMetavar("NAME"),
-      Flag.withDescription("Where to listen (default 127.0.0.1); others need keys in REINS_API_KEYS")
+    host: Flags.text(
+      "host",
+      "NAME",
+      "Where to listen (default: that of REINS_LISTEN, else 127.0.0.1); others need keys in REINS_API_KEYS"
     )
   },
   (given) =>

@@ -14,34 +14,40 @@ import * as OpenaiChat from "@reins/wire/openai-chat"
 import * as OpenaiResponses from "@reins/wire/openai-responses"
 import * as Steerable from "@reins/wire/steerable"
 import * as Cause from "effect/Cause"
-import * as Config from "effect/Config"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
+import * as Schedule from "effect/Schedule"
 import * as HttpServer from "effect/http/HttpServer"
 import { createServer } from "node:http"
 import process from "node:process"
+import * as StoreArchive from "../desk/StoreArchive.ts"
 import { type CommandFailed, failed, misused, sentenceOf } from "../setting/CommandFailed.ts"
+import * as Retention from "../setting/Retention.ts"
+import * as Settings from "../setting/Settings.ts"
+import type * as StoreChoice from "../setting/StoreChoice.ts"
 import * as Workplace from "../setting/Workplace.ts"
 import * as Interrupts from "../terminal/Interrupts.ts"
 import { Screen } from "../terminal/Screen.ts"
 
 /** What the command line says. */
 export interface Given extends Omit<Workplace.Given, "isWatched" | "isServed"> {
+  /** Absent: those of the settings, else 4111 of this machine. */
+  readonly port: number | undefined
+  readonly host: string | undefined
+}
+
+/** Where it listens. */
+interface Place {
   readonly port: number
   readonly host: string
 }
 
-/** The variable with the keys that clients send: `key=tenant`, separated by commas. */
-const variable = "REINS_API_KEYS"
-
-/** The variable with the origins of pages that may send requests, separated by commas. */
-const originsVariable = "REINS_ORIGINS"
+/** The variable with the keys that clients send. */
+const variable = Settings.all.apiKeys.name
 
 /** The origins of this server's own pages, by the names under which a browser of this machine reaches it. */
 const ownOrigins = (port: number): ReadonlyArray<string> =>
@@ -77,55 +83,85 @@ const logging = (): Layer.Layer<never> => {
 
 export const run = (given: Given) => Effect.suspend(() => Effect.provide(serve(given), logging()))
 
+/** Deletes what is older than the settings keep it, now and every hour. A store that fails is asked again. */
+const retaining = (store: StoreChoice.Store, kept: Retention.Kept) =>
+  Effect.forkScoped(
+    Effect.scoped(
+      Effect.flatMap(StoreArchive.make(store), (archive) => StoreArchive.telling(Retention.apply(archive, kept)))
+    ).pipe(
+      Effect.flatMap((deleted) =>
+        Object.values(deleted).some((count) => count > 0)
+          ? Effect.annotateLogs(Effect.logInfo("old data deleted"), { ...deleted })
+          : Effect.void
+      ),
+      Effect.catch(({ message }) => Effect.logWarning(`Old data was not deleted: ${message}`)),
+      Effect.repeat(Schedule.spaced("1 hour"))
+    )
+  )
+
 const serve = Effect.fnUntraced(function* (given: Given) {
   const screen = yield* Screen
-  if (given.port < 0 || given.port > 65_535)
-    return yield* misused(`--port: ${given.port} is not a port from 0 to 65535.`)
-  const keys = yield* Effect.orDie(Config.option(Config.Redacted(variable)))
-  if (Option.isNone(keys) && !loopback.test(given.host)) {
+  const settings = yield* Settings.read
+  yield* Effect.forEach(Settings.unknown(Object.keys(process.env)), (line) => screen.note(`${line}\n`))
+  const place: Place = {
+    port: given.port ?? settings.listen?.port ?? 4111,
+    host: given.host ?? settings.listen?.host ?? "127.0.0.1"
+  }
+  if (place.port < 0 || place.port > 65_535) return yield* misused(`--port: ${place.port} is no port from 0 to 65535.`)
+  const { apiKeys: keys, kept } = settings
+  if (keys === undefined && !loopback.test(place.host)) {
     return yield* failed(
-      `Without keys anybody who reaches ${given.host} could use the agent. Set ${variable}=KEY=TENANT, or leave out --host.`
+      `Without keys anybody who reaches ${place.host} could use the agent. Set ${variable}=KEY=TENANT, or leave out --host.`
     )
   }
-  if (Option.isSome(keys) && !isKeys(Redacted.value(keys.value))) {
-    return yield* failed(`${variable} has an entry that is not KEY=TENANT. Write KEY=TENANT, separated by commas.`)
+  const workplace = yield* Workplace.make({
+    ...given,
+    app: given.app ?? settings.app,
+    isWatched: false,
+    isServed: true
+  })
+  const { place: store } = workplace
+  if (Retention.isSet(kept) && (store === undefined || store._tag === "Memory")) {
+    yield* workplace.close
+    return yield* failed(
+      "REINS_KEEP_RUNS, REINS_KEEP_COSTS and REINS_KEEP_AUDIT are about a store of reins serve: leave them out, or name one in REINS_STORE."
+    )
   }
-  const workplace = yield* Workplace.make({ ...given, isWatched: false, isServed: true })
-  const common = { agents: workplace.agents, dialects, inspector, webhooks: {} }
-  const access = Option.isNone(keys) ? Authenticator.layerOpen() : Layer.orDie(Authenticator.layerConfig(variable))
+  const common = {
+    agents: workplace.agents,
+    dialects,
+    inspector,
+    maxBodyBytes: settings.maxBodyBytes,
+    limits: { concurrentRuns: settings.maxRuns },
+    webhooks: { own: settings.webhooks }
+  }
+  const access = keys === undefined ? Authenticator.layerOpen() : Layer.orDie(Authenticator.layerConfig(variable))
   const http = NodeHttpServer.layer(() => createServer(), {
-    host: given.host,
-    port: given.port,
+    ...place,
     websocket: webSockets()
   })
   const listening = Layer.effectContext(
     Effect.flatMap(Effect.scope, (scope) => Layer.buildWithScope(http, scope)).pipe(
-      Effect.catchCause((cause) => Effect.fail(unheard(given, cause)))
+      Effect.catchCause((cause) => Effect.fail(unheard(place, cause)))
     )
   )
-  const listed = Option.match(yield* Effect.orDie(Config.option(Config.String(originsVariable))), {
-    onNone: (): ReadonlyArray<string> => [],
-    onSome: (text) => text.split(",").map((origin) => origin.trim())
-  })
-  const wrong = listed.find((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin)
-  if (wrong !== undefined) {
-    return yield* failed(
-      `${originsVariable}: ${wrong} is not an origin. Write scheme, host and port: https://app.example.`
-    )
-  }
   const served = Layer.unwrap(
     Effect.map(HttpServer.HttpServer, ({ address }) =>
-      Server.serve({ ...common, origins: [...listed, ...ownOrigins("port" in address ? address.port : given.port)] })
+      Server.serve({
+        ...common,
+        origins: [...(settings.origins ?? []), ...ownOrigins("port" in address ? address.port : place.port)]
+      })
     )
   ).pipe(Layer.provide([workplace.layer, access]), Layer.provideMerge(listening))
   yield* Effect.gen(function* () {
     const stopped = yield* Deferred.make<void>()
     yield* Interrupts.take(() => Deferred.doneUnsafe(stopped, Effect.void))
     const { address } = yield* HttpServer.HttpServer
-    const port = "port" in address ? address.port : given.port
-    const url = `http://${given.host.includes(":") ? `[${given.host.replace(/[[\]]/g, "")}]` : given.host}:${port}`
+    const port = "port" in address ? address.port : place.port
+    const { host } = place
+    const url = `http://${host.includes(":") ? `[${host.replace(/[[\]]/g, "")}]` : host}:${port}`
     const places = Server.places(common).map(({ path, title }) => `  ${title.padEnd(32)}${url}${path}`)
-    const who = Option.isNone(keys) ? "Everybody on this machine, without a key." : `Who has a key of ${variable}.`
+    const who = keys === undefined ? "Everybody on this machine, without a key." : `Who has a key of ${variable}.`
     const lines = [
       `Serving ${workplace.root} on ${url}`,
       ...places,
@@ -136,15 +172,13 @@ const serve = Effect.fnUntraced(function* (given: Given) {
       "Ctrl-C stops it; runs that go on are carried on at its next start."
     ]
     yield* screen.print(lines.map((line) => `${line}\n`).join(""))
+    if (Retention.isSet(kept) && store !== undefined) yield* retaining(store, kept)
     yield* Deferred.await(stopped)
   }).pipe(Effect.scoped, Effect.provide(served))
 })
 
-/** Every entry is a key and its tenant: one that is not would silently open nothing. */
-const isKeys = (text: string): boolean => text.split(",").every((entry) => /^\s*[^=\s].*=[^=\s]+\s*$/.test(entry))
-
 /** Why nothing can be listened on. */
-const unheard = ({ host, port }: Given, cause: Cause.Cause<unknown>): CommandFailed => {
+const unheard = ({ host, port }: Place, cause: Cause.Cause<unknown>): CommandFailed => {
   const error = Cause.squash(cause)
   const inner = Predicate.hasProperty(error, "cause") ? error.cause : error
   const code = Predicate.hasProperty(inner, "code") ? inner.code : undefined

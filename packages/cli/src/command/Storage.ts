@@ -71,6 +71,21 @@ export const commands = [
     },
     (given) => run((keep) => keep.archive(given))
   ).pipe(Command.withDescription("Writes runs that have ended to a file, and deletes them on request")),
+  Command.make(
+    "retain",
+    {
+      runs: Flags.text("runs", "AGE", "Delete the events of runs that ended longer ago, such as 30d"),
+      costs: Flags.text("costs", "AGE", "Delete lines of the cost ledger of longer ago, such as 104w"),
+      audit: Flags.text("audit", "AGE", "Delete acts of the audit record of longer ago, such as 52w"),
+      yes,
+      ...place
+    },
+    (given) =>
+      onScreen(
+        () => import("./Retain.ts"),
+        ({ retain }) => retain(given)
+      )
+  ).pipe(Command.withDescription("Deletes from a local store what is older than it is to be kept, of every tenant")),
   Command.make("backup", { file: file("The new file"), ...place }, (given) => run((keep) => keep.backup(given))).pipe(
     Command.withDescription("Copies a SQLite store as it is at one moment, while others write")
   ),

@@ -9,11 +9,17 @@ const units: ReadonlyMap<string, number> = new Map([
   ["w", 604_800_000]
 ])
 
-/** The moment in epoch milliseconds; absent if the text is not a moment. */
-export const parse = (text: string, now: number): number | undefined => {
+/** The length of time of `30d`, in milliseconds; absent where the text is none. */
+export const span = (text: string): number | undefined => {
   const [, amount, unit = ""] = /^(\d+(?:\.\d+)?)([mhdw])$/.exec(text) ?? []
   const size = units.get(unit)
-  if (amount !== undefined && size !== undefined) return Math.max(0, Math.round(now - Number(amount) * size))
+  return amount === undefined || size === undefined ? undefined : Math.round(Number(amount) * size)
+}
+
+/** The moment in epoch milliseconds; absent if the text is not a moment. */
+export const parse = (text: string, now: number): number | undefined => {
+  const ago = span(text)
+  if (ago !== undefined) return Math.max(0, now - ago)
   if (!/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/.test(text)) return undefined
   // A time without a zone is one of UTC, as everywhere on the command line.
   const zoned = /T.*(Z|[+-]\d{2}:?\d{2})$/.test(text) || !text.includes("T") ? text : `${text}Z`

@@ -98,6 +98,10 @@ export interface Archive {
    * ids stay reserved, and threads keep their messages. Returns the number of runs.
    */
   readonly forgetEnded: (before: number) => Effect.Effect<number, StoreFailure>
+  /** Deletes lines of the cost ledger of runs that ended before a time. Returns their number. */
+  readonly forgetCosts: (before: number) => Effect.Effect<number, StoreFailure>
+  /** Deletes acts of the audit record from before a time. Returns their number. */
+  readonly forgetActs: (before: number) => Effect.Effect<number, StoreFailure>
   /**
    * Packs the streamed text of runs that ended before a time, in epoch milliseconds, into a few rows each. Nothing is
    * lost: readers get the same events as before. Owners pack their own runs; this is for runs left by a process that
@@ -135,6 +139,8 @@ export const make = (db: Database, compact: Effect.Effect<void, SqlError> = Effe
       return yield* Result.match(outcome, { onFailure: Effect.fail, onSuccess: Effect.succeed })
     }),
   forgetEnded: (before) => db.operation("forget", db.atomic(forget(db, before))),
+  forgetCosts: (before) => db.operation("forget", older(db, "reins_costs", before)),
+  forgetActs: (before) => db.operation("forget", older(db, "reins_audit", before)),
   holdings: (subject, options) =>
     db.operation("holdings", db.atomic(Erasure.holdings(db, subject, options?.resourceId))),
   erase: (subject, options = {}) =>
@@ -255,6 +261,13 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Run
   if (fault !== undefined) return yield* fault
   return runId
 })
+
+/** Deletes rows from before a time. */
+const older = (db: Database, table: "reins_costs" | "reins_audit", before: number): Effect.Effect<number, SqlError> =>
+  Effect.map(
+    db.rows(`DELETE FROM ${table} WHERE at < ? RETURNING 1`, Math.min(before, Number.MAX_SAFE_INTEGER)),
+    (rows) => rows.length
+  )
 
 const forget = Effect.fnUntraced(function* (db: Database, before: number) {
   const gone = yield* db.rows(
