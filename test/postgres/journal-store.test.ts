@@ -4,6 +4,7 @@ import { type Envelope, Ordering } from "@reins/protocol"
 import { Decision, Runtime } from "@reins/runtime"
 import { journalHost } from "@reins/runtime/journal"
 import { HostContract, JournalContract } from "@reins/runtime/testing"
+import { PostgresCluster } from "@reins/store/cluster"
 import { Postgres } from "@reins/store/postgres"
 import { Context, Effect, Layer, References, Stream } from "effect"
 import { join } from "node:path"
@@ -78,6 +79,30 @@ describe("a journal: Postgres", () => {
           assert.isTrue([...log].some(({ event }) => event.type === "finish" && event.finishReason === "stop"))
         }).pipe(quiet),
       240_000
+    )
+
+    it.effect(
+      "a process knows whether some process executes runs, as the owner or in a cluster",
+      () =>
+        Effect.forEach([Postgres.layer, PostgresCluster.layer], (deployment) =>
+          Effect.gen(function* () {
+            const url = yield* fresh
+            const counter = join(yield* Stores.folder, "counter")
+            const process_ = (carries: boolean) =>
+              Effect.map(
+                Layer.build(
+                  Story.layer("plain", counter).pipe(Layer.provide(Layer.fresh(deployment({ url, carries }))))
+                ),
+                (context) => Context.get(context, Runtime)
+              )
+            const client = yield* process_(false)
+            assert.isFalse(yield* client.isCarried)
+            const owner = yield* process_(true)
+            assert.isTrue(yield* client.isCarried)
+            assert.isTrue(yield* owner.isCarried)
+          }).pipe(Effect.scoped)
+        ).pipe(quiet),
+      120_000
     )
 
     it.effect(

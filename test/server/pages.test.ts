@@ -55,6 +55,22 @@ describe("the public pages", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("are not ready while no process executes runs", () =>
+    Effect.gen(function* () {
+      const { layer } = yield* Scene.make
+      const runtime = Context.get(yield* Layer.build(layer), Runtime)
+      const ownerless = { ...runtime, isCarried: Effect.succeed(false) }
+      const app = Layer.merge(Layer.succeed(Runtime, ownerless), Authenticator.layerOpen())
+      const { dispose, handler } = Server.toWebHandler({}, app)
+      const ready = yield* Effect.promise(() => handler(new Request("http://app.example/ready")))
+      assert.deepStrictEqual(
+        [ready.status, yield* Effect.promise(() => ready.json())],
+        [503, { status: "no owner" }]
+      )
+      yield* Effect.promise(dispose)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("are asked of the store once for many requests at the same time", () =>
     Effect.gen(function* () {
       const { layer } = yield* Scene.make

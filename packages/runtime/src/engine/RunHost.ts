@@ -163,6 +163,8 @@ export interface RunHost extends Stores {
   readonly bill: (runId: string) => Effect.Effect<Bill | undefined>
   /** Corrects a row in the ledger, the run's quotas and its thread's totals, once, in one transaction. */
   readonly correct: (correction: Correction) => Effect.Effect<Corrected>
+  /** Whether some process executes runs of the store. Absent: this one does, or it is not known. */
+  readonly isCarried?: Effect.Effect<boolean> | undefined
   /**
    * Leases the thread, stores the record and starts the run. Checks in the same transaction that the run's id is new,
    * that the thread is new or belongs to the tenant (`ThreadForbidden`), that no run leases it (`ThreadBusy`), that it

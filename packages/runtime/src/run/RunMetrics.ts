@@ -6,8 +6,10 @@
  * Labels are names that the program declares: agents, tools, models, reasons. No id and no tenant is a label.
  */
 import { Entry, Money, Usage } from "@reins/protocol"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
+import * as Stream from "effect/Stream"
 import type { Observer, RunEnd } from "./Observer.ts"
 
 const counter = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
@@ -32,6 +34,59 @@ const unpriced = counter("reins_unpriced_calls_total", "Model steps of ended run
 const asked = counter("reins_questions_total", "Questions to people, by kind")
 const decided = counter("reins_decisions_total", "Decided questions, by kind and outcome")
 const waitSeconds = histogram("reins_wait_seconds", "Waits for people and clients in ended runs, by reason")
+
+const queued = Metric.gauge("reins_thread_queue_waiting", {
+  description: "Queries of this process that wait for their turn on a thread"
+})
+const watchers = Metric.gauge("reins_watchers", { description: "Readers of runs by their ids in this process" })
+const unloaded = counter("reins_runs_unloaded_total", "Runs that only waited and were unloaded from memory")
+const storeSeconds = Metric.histogram("reins_store_seconds", {
+  description: "Time of an operation of the store, its retries included, by operation",
+  boundaries: [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10]
+})
+
+/**
+ * Whether a host measures its store. Provided by the runtime with its option `metrics`; absent by default, at no cost.
+ */
+export const Measuring: Context.Reference<boolean> = Context.Reference<boolean>("@reins/runtime/Measuring", {
+  defaultValue: () => false
+})
+
+const during = <A, E, R>(gauge: Metric.Gauge<number>, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.acquireUseRelease(
+    Metric.modify(gauge, 1),
+    () => effect,
+    () => Metric.modify(gauge, -1)
+  )
+
+/** Counts a query while it waits for its turn on a thread, until it has started. */
+export const waitingInQueue = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> => during(queued, effect)
+
+/** Counts a reader while it reads. */
+export const watched = <A, E>(stream: Stream.Stream<A, E>): Stream.Stream<A, E> =>
+  Stream.unwrap(
+    Effect.as(
+      Effect.acquireRelease(Metric.modify(watchers, 1), () => Metric.modify(watchers, -1)),
+      stream
+    )
+  )
+
+/** Counts runs that were unloaded. */
+export const countUnloaded = (runs: number): Effect.Effect<void> =>
+  runs === 0 ? Effect.void : Metric.update(unloaded, runs)
+
+/** Measures an operation of the store; `operation` is one of a few names. */
+export const ofStore = (operation: string): (<A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>) => {
+  const metric = Metric.withAttributes(storeSeconds, { operation })
+  return (effect) =>
+    Effect.clockWith((clock) => {
+      const began = clock.currentTimeNanosUnsafe()
+      return Effect.ensuring(
+        effect,
+        Effect.suspend(() => Metric.update(metric, Number(clock.currentTimeNanosUnsafe() - began) / 1e9))
+      )
+    })
+}
 
 /** A metric's label values as a key: names contain no line break that matters here, and a clash only joins two sums. */
 type Labels = { readonly [label: string]: string }

@@ -75,6 +75,10 @@ export const give = Effect.fnUntraced(function* ({ host, ids, roster }: RuntimeP
   return grant satisfies Grant.Grant
 })
 
+/** Whether the grant is the tenant's. */
+export const owns = (host: RuntimeParts["host"], resourceId: string, id: string): Effect.Effect<boolean> =>
+  Effect.map(host.grants.list(resourceId), (grants) => grants.some((grant) => grant.id === id))
+
 /** The hash of the one definition that agents have under this name. */
 const hashOf = (
   { members }: AgentRegistry.AgentRegistry,

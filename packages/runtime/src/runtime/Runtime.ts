@@ -21,7 +21,6 @@ import * as Corrections from "./Corrections.ts"
 import { Deployment } from "./Deployment.ts"
 import { Ids } from "../kernel/Ids.ts"
 import * as EventLog from "../engine/EventLog.ts"
-import type { RunHost } from "../engine/RunHost.ts"
 import * as Observer from "../run/Observer.ts"
 import { Alarms } from "../kernel/Alarm.ts"
 import * as Answers from "./Answers.ts"
@@ -37,6 +36,7 @@ import * as Preview from "./Preview.ts"
 import * as Replay from "../replay/Replay.ts"
 import * as Quotas from "./Quotas.ts"
 import * as Runs from "./Runs.ts"
+import * as RunMetrics from "../run/RunMetrics.ts"
 import * as RunStart from "./RunStart.ts"
 import * as RuntimeSettings from "./RuntimeSettings.ts"
 import * as Threads from "./Threads.ts"
@@ -124,7 +124,7 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>, const Hooks extends
         : carried
     })
     const host = yield* made.pipe(
-      Effect.provideService(Observer.Observer, settings.observer),
+      RuntimeSettings.told(settings),
       Effect.provideService(Replay.Replayer, (exported) => Replay.replayExported(common, exported))
     )
     return service({ roster, settings, host, ids: yield* Ids, quotas, starting })
@@ -222,7 +222,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
         Effect.flatMap(host.status(runId), (status) =>
           status === undefined
             ? Effect.fail(new RunNotFound({ runId }))
-            : Effect.succeed(host.watch(runId, { after: options?.after ?? 0, bounded: false }))
+            : Effect.succeed(RunMetrics.watched(host.watch(runId, { after: options?.after ?? 0, bounded: false })))
         )
       ),
     status: host.status,
@@ -273,6 +273,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
     pendingApprovals: approvals.pending,
     webhooks: Webhooks.make(built),
     costs: Corrections.costs(host),
+    isCarried: host.isCarried ?? Effect.succeed(true),
     quotas: {
       usage: (options) => Quotas.usage(built, options),
       limit: (name, limits, options) => Quotas.limit(built, name, limits, options)
@@ -290,7 +291,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
       list: (options) => host.grants.list(options?.resourceId ?? defaultResource),
       revoke: (id, options) =>
         Effect.flatMap(
-          options?.resourceId === undefined ? Effect.succeed(true) : owns(host, options.resourceId, id),
+          options?.resourceId === undefined ? Effect.succeed(true) : GivenGrant.owns(host, options.resourceId, id),
           (mine) =>
             mine
               ? Effect.flatMap(Clock.currentTimeMillis, (at) =>
@@ -357,9 +358,6 @@ const historyOf = ({ limit = 1000, resourceId, since, until, ...rest }: HistoryO
   until: Runs.millisOf(until),
   limit: Runs.limitOf(limit, 10_000)
 })
-
-const owns = (host: RunHost, resourceId: string, id: string) =>
-  Effect.map(host.grants.list(resourceId), (grants) => grants.some((grant) => grant.id === id))
 
 type Owned = { readonly resourceId?: string | undefined }
 const isOf = ({ resourceId }: { readonly resourceId: string }, options: Owned = {}): boolean =>

@@ -25,6 +25,15 @@ const warnOfPrice = (services: Context.Context<never>) => {
     )
 }
 
+/** What a host is told of a runtime's settings when it is made. */
+export const told =
+  ({ measures, observer }: Effect.Success<ReturnType<typeof make>>) =>
+  <A, E, R>(made: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    made.pipe(
+      Effect.provideService(Observer.Observer, observer),
+      Effect.provideService(RunMetrics.Measuring, measures)
+    )
+
 /** The settings of a runtime with these options. */
 export const make = Effect.fnUntraced(function* (options: Omit<RuntimeOptions<ReadonlyArray<Agent.Any>>, "hooks">) {
   const millis = (input: Duration.Input | undefined, usual: number) =>
@@ -46,6 +55,7 @@ export const make = Effect.fnUntraced(function* (options: Omit<RuntimeOptions<Re
       ...(options.logs === true ? [RunLog.observer] : []),
       ...own
     ]),
+    measures: options.metrics === true,
     modelRetries: options.modelRetries ?? 2,
     tellsRetries: options.modelRetryEvents ?? false,
     showsInput: options.toolInputEvents ?? true,

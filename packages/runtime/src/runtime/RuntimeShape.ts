@@ -252,6 +252,11 @@ export interface RuntimeShape {
     readonly correct: (options: CorrectionOptions) => Effect.Effect<Correction.Change, NotCorrected>
   }
   readonly webhooks: Webhooks
+  /**
+   * Whether some process executes the runs of the store: this one, or another that `Postgres` or `PostgresCluster` knows
+   * of. While none does, runs are accepted and wait.
+   */
+  readonly isCarried: Effect.Effect<boolean>
   readonly quotas: {
     /**
      * The use of the runtime's quotas, and of additional `quotas`, by a tenant (absent: `"default"`) and, for quotas

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type { RunHost } from "../engine/RunHost.ts"
+import { waitingInQueue } from "../run/RunMetrics.ts"
 
 interface Gate {
   readonly semaphore: Semaphore.Semaphore
@@ -35,7 +36,7 @@ export class ThreadQueue {
     busy: (error: E) => QueryRejections.ThreadBusy | undefined,
     cancels: boolean
   ): Effect.Effect<A, E> {
-    return Effect.suspend(() => {
+    const passing = Effect.suspend(() => {
       const gate: Gate = this.gates.get(threadId) ?? {
         semaphore: Semaphore.makeUnsafe(1),
         waiting: 0,
@@ -55,6 +56,7 @@ export class ThreadQueue {
         })
       )
     })
+    return waitingInQueue(passing)
   }
 
   private enter<A, E>(

@@ -152,7 +152,7 @@ export const layer = (
       return pages(serving, prefix, nativePath, {
         waiting: yield* now(waitingRuns(serving)),
         outbox: yield* now(outboxOf(serving)),
-        store: yield* now(serving.runtime.runs.list({ limit: 1 }))
+        store: yield* now(Effect.andThen(serving.runtime.runs.list({ limit: 1 }), serving.runtime.isCarried))
       })
     })
   )
@@ -161,7 +161,8 @@ export const layer = (
 interface Asked {
   readonly waiting: Effect.Effect<Option.Option<Waiting>>
   readonly outbox: Effect.Effect<Option.Option<Outbox>>
-  readonly store: Effect.Effect<Option.Option<unknown>>
+  /** Whether some process executes runs. */
+  readonly store: Effect.Effect<Option.Option<boolean>>
 }
 
 const pages = (
@@ -180,7 +181,10 @@ const pages = (
     serving.bell.isClosed
       ? Effect.succeed(json(503, { status: "closing" }))
       : Effect.map(asked.store, (answered) =>
-          Option.isSome(answered) ? json(200, { status: "ready" }) : json(503, { status: "store unavailable" })
+          Option.match(answered, {
+            onNone: () => json(503, { status: "store unavailable" }),
+            onSome: (isCarried) => (isCarried ? json(200, { status: "ready" }) : json(503, { status: "no owner" }))
+          })
         )
   )
   const metrics = Effect.gen(function* () {

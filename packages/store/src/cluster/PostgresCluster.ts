@@ -59,9 +59,14 @@ export const layer = (options: Options): Layer.Layer<never, Postgres.PostgresUnu
     "Postgres cluster",
     Effect.gen(function* () {
       const { client, store } = yield* Postgres.connected(options)
-      const common = { gatherMs: options.gatherMs, hibernateMs: options.hibernateMs, pollMs: Postgres.safetyMs }
-      if (options.carries === false) return journalHost(store, { ...common, carries: false })
       const silence = Duration.fromInputUnsafe(options.silence ?? "10 seconds")
+      const common = {
+        gatherMs: options.gatherMs,
+        hibernateMs: options.hibernateMs,
+        pollMs: Postgres.safetyMs,
+        isCarried: isCarried(client, silence)
+      }
+      if (options.carries === false) return journalHost(store, { ...common, carries: false })
       const name = (yield* Ids.Ids).make("process")
       const cluster = Sharding.layer.pipe(
         Layer.provide([
@@ -104,6 +109,24 @@ export const layerConfig = (
   options: Config.Wrap<Options>
 ): Layer.Layer<never, Postgres.PostgresUnusable | Config.ConfigError> =>
   Layer.unwrap(Effect.map(Config.unwrap(options), layer))
+
+/**
+ * Whether a process that executes runs has been heard of lately. Its table is made by the first one, so that asking for it
+ * may fail: then there was none.
+ */
+const isCarried = (client: SqlClient.SqlClient, silence: Duration.Duration): Effect.Effect<boolean> =>
+  client
+    .unsafe(
+      `SELECT 1 FROM reins_cluster_runners WHERE healthy
+       AND last_heartbeat > CAST(NOW() AS TIMESTAMP) - INTERVAL '${Duration.toSeconds(silence) * 3} seconds' LIMIT 1`
+    )
+    .pipe(
+      Effect.map((rows) => rows.length > 0),
+      Effect.catch((error) =>
+        error.reason._tag === "ConnectionError" ? Effect.die(error) : Effect.succeed(false)
+      ),
+      Effect.withTracerEnabled(false)
+    )
 
 /** The number of shards: the same for every process, so it must never change on a running cluster. */
 const shardCount = 64

@@ -181,10 +181,11 @@ export const layer = (options: Options): Layer.Layer<never, PostgresUnusable> =>
     Effect.gen(function* () {
       const { carries = true, gatherMs, hibernateMs } = options
       const { client, store } = yield* connected(options)
-      if (!carries) return journalHost(store, { gatherMs, hibernateMs, pollMs: safetyMs, carries })
+      const common = { gatherMs, hibernateMs, pollMs: safetyMs, isCarried: isOwned(client) }
+      if (!carries) return journalHost(store, { ...common, carries })
       const acquire = own(client, yield* Effect.scope)
       const isOwner = yield* Effect.mapError(acquire, unusable)
-      return journalHost(store, { gatherMs, hibernateMs, pollMs: safetyMs, carries: isOwner || succession(acquire) })
+      return journalHost(store, { ...common, carries: isOwner || succession(acquire) })
     })
   )
 
@@ -196,6 +197,16 @@ export const layer = (options: Options): Layer.Layer<never, PostgresUnusable> =>
  */
 export const layerConfig = (options: Config.Wrap<Options>): Layer.Layer<never, PostgresUnusable | Config.ConfigError> =>
   Layer.unwrap(Effect.map(Config.unwrap(options), layer))
+
+/** Whether a process is the owner of this database: it holds the lock. */
+const isOwned = (client: SqlClient.SqlClient): Effect.Effect<boolean> => {
+  const [space, key] = locks.owner.split(", ")
+  const found = client.unsafe(
+    `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = ${space} AND objid = ${key} AND objsubid = 2
+     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+  )
+  return Effect.withTracerEnabled(Effect.orDie(Effect.map(found, (rows) => rows.length > 0)), false)
+}
 
 /** Tries to become the owner, for as long as its dedicated connection lives. */
 const own = (client: SqlClient.SqlClient, scope: Scope.Scope): Effect.Effect<boolean, SqlError> =>

@@ -5,6 +5,7 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { countUnloaded } from "../../run/RunMetrics.ts"
 import { monotonicMillis } from "../../kernel/RunClock.ts"
 
 /** A run that may hibernate. */
@@ -68,15 +69,18 @@ export class Hibernation {
     return one === undefined ? 0 : Math.round(one.offset + monotonicMillis(this.clock))
   }
 
-  /** Unloads the runs that have only waited for `afterMs`. */
-  letGo(owner: Owner, idleMs: number): void {
-    if (this.afterMs === Number.POSITIVE_INFINITY) return
+  /** Unloads the runs that have only waited for `afterMs`. Returns their number. */
+  letGo(owner: Owner, idleMs: number): number {
+    let count = 0
+    if (this.afterMs === Number.POSITIVE_INFINITY) return count
     const now = monotonicMillis(this.clock)
     for (const run of owner.candidates()) {
       const offset = run.now() - now
       if (run.idleMs === undefined || run.idleMs < idleMs || !owner.release(run.runId)) continue
       this.asleep.set(run.runId, { due: run.wakesAt - offset, offset })
+      count++
     }
+    return count
   }
 
   /** Unloads runs, and opens those whose deadline has come, until interrupted. */
@@ -85,7 +89,7 @@ export class Hibernation {
 
   private round(owner: Owner): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.letGo(owner, this.afterMs)
+      const unloaded = this.letGo(owner, this.afterMs)
       const now = monotonicMillis(this.clock)
       const ripe: Array<string> = []
       let next = Number.POSITIVE_INFINITY
@@ -97,7 +101,7 @@ export class Hibernation {
         } else if (due < next) next = due
       }
       return Effect.andThen(
-        Effect.forEach(ripe, owner.open, { discard: true }),
+        Effect.andThen(countUnloaded(unloaded), Effect.forEach(ripe, owner.open, { discard: true })),
         Effect.sleep(Math.max(shortestPauseMs, Math.min(this.afterMs / 2, next - now)))
       )
     })

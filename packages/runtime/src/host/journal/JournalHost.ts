@@ -21,8 +21,10 @@ import * as AnswerDelivery from "./AnswerDelivery.ts"
 import { Hibernation } from "./Hibernation.ts"
 import * as Names from "../../run/Names.ts"
 import type { JournalStore } from "./JournalStore.ts"
+import * as MeasuredStore from "./MeasuredStore.ts"
 import { isPlacement, type Placement } from "./Placement.ts"
 import * as RunExport from "./RunExport.ts"
+import { Measuring } from "../../run/RunMetrics.ts"
 import { RunOwnership } from "./RunOwnership.ts"
 import { RunWatch } from "./RunWatch.ts"
 import { MemoryAudit } from "../../approval/AuditStore.ts"
@@ -60,6 +62,10 @@ export interface JournalHostOptions {
    * executes runs after the effect has completed. A placement: it executes those in its shards. Default true.
    */
   readonly carries?: boolean | Effect.Effect<void> | Placement | undefined
+  /**
+   * Whether some process executes runs of the store, this one or another; `/ready` of a server asks. Absent: not asked.
+   */
+  readonly isCarried?: Effect.Effect<boolean> | undefined
   /**
    * How long steps and calls in flight may take to end when their run is released to another process or because this
    * one ends; then they are interrupted, and repeated by the next owner. Default 0.
@@ -100,7 +106,8 @@ export const journalHost = (store: JournalStore, options: JournalHostOptions = {
     Effect.gen(function* () {
       // Closed last, so that work in flight can end.
       const scope = yield* Scope.fork(yield* Effect.scope)
-      const host = new Host(drive, yield* Effect.context<never>(), scope, store, options)
+      const used = (yield* Measuring) ? MeasuredStore.of(store) : store
+      const host = new Host(drive, yield* Effect.context<never>(), scope, used, options)
       const { hibernation, ownership } = host
       const { carries = true } = options
       if (carries === true) yield* ownership.begin
@@ -125,6 +132,7 @@ class Host implements RunHost {
   readonly audit
   readonly costs
   readonly webhooks
+  readonly isCarried
   readonly hibernation: Hibernation
   readonly ownership: RunOwnership
   private readonly watching: RunWatch
@@ -153,6 +161,7 @@ class Host implements RunHost {
     this.quotas = store.quotas
     this.costs = store.costs
     this.webhooks = store.webhooks
+    this.isCarried = options.isCarried
     this.grants = store.grants ?? new MemoryGrants(new MemoryAudit(0))
     this.files = store.files ?? new MemoryFiles()
     this.hibernation = new Hibernation(this.clock, hibernateMs)
