@@ -63,10 +63,7 @@ describe("the public pages", () => {
       const app = Layer.merge(Layer.succeed(Runtime, ownerless), Authenticator.layerOpen())
       const { dispose, handler } = Server.toWebHandler({}, app)
       const ready = yield* Effect.promise(() => handler(new Request("http://app.example/ready")))
-      assert.deepStrictEqual(
-        [ready.status, yield* Effect.promise(() => ready.json())],
-        [503, { status: "no owner" }]
-      )
+      assert.deepStrictEqual([ready.status, yield* Effect.promise(() => ready.json())], [503, { status: "no owner" }])
       yield* Effect.promise(dispose)
     }).pipe(Effect.scoped)
   )

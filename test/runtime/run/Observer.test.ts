@@ -185,41 +185,47 @@ const valueOf = (metrics: ReadonlyArray<Metric.Metric.Snapshot>, id: string, ...
 
 describe("metrics of runs", () => {
   for (const metrics of [true, false]) {
-    it.effect(`measure the store and count readers, queued queries and unloaded runs${metrics ? "" : ", the store not without the option"}`, () => {
-      const registry = new Map()
-      const host = journalHost(MemoryJournal.make(), { gatherMs: 0, hibernateMs: 1000, pollMs: Infinity })
-      return Effect.gen(function* () {
-        const runtime = yield* Runtime
-        yield* runtime.start("Lend it.", { runId: "r", threadId: "t" })
-        yield* TestClock.adjust("1 millis")
-        const reader = yield* Effect.forkScoped(Stream.runDrain(runtime.watch("r")))
-        yield* Effect.forkScoped(runtime.start("And this.", { runId: "next", threadId: "t", onBusy: "queue" }))
-        yield* TestClock.adjust("5 seconds")
-        const gauge = (id: string) =>
-          Effect.map(Metric.snapshot, (all) =>
-            all.flatMap((metric) => (metric.id === id && metric.type === "Gauge" ? [Number(metric.state.value)] : []))
+    it.effect(
+      `measure the store and count readers, queued queries and unloaded runs${metrics ? "" : ", the store not without the option"}`,
+      () => {
+        const registry = new Map()
+        const host = journalHost(MemoryJournal.make(), { gatherMs: 0, hibernateMs: 1000, pollMs: Infinity })
+        return Effect.gen(function* () {
+          const runtime = yield* Runtime
+          yield* runtime.start("Lend it.", { runId: "r", threadId: "t" })
+          yield* TestClock.adjust("1 millis")
+          const reader = yield* Effect.forkScoped(Stream.runDrain(runtime.watch("r")))
+          yield* Effect.forkScoped(runtime.start("And this.", { runId: "next", threadId: "t", onBusy: "queue" }))
+          yield* TestClock.adjust("5 seconds")
+          const gauge = (id: string) =>
+            Effect.map(Metric.snapshot, (all) =>
+              all.flatMap((metric) => (metric.id === id && metric.type === "Gauge" ? [Number(metric.state.value)] : []))
+            )
+          assert.deepStrictEqual(yield* gauge("reins_thread_queue_waiting"), [1])
+          assert.deepStrictEqual(yield* gauge("reins_watchers"), [1])
+          yield* Fiber.interrupt(reader)
+          assert.deepStrictEqual(yield* gauge("reins_watchers"), [0])
+          const all = yield* Metric.snapshot
+          assert.deepStrictEqual(valueOf(all, "reins_runs_unloaded_total"), [1])
+          const measured = all.flatMap((metric) =>
+            metric.id === "reins_store_seconds" ? [metric.attributes?.["operation"] ?? ""] : []
           )
-        assert.deepStrictEqual(yield* gauge("reins_thread_queue_waiting"), [1])
-        assert.deepStrictEqual(yield* gauge("reins_watchers"), [1])
-        yield* Fiber.interrupt(reader)
-        assert.deepStrictEqual(yield* gauge("reins_watchers"), [0])
-        const all = yield* Metric.snapshot
-        assert.deepStrictEqual(valueOf(all, "reins_runs_unloaded_total"), [1])
-        const measured = all.flatMap((metric) =>
-          metric.id === "reins_store_seconds" ? [metric.attributes?.["operation"] ?? ""] : []
+          const operations = ["commit", "create", "open"]
+          assert.deepStrictEqual(
+            operations.filter((one) => measured.includes(one)),
+            metrics ? operations : []
+          )
+        }).pipe(
+          Effect.scoped,
+          Effect.provide(
+            Runtime.layer({ agents: [Clerk], metrics }).pipe(
+              Layer.provide([services(respond), Layer.succeed(Deployment.Deployment, host)])
+            )
+          ),
+          Effect.provideService(Metric.MetricRegistry, registry)
         )
-        const operations = ["commit", "create", "open"]
-        assert.deepStrictEqual(operations.filter((one) => measured.includes(one)), metrics ? operations : [])
-      }).pipe(
-        Effect.scoped,
-        Effect.provide(
-          Runtime.layer({ agents: [Clerk], metrics }).pipe(
-            Layer.provide([services(respond), Layer.succeed(Deployment.Deployment, host)])
-          )
-        ),
-        Effect.provideService(Metric.MetricRegistry, registry)
-      )
-    })
+      }
+    )
   }
 
   it.effect("add up to the runs' summaries, and have no id, tenant or content in their labels", () => {

@@ -29,10 +29,7 @@ const warnOfPrice = (services: Context.Context<never>) => {
 export const told =
   ({ measures, observer }: Effect.Success<ReturnType<typeof make>>) =>
   <A, E, R>(made: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    made.pipe(
-      Effect.provideService(Observer.Observer, observer),
-      Effect.provideService(RunMetrics.Measuring, measures)
-    )
+    made.pipe(Effect.provideService(Observer.Observer, observer), Effect.provideService(RunMetrics.Measuring, measures))
 
 /** The settings of a runtime with these options. */
 export const make = Effect.fnUntraced(function* (options: Omit<RuntimeOptions<ReadonlyArray<Agent.Any>>, "hooks">) {
@@ -81,5 +78,5 @@ export const make = Effect.fnUntraced(function* (options: Omit<RuntimeOptions<Re
     defaultMaxSteps: options.defaultMaxSteps === false ? Number.POSITIVE_INFINITY : (options.defaultMaxSteps ?? 100),
     maxDepth: options.maxDepth ?? 8,
     captureContent: options.captureContent ?? false
-  } satisfies Settings
+  } satisfies Settings & { readonly measures: boolean }
 })

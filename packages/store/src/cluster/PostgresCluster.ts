@@ -122,9 +122,7 @@ const isCarried = (client: SqlClient.SqlClient, silence: Duration.Duration): Eff
     )
     .pipe(
       Effect.map((rows) => rows.length > 0),
-      Effect.catch((error) =>
-        error.reason._tag === "ConnectionError" ? Effect.die(error) : Effect.succeed(false)
-      ),
+      Effect.catch((error) => (error.reason._tag === "ConnectionError" ? Effect.die(error) : Effect.succeed(false))),
       Effect.withTracerEnabled(false)
     )
 
