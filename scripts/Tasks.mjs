@@ -36,7 +36,10 @@ const tasks = {
   architecture: ["check the architecture rules", (args) => test(["test/architecture", ...args])],
   examples: ["run every example once, or those named", (args) => Examples.run(sourcesNode(), inPlace(), args)],
   bench: ["measure against a bare loop and other frameworks: --quick --only=W1,W2, or bridge", (args) => bench(args)],
-  soak: ["stream to 200 readers at once, some of them slow: --seconds=60", (args) => soak(args)],
+  soak: [
+    "streams, idle watchers, starts a second with a killed runner: --seconds=60 --starts=60 --rows=…",
+    (args) => soak(args)
+  ],
   "serve-all": ["serve one agent in every dialect: --port NUMBER --host NAME", (args) => serveAll(args)],
   recordings: ["replay the recorded provider streams in a folder", (args) => recordings(args)],
   crash: [
