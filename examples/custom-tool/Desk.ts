@@ -4,11 +4,13 @@
  */
 import { Agent, Budget } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
+import { cards, orderNumbers } from "./Guards.ts"
 import { Refunds } from "./Refunds.ts"
 
 export const Desk = Agent.make("desk", {
   instructions: "You answer support tickets. Refund what is owed, and say plainly when you cannot.",
   toolkit: Refunds,
+  hooks: [cards, orderNumbers],
   budget: Budget.make({ maxSteps: 6, maxToolCalls: 4 })
 })
 

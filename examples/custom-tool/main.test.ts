@@ -12,7 +12,8 @@ const orders = {
   large: [
     { id: "charge-2", amountUsd: 60 },
     { id: "charge-3", amountUsd: 20 }
-  ]
+  ],
+  "C-3": [{ id: "charge-4", amountUsd: 90 }]
 }
 
 /** A runtime and the ledger that its tool uses. A new one for each test. */
@@ -75,6 +76,17 @@ describe("refund_order", () => {
       assert.strictEqual(result(all)?.status, "denied")
       assert.include(JSON.stringify(result(all)?.result), "ask the manager")
       assert.deepStrictEqual(yield* reversed, [])
+    }).pipe(Effect.provide(live()))
+  )
+
+  it.effect("is asked about by the order's number as the shop writes it, and that is what is refunded", () =>
+    Effect.gen(function* () {
+      const all = yield* events("Please refund order c3, 90 USD. My card is 4111 1111 1111 1111.", () =>
+        Effect.succeed(Decision.approve())
+      )
+      const asked = all.find((event) => event.type === "approval-required")
+      assert.deepStrictEqual(asked?.data.payload, { order: "C-3", amountUsd: 90 })
+      assert.deepStrictEqual(yield* reversed, ["charge-4"])
     }).pipe(Effect.provide(live()))
   )
 

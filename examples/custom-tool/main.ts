@@ -54,7 +54,7 @@ const ask = Effect.fnUntraced(function* (question: string) {
 })
 
 const program = Effect.gen(function* () {
-  yield* ask("Please refund order B-2, 30 USD.")
+  yield* ask("Please refund order b2, 30 USD. My card is 4111 1111 1111 1111.")
   yield* ask("Please refund order A-7, 80 USD.")
   yield* ask("Please refund order A-7, 80 USD. Again!")
   yield* ask("Please refund order C-9, 900 USD.")

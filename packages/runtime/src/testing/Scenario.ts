@@ -48,6 +48,8 @@ export interface ScenarioOptions {
   readonly questions?: boolean | undefined
   /** Models that stream the input of calls. */
   readonly inputs?: boolean | undefined
+  /** Hooks that rewrite, refuse, fail and end. Off by default. */
+  readonly hooks?: boolean | undefined
   /** Defects of code that the run depends on, which end it; none where `faults` is off. */
   readonly defects?: boolean | undefined
   /** Agents that choose what each of their steps uses. Off by default. */
@@ -96,6 +98,8 @@ export interface Scenario {
   readonly inputs: boolean
   /** Whether agents choose what each of their steps uses. */
   readonly resolves: boolean
+  /** Whether hooks are around all calls and model steps. */
+  readonly hooks: boolean
   /** Whether a grant is given before the run starts. */
   readonly givenGrant: boolean
   /** What grants may cost; absent: no limit. */
@@ -141,6 +145,7 @@ export const generate = (seed: number, options: ScenarioOptions = {}): Scenario 
     approvers: policies() < 0.4 && options.approvers !== false,
     denials: policies() < 0.2 && options.denials !== false,
     inputs: options.inputs !== false,
+    hooks: options.hooks === true,
     questions: options.questions !== false && draw(seed, "questions")() < 0.6,
     resolves: options.resolves === true,
     givenGrant: policies() < 0.3 && options.grants !== false,

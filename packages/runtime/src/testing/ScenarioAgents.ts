@@ -38,6 +38,8 @@ export interface World {
   readonly begun: Array<string>
   /** What they reported as their cost, in nano-dollars: `taken` once that was acknowledged. */
   readonly costs: Array<{ readonly nanoUsd: number; taken: boolean }>
+  /** The idempotency keys of the calls that hooks were asked about before they ran. Absent: nobody looked. */
+  readonly hooked?: Array<string> | undefined
   /** What models said that they used. Absent: nobody looked. */
   readonly used?: Array<Usage.Usage> | undefined
 }
@@ -48,7 +50,7 @@ export interface World {
  * @since 0.1.0
  * @category constructors
  */
-export const makeWorld = (): World => ({ requests: [], begun: [], costs: [], used: [] })
+export const makeWorld = (): World => ({ requests: [], begun: [], costs: [], hooked: [], used: [] })
 
 /** What throws, when it is called, as the scenario has it; counted anew for each owner. */
 const throwing = ({ defect }: Scenario.Scenario, of: Scenario.Defect["of"]): (() => boolean) => {

@@ -214,23 +214,27 @@ const input = ({ stored }: Report) => {
 
 /** Work with a stored result is not executed again by the next owner. */
 const once = ({ deaths, world }: Report) =>
-  deaths.flatMap(({ begun, requests, results }) => [
+  deaths.flatMap(({ begun, hooked, requests, results }) => [
     ...world.requests
       .slice(requests)
       .filter(({ path, step }) => results.has(`${prefix(path)}model/${step}`))
       .map(({ path, step }) => `the finished step ${path || "root"}/${step} was requested from the model again`),
     ...world.begun
       .slice(begun)
-      .filter((key) => results.has(toolName(key)))
-      .map((key) => `the finished call ${key} was executed again`)
+      .filter((key) => results.has(nameOf("tool", key)))
+      .map((key) => `the finished call ${key} was executed again`),
+    ...(world.hooked ?? [])
+      .slice(hooked ?? 0)
+      .filter((key) => results.has(nameOf("hook", key)))
+      .map((key) => `the hooks before the call ${key} were asked again`)
   ])
 
 const prefix = (path: string): string => (path === "" ? "" : AgentPath.key(path.split("/")))
 
-const toolName = (key: string): string => {
+const nameOf = (kind: "tool" | "hook", key: string): string => {
   const name = key.slice("run:".length)
   const at = name.lastIndexOf("/") + 1
-  return `${name.slice(0, at)}tool/${name.slice(at)}`
+  return `${name.slice(0, at)}${kind}/${name.slice(at)}`
 }
 
 /**

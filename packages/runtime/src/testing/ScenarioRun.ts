@@ -27,6 +27,7 @@ import { crashing, type CrashingJournal, type Death } from "./CrashingJournal.ts
 import * as GeneralWay from "./GeneralWay.ts"
 import * as Scenario from "./Scenario.ts"
 import * as ScenarioAgents from "./ScenarioAgents.ts"
+import * as ScenarioHooks from "./ScenarioHooks.ts"
 import * as ScenarioPeople from "./ScenarioPeople.ts"
 import { BudgetProbe } from "../budget/BudgetTree.ts"
 
@@ -76,6 +77,8 @@ export interface Remembered {
   readonly results: ReadonlySet<string>
   readonly requests: number
   readonly begun: number
+  /** The calls that hooks had been asked about; absent: nobody looked. */
+  readonly hooked?: number | undefined
 }
 
 const { runId, threadId } = ScenarioPeople
@@ -209,7 +212,8 @@ const execute = (
               .map((mark) => mark.name)
           ),
           requests: world.requests.length,
-          begun: world.begun.length
+          begun: world.begun.length,
+          hooked: world.hooked?.length ?? 0
         })
         budget.restart()
         life = yield* begin()
@@ -270,6 +274,7 @@ const live = Effect.fnUntraced(function* (
   const scope = yield* Scope.make()
   const layer = Runtime.layer({
     agents: ScenarioAgents.agents(scenario),
+    hooks: ScenarioHooks.make(scenario, (key) => void world.hooked?.push(key)),
     quotas: scenario.quotas,
     approvalExpiresIn: scenario.expires ? 10_000 : undefined,
     cancelGrace: 500,
