@@ -2,7 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { dialect as chat } from "@reins/wire/openai-chat"
 import { dialect as responses } from "@reins/wire/openai-responses"
 import OpenAI, { APIError } from "openai"
+import { zodResponseFormat, zodTextFormat } from "openai/helpers/zod"
 import type { ChatCompletionMessageParam } from "openai/resources"
+import { z } from "zod"
 import { breaksOff, fold } from "../wire/Play.ts"
 import { scenarios } from "../wire/Scenarios.ts"
 import { lawful } from "../wire/Suite.ts"
@@ -150,5 +152,31 @@ describe("openai, responses", () => {
       results: [],
       settings: { clientTools: [] }
     })
+  })
+})
+
+describe("openai, typed answers", () => {
+  const Team = z.object({ team: z.enum(["billing", "shipping"]) })
+  const messages: Array<ChatCompletionMessageParam> = [{ role: "user", content: "scenario typed" }]
+  const expected = { team: "billing" }
+
+  it("are parsed by chat.completions, whole and as a stream", async () => {
+    const asked = { model: "desk", messages, response_format: zodResponseFormat(Team, "team") }
+    const { choices } = await connect(new Host(chat)).chat.completions.parse(asked)
+    assert.deepStrictEqual(choices[0]?.message.parsed, expected)
+    const stream = connect(new Host(chat)).chat.completions.stream(asked)
+    const seen: Array<unknown> = []
+    stream.on("content.delta", ({ parsed }) => seen.push(parsed))
+    const streamed = await stream.finalChatCompletion()
+    assert.deepStrictEqual(streamed.choices[0]?.message.parsed, expected)
+    assert.isAbove(seen.length, 1)
+  })
+
+  it("are parsed by responses, whole and as a stream", async () => {
+    const asked = { model: "desk", input: "scenario typed", text: { format: zodTextFormat(Team, "team") } }
+    const whole = await connect(new Host(responses)).responses.parse(asked)
+    assert.deepStrictEqual(whole.output_parsed, expected)
+    const streamed = await connect(new Host(responses)).responses.stream(asked).finalResponse()
+    assert.deepStrictEqual(streamed.output_parsed, expected)
   })
 })

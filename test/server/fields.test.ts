@@ -2,6 +2,7 @@
  * What a request asks of the model reaches it, in every protocol that can ask; what cannot be had is refused by name.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { ScriptedModel } from "@reins/runtime/testing"
 import { Effect } from "effect"
 import type { Parsed } from "../wire/Rule.ts"
 import * as Served from "./Served.ts"
@@ -88,8 +89,12 @@ describe("a request", () => {
   it.live.each(asked)("passes format, size and settings to the model: %s", ([, { body, path }, fields, expected]) =>
     Effect.gen(function* () {
       const served = yield* Served.serve()
+      served.scene.model.push(ScriptedModel.text("none"), ScriptedModel.text('```json\n{ "a": "b" }\n```'))
       const { status, text } = yield* served.ask(path, { body: { ...body, ...fields } })
       assert.strictEqual(status, 200, text)
+      // What did not fit is not shown, and what does without its fence.
+      assert.include(text, '{\\"a\\":\\"b\\"}')
+      assert.notInclude(text, "none")
       assert.deepInclude(served.scene.model.requests.at(-1), expected)
       yield* served.ask(path, { body })
       assert.isUndefined(served.scene.model.requests.at(-1)?.settings)

@@ -174,10 +174,11 @@ export class Log {
   }
 
   finish(
-    finishReason: "stop" | "length" | "content-filter" | "budget" | "cancelled" | "repeated-calls" | "other" = "stop"
+    finishReason: "stop" | "length" | "content-filter" | "budget" | "cancelled" | "repeated-calls" | "other" = "stop",
+    output?: Json
   ): this {
     return this.say(
-      { type: "finish", finishReason, usage },
+      { type: "finish", finishReason, usage, ...(output === undefined ? {} : { output }) },
       { type: "data-cost-summary", data: cost },
       { type: "data-latency-summary", data: latency }
     )

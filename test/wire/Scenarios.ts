@@ -291,5 +291,15 @@ export const scenarios: ReadonlyArray<readonly [name: string, log: ReadonlyArray
     .finish()
 }).map(([name, { envelopes }]) => [name, envelopes] as const)
 
+/** A typed answer after one that was retracted, for clients that ask for JSON. */
+const typed = log()
+  .text("none")
+  .say({ type: "step-retracted", reason: "OutputInvalid" })
+  .step()
+  .text('```json\n{"team":')
+  .text('"billing"}\n```')
+  .finish("stop", { team: "billing" })
+
 /** The log of that name. */
-export const scenario = (name: string): ReadonlyArray<Envelope.Envelope> => new Map(scenarios).get(name) ?? []
+export const scenario = (name: string): ReadonlyArray<Envelope.Envelope> =>
+  name === "typed" ? typed.envelopes : (new Map(scenarios).get(name) ?? [])

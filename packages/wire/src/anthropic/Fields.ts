@@ -26,7 +26,9 @@ export const fields: Fields = {
     "Passed to the model as a level of reasoning: by `budget_tokens` low, medium or high; `disabled` is none"
   ),
   "output_config.effort": honoured("Passed to the model as a level of reasoning"),
-  "output_config.format": honoured("A JSON Schema, passed to the model as the form of its final text"),
+  "output_config.format": honoured(
+    "A JSON Schema: the model is told, its answer is checked, and an invalid one is asked for once more. The text is the JSON alone; a stream whose JSON is retracted ends with an error"
+  ),
   output_format: honoured("As `output_config.format`, which comes first"),
   metadata: honoured("`thread_id` names the thread; `user_id` is kept with it"),
   mcp_servers: refused("an agent has the tools that its owner gave it", []),

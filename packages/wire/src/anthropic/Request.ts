@@ -16,6 +16,7 @@ import * as Ends from "../Ends.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
 import { fields, modelFields, modelOptionsOf } from "./Fields.ts"
+import * as TypedText from "../TypedText.ts"
 import * as Encoder from "./Encoder.ts"
 import * as OwnCall from "./OwnCall.ts"
 import {
@@ -228,6 +229,7 @@ const wantsBeta = ({ headers, query }: Request): boolean =>
 const create = (request: Create, sent: Request): Decoded => {
   const { metadata, model, stream } = request
   const options = { model, hasEvents: wantsEvents(sent), isBeta: wantsBeta(sent) }
+  const isTyped = modelOptionsOf(request).model?.output !== undefined
   const answer: Answer =
     stream === true
       ? {
@@ -235,9 +237,18 @@ const create = (request: Create, sent: Request): Decoded => {
           format: "sse",
           isStamped: true,
           countsInput: true,
-          open: (inputTokens) => Encoder.open({ ...options, inputTokens })
+          open: (inputTokens) => {
+            const encoder = Encoder.open({ ...options, inputTokens })
+            return isTyped ? TypedText.streamed(encoder) : encoder
+          }
         }
-      : { _tag: "Whole", open: () => whole("when-client-is-needed", (run) => messageOf(options, run)) }
+      : {
+          _tag: "Whole",
+          open: () => {
+            const folding = whole("when-client-is-needed", (run) => messageOf(options, run))
+            return isTyped ? TypedText.folded(folding) : folding
+          }
+        }
   const threadId = metadata?.thread_id
   const thread = threadId === undefined ? {} : { threadId }
   // Each request lists its client's tools again.

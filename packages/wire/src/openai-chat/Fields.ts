@@ -25,7 +25,9 @@ export const fields: Fields = {
   "tool_choice.allowed_tools": refused("a list of allowed tools cannot be set. List only these tools"),
   "tool_choice.custom": refused("only functions can be chosen"),
   parallel_tool_calls: honoured("With `false` a step makes one call; further ones of the model's are left out"),
-  response_format: honoured("`json_object` and `json_schema` are passed to the model as the form of its final text"),
+  response_format: honoured(
+    "`json_object` and `json_schema`: the model is told, its answer is checked, whether `strict` is set or not, and an invalid one is asked for once more. The content is the JSON alone; a stream whose JSON is retracted ends with an error"
+  ),
   max_completion_tokens: honoured("Most tokens of a step"),
   max_tokens: honoured("As `max_completion_tokens`, which comes first"),
   temperature: honoured("Passed to the model"),
@@ -96,6 +98,10 @@ const outputOf = (format: (typeof ModelFields.Type)["response_format"]): ModelOp
   const { name, schema = ModelOptions.anyObject.schema } = format.json_schema
   return { name, schema }
 }
+
+/** Whether JSON is asked for. */
+export const isTypedAnswer = ({ response_format }: Pick<typeof ModelFields.Type, "response_format">): boolean =>
+  outputOf(response_format) !== undefined
 
 export const modelOptionsOf = (request: typeof ModelFields.Type) => {
   const { frequency_penalty, presence_penalty, reasoning_effort, seed, stop, temperature, tool_choice, top_p } = request

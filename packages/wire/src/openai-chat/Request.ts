@@ -17,8 +17,9 @@ import * as History from "../History.ts"
 import * as Media from "../Media.ts"
 import type { Completion, ToolCall } from "./Chunk.ts"
 import * as AgentModels from "../AgentModels.ts"
+import * as TypedText from "../TypedText.ts"
 import * as Encoder from "./Encoder.ts"
-import { fields, modelFields, modelOptionsOf } from "./Fields.ts"
+import { fields, modelFields, isTypedAnswer, modelOptionsOf } from "./Fields.ts"
 import { failed, finishReasons, prefix, usageOf } from "./Encoder.ts"
 
 const Part = Schema.Union([
@@ -140,6 +141,12 @@ const historyOf = (messages: ReadonlyArray<Spoken>): History.History => {
   return history
 }
 
+/** What a typed answer is, or all that the model said. */
+const textOf = ({ finish, text }: Accumulated): string | null => {
+  if (finish?.output !== undefined) return JSON.stringify(finish.output)
+  return text === "" ? null : text
+}
+
 const completion = (model: string, run: Accumulated): Reply => {
   const reason = run.error === undefined ? run.finish?.finishReason : Ends.reasonOf(run.error)
   if (run.error !== undefined && reason === undefined) return { status: 500, body: failed(run.error) }
@@ -158,7 +165,7 @@ const completion = (model: string, run: Accumulated): Reply => {
         index: 0,
         message: {
           role: "assistant",
-          content: run.text === "" ? null : run.text,
+          content: textOf(run),
           refusal: null,
           ...(run.reasoning === "" ? {} : { reasoning_content: run.reasoning }),
           ...(calls.length === 0 ? {} : { tool_calls: calls })
@@ -172,20 +179,26 @@ const completion = (model: string, run: Accumulated): Reply => {
   return { status: 200, body }
 }
 
-const answerOf = ({ model, stream, stream_options }: ChatRequest): Answer =>
-  stream === true
-    ? {
-        _tag: "Stream",
-        format: "sse",
-        isStamped: true,
-        open: () =>
-          Encoder.open({
-            model,
-            usage: stream_options?.include_usage === true,
-            events: stream_options?.include_events === true
-          })
-      }
-    : { _tag: "Whole", open: () => whole("when-client-is-needed", (run) => completion(model, run)) }
+const answerOf = (request: ChatRequest): Answer => {
+  const { model, stream, stream_options } = request
+  const isTyped = isTypedAnswer(request)
+  if (stream !== true) {
+    const open = () => whole("when-client-is-needed", (run) => completion(model, run))
+    return { _tag: "Whole", open: isTyped ? () => TypedText.folded(open()) : open }
+  }
+  const open = () =>
+    Encoder.open({
+      model,
+      usage: stream_options?.include_usage === true,
+      events: stream_options?.include_events === true
+    })
+  return {
+    _tag: "Stream",
+    format: "sse",
+    isStamped: true,
+    open: isTyped ? () => TypedText.streamed(open()) : open
+  }
+}
 
 const chat = (request: ChatRequest): Decoded => {
   const answer = answerOf(request)

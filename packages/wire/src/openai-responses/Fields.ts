@@ -33,7 +33,9 @@ export const fields: Fields = {
   "tool_choice.type": refused("only a function, or a tool of this server, can be chosen", "function", "mcp"),
   parallel_tool_calls: honoured("With `false` a step makes one call; further ones of the model's are left out"),
   max_tool_calls: refused("the agent's own budget limits its calls"),
-  "text.format": honoured("`json_object` and `json_schema` are passed to the model as the form of its final text"),
+  "text.format": honoured(
+    "`json_object` and `json_schema`: the model is told, its answer is checked, whether `strict` is set or not, and an invalid one is asked for once more. The text is the JSON alone; a stream whose JSON is retracted fails"
+  ),
   "text.verbosity": refused("models are not told how long to answer", "medium"),
   max_output_tokens: honoured("Most tokens of a step"),
   temperature: honoured("Passed to the model"),

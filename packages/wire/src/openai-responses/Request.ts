@@ -18,7 +18,7 @@ import { modelRoutes } from "../openai-chat/Request.ts"
 import { conversationRoutes } from "./Conversation.ts"
 import * as Input from "./Input.ts"
 import { storedRoutes } from "./Stored.ts"
-import * as Encoder from "./Encoder.ts"
+import type * as Encoder from "./Encoder.ts"
 import * as Whole from "./Whole.ts"
 import { fields, modelFields, modelOptionsOf, saidOf, toolsOf } from "./Fields.ts"
 import * as Item from "./Item.ts"
@@ -61,7 +61,7 @@ const answerOf = (request: Create, events: boolean): Answer => {
     return { _tag: "Facts", shape: (facts) => ({ status: 200, body: Response.begun(options, facts) }) }
   }
   return request.stream === true
-    ? { _tag: "Stream", format: "sse", isStamped: true, open: () => Encoder.open(options) }
+    ? { _tag: "Stream", format: "sse", isStamped: true, open: () => Whole.open(options) }
     : { _tag: "Whole", open: () => Whole.fold(options) }
 }
 

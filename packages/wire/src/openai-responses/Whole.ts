@@ -2,15 +2,28 @@
  * A response as other requests read it: whole, without a stream, and the rest of a stream for a client that reconnects.
  */
 import type { Encoder, Folding } from "../Dialect.ts"
+import * as Predicate from "effect/Predicate"
 import type * as Frame from "../Frame.ts"
-import { open, type Options, ResponseEncoder } from "./Encoder.ts"
+import * as TypedText from "../TypedText.ts"
+import * as Encoding from "./Encoder.ts"
+import { type Options, ResponseEncoder } from "./Encoder.ts"
 
 type Frames = ReadonlyArray<Frame.Frame>
+
+/** Whether JSON was asked for. */
+const isTyped = ({ said }: Pick<Options, "said">): boolean =>
+  Predicate.hasProperty(said?.text, "format") &&
+  Predicate.hasProperty(said.text.format, "type") &&
+  said.text.format.type !== "text"
+
+/** The response as a stream, with the typed answer alone where JSON was asked for. */
+export const open = (options: Options): Encoder =>
+  isTyped(options) ? TypedText.streamed(Encoding.open(options)) : Encoding.open(options)
 
 /** The same response without a stream. */
 export const fold = (options: Options): Folding => {
   const encoder = new ResponseEncoder({ ...options, isWhole: true })
-  return {
+  const folding: Folding = {
     step: (envelope) => void encoder.step(envelope),
     reopen: (answered) => void encoder.reopen(answered),
     reply: () => ({ status: 200, body: encoder.whole }),
@@ -18,6 +31,7 @@ export const fold = (options: Options): Folding => {
       return encoder.isDetached
     }
   }
+  return isTyped(options) ? TypedText.folded(folding) : folding
 }
 
 /** Only the frames with a `sequence_number` above `after`, for a client that reconnects. */
