@@ -38,9 +38,12 @@ export const make = <T extends Tool.Any>(options: Options<T>) => {
   const kit = Toolkit.make(tool)
   const handlers: Layer.Layer<never> = kit.toLayer({ [tool.name]: handler } as never) as never
   /** A process, until it is ended. `seen`: its view of the journal. */
-  const process = Effect.fnUntraced(function* (seen: (journal: JournalStore) => JournalStore = options.seen ?? same) {
+  const process = Effect.fnUntraced(function* (
+    seen: (journal: JournalStore) => JournalStore = options.seen ?? same,
+    more: JournalHostOptions = {}
+  ) {
     const scope = yield* Scope.make()
-    const host = journalHost(seen(journal), { gatherMs: 0, pollMs: Number.POSITIVE_INFINITY, ...options.host })
+    const host = journalHost(seen(journal), { gatherMs: 0, pollMs: Number.POSITIVE_INFINITY, ...options.host, ...more })
     const desk = Agent.make("desk", { ...options.agent, toolkit: kit as never })
     const layer = Runtime.layer({ ...options.runtime, agents: [desk] }).pipe(
       Layer.provide([

@@ -89,7 +89,7 @@ export const breaksOff = (log: ReadonlyArray<Envelope.Envelope>): boolean => {
     const id = "toolInvocationId" in event ? CallId.make(agentPath, event.toolInvocationId) : ""
     if (event.type === "tool-input-delta" && event.execution === "client") begun.set(id, agentPath)
     if (event.type === "tool-invocation") begun.delete(id)
-    const isStep = ["step-start", "step-retracted", "message-received"].includes(event.type)
+    const isStep = ["step-start", "step-retracted", "message-received", "late-result"].includes(event.type)
     if (isStep && [...begun.values()].some((path) => path.join("/") === agentPath.join("/"))) return true
     if (event.type === "finish" && begun.size > 0)
       return !["length", "content-filter", "budget", "repeated-calls"].includes(event.finishReason)

@@ -82,6 +82,7 @@ export class CallInputs<A> {
       case "step-start":
       case "step-retracted":
       case "message-received":
+      case "late-result":
         return { isCut: false, calls: this.drop(agentPath) }
       case "finish": {
         const calls = [...this.#shown.values()]

@@ -155,6 +155,35 @@ export const fromMessageRefused = (refused: {
 }
 
 /**
+ * A late result that was not accepted: `ResultRefused` of the runtime.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const fromResultRefused = ({
+  message,
+  why
+}: {
+  readonly why: "unknown" | "already-delivered" | "expired" | "closed" | "run-ended" | "invalid"
+  readonly message: string
+}): Refusal => {
+  switch (why) {
+    case "unknown":
+      return make("not-found", "TicketNotFound", "Unknown ticket")
+    case "already-delivered":
+      return make("conflict", "AlreadyDelivered", message)
+    case "expired":
+      return make("conflict", "TicketExpired", message)
+    case "closed":
+      return make("conflict", "TicketClosed", message)
+    case "run-ended":
+      return make("conflict", "RunEnding", message)
+    case "invalid":
+      return badRequest(message)
+  }
+}
+
+/**
  * A decision that was not accepted.
  *
  * @since 0.1.0

@@ -17,6 +17,7 @@ import {
   nameOf,
   newsOf,
   openAt,
+  receiptsAt,
   refusedAt,
   stepAt,
   waitsAt
@@ -136,13 +137,44 @@ export const sentences: { readonly [sentence: string]: (log: Reading) => boolean
     log.of("step-start").every(({ at, key }) => openAt(log, at, key).length === 0),
 
   "step-start stands before the calls of its step": (log) =>
-    log.calls.every((call) => ![undefined, "step-retracted", "message-received"].includes(stepAt(log, call))),
+    log.calls.every(
+      (call) => ![undefined, "step-retracted", "message-received", "late-result"].includes(stepAt(log, call))
+    ),
 
   "a message of a user is received by the root agent, between its steps, when every call has its result": (log) =>
     log.of("message-received").every(({ at, key, path }) => path.length === 0 && openAt(log, at, key).length === 0),
 
   "the messages of a run are received in the order of their positions, from 1, each once": (log) =>
     log.of("message-received").every(({ event }, index) => event.data.position === index + 1),
+
+  "a receipt is the result of a tool's call that succeeded, and not of the caller's": (log) =>
+    log.results.every(
+      ({ event }) =>
+        event.type !== "tool-invocation" ||
+        event.later === undefined ||
+        (event.status === undefined && event.execution === undefined)
+    ),
+
+  "a late result is of a receipt of its agent, once, and names its tool": (log) =>
+    log.late.every(({ at, event, key }) =>
+      receiptsAt(log, at, key).some(
+        (receipt) =>
+          receipt.event.toolInvocationId === event.toolInvocationId &&
+          nameOf(receipt.event) === `tool ${event.toolName}`
+      )
+    ),
+
+  "a late result comes between the steps of its agent, when every call has its result": (log) =>
+    log.late.every(({ at, key }) => openAt(log, at, key).length === 0),
+
+  "every receipt has its late result before its agent ends": (log) => {
+    const first = log.said.find(({ event }) => endings.flat().includes(event.type))
+    if (first !== undefined && receiptsAt(log, first.at, "").length > 0) return false
+    return log.calls.every((call) => {
+      const end = endOf(log, call)
+      return call.event.type !== "tool-agent" || end === Infinity || receiptsAt(log, end, bracketsOf(call)).length === 0
+    })
+  },
 
   "a step's calls leave together": (log) =>
     log.calls.every((call) => {

@@ -66,6 +66,19 @@ export const result = (toolInvocationId = "c1", toolName = "look", status?: Even
   ...(status === undefined ? {} : { status })
 })
 
+/** A result that is a receipt. */
+export const receipt = (toolInvocationId = "c1", toolName = "look"): Events.ToolResult => ({
+  ...result(toolInvocationId, toolName),
+  later: { ticketId: `tkt_${toolInvocationId}` }
+})
+
+export const lateResult = (toolInvocationId = "c1", toolName = "look"): Events.LateResult => ({
+  type: "late-result",
+  toolInvocationId,
+  toolName,
+  result: `late result of ${toolInvocationId}`
+})
+
 export const progress = (
   phaseIndex: number,
   toolCallId: string | undefined = "c1",

@@ -21,6 +21,8 @@ export class Reading {
   readonly results: ReadonlyArray<Said<Events.ToolResult | Events.AgentResult>>
   readonly required: ReadonlyArray<Said<Events.ApprovalRequired>>
   readonly decisions: ReadonlyArray<Said<Events.ApprovalDecision>>
+  readonly receipts: ReadonlyArray<Said<Events.ToolResult>>
+  readonly late: ReadonlyArray<Said<Events.LateResult>>
 
   constructor(log: Log) {
     this.log = log
@@ -30,6 +32,10 @@ export class Reading {
     this.results = both.flatMap(({ event, ...place }) => (event.state === "result" ? [{ ...place, event }] : []))
     this.required = this.of("approval-required")
     this.decisions = this.of("approval-decision")
+    this.receipts = this.results.flatMap(({ event, ...place }) =>
+      event.type === "tool-invocation" && event.later !== undefined ? [{ ...place, event }] : []
+    )
+    this.late = this.of("late-result")
   }
   of<T extends EventType>(...types: ReadonlyArray<T>): ReadonlyArray<Said<Extract<Event, { type: T }>>> {
     return this.said.flatMap(({ event, ...place }) => {
@@ -64,6 +70,21 @@ export const endOf = (log: Reading, call: Said<Events.ToolCall | Events.AgentCal
 /** The calls of the agent at `key` that are open when the event at `at` is said. */
 export const openAt = (log: Reading, at: number, key: string) =>
   log.calls.filter((call) => call.key === key && call.at < at && endOf(log, call) >= at)
+
+/** The receipts of the agent at `key` before a place that have no late result before it. */
+export const receiptsAt = (log: Reading, at: number, key: string) =>
+  log.receipts.filter(
+    (receipt) =>
+      receipt.at < at &&
+      receipt.key === key &&
+      !log.late.some(
+        (one) =>
+          one.at > receipt.at &&
+          one.at < at &&
+          one.key === key &&
+          one.event.toolInvocationId === receipt.event.toolInvocationId
+      )
+  )
 
 /** The call's approvals: where each was asked, where it was answered and whether the call may run. */
 export const gatesOf = (log: Reading, call: Said<Events.ToolCall | Events.AgentCall>) =>
@@ -155,7 +176,8 @@ export const isNewsOfCalls = (said: Said, key: string): boolean =>
 export const distinct = <A>(items: ReadonlyArray<A>): boolean => new Set(items).size === items.length
 
 /**
- * The last of the agent's own `step-start`, `step-retracted`, `message-received` and calls before a place, or nothing.
+ * The last of the agent's own `step-start`, `step-retracted`, `message-received`, `late-result` and calls before a place,
+ * or nothing.
  */
 export const stepAt = (log: Reading, { at, key }: Said): string | undefined =>
   log.said.findLast(
@@ -165,5 +187,6 @@ export const stepAt = (log: Reading, { at, key }: Said): string | undefined =>
       (one.event.type === "step-start" ||
         one.event.type === "step-retracted" ||
         one.event.type === "message-received" ||
+        one.event.type === "late-result" ||
         ((one.event.type === "tool-invocation" || one.event.type === "tool-agent") && one.event.state === "call"))
   )?.event.type

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Ordering } from "@reins/protocol"
 import * as E from "./OrderEvents.ts"
 import type { Line } from "./OrderEvents.ts"
+import { late } from "./LateExamples.ts"
 import { type Example, questions } from "./QuestionExamples.ts"
 
 const { by, planner, root } = E
@@ -108,6 +109,7 @@ const examples: ReadonlyArray<Example> = [
     broken: root(E.message(1), E.message(1))
   },
   { rule: "message-in-order", lawful: root(E.message(1)), broken: root(E.message(2)) },
+  ...late,
   {
     rule: "step-after-calls",
     lawful: root(E.start, E.call(), E.result(), E.start),

@@ -75,8 +75,8 @@ describe("the log generator", () => {
       }
     })
     assert.strictEqual(deepest, 3)
-    // 20 types of one shape, two of two shapes, seven outcomes.
-    assert.strictEqual(drawn.size, 20 + 4 + 7)
+    // 21 types of one shape, two of two shapes, seven outcomes.
+    assert.strictEqual(drawn.size, 21 + 4 + 7)
   })
 })
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Envelope } from "@reins/protocol"
 import { dialect, Item, ResponseObject } from "@reins/wire/openai-responses"
 import { Schema } from "effect"
-import { asText, play } from "../Play.ts"
+import { asText, breaksOff, play } from "../Play.ts"
 import { reading } from "../Reading.ts"
 import { fields, rule } from "../Rule.ts"
 import { scenario } from "../Scenarios.ts"
@@ -36,7 +36,8 @@ suite("OpenAI Responses", (log) => ({
   result: () => undefined,
   read: (answers) => {
     const understood = read(answers)
-    assert.deepStrictEqual([...understood.results.values()], ours(log))
+    // A response that breaks off has none of what follows.
+    if (!breaksOff(log)) assert.deepStrictEqual([...understood.results.values()], ours(log))
     return understood
   }
 }))

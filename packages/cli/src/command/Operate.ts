@@ -193,6 +193,23 @@ export const answer = (
   )
 }
 
+export const deliver = (
+  given: Given & {
+    readonly id: string
+    readonly value: string
+    readonly failure: boolean
+    readonly cost: number | undefined
+  }
+): Printed => {
+  const { cost, failure, id, value } = given
+  const json = Option.getOrUndefined(parseJson(value))
+  if (json === undefined) {
+    return Effect.fail(misused(`${JSON.stringify(value)} is not JSON. Quote a text: '"text"'.`))
+  }
+  const result = failure ? { failure: json } : { value: json }
+  return at(given, (desk) => Effect.andThen(desk.deliver(id, result, cost), print([`Delivered to ${id}.`])))
+}
+
 const parseJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
 
 const decidedBy = (request: Approval.Request, json: string): Decision | string =>

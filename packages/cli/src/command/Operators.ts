@@ -152,6 +152,21 @@ export const commands = [
     },
     (given) => run((operate) => operate.answer(given))
   ).pipe(Command.withDescription("Answers the question of an agent")),
+  Command.make(
+    "deliver",
+    {
+      id: Argument.String("ticket").pipe(Argument.withDescription("The id of the ticket, as the tool's call has it")),
+      value: Argument.String("value").pipe(Argument.withDescription("The result as JSON")),
+      failure: Flag.Boolean("failure").pipe(Flag.withDescription("It is why the call failed")),
+      cost: Flag.Finite("cost").pipe(
+        Flag.withDescription("What it has cost, in US dollars, for the run's bill"),
+        Flag.optional,
+        Flag.map(Option.getOrUndefined)
+      ),
+      ...place
+    },
+    (given) => run((operate) => operate.deliver(given))
+  ).pipe(Command.withDescription("Delivers the late result of a call that answered with a receipt")),
   Command.make("cancel", { runId, ...place }, (given) => run((operate) => operate.cancel(given))).pipe(
     Command.withDescription("Asks a run to end")
   ),

@@ -3,7 +3,7 @@
  * sum their costs.
  */
 import type { Approval, Audit, CostReport, Decision, Envelope, Grant, ListedRun } from "@reins/protocol"
-import type { CostOptions, RunFilter } from "@reins/runtime"
+import type { CostOptions, LateResult, RunFilter } from "@reins/runtime"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { CommandFailed } from "../setting/CommandFailed.ts"
@@ -30,6 +30,12 @@ export interface Desk {
   ) => Stream.Stream<Envelope.Envelope, CommandFailed>
   readonly approvals: Effect.Effect<ReadonlyArray<Open>, CommandFailed>
   readonly answer: (approvalId: string, decision: Decision) => Effect.Effect<void, CommandFailed>
+  /** Delivers the late result of a call that answered with a receipt. */
+  readonly deliver: (
+    ticketId: string,
+    result: LateResult,
+    costUsd: number | undefined
+  ) => Effect.Effect<void, CommandFailed>
   /** False when it has ended. */
   readonly cancel: (runId: string) => Effect.Effect<boolean, CommandFailed>
   readonly raise: (runId: string, limits: { readonly [limit: string]: number }) => Effect.Effect<void, CommandFailed>

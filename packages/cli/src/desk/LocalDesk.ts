@@ -38,6 +38,10 @@ export const make = Effect.fnUntraced(function* (
       ),
     approvals: runtime.pendingApprovals({ resourceId }),
     answer: (id, decision) => Effect.asVoid(telling(runtime.respondToApproval(id, decision, { resourceId }))),
+    deliver: (ticketId, result, costUsd) =>
+      Effect.mapError(runtime.results.deliver(ticketId, result, { resourceId, costUsd }), (error) =>
+        failed(ended(error.message), error)
+      ),
     cancel: (runId) => Effect.andThen(known(runId), runtime.cancel(runId)),
     raise: (runId, limits) =>
       Effect.andThen(

@@ -116,6 +116,8 @@ export const make = Effect.fnUntraced(function* (
       ({ approvals }) => approvals.map((request) => ({ request, runId: undefined }))
     ),
     answer: (id, decision) => Effect.asVoid(post(`/approvals/${place(id)}`, decision)),
+    deliver: (ticketId, result, costUsd) =>
+      Effect.asVoid(post(`/results/${place(ticketId)}`, { ...result, ...(costUsd === undefined ? {} : { costUsd }) })),
     cancel: (runId) =>
       Effect.flatMap(post(`/runs/${place(runId)}/cancel`, {}), (response) =>
         Effect.map(

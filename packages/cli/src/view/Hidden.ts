@@ -10,6 +10,7 @@ const ours: { readonly [type in Event["type"]]: true } = {
   "step-start": true,
   "step-retracted": true,
   "message-received": true,
+  "late-result": true,
   "tool-input-delta": true,
   source: true,
   "tool-invocation": true,

@@ -112,6 +112,8 @@ export class View {
         return this.say(speaker, "yellow", `This step is void: ${event.reason}`)
       case "message-received":
         return this.say(speaker, "dim", `${this.sign("heard")} ${Message.text(Message.fromPrompt(event.data.content))}`)
+      case "late-result":
+        return this.late(speaker, event)
       case "tool-invocation":
         return event.state === "result"
           ? this.ended(speaker, key(event.toolInvocationId), at, event.toolName, event)
@@ -192,6 +194,16 @@ export class View {
       ...this.say(speaker, "green", `${this.sign("done")} ${name}${far} in ${Style.time(at - since)}`),
       ...this.output(speaker, end.result)
     ]
+  }
+
+  /** The late result of a call that ended with a receipt. */
+  private late(speaker: Speaker, { result, status, toolName }: Events.LateResult): ReadonlyArray<string> {
+    return status === undefined
+      ? [
+          ...this.say(speaker, "green", `${this.sign("done")} ${toolName}, the result of an earlier call`),
+          ...this.output(speaker, result)
+        ]
+      : this.say(speaker, "red", `${this.sign("failed")} ${toolName}, an earlier call, ${status}: ${reasonOf(result)}`)
   }
 
   /** How a command ended, with the first lines of its output. */

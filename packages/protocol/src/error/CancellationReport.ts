@@ -95,7 +95,7 @@ export const fold = (
       if (last?.outcome !== "cancelled") continue
       const into = last.abandoned === true ? abandoned : stopped
       into.push({ kind: "model", agentPath: entry.path, step: entry.step })
-    } else if (entry.kind === "tool") {
+    } else if (entry.kind === "tool" && entry.late !== true) {
       const made = callOf(runId, entry)
       if (entry.status === "cancelled") {
         const into = entry.abandoned === true ? abandoned : stopped

@@ -18,6 +18,10 @@ export const event = (said: Event): Event => {
     case "text":
     case "reasoning":
       return { type: said.type, text: "" }
+    case "late-result": {
+      const { status, toolInvocationId, toolName, type } = said
+      return { type, toolInvocationId, toolName, result: null, ...(status === undefined ? {} : { status }) }
+    }
     case "message-received": {
       const { messageId, position } = said.data
       return { type: said.type, data: { messageId, position, content: [] } }
@@ -134,7 +138,18 @@ const call = (said: Extract<Event, { readonly type: "tool-invocation" }>): Event
     }
   }
   const status = said.status === undefined ? {} : { status: said.status }
-  return { type, toolInvocationId, toolName, args: {}, state: said.state, result: null, ...status, ...execution }
+  const later = said.later === undefined ? {} : { later: said.later }
+  return {
+    type,
+    toolInvocationId,
+    toolName,
+    args: {},
+    state: said.state,
+    result: null,
+    ...status,
+    ...execution,
+    ...later
+  }
 }
 
 /**

@@ -32,6 +32,7 @@ export type Event =
   | Data.Source
   | Data.ToolCall
   | Data.ToolResult
+  | Data.LateResult
   | Data.ToolProgress
   | Data.AgentCall
   | Data.AgentResult
@@ -178,6 +179,12 @@ const toolResult = (call: Called, args: Json, outcome: Outcome, execution?: "cli
       }
 }
 
+/** A call that ended with a receipt has its late result. */
+const lateResult = ({ id, name }: Called, { result, status }: Outcome): Data.LateResult =>
+  status === undefined
+    ? { type: "late-result", toolInvocationId: id, toolName: name, result }
+    : { type: "late-result", toolInvocationId: id, toolName: name, result, status }
+
 /** Progress of a running tool. */
 const toolProgress = (
   call: Called,
@@ -296,6 +303,7 @@ const functions = {
   source,
   toolCall,
   toolResult,
+  lateResult,
   toolProgress,
   agentCall,
   agentResult,

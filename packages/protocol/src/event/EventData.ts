@@ -157,15 +157,35 @@ const ToolResult = Schema.Struct({
   state: Schema.Literal("result"),
   result: Json,
   status: Schema.optionalKey(Status),
-  execution: Schema.optionalKey(Schema.Literal("client"))
+  execution: Schema.optionalKey(Schema.Literal("client")),
+  later: Schema.optionalKey(Schema.Struct({ ticketId: Schema.String, expiresAt: Schema.optionalKey(Schema.Natural) }))
 }).annotate({ identifier: "ToolResult" })
 /**
- * The call's result. `args` are the arguments that it ran with (after a person's revision, the revised ones).
+ * The call's result. `args` are the arguments that it ran with (after a person's revision, the revised ones). `later`: the
+ * result is a receipt, and the call's late result follows in a `late-result`: what is delivered for `ticketId`, at the
+ * latest at `expiresAt`, in epoch milliseconds; absent: no limit.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ToolResult extends Schema.Schema.Type<typeof ToolResult> {}
+
+const LateResult = Schema.Struct({
+  type: Schema.Literal("late-result"),
+  toolInvocationId: Schema.String,
+  toolName: Schema.String,
+  result: Json,
+  status: Schema.optionalKey(Status)
+}).annotate({ identifier: "LateResult" })
+/**
+ * The late result of a call that ended with a receipt enters the agent's conversation, between its steps: the agent reads
+ * it in its next step. `status` is absent on success, `failed` also where it has expired, and `cancelled` where the run
+ * ended first. Exactly one for each receipt.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface LateResult extends Schema.Schema.Type<typeof LateResult> {}
 
 const ToolProgress = Schema.Struct({
   type: Schema.Literal("tool-progress"),
@@ -442,6 +462,7 @@ export const known = [
   Source,
   ToolCall,
   ToolResult,
+  LateResult,
   ToolProgress,
   AgentCall,
   AgentResult,

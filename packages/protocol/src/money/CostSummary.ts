@@ -142,7 +142,7 @@ const addFee = (sum: Sum, { calls, costNanoUsd }: Fee, { estimated }: ModelEntry
 
 /** A tool that reports no cost costs nothing; that is not an unknown price. */
 const addTool = (sum: Sum, entry: ToolEntry): void => {
-  sum.calls += 1
+  if (entry.late !== true) sum.calls += 1
   sum.attempts += entry.attempts
   if (entry.costNanoUsd !== undefined) sum.costNanoUsd = Count.add(sum.costNanoUsd, entry.costNanoUsd)
   sum.overrun ||= entry.overrun === true

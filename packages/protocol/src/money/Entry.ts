@@ -129,6 +129,7 @@ const ToolStruct = Schema.Struct({
   status: Schema.optionalKey(Schema.Literals(["failed", "denied", "cancelled"])),
   abandoned: Schema.optionalKey(Schema.Boolean),
   overrun: Schema.optionalKey(Schema.Boolean),
+  late: Schema.optionalKey(Schema.Literal(true)),
   startedAt: Schema.Natural,
   endedAt: Schema.Natural,
   attempts: Schema.Natural
@@ -137,7 +138,8 @@ const ToolStruct = Schema.Struct({
 /**
  * A tool call that ran. `costNanoUsd` is the cost that the tool reported; absent: none. `attempts` is how often the
  * handler was started. `abandoned` is true where it did not end in time and was abandoned. `overrun` is true if it
- * reported more than was reserved for it, or, without a reservation, more than a money limit had left.
+ * reported more than was reserved for it, or, without a reservation, more than a money limit had left. `late`: not a call,
+ * but the cost that came with its late result.
  *
  * @since 0.1.0
  * @category models
@@ -147,14 +149,15 @@ export interface ToolEntry extends Schema.Schema.Type<typeof ToolStruct> {}
 const WaitStruct = Schema.Struct({
   kind: Schema.Literal("wait"),
   path: AgentPath,
-  reason: Schema.Literals(["approval", "client-tool", "timer"]),
+  reason: Schema.Literals(["approval", "client-tool", "timer", "result"]),
   id: Schema.String,
   startedAt: Schema.Natural,
   endedAt: Schema.Natural
 }).annotate({ identifier: "WaitEntry" })
 
 /**
- * A wait that ended: for a person's decision, a caller's tool result, or a time. `id` identifies what it waited for.
+ * A wait that ended: for a person's decision, a caller's tool result, a time, or late results of calls. `id` identifies
+ * what it waited for.
  *
  * @since 0.1.0
  * @category models
@@ -304,6 +307,29 @@ export const tool = (row: Given<Omit<ToolEntry, "kind">>): ToolEntry => {
     attempts
   }
 }
+
+/**
+ * The row of the cost that came with the late result of a call, at `at`.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const lateCost = (
+  path: AgentPath,
+  call: { readonly id: string; readonly name: string },
+  costNanoUsd: number,
+  at: number
+): ToolEntry => ({
+  kind: "tool",
+  path,
+  callId: call.id,
+  toolName: call.name,
+  costNanoUsd,
+  late: true,
+  startedAt: at,
+  endedAt: at,
+  attempts: 0
+})
 
 /**
  * A wait's row: `about` identifies what it waited for.

@@ -2,7 +2,7 @@
  * How a run spent its time: the payload of `data-latency-summary`, folded from the ledger's rows.
  *
  * The total is split: machine time while a model or a tool runs, also while a question is pending; human wait while the
- * run only waits for people; idle time while it only waits for a time; and down time while no process runs it. They add up
+ * run only waits for people; idle time while it only waits for a time or a late result; and down time while no process runs it. They add up
  * to the total, even where the clock was set.
  */
 import { AgentPath, callKey, key } from "../AgentPath.ts"
@@ -43,7 +43,8 @@ export interface Options {
 
 const span = (entry: Entry): Interval => ({ from: entry.startedAt, to: entry.endedAt })
 
-const isHuman = (entry: Entry): boolean => entry.kind === "wait" && entry.reason !== "timer"
+const isHuman = (entry: Entry): boolean =>
+  entry.kind === "wait" && (entry.reason === "approval" || entry.reason === "client-tool")
 
 /**
  * How long, between `from` and `to`, the run only waited for people: an approval or a client tool was pending, and no
@@ -235,6 +236,7 @@ export const fold = (entries: ReadonlyArray<Entry>, options: Options): LatencySu
       modelMs += duration(entry)
       see(firsts, entry.attempts)
     } else if (entry.kind === "tool") {
+      if (entry.late === true) continue
       tools.push(entry)
       toolMs += ranMs(entry, sleeps)
     } else if (entry.kind === "wait") {
@@ -247,10 +249,9 @@ export const fold = (entries: ReadonlyArray<Entry>, options: Options): LatencySu
     milliseconds(down === undefined ? options.downMs : lengthOf(clip(down, startedAt, endedAt)))
   )
   const human = Math.min(totalMs - downMs, milliseconds(humanWaitMs(entries, startedAt, endedAt, down)))
-  const idle =
-    sleeps === undefined
-      ? 0
-      : Math.min(totalMs - downMs - human, milliseconds(waitMs(entries, startedAt, endedAt, down)) - human)
+  const idle = waits.every(isHuman)
+    ? 0
+    : Math.min(totalMs - downMs - human, milliseconds(waitMs(entries, startedAt, endedAt, down)) - human)
   return {
     totalMs,
     machineMs: totalMs - human - downMs - Math.max(0, idle),
@@ -311,7 +312,7 @@ export interface ToolLatency extends Schema.Schema.Type<typeof ToolStruct> {}
 
 const WaitStruct = Schema.Struct({
   agentPath: AgentPath,
-  reason: Schema.Literals(["approval", "client-tool", "timer"]),
+  reason: Schema.Literals(["approval", "client-tool", "timer", "result"]),
   id: Schema.String,
   startedAfterMs: Schema.Natural,
   durationMs: Schema.Natural
@@ -347,7 +348,7 @@ const LatencySummaryStruct = Schema.Struct({
  * - `totalMs`: from the run's start to its end, `totalMs = machineMs + humanWaitMs + idleMs + downMs`.
  * - `humanWaitMs`: time in which the run only waited for people (approvals, client tools). While a tool or a model runs
  *   beside a pending request, the time counts as machine time.
- * - `idleMs`: time in which the run only waited for a time (`ToolRun.sleep`); absent: none.
+ * - `idleMs`: time in which the run only waited for a time (`ToolRun.sleep`) or a late result; absent: none.
  * - `downMs`: time in which no process ran the run.
  * - `modelMs`, `toolMs`: sums over all steps and calls; each of several parallel ones counts, so they may exceed
  *   `machineMs`.

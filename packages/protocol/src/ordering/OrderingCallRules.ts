@@ -117,6 +117,37 @@ export const refusedHasStatus = rule<ResultEvent>(
       : undefined
 )
 
+// Late results ------------------------------------------------------------------------------------------------------
+
+export const receiptOfSuccess = rule<ResultEvent>(
+  "receipt-of-success",
+  "A receipt (`later`) is the result of a tool's call that succeeded and was not the caller's.",
+  (_agent, event) =>
+    event.type === "tool-invocation" &&
+    event.later !== undefined &&
+    (event.status !== undefined || event.execution !== undefined)
+      ? `the result of call ${named(event.toolInvocationId)} is no receipt`
+      : undefined
+)
+
+export const lateOfReceipt = rule<Events.LateResult>(
+  "late-of-receipt",
+  "A late result is of a call of its agent that ended with a receipt, and of its tool: exactly one for each receipt.",
+  ({ late }, event) =>
+    late.get(event.toolInvocationId) === event.toolName
+      ? undefined
+      : `no receipt of call ${named(event.toolInvocationId)} of ${named(event.toolName)} is open`
+)
+
+export const lateAfterCalls = rule<Events.LateResult>(
+  "late-after-calls",
+  "A late result stands when every call of the agent's step before has its result; text, calls and a retraction need a new step then.",
+  ({ calls, step }) =>
+    calls.size > 0 || stepPhases[step]["late-result"] === undefined
+      ? `late-result while ${calls.size} calls are open`
+      : undefined
+)
+
 // Progress ----------------------------------------------------------------------------------------------------------
 
 const goesOn = (call: Call): boolean => callPhases[call.phase].progress !== undefined
@@ -219,11 +250,12 @@ export const usageBeforeResult = rule<Events.AgentResult>(
 
 export const bracketSettled = rule<Events.AgentResult>(
   "bracket-settled",
-  "A `tool-agent` result stands when every call of the specialist is closed and every approval it raised is answered.",
+  "A `tool-agent` result stands when every call of the specialist is closed, every approval it raised is answered, and every receipt of its calls has its late result.",
   ({ calls, nested }, event) => {
     const agent = nested.get(calls.get(event.toolInvocationId)?.segment ?? "")
     if (agent === undefined) return undefined
     if (agent.calls.size > 0) return `${agent.calls.size} calls of the specialist are open`
+    if (agent.late.size > 0) return `${agent.late.size} late results of the specialist are missing`
     return agent.pending > 0 ? `${agent.pending} approvals of the specialist are pending` : undefined
   }
 )

@@ -115,9 +115,12 @@ export const apply = (agent: Agent, event: Event): void => {
       run.received = event.data.position
       return moveStep(agent, event.type)
     case "tool-invocation":
-      return event.state === "call"
-        ? announce(agent, event.toolInvocationId, "tool", event.toolName)
-        : settle(agent, event.toolInvocationId)
+      if (event.state === "call") return announce(agent, event.toolInvocationId, "tool", event.toolName)
+      if (event.later !== undefined) agent.late = put(agent.late, event.toolInvocationId, event.toolName)
+      return settle(agent, event.toolInvocationId)
+    case "late-result":
+      agent.late = drop(agent.late, event.toolInvocationId)
+      return moveStep(agent, event.type)
     case "tool-agent":
       return event.state === "call"
         ? announce(agent, event.toolInvocationId, "agent", event.agentName)

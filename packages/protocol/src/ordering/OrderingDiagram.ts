@@ -48,6 +48,7 @@ const stepNames: { readonly [S in StepSignal]: string } = {
   source: "source",
   "step-retracted": "step-retracted",
   "message-received": "message-received",
+  "late-result": "late-result",
   call: "call announced",
   news: "news of a call",
   done: "(stored mark)"
@@ -120,7 +121,8 @@ other event about one of them (its approval, its progress, its result, an event 
 a new step. Input (\`tool-input-delta\`) has an id that no call of the agent has had. Where no call is announced under it, it is void, as
 all output of a step that is retracted: because it is attempted again, or because it is a typed answer that does not fit its schema and
 is asked for once more. A step begins when every call of the previous step has its result. A user's message enters the conversation between two steps of the root agent, or
-behind its last one: it ends the step before it. The mark is not an event: a store that knows that a step is done calls
+behind its last one: it ends the step before it. So does the late result of a call that ended with a receipt (\`later\`), with the agent
+that made the call. The mark is not an event: a store that knows that a step is done calls
 \`Automaton.closeStep\`.
 
 ${stepDrawing()}

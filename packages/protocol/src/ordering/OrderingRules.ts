@@ -18,8 +18,10 @@ const result = [
   CallRules.resultOfOpenCall,
   CallRules.resultSameName,
   CallRules.resultAfterDecision,
-  CallRules.refusedHasStatus
+  CallRules.refusedHasStatus,
+  CallRules.receiptOfSuccess
 ]
+const late = [CallRules.lateOfReceipt, CallRules.lateAfterCalls]
 const agentResult = [...result, CallRules.usageBeforeResult, CallRules.bracketSettled]
 const progress = [
   CallRules.progressOfOpenCall,
@@ -38,7 +40,7 @@ const required = [
 const decision = [Run.decisionOfPending, Run.decisionOwnPath, Run.answerOfQuestion]
 const plan = [Run.planTransition, Run.planFromCurrent]
 const budget = [Run.budgetOnce]
-const ending = [Run.endingAtRoot, Run.endingCallsClosed, Run.endingApprovalsAnswered]
+const ending = [Run.endingAtRoot, Run.endingCallsClosed, Run.endingApprovalsAnswered, Run.endingLateClosed]
 const finish = [...ending, Run.outputOfAnswer]
 
 const first = <E>(rules: ReadonlyArray<Rule<E>>, agent: AgentView, event: E): Violation | undefined => {
@@ -65,6 +67,8 @@ const particular = (agent: AgentView, event: Event): Violation | undefined => {
       return first(received, agent, event)
     case "tool-invocation":
       return event.state === "call" ? first(call, agent, event) : first(result, agent, event)
+    case "late-result":
+      return first(late, agent, event)
     case "tool-agent":
       return event.state === "call" ? first(call, agent, event) : first(agentResult, agent, event)
     case "tool-progress":
@@ -138,6 +142,7 @@ export const ruleTexts: ReadonlyArray<RuleText> = [
   ...texts("`message-received`", received),
   ...texts("`tool-invocation` call, `tool-agent` call", call),
   ...texts("`tool-invocation` result, `tool-agent` result", result),
+  ...texts("`late-result`", late),
   ...texts("`tool-agent` result", [CallRules.usageBeforeResult, CallRules.bracketSettled]),
   ...texts("`tool-progress`", progress),
   ...texts("`data-tool-agent`", agentUsage),
@@ -167,7 +172,7 @@ export const isPlain = (agent: AgentView, event: Event): boolean => {
     case "tool-invocation":
       return event.state === "call"
         ? isNewCall(agent, event.toolInvocationId)
-        : isOpenTool(agent.calls.get(event.toolInvocationId), event.toolName)
+        : event.later === undefined && isOpenTool(agent.calls.get(event.toolInvocationId), event.toolName)
     case "tool-agent":
       return event.state === "call" && isNewCall(agent, event.toolInvocationId)
     case "tool-progress": {

@@ -222,3 +222,9 @@ export const outputOfAnswer = rule<Events.Finish>(
       ? undefined
       : `an output, and the run finished with ${finishReason}`
 )
+
+export const endingLateClosed = rule<Ending>(
+  "ending-late-closed",
+  "A run ends, well or not, when every receipt has its late result.",
+  ({ late }) => (late.size > 0 ? `${late.size} late results are missing` : undefined)
+)

@@ -32,6 +32,7 @@ type StoredAgent = {
   readonly begun: boolean
   readonly pending: number
   readonly calls: ReadonlyArray<readonly [string, typeof Call.Type]>
+  readonly late?: ReadonlyArray<readonly [string, string]>
   readonly used: ReadonlyArray<string>
   readonly anonymous: ReadonlyArray<readonly [string, number]>
   readonly nested: ReadonlyArray<StoredAgent>
@@ -45,6 +46,8 @@ const StoredAgent: Schema.Codec<StoredAgent> = Schema.Struct({
   begun: Schema.Boolean,
   pending: Schema.Natural,
   calls: pairs(Call),
+  // Left out without any, as in snapshots of versions without late results.
+  late: Schema.optionalKey(pairs(Schema.String)),
   used: Strings,
   anonymous: pairs(Schema.Natural),
   nested: Schema.Array(Schema.suspend((): Schema.Codec<StoredAgent> => StoredAgent))
@@ -105,6 +108,7 @@ const saveAgent = (agent: Agent, segment: string): StoredAgent => ({
     id,
     segment === undefined ? call : { ...call, segment }
   ]),
+  ...(agent.late.size === 0 ? {} : { late: [...agent.late] }),
   used: agent.used.all(),
   anonymous: [...agent.anonymous],
   nested: Array.from(agent.nested, ([name, nested]) => saveAgent(nested, name))
@@ -140,6 +144,7 @@ const loadAgent = (stored: StoredAgent, parent: Agent | undefined, run: Run): Ag
         { kind, name, phase, progress, reported, segment }
       ])
     ),
+    late: sparse(stored.late ?? []),
     used: Names.of(stored.used),
     anonymous: sparse(stored.anonymous)
   }

@@ -54,6 +54,7 @@ export interface Run {
 
 /**
  * The state of one agent. `begun`: it has emitted an event. `pending`: how many of its own approvals are unanswered.
+ * `late`: the tools of calls that ended with a receipt and have no late result yet, by call.
  * `anonymous`: by specialist, how many `data-tool-agent` events did not name their call and are still without its
  * result.
  */
@@ -67,19 +68,21 @@ export interface Agent {
   begun: boolean
   pending: number
   calls: Sparse<Call>
+  late: Sparse<string>
   readonly used: Names
   nested: Sparse<Agent>
   anonymous: Sparse<number>
 }
 
 /** The state of an agent, read-only, for the rules. */
-export interface AgentView extends Readonly<Omit<Agent, "run" | "parent" | "calls" | "nested" | "anonymous">> {
+export interface AgentView extends Readonly<Omit<Agent, "run" | "parent" | "calls" | "late" | "nested" | "anonymous">> {
   readonly run: Readonly<Omit<Run, "pending" | "plans">> & {
     readonly pending: ReadonlyMap<string, Ask>
     readonly plans: ReadonlyMap<string, PlanStatus>
   }
   readonly parent: AgentView | undefined
   readonly calls: ReadonlyMap<string, Call>
+  readonly late: ReadonlyMap<string, string>
   readonly nested: ReadonlyMap<string, AgentView>
   readonly anonymous: ReadonlyMap<string, number>
 }
@@ -100,6 +103,7 @@ export const makeAgent = (
   begun: parent === undefined,
   pending: 0,
   calls: none,
+  late: none,
   used: new Names(),
   nested: none,
   anonymous: none
@@ -147,6 +151,7 @@ export const fork = (agent: Agent): Agent => {
     // The parent's call is updated when the batch is applied, never by a check.
     begun: true,
     calls: copied(agent.calls),
+    late: copied(agent.late),
     used: agent.used.fork(),
     nested: copied(agent.nested),
     anonymous: copied(agent.anonymous)
@@ -171,6 +176,7 @@ const cloneAgent = (agent: Agent, parent: Agent | undefined, run: Run): Agent =>
     run,
     parent,
     calls: copied(agent.calls),
+    late: copied(agent.late),
     used: agent.used.clone(),
     nested: none,
     anonymous: copied(agent.anonymous)

@@ -19,13 +19,13 @@ export const runPhases: { readonly [P in RunPhase]: { readonly [T in EventType]?
 }
 
 /**
- * `none` before the first step, after a retraction and after a user's message; `open` while the model's text arrives;
+ * `none` before the first step, after a retraction, a user's message and a late result; `open` while the model's text arrives;
  * `calling` while the step's calls are announced; `settling` from the first other event about one of them.
  */
 export type StepPhase = "none" | "open" | "calling" | "settling"
 
 /**
- * `message-received`: a user's message, which ends the step before it. `call`: a call is announced. `news`: any other
+ * `message-received`, `late-result`: a message or a late result, which ends the step before it. `call`: a call is announced. `news`: any other
  * event about a call. `done`: the stored mark of a finished step.
  */
 export type StepSignal =
@@ -36,13 +36,14 @@ export type StepSignal =
   | "source"
   | "step-retracted"
   | "message-received"
+  | "late-result"
   | "call"
   | "news"
   | "done"
 
 /** The transitions of a step. That every call is closed before the next `step-start` is a separate rule. */
 export const stepPhases: { readonly [P in StepPhase]: { readonly [S in StepSignal]?: StepPhase } } = {
-  none: { "step-start": "open", "message-received": "none", done: "none" },
+  none: { "step-start": "open", "message-received": "none", "late-result": "none", done: "none" },
   open: {
     "step-start": "open",
     text: "open",
@@ -51,11 +52,18 @@ export const stepPhases: { readonly [P in StepPhase]: { readonly [S in StepSigna
     source: "open",
     "step-retracted": "none",
     "message-received": "none",
+    "late-result": "none",
     call: "calling",
     done: "none"
   },
   calling: { call: "calling", news: "settling", done: "settling" },
-  settling: { "step-start": "open", "message-received": "none", news: "settling", done: "settling" }
+  settling: {
+    "step-start": "open",
+    "message-received": "none",
+    "late-result": "none",
+    news: "settling",
+    done: "settling"
+  }
 }
 
 /**

@@ -74,7 +74,7 @@ const peekId = (world: World, scope: string, prefix: string): string =>
   `${prefix}${(world.ids.get(`${scope} ${prefix}`) ?? 0) + 1}`
 
 const isSettled = (agent: Agent | undefined): boolean =>
-  agent === undefined || (agent.calls.size === 0 && agent.pending === 0)
+  agent === undefined || (agent.calls.size === 0 && agent.pending === 0 && agent.late.size === 0)
 
 const callMoves = (world: World, agent: Agent, id: string, call: Call): ReadonlyArray<Move> => {
   const { random } = world
@@ -82,6 +82,7 @@ const callMoves = (world: World, agent: Agent, id: string, call: Call): Readonly
   const add = (weight: number, event: Event) => moves.push({ weight, agent, event })
   const settled = isSettled(agent.nested.get(call.segment ?? ""))
   if (settled) add(world.draining ? 4 : 2, Sample.result(random, id, call))
+  if (call.kind === "tool" && !world.draining) add(0.5, Sample.receipt(random, id, call))
   if (call.kind === "agent" && settled && !call.reported) {
     add(world.draining && !isRefused(call.phase) ? 4 : 0.5, Sample.agentUsage(random, call.name, id))
   }
@@ -165,6 +166,9 @@ const movesOf = (world: World, agent: Agent): Array<Move> => {
     if (asked.agentKey !== agent.key) continue
     moves.push({ weight: 2, agent, event: Sample.decision(world.random, id, asked.isQuestion) })
   }
+  for (const [id, name] of agent.late) {
+    moves.push({ weight: world.draining ? 4 : 1, agent, event: Sample.lateResult(world.random, id, name) })
+  }
   for (const [id, call] of agent.calls) moves.push(...callMoves(world, agent, id, call))
   if (!world.draining) moves.push(...stepMoves(world, agent), ...otherMoves(world, agent))
   if (world.draining && agent.path.length === 0) moves.push(...endingMoves(world, agent))
@@ -178,11 +182,13 @@ const choose = (random: Random, moves: ReadonlyArray<Move>): Move | undefined =>
   return lawful.find(({ weight }) => (at -= weight) < 0) ?? lawful.at(-1)
 }
 
+const endsStep = ({ type }: Event): boolean => type === "message-received" || type === "late-result"
+
 /** Uses up the ids of a generated event. */
 const take = (world: World, { agent, event, written }: Move): void => {
   if (written !== undefined) world.writing.set(agent.key, written)
   // No call takes up the input of a step that is over, nor its id.
-  const isOver = event.type === "step-start" || event.type === "step-retracted" || event.type === "message-received"
+  const isOver = event.type === "step-start" || event.type === "step-retracted" || endsStep(event)
   if (isOver && world.writing.delete(agent.key)) freshId(world, agent.key, "call-")
   if (event.type === "approval-required") freshId(world, "", "approval-")
   if (event.type === "data-file-registered") freshId(world, "", "file-")

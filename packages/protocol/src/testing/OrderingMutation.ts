@@ -3,6 +3,7 @@
  */
 import type * as Approval from "../approval/Approval.ts"
 import type { Envelope } from "../event/Envelope.ts"
+import type * as Events from "../event/Event.ts"
 import type { Event } from "../event/Event.ts"
 import { pick, type Random } from "./OrderingSample.ts"
 
@@ -20,11 +21,14 @@ export interface Mutant {
 
 const withoutStatus = <E extends { readonly status?: unknown }>({ status: _, ...event }: E): Omit<E, "status"> => event
 
+const withoutReceipt = ({ later: _, ...event }: Events.ToolResult): Events.ToolResult => event
+
 const callOf = (event: Event): string | undefined => {
   switch (event.type) {
     case "tool-invocation":
     case "tool-agent":
     case "tool-input-delta":
+    case "late-result":
       return event.toolInvocationId
     case "tool-progress":
       return event.toolCallId
@@ -56,7 +60,15 @@ const alter = (random: Random, event: Event, other: Event): Event => {
         random,
         { ...event, toolInvocationId: id },
         { ...event, toolName: pick(random, "look", "write", "refund") },
-        event.state === "result" ? { ...withoutStatus(event) } : { ...event, state: "result", result: null }
+        event.state === "result"
+          ? pick<Event>(random, withoutStatus(event), withoutReceipt(event), { ...event, later: { ticketId: "tkt" } })
+          : { ...event, state: "result", result: null }
+      )
+    case "late-result":
+      return pick<Event>(
+        random,
+        { ...event, toolInvocationId: id },
+        { ...event, toolName: pick(random, "look", "write", "refund") }
       )
     case "tool-agent":
       return pick<Event>(

@@ -112,6 +112,18 @@ export const result = (
   return kind === "tool" ? Event.toolResult({ id, name }, {}, outcome) : Event.agentResult({ id, name }, outcome)
 }
 
+/** A receipt: its late result follows. */
+export const receipt = (random: Random, id: string, { name }: Call): Events.ToolResult => ({
+  ...Event.toolResult({ id, name }, {}, { result: { accepted: words(random) } }),
+  later: { ticketId: `tkt_${id}`, ...(random() < 0.5 ? {} : { expiresAt: 1000 }) }
+})
+
+export const lateResult = (random: Random, id: string, name: string): Events.LateResult =>
+  Event.lateResult(
+    { id, name },
+    { result: { said: words(random) }, status: random() < 0.3 ? pick(random, "failed", "cancelled") : undefined }
+  )
+
 export const progress = (random: Random, id: string, { name, progress: last }: Call): Events.ToolProgress => {
   const phaseIndex = Math.max(last, 0) + Math.floor(random() * 3)
   const { toolCallId, ...unnamed } = Event.toolProgress(

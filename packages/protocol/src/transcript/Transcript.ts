@@ -20,7 +20,7 @@ import * as Pairs from "./TranscriptPairs.ts"
 import type { UsageTotals } from "../money/Usage.ts"
 
 export type { Alignment } from "./TranscriptAlignment.ts"
-export { droppedCalls, repeatedCalls } from "./TranscriptAgent.ts"
+export { droppedCalls, lateResult, repeatedCalls } from "./TranscriptAgent.ts"
 export type { File, PendingCall } from "./TranscriptAgent.ts"
 
 /**

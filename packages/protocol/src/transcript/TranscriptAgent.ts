@@ -123,6 +123,8 @@ export const step = (agent: Agent, event: Event): Agent => {
       return { ...agent, parts: undefined, news: undefined, hasResult: false }
     case "message-received":
       return append(close(agent), fromPrompt(event.data.content))
+    case "late-result":
+      return append(close(agent), lateResult({ id: event.toolInvocationId, name: event.toolName }, event))
     case "tool-invocation":
       return event.state === "result"
         ? hear(agent, event)
@@ -163,6 +165,22 @@ const callsDropped = "calls_dropped"
  */
 export const droppedCalls = (reason: string, tools: ReadonlyArray<string>): Message =>
   fromPrompt(`Your answer ended early (${reason}), so these tool calls did not run: ${tools.join(", ")}.`)
+
+/**
+ * The message to the model with the late result of its call, which ended with a receipt. The call itself stays as it is in
+ * the history, so that providers accept it.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const lateResult = (
+  { id, name }: { readonly id: string; readonly name: string },
+  { result, status }: { readonly result: Json; readonly status?: Events.Status | undefined }
+): Message => {
+  const how = status === undefined ? "is here" : status === "failed" ? "is here: it failed" : "will not come"
+  const text = typeof result === "string" ? result : JSON.stringify(result)
+  return fromPrompt(`The late result of your call ${id} of ${name} ${how}.\n${text}`)
+}
 
 /** The custom event of an agent that has reached the limit of repeated calls. */
 const callsRepeated = "calls_repeated"

@@ -81,6 +81,7 @@ export interface Definition {
   readonly maxOutputTokens: number | undefined
   readonly maxParallelCalls: number | undefined
   readonly repeatedCallLimit: CallLimit | undefined
+  readonly onOpenResults: "wait" | "end" | undefined
   readonly providerOptions: { readonly [provider: string]: Json } | undefined
   /** What a query asks of the model; absent: nothing. */
   readonly settings?: ModelSettings | undefined
@@ -287,6 +288,12 @@ export interface Options<
    */
   readonly repeatedCallLimit?: CallLimit | undefined
   /**
+   * What the agent does when it has answered while calls of its have only given a receipt (`ToolRun.later`): `wait` for
+   * their results and go on with them, without a fiber and machine time, or `end`, which closes them. A query can say it
+   * for its run. Absent: `wait`.
+   */
+  readonly onOpenResults?: "wait" | "end" | undefined
+  /**
    * How a conversation that grows too long is shortened before a step. The thread keeps all of it. Absent: it is sent
    * completely, and the provider may reject it.
    */
@@ -423,6 +430,7 @@ export const define = (
   maxOutputTokens: options.maxOutputTokens,
   maxParallelCalls: options.maxParallelCalls,
   repeatedCallLimit: options.repeatedCallLimit,
+  onOpenResults: options.onOpenResults,
   providerOptions: options.providerOptions,
   compaction: options.compaction,
   hooks: options.hooks ?? []

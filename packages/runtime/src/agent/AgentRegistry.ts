@@ -17,6 +17,7 @@ import type * as Toolkit from "effect/ai/Toolkit"
 import type * as Hook from "../hook/Hook.ts"
 import { bind, type BoundHook, HookChain } from "../hook/HookChain.ts"
 import * as Erased from "../kernel/Erased.ts"
+import * as PlainJson from "../kernel/PlainJson.ts"
 import type * as Agent from "./Agent.ts"
 import * as AgentModels from "./AgentModels.ts"
 import * as Approvers from "../approval/Approvers.ts"
@@ -51,6 +52,8 @@ export interface Callable {
   readonly decode: Decode
   /** Validates a caller's result; absent on tools that the runtime runs, and on those without a result schema. */
   readonly accept?: ((result: Json) => Effect.Effect<unknown, string>) | undefined
+  /** The JSON Schema of its results, made when it is asked for; absent: any JSON. */
+  readonly resultSchema?: (() => Json) | undefined
   /** Absent on client tools. */
   readonly invoke: Invocation.Invoke | undefined
   /** The maximum cost of a call with these decoded arguments; absent if the tool declares none. */
@@ -325,6 +328,8 @@ const callable = Effect.fnUntraced(function* (
     approvers: yield* levels(definition.name, named ?? definition.approvers),
     decode: Invocation.decoder(tool, capture.services),
     accept: runBy === "client" ? Invocation.acceptor(tool, capture.services) : undefined,
+    resultSchema: () =>
+      PlainJson.copy(Result.getOrUndefined(Result.try(() => Tool.getJsonSchemaFromSchema(tool.successSchema)))) ?? {},
     invoke: asks === undefined ? invoke : undefined,
     maxCost: maxCost?.success,
     timeoutMs: timeout === undefined ? undefined : Duration.toMillis(Duration.fromInputUnsafe(timeout)),

@@ -156,9 +156,10 @@ export const attempt = (execution: Execution): Effect.Effect<Attempted> => {
       }
       const late = held.completed?.value
       if (held.by === "halt") {
-        const { sleep } = execution.live
+        const { receipt, sleep } = execution.live
         // A handler that has ended all the same has its result.
         if (late !== undefined) return Exit.succeed(attempted(Call.done(late)))
+        if (receipt !== undefined) return Exit.succeed(attempted(receipt))
         if (sleep !== undefined) return Exit.succeed(attempted({ _tag: "Asleep", sleep }))
       }
       return Exit.succeed(

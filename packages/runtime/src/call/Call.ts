@@ -7,6 +7,7 @@ import type { Callable } from "../agent/AgentRegistry.ts"
 import type { CallHooks } from "../hook/HookChain.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import type { Run } from "../run/Run.ts"
+import { Later } from "../engine/Ticket.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Schema from "effect/Schema"
 import * as StoredForm from "../kernel/StoredForm.ts"
@@ -25,6 +26,8 @@ interface End<Tag extends string> {
   readonly _tag: Tag
   /** The result for the model and the log. */
   readonly outcome: ToolOutcome.ToolOutcome
+  /** The result is a receipt, and this its ticket; absent: it is not. */
+  readonly later?: Later | undefined
   /** The usage of a specialist, everything below it included, and of what hooks asked models; absent: none. */
   readonly usage: Usage.Usage | undefined
 }
@@ -53,6 +56,14 @@ export const done = (outcome: ToolOutcome.ToolOutcome, usage?: Usage.Usage): Cal
   _tag: "Done",
   outcome,
   usage
+})
+
+/** It ended with a receipt: its late result follows. */
+export const receipt = (result: Json, later: Later): CallEnd => ({
+  _tag: "Done",
+  outcome: ToolOutcome.success(result),
+  usage: undefined,
+  later
 })
 
 /** A limit ended it. */
@@ -89,8 +100,12 @@ export const resultEvent = (
   call: { readonly id: string; readonly name: string },
   args: Json,
   outcome: ToolOutcome.ToolOutcome,
-  execution: "server" | "client"
-): Event => Event.toolResult(call, args, outcome, execution === "client" ? execution : undefined)
+  execution: "server" | "client",
+  later?: Later
+): Event => {
+  const event = Event.toolResult(call, args, outcome, execution === "client" ? execution : undefined)
+  return later === undefined ? event : { ...event, later }
+}
 
 /**
  * What a reviewer changed about a call that they allowed. The model reads it with the result; the call itself stays in
@@ -183,7 +198,8 @@ const Fields = Schema.Struct({
   changed: Schema.optionalKey(Schema.Boolean),
   ended: Schema.optionalKey(Schema.Struct({ hook: Schema.String, description: Schema.String })),
   usage: Schema.optionalKey(Usage.Usage),
-  asleep: Schema.optionalKey(SleepStruct)
+  asleep: Schema.optionalKey(SleepStruct),
+  later: Schema.optionalKey(Later)
 })
 
 /** Whether running a call has ended it. */
@@ -198,6 +214,7 @@ export const StoredRan: Schema.Codec<Ran, Json> = StoredForm.of(Fields, {
   read: ({
     approvals,
     asleep,
+    later,
     begunBefore,
     cancelled: isCancelled,
     changed,
@@ -216,6 +233,7 @@ export const StoredRan: Schema.Codec<Ran, Json> = StoredForm.of(Fields, {
     const outcome: ToolOutcome.ToolOutcome = { result, status, content }
     if (isCancelled === true) return cancelled(outcome, usage)
     if (by !== undefined) return ended(new RunErrors.HookEnded(by), outcome, usage)
+    if (later !== undefined) return { ...done(outcome, usage), later }
     return refusal === undefined ? done(outcome, usage) : refused(refusal, outcome, usage)
   },
   write: (end) => {
@@ -239,7 +257,8 @@ export const StoredRan: Schema.Codec<Ran, Json> = StoredForm.of(Fields, {
       ...(end._tag === "Refused" ? { refusal: end.refusal } : {}),
       ...(end._tag === "Cancelled" ? { cancelled: true } : {}),
       ...(end._tag === "Ended" ? { ended: { hook: end.failure.hook, description: end.failure.description } } : {}),
-      ...(end.usage === undefined ? {} : { usage: end.usage })
+      ...(end.usage === undefined ? {} : { usage: end.usage }),
+      ...(end.later === undefined ? {} : { later: end.later })
     }
   }
 })

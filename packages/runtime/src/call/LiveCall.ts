@@ -4,7 +4,6 @@
  * continues. A reported cost counts until the call is settled, since it was spent, also if the process dies.
  */
 import { type Budget, CancellationReport, type Event, type Json, Money } from "@reins/protocol"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
@@ -12,12 +11,14 @@ import type { GrantUse } from "../approval/Permit.ts"
 import type { Work } from "../engine/Engine.ts"
 import type { Cost } from "../engine/Spending.ts"
 import type * as Call from "./Call.ts"
-import type { CallContext } from "./Call.ts"
+import type { CallContext, CallEnd } from "./Call.ts"
 import { Receipts } from "./Receipt.ts"
+import { Suspension } from "./Suspension.ts"
 import { digestId } from "../kernel/Digest.ts"
 import type * as Invocation from "../tool/Invocation.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import { charge } from "../run/Run.ts"
+import type * as Ticket from "../engine/Ticket.ts"
 import { type FileContent, type FileOptions, FileTooLarge, type Progress, type ToolRunShape } from "../tool/ToolRun.ts"
 
 /** One attempt of a call, for its handler. Expensive members are made when they are read. */
@@ -88,8 +89,7 @@ export class LiveCall implements Invocation.Live {
   private readonly grant: GrantUse | undefined
   private receipts: Receipts | undefined
 
-  /** When the handler wants to go on, in epoch milliseconds; set when it sleeps. */
-  private wakesAt: number | undefined
+  private suspension: Suspension | undefined
   private halt: (() => void) | undefined
   private readonly part: Call.Part | undefined
 
@@ -142,33 +142,32 @@ export class LiveCall implements Invocation.Live {
 
   /** The handler was begun and is not done; `halt` stops it. */
   begun(halt: () => void): void {
+    this.suspension?.begun(halt)
     this.halt = halt
-    if (this.wakesAt !== undefined) halt()
   }
 
   /** The sleep that has stopped the handler. */
   get sleep(): Call.Sleep | undefined {
-    const { attempt, part, startedAt, wakesAt } = this
-    if (wakesAt === undefined) return undefined
-    return {
-      until: wakesAt,
-      told: Math.max(attempt.told, part?.told ?? 0),
-      costs: Math.max(attempt.costs, part?.costs ?? 0),
-      startedAt,
-      begun: attempt.index + 1
-    }
+    return this.suspension?.sleepOf(this.attempt, this.startedAt)
   }
 
-  private fallAsleep(attempt: Attempt, duration: Duration.Input): Effect.Effect<void> {
-    if (++attempt.sleeps <= (this.part?.count ?? 0)) return Effect.void
-    const ms = Duration.toMillis(Duration.fromInputUnsafe(duration))
-    const until = Math.ceil(this.work.now() + Math.max(0, ms))
-    if (!Number.isSafeInteger(until)) return Effect.die(new Error("sleep: the duration is infinite. Give a finite one"))
-    if (attempt.open && this.wakesAt === undefined) {
-      this.wakesAt = until
-      this.halt?.()
-    }
-    return Effect.never
+  /** Its ticket, once it has one. */
+  get ticket(): Ticket.Later | undefined {
+    return this.suspension?.ticket
+  }
+
+  /** Its end, when the handler ended with its receipt. */
+  get receipt(): CallEnd | undefined {
+    return this.suspension?.receipt
+  }
+
+  private get suspended(): Suspension {
+    return (this.suspension ??= new Suspension(this.context, this.work, this.part, this.halt))
+  }
+
+  /** The ticket is closed. */
+  dropTicket(): void {
+    if (this.suspension !== undefined) this.suspension.ticket = undefined
   }
 
   /** The call has ended. */
@@ -222,7 +221,8 @@ export class LiveCall implements Invocation.Live {
           this.spend(amount.success)
           return this.work.report(this.cost)
         }),
-      sleep: (duration) => Effect.suspend(() => this.fallAsleep(attempt, duration)),
+      sleep: (duration) => Effect.suspend(() => this.suspended.fallAsleep(attempt, duration)),
+      later: (options) => Effect.suspend(() => this.suspended.openTicket(attempt, options)),
       once: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>, schema?: Schema.Codec<A, Json>) =>
         (this.receipts ??= new Receipts(this.context, this.work)).once(name, effect, schema)
     }

@@ -16,6 +16,7 @@ import type { AgentEnd } from "../run/AgentEnd.ts"
 import { AgentState } from "../run/AgentState.ts"
 import * as CallRow from "../agent/CallRow.ts"
 import { type Run, settle } from "../run/Run.ts"
+import * as LateResults from "./LateResults.ts"
 import * as Call from "./Call.ts"
 import type { CallEnd } from "./Call.ts"
 import * as CallHooks from "./CallHooks.ts"
@@ -65,6 +66,7 @@ export const call = Effect.fnUntraced(function* (
     definition.repeatedCallLimit === undefined ? agent.repeatedCallLimit : CallRow.limitOf(definition.repeatedCallLimit)
   const state = new AgentState({ path, member: specialist, history: [], prompt, repeatedCallLimit })
   const ended = yield* run.runAgent(run, state)
+  yield* LateResults.leave(run, state)
   return yield* close(run, agent, call, specialist, endOf(specialist, ended), hooked, undefined, state.answeredBy)
 })
 

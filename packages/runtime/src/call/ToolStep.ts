@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Permit from "../approval/Permit.ts"
 import { SettledWork, type Settled, type Work } from "../engine/Engine.ts"
+import * as Ticket from "../engine/Ticket.ts"
 import * as Spending from "../engine/Spending.ts"
 import * as Names from "../run/Names.ts"
 import * as Spent from "../budget/Spent.ts"
@@ -146,7 +147,7 @@ const neverRan = (
   return granted(context, work, permit, own?.kind === "tool" ? (own.costNanoUsd ?? 0) : 0, {
     value: end,
     path: agent.path,
-    events: [Call.resultEvent(permit.call, permit.args, end.outcome, tool.execution)],
+    events: [Call.resultEvent(permit.call, permit.args, end.outcome, tool.execution, end.later)],
     spent
   })
 }
@@ -229,6 +230,17 @@ const finish = (
   left: Left,
   after?: CallHooks.After
 ): Effect.Effect<Settled<CallEnd>> => {
+  const { ticket } = execution.live
+  const last = after?.end ?? end
+  // The call has its result, so that nothing is delivered any more.
+  if (ticket !== undefined && !(last.later !== undefined && last.outcome.status === undefined)) {
+    const { later: _, ...without } = last
+    const given = after === undefined ? undefined : { ...after, end: without }
+    execution.live.dropTicket()
+    return Effect.flatMap(execution.work.kept.put(Names.ticketEnd(ticket.ticketId), Ticket.write(Ticket.closed)), () =>
+      finish(execution, after === undefined ? without : end, left, given)
+    )
+  }
   const { context, live, permit, work } = execution
   const { lease } = work.tree
   const done = () => granted(context, work, permit, live.costNanoUsd, close(execution, end, left, after))
@@ -259,7 +271,7 @@ const close = (execution: Execution, end: CallEnd, left: Left, after?: CallHooks
   const nanoUsd = costNanoUsd - live.charged
   settle(work, agent.path, held, nanoUsd === (held.nanoUsd ?? 0) ? held : { ...held, nanoUsd })
   const last = after?.end ?? end
-  const events = [Call.resultEvent(permit.call, permit.args, last.outcome, tool.execution)]
+  const events = [Call.resultEvent(permit.call, permit.args, last.outcome, tool.execution, last.later)]
   const row = rowOf(execution, end, left)
   return after?.all.bill === undefined
     ? new SettledWork(last, agent.path, events, [row])

@@ -219,6 +219,8 @@ export interface WaitEnd<A> {
   readonly reminders?: ReadonlyArray<Reminder> | undefined
   /** Present if the question names its approvers. */
   readonly voting?: Voting | undefined
+  /** As soon as one of these other names has an answer, the wait returns `value`. */
+  readonly any?: { readonly names: ReadonlyArray<string>; readonly value: A } | undefined
 }
 
 /** An effect at a time while the wait is open. */

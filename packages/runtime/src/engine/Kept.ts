@@ -13,6 +13,8 @@ export interface Kept {
   readonly put: (name: string, value: Json) => Effect.Effect<Json>
   /** The value stored under a name, as far as this process knows. */
   readonly get: (name: string) => Json | undefined
+  /** The value stored under a name, also by another process. */
+  readonly find: (name: string) => Effect.Effect<Json | undefined>
 }
 
 /** Of a run that lives in this process. */
@@ -20,17 +22,33 @@ export class MemoryKept implements Kept {
   private values: Map<string, Json> | undefined
 
   put(name: string, value: Json): Effect.Effect<Json> {
-    return Effect.sync(() => {
-      const first = this.values?.get(name)
-      if (first === undefined) (this.values ??= new Map()).set(name, value)
-      return first ?? value
-    })
+    return Effect.sync(() => this.first(name, value) ?? value)
+  }
+
+  /** Stores a value under a name, unless it has one, which it returns. */
+  first(name: string, value: Json): Json | undefined {
+    const known = this.values?.get(name)
+    if (known === undefined) (this.values ??= new Map()).set(name, value)
+    return known
   }
 
   get(name: string): Json | undefined {
     return this.values?.get(name)
   }
+
+  find(name: string): Effect.Effect<Json | undefined> {
+    return Effect.sync(() => this.get(name))
+  }
+
+  /** The values with names that begin with `prefix`. */
+  under(prefix: string): ReadonlyArray<readonly [name: string, value: Json]> {
+    return [...(this.values ?? [])].filter(([name]) => name.startsWith(prefix))
+  }
 }
 
 /** Of work that is only tried out. */
-export const nowhere: Kept = { put: (_name, value) => Effect.succeed(value), get: () => undefined }
+export const nowhere: Kept = {
+  put: (_name, value) => Effect.succeed(value),
+  get: () => undefined,
+  find: () => Effect.succeed(undefined)
+}

@@ -50,6 +50,7 @@ const RunRecordStruct = Schema.Struct({
   tools: Schema.optionalKey(QueryTools),
   model: Schema.optionalKey(QueryModel),
   repeatedCallLimit: Schema.optionalKey(Schema.Natural),
+  onOpenResults: Schema.optionalKey(Schema.Literals(["wait", "end"])),
   instructions: Schema.optionalKey(Schema.String),
   quotas: Schema.optionalKey(Schema.Array(Quota.Charge)),
   startedAt: Schema.Natural,

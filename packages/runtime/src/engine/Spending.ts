@@ -78,7 +78,8 @@ export class Spending {
       else if (spenders instanceof Set && spenders.delete(by) && spenders.size === 0) this.spenders = undefined
     }
     if (costs === undefined) return
-    for (const row of rows) if (row.kind === "tool") costs.delete(AgentPath.callKey(row.path, row.callId))
+    for (const row of rows)
+      if (row.kind === "tool" && row.late !== true) costs.delete(AgentPath.callKey(row.path, row.callId))
   }
 
   /** As `settle`, for rows that cannot be stored with their work because of a defect. */

@@ -20,6 +20,7 @@ import * as Trimmed from "../kernel/Trimmed.ts"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Names from "../run/Names.ts"
+import * as LateResults from "../call/LateResults.ts"
 import * as Steering from "./Steering.ts"
 import * as CompactionStep from "./CompactionStep.ts"
 import { settleAll } from "./StepCalls.ts"
@@ -92,11 +93,16 @@ class Loop {
     return TypedAnswer.valueOf(this.text)
   }
 
-  /** Takes the messages that a user has sent since the last step; `undefined` where there are none. */
+  /**
+   * Takes the late results that have come since the last step, and the messages that a user has sent; `undefined` where
+   * there are none.
+   */
   receive(): Effect.Effect<void> | undefined {
-    const isDue = this.agent.path.length === 0 && !this.isPaused
+    const { agent, isPaused, run, step } = this
     this.isPaused = false
-    return isDue ? Steering.receive(this.run, this.agent, this.step + 1) : undefined
+    if (isPaused) return undefined
+    const messages = agent.path.length === 0 ? Steering.receive(run, agent, step + 1) : undefined
+    return LateResults.before(run, agent, step + 1, messages)
   }
 
   /** Whether an agent that has answered continues, because a message arrived before the end. */
@@ -141,6 +147,7 @@ class Loop {
       const call = calls[index]
       const end = ends[index]
       if (call === undefined || end === undefined) continue
+      if (end.later !== undefined) agent.tickets = [...(agent.tickets ?? []), { call, later: end.later }]
       results.push(ToolOutcome.bound(ToolOutcome.part(call, end.outcome), run.settings.maxResultCharacters))
       if (end.usage !== undefined) this.usage = Usage.add(this.usage, end.usage)
       if (end._tag === "Cancelled") isCancelled = true
@@ -179,7 +186,8 @@ class Loop {
           return this.step % inARow === 0 ? Task.flatMap(Task.of(Effect.yieldNow), () => this.again) : this.again
         })
       }
-      if (this.agent.member.check !== undefined) return goOn(this, { _tag: "Taken", value })
+      const { member, tickets } = this.agent
+      if (member.check !== undefined || tickets !== undefined) return goOn(this, { _tag: "Taken", value })
       return Task.flatMap(Task.of(this.goesOn()), (goesOn) =>
         goesOn ? this.again : Exit.succeed(this.answered(value))
       )
@@ -236,6 +244,10 @@ const goOn = Effect.fnUntraced(function* (loop: Loop, from: Stage) {
           loop.isPaused = true
           continue
         }
+        if (calls.length === 0 && LateResults.isDue(run, agent)) {
+          if ((yield* LateResults.wait(run, agent, loop.step)) === "cancelled") return loop.end("cancelled")
+          continue
+        }
         if (calls.length === 0) {
           const verdict = reasonOf(stop) === "stop" ? yield* verdictOf(loop, value) : undefined
           if (verdict?.issue === undefined) {
@@ -273,7 +285,7 @@ const goOn = Effect.fnUntraced(function* (loop: Loop, from: Stage) {
         if (paused === "cancelled") return loop.end("cancelled")
         if (paused === "raised") continue
       }
-      yield* announce(run, refusal)
+      yield* BudgetPause.announce(run, refusal)
       if (loop.exhausted !== undefined || !is(agent, refusal, "wrap-up")) return loop.end("budget", { refusal })
       loop.exhausted = refusal
     }
@@ -364,12 +376,3 @@ const warn = (run: Run, agent: AgentState, step: number, row: CallRow.CallRow): 
     }
   )
 }
-
-/** Emits once that a limit was reached. */
-const announce = (run: Run, refusal: Budget.Refusal): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const name = Names.exhausted(refusal.path, refusal.limit)
-    if (run.exhausted.includes(name)) return Effect.void
-    run.exhausted = [...run.exhausted, name]
-    return run.engine.emit(name, refusal.path, () => [Budget.toEvent(refusal)])
-  })

@@ -2,7 +2,7 @@
  * Asks a person for more budget at a limit, and raises it by the answer, so that the same run continues. After a
  * rejection, an expiry or an ineffective raise the limit is unchanged.
  */
-import { Approval, type Budget } from "@reins/protocol"
+import { Approval, Budget } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
@@ -72,3 +72,12 @@ const termsOf = (run: Run, agent: AgentState, subject: Names.Subject): Effect.Ef
   )
   return Effect.map(expiry, (expiresAt) => (expiresAt === null ? {} : { expiresAt }))
 }
+
+/** Emits once that a limit was reached. */
+export const announce = (run: Run, refusal: Budget.Refusal): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const name = Names.exhausted(refusal.path, refusal.limit)
+    if (run.exhausted.includes(name)) return Effect.void
+    run.exhausted = [...run.exhausted, name]
+    return run.engine.emit(name, refusal.path, () => [Budget.toEvent(refusal)])
+  })

@@ -29,6 +29,7 @@ import * as QueryTools from "../agent/QueryTools.ts"
 import * as ResolvedMember from "../agent/ResolvedMember.ts"
 import { at, type Member, type AgentRegistry } from "../agent/AgentRegistry.ts"
 import { type AgentEnd, totalsOf } from "../run/AgentEnd.ts"
+import * as LateResults from "../call/LateResults.ts"
 import * as ThreadUpdate from "./ThreadUpdate.ts"
 import { AgentState } from "../run/AgentState.ts"
 import type { Run, Settings } from "../run/Run.ts"
@@ -75,6 +76,7 @@ export const drive = (
       files: stores.files,
       requestedBy: record.principal,
       keyed: record.keyed,
+      onOpenResults: record.onOpenResults,
       alarm: alarms.on(fiber.getRef(Clock.Clock)),
       exhausted: [],
       runAgent: traced(settings.tracing, agentLoop)
@@ -97,7 +99,7 @@ export const drive = (
               spent: []
             }))
           )
-      const left = Effect.andThen(Steering.leave(run, agent), ended)
+      const left = Effect.andThen(Effect.andThen(LateResults.leave(run, agent), Steering.leave(run, agent)), ended)
       const { observer } = settings
       if (observer === undefined) return left
       return Effect.andThen(

@@ -20,6 +20,7 @@ export const handCall =
       agent.hear([call])
       agent.beginStep(1)
       const settled = yield* CallSettlement.settle(run, agent, call)
+      if (settled.later !== undefined) agent.tickets = [{ call, later: settled.later }]
       const result = ToolOutcome.bound(ToolOutcome.part(call, settled.outcome), settings.maxResultCharacters)
       agent.say({ role: "tool", content: [result] })
       const end = { text: "", usage: settled.usage ?? Usage.empty }

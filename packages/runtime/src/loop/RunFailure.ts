@@ -16,6 +16,7 @@ import * as Effect from "effect/Effect"
 import * as AuditStore from "../approval/AuditStore.ts"
 import type { Work } from "../engine/Engine.ts"
 import { type InboxMessage, received } from "../engine/Inbox.ts"
+import * as Ticket from "../engine/Ticket.ts"
 import type { RunRecord } from "../engine/RunHost.ts"
 import { Observer } from "../run/Observer.ts"
 import * as ThreadUpdate from "./ThreadUpdate.ts"
@@ -81,16 +82,22 @@ const struck = ToolOutcome.fault("Cancelled", "the run failed before this call c
 /** The events that close everything that is open, deepest agents first. Pure. */
 export const open = (envelopes: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<Batch> => {
   const calls = new Map<string, { readonly path: AgentPath.AgentPath; readonly events: () => ReadonlyArray<Event> }>()
+  const receipts = new Map<string, Batch>()
   const questions = new Map<string, { readonly path: AgentPath.AgentPath; readonly request: Approval.Request }>()
   const bracketed = new Set<string>()
   for (const { agentPath, event } of envelopes) {
     if (event.type === "approval-required") questions.set(event.data.id, { path: agentPath, request: event.data })
     else if (event.type === "approval-decision") questions.delete(event.data.id)
+    else if (event.type === "late-result") receipts.delete(AgentPath.callKey(agentPath, event.toolInvocationId))
     else if (event.type === "data-tool-agent") {
       const { toolInvocationId } = event.data
       if (toolInvocationId !== undefined) bracketed.add(AgentPath.callKey(agentPath, toolInvocationId))
     } else if (event.type === "tool-invocation" || event.type === "tool-agent") {
       const key = AgentPath.callKey(agentPath, event.toolInvocationId)
+      if (event.type === "tool-invocation" && event.state === "result" && event.later !== undefined) {
+        const { toolInvocationId: id, toolName: name } = event
+        receipts.set(key, { path: agentPath, events: [Event.lateResult({ id, name }, Ticket.closed)] })
+      }
       if (event.state === "result") calls.delete(key)
       else calls.set(key, { path: agentPath, events: () => closed(event, bracketed.has(key)) })
     }
@@ -101,7 +108,9 @@ export const open = (envelopes: ReadonlyArray<Envelope.Envelope>): ReadonlyArray
     request
   }))
   const results = Array.from(calls.values(), ({ events, path }): Batch => ({ path, events: events() }))
-  return [...decisions, ...results.toSorted((a, b) => b.path.length - a.path.length)]
+  // An agent's receipts after its calls, and before the call that it answers.
+  const last = [...results, ...receipts.values()]
+  return [...decisions, ...last.toSorted((a, b) => b.path.length - a.path.length)]
 }
 
 const closed = (

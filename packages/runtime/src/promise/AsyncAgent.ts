@@ -108,6 +108,8 @@ export interface AsyncAgent<
    * runtime's.
    */
   readonly repeatedCallLimit?: Agent.CallLimit | undefined
+  /** Whether it waits for the results of calls that answered with a receipt, when it has answered itself. Absent: `wait`. */
+  readonly onOpenResults?: "wait" | "end" | undefined
   /** How a thread that grows too long is shortened: `Compaction.slidingWindow(…)`, `Compaction.summarise(…)`. */
   readonly compaction?: Compaction.Strategy | undefined
   /** Code around its model steps and its calls, the outermost first, inside of the runtime's; see `hook`. Absent: none. */
@@ -204,6 +206,7 @@ export const build = (parts: Parts): Built => {
       maxOutputTokens: written.maxOutputTokens,
       maxParallelCalls: written.maxParallelCalls,
       repeatedCallLimit: written.repeatedCallLimit,
+      onOpenResults: written.onOpenResults,
       providerOptions: written.providerOptions,
       hooks: written.hooks,
       compaction: written.compaction
@@ -277,3 +280,8 @@ export const modelLayer = (key: ModelKey, model: AnyModel): Layer.Layer<Model, u
 }
 
 const quoted = (name: string): string => JSON.stringify(name)
+
+/** Without `models` a name stands for nothing. */
+export const unnamed = (name: string): never => {
+  throw new Error(`Model ${JSON.stringify(name)} is a name. Pass a model, or use createRuntime of package reins`)
+}

@@ -15,7 +15,14 @@ import { isDenial, type PolicyContext, type Ruling } from "../approval/Policy.ts
 import * as Types from "../kernel/Erased.ts"
 import * as Task from "../kernel/Task.ts"
 import * as Invocation from "../tool/Invocation.ts"
-import { type FileContent, type FileOptions, type Progress, ToolRun, type ToolRunShape } from "../tool/ToolRun.ts"
+import {
+  type FileContent,
+  type FileOptions,
+  type LaterOptions,
+  type Progress,
+  ToolRun,
+  type ToolRunShape
+} from "../tool/ToolRun.ts"
 import type { Hook } from "../hook/Hook.ts"
 import type { Retrying } from "../tool/Retrying.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
@@ -46,6 +53,11 @@ export interface Call extends Pick<
   /** Adds to the cost of this call, in US dollars. Rejects with `Money.InvalidAmount` for an invalid amount. */
   readonly reportCost: (usd: number) => Promise<void>
   /**
+   * Opens the call's ticket, for an answer that comes later. `return ticket.end()` ends the function with the receipt; its
+   * promise never settles. See `ToolRun.later`.
+   */
+  readonly later: (options: LaterOptions) => Promise<AsyncTicket>
+  /**
    * Sleeps, for seconds or for weeks, over restarts of the process: the function stops here, and when the time has come it
    * is called again from its start, where this resolves at once. The promise of a function that stopped never settles, so
    * its `finally` blocks do not run: hold no resource across a sleep. See `ToolRun.sleep`.
@@ -57,6 +69,18 @@ export interface Call extends Pick<
    * `ToolRun.once`.
    */
   readonly once: <A extends Json | void>(name: string, work: () => Promise<A> | A) => Promise<A>
+}
+
+/**
+ * The ticket of a call that answers later. `expiresAt`: in epoch milliseconds; absent: never.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface AsyncTicket {
+  readonly id: string
+  readonly expiresAt?: number | undefined
+  readonly end: () => Promise<never>
 }
 
 /**
@@ -195,6 +219,14 @@ class LiveCall implements Call {
   readonly flowUi = (dsl: Json): Promise<void> => Effect.runPromise(this.live.service.flowUi(dsl))
   readonly hint = (text: string): Promise<void> => Effect.runPromise(this.live.service.hint(text))
   readonly reportCost = (usd: number): Promise<void> => Effect.runPromise(this.live.service.reportCost(usd))
+  readonly later = (options: LaterOptions): Promise<AsyncTicket> =>
+    Effect.runPromise(
+      Effect.map(this.live.service.later(options), ({ end, expiresAt, id }) => ({
+        id,
+        expiresAt,
+        end: () => Effect.runPromise(end)
+      }))
+    )
   readonly sleep = (duration: Duration.Input): Promise<void> => Effect.runPromise(this.live.service.sleep(duration))
   readonly once = <A extends Json | void>(name: string, work: () => Promise<A> | A): Promise<A> =>
     Effect.runPromise(this.live.service.once(name, promised(work)))

@@ -18,7 +18,7 @@ import type * as Agent from "../agent/Agent.ts"
 import type * as Shape from "../runtime/RuntimeShape.ts"
 import type * as Verbs from "../runtime/RuntimeVerbs.ts"
 import * as Methods from "./Methods.ts"
-import { type AnyModel, type AsyncAgent, build, modelLayer } from "./AsyncAgent.ts"
+import { type AnyModel, type AsyncAgent, build, modelLayer, unnamed } from "./AsyncAgent.ts"
 import type { AsyncTool } from "./AsyncTool.ts"
 import * as Iteration from "./Iteration.ts"
 import { type Parameters, toOutput } from "./Parameters.ts"
@@ -253,6 +253,7 @@ export const createRuntime = <
       export: method((runtime) => runtime.runs.export)
     },
     approvals,
+    results: { deliver: method((runtime) => runtime.results.deliver), get: method((runtime) => runtime.results.get) },
     respondToApproval: approvals.respond,
     pendingApprovals: approvals.pending,
     grants: {
@@ -311,11 +312,6 @@ interface ErasedVerbs {
   readonly query: (...given: Verbs.Given) => Stream.Stream<Event, QueryRejected>
   readonly complete: (...given: Verbs.Given) => Effect.Effect<Completion<Types.Any>, QueryRejected | RunError>
   readonly start: (...given: Verbs.Given) => Effect.Effect<Verbs.RunHandle<Types.Any>, QueryRejected>
-}
-
-/** Without `models` a name stands for nothing. */
-const unnamed = (name: string): never => {
-  throw new Error(`Model ${JSON.stringify(name)} is a name. Pass a model, or use createRuntime of package reins`)
 }
 
 type Plain<O> = Omit<O, "signal" | "budget" | "quotas"> & {

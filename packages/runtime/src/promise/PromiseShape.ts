@@ -227,6 +227,9 @@ export interface PromiseRuntime<
   readonly approvals: {
     readonly [Name in keyof Shape.RuntimeShape["approvals"]]: Promised<Shape.RuntimeShape["approvals"][Name]>
   }
+  readonly results: {
+    readonly [Name in keyof Shape.RuntimeShape["results"]]: Promised<Shape.RuntimeShape["results"][Name]>
+  }
   /** Operations on a run by its id, as the methods of these names; and lists of runs. */
   readonly runs: RunVerbs & {
     readonly list: Promised<Shape.RuntimeShape["runs"]["list"]>

@@ -5,12 +5,19 @@ import { AgentPath, type Budget, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { Callable, Member } from "../agent/AgentRegistry.ts"
+import type { Later } from "../engine/Ticket.ts"
 import * as Trimmed from "../kernel/Trimmed.ts"
 import type { ModelPort } from "../model/Model.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import { type RequestDigest, RequestDigests } from "./RequestDigest.ts"
 import type { Summary } from "../thread/Kept.ts"
 import * as CallRow from "../agent/CallRow.ts"
+
+/** A call that ended with a receipt. */
+export interface OpenTicket {
+  readonly call: Message.CallPart
+  readonly later: Later
+}
 
 /** The default number of parallel calls of one step. */
 const usualParallel = 16
@@ -27,6 +34,8 @@ export class AgentState {
   private callIds: string | Set<string> | undefined
   /** Provider-run calls without a result yet, by id; absent without any. */
   awaited: Map<string, Message.CallPart> | undefined
+  /** Its calls that ended with a receipt and have no late result yet, in their order; absent without any. */
+  tickets: ReadonlyArray<OpenTicket> | undefined
   /** The number of user messages it has received while running. */
   received = 0
   /** The number of its last step; 0 before the first. */

@@ -208,6 +208,30 @@ export const sleep = (prefix: string, subject: Subject): string => `${prefix}sle
 export const isSleep = (prefix: string, name: string): boolean => kindOf(prefix, name) === "sleep"
 
 /**
+ * The late results that an agent takes before a step.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const late = (prefix: string, step: number): string => `${prefix}late/${step}`
+
+/**
+ * The wait of an agent that has answered in a step, for the late results of its calls.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const lateWait = (prefix: string, step: number): string => `${prefix}late-wait/${step}`
+
+/**
+ * The late results that an agent did not wait for, at its end.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const lateEnd = (prefix: string): string => `${prefix}late-end`
+
+/**
  * The end of a call that was not repeated after it died with its process, or that was cancelled while it slept.
  *
  * @since 0.1.0
@@ -477,6 +501,48 @@ export const client = (prefix: string, subject: Subject, isAsked: boolean): stri
  * @category operations
  */
 export const inbox = (position: number): string => `inbox/${position}`
+
+/**
+ * The id of a call's ticket: with the run's id, so that any process finds it.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const ticketId = (runId: string, prefix: string, callId: string): string =>
+  `${runId}.${digestId("tkt", `${runId}\n${prefix}\n${callId}`)}`
+
+/**
+ * The run that a ticket is of, and the names of what it is and of how it ended; `undefined` if it is no ticket's id.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const ofTicket = (
+  ticketId: string
+): { readonly runId: string; readonly about: string; readonly end: string } | undefined => {
+  const dot = ticketId.lastIndexOf(".")
+  return dot <= 0 || !ticketId.startsWith("tkt_", dot + 1)
+    ? undefined
+    : { runId: ticketId.slice(0, dot), about: `ticket/${ticketId.slice(dot + 1)}`, end: ticketEnd(ticketId) }
+}
+
+/**
+ * How a ticket ended.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const ticketEnd = (ticketId: string): string => `${ticketEnds}${ticketId.slice(ticketId.lastIndexOf(".") + 1)}`
+
+const ticketEnds = "ticket-end/"
+
+/**
+ * Whether a name is that of how a ticket ended.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isTicketEnd = (name: string): boolean => name.startsWith(ticketEnds)
 
 /**
  * The cancel of the run.

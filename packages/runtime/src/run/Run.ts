@@ -70,6 +70,8 @@ export interface Run {
   readonly grants: GrantStore
   /** The principal who started it; absent: not given. */
   readonly requestedBy?: string | undefined
+  /** What its query says of late results; absent: as each agent says. */
+  readonly onOpenResults?: "wait" | "end" | undefined
   /** The providers that its query brought keys for; absent: none. */
   readonly keyed?: ReadonlyArray<string> | undefined
   readonly files: FileStore

@@ -235,6 +235,26 @@ export const counted = (host: RuntimeParts["host"], questions: ReadonlyArray<Pen
         Effect.forEach(questions, (asked) => withGiven(host, asked, now))
       )
 
+/** Open questions of a tenant, of one thread or run if that is given, oldest first. */
+export const pending = (
+  host: RuntimeParts["host"],
+  filter: {
+    readonly resourceId?: string | undefined
+    readonly threadId?: string | undefined
+    readonly runId?: string | undefined
+  } = {}
+) =>
+  Effect.flatMap(host.pending(filter.resourceId ?? defaultResource), (all) =>
+    counted(
+      host,
+      all.filter(
+        ({ request, runId }) =>
+          (filter.threadId === undefined || request.threadId === filter.threadId) &&
+          (filter.runId === undefined || runId === filter.runId)
+      )
+    )
+  )
+
 const withGiven = (host: RuntimeParts["host"], asked: PendingApproval, now: number): Effect.Effect<PendingApproval> => {
   const { request, runId } = asked
   const { approvals } = request

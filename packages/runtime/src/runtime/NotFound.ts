@@ -46,6 +46,38 @@ export class MessageRefused extends Schema.TaggedError<MessageRefused>()("Messag
 }
 
 /**
+ * A late result was not accepted; nothing of it is stored. `unknown`: there is no such ticket. `already-delivered`: it has
+ * a result. `expired`: it came too late. `closed`: its call ended otherwise, or its agent ended without waiting.
+ * `run-ended`: its run has ended. `invalid`: it does not fit the schema of its tool's results, as `issue` says.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export class ResultRefused extends Schema.TaggedError<ResultRefused>()("ResultRefused", {
+  ticketId: Schema.String,
+  why: Schema.Literals(["unknown", "already-delivered", "expired", "closed", "run-ended", "invalid"]),
+  issue: Schema.optionalKey(Schema.String)
+}) {
+  override get message() {
+    const ticket = JSON.stringify(this.ticketId)
+    switch (this.why) {
+      case "unknown":
+        return `Unknown ticket ${ticket}. Use the id of ToolRun.later as it is`
+      case "already-delivered":
+        return `Ticket ${ticket} already has its result. Nothing is to be done`
+      case "expired":
+        return `Ticket ${ticket} has expired. Give it more time by expiresIn`
+      case "closed":
+        return `Ticket ${ticket} is closed: its call or its agent ended without this result`
+      case "run-ended":
+        return `The run of ticket ${ticket} has ended. Query its thread instead`
+      case "invalid":
+        return `The result for ticket ${ticket} is invalid: ${this.issue ?? ""}`
+    }
+  }
+}
+
+/**
  * No client tool call of this id waits for a result.
  *
  * @since 0.1.0

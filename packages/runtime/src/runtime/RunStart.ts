@@ -275,6 +275,7 @@ export const record = (
           ? budget
           : { ...budget, maxSteps: defaultMaxSteps },
       ...(limit === Number.POSITIVE_INFINITY ? {} : { repeatedCallLimit: limit }),
+      ...(options.onOpenResults === undefined ? {} : { onOpenResults: options.onOpenResults }),
       ...(quotas.length === 0 ? {} : { quotas }),
       startedAt: now,
       ...(options.principal === undefined ? {} : { principal: options.principal }),

@@ -37,6 +37,7 @@ import * as Replay from "../replay/Replay.ts"
 import * as Quotas from "./Quotas.ts"
 import * as Runs from "./Runs.ts"
 import * as RunMetrics from "../run/RunMetrics.ts"
+import * as Results from "./Results.ts"
 import * as RunStart from "./RunStart.ts"
 import * as RuntimeSettings from "./RuntimeSettings.ts"
 import * as Threads from "./Threads.ts"
@@ -233,17 +234,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
   }
   const approvals: RuntimeShape["approvals"] = {
     respond: (id, decision, options) => Answers.respond(built, id, inFull(decision), options),
-    pending: (filter) =>
-      Effect.flatMap(host.pending(filter?.resourceId ?? defaultResource), (all) =>
-        Answers.counted(
-          host,
-          all.filter(
-            ({ request, runId }) =>
-              (filter?.threadId === undefined || request.threadId === filter.threadId) &&
-              (filter?.runId === undefined || runId === filter.runId)
-          )
-        )
-      ),
+    pending: (filter) => Answers.pending(host, filter),
     history: (options) => host.audit.read(historyOf(options))
   }
 
@@ -269,6 +260,10 @@ const service = (built: RuntimeParts): RuntimeShape => {
       export: (runId, options) => Runs.exported(host, runId, options?.resourceId)
     },
     approvals,
+    results: {
+      deliver: (ticketId, result, options) => Results.deliver(built, ticketId, result, options),
+      get: (ticketId, options) => Results.get(built, ticketId, options)
+    },
     respondToApproval: approvals.respond,
     pendingApprovals: approvals.pending,
     webhooks: Webhooks.make(built),

@@ -45,10 +45,12 @@ import type {
   CallNotFound,
   HistoryInvalid,
   MessageRefused,
+  ResultRefused,
   RunNotFound,
   ThreadExists,
   ThreadNotFound
 } from "./NotFound.ts"
+import type { DeliverOptions, LateResult, TicketStatus } from "./Results.ts"
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
 import type { ImportedThread, NewThread, RewoundThread } from "./Threads.ts"
 import type { CostOptions, RunDetail, RunFilter } from "./Runs.ts"
@@ -309,6 +311,24 @@ export interface RuntimeShape {
     callId: string,
     answer: ClientAnswer
   ) => Effect.Effect<void, CallNotFound | ApprovalError>
+  /** The late results of calls that answered with a receipt (`ToolRun.later`). */
+  readonly results: {
+    /**
+     * Delivers the result of a ticket, from any process: a value, which must fit the schema of the tool's results, or a
+     * failure, which the model reads as it is. It is accepted once, and stored before this completes; it enters the
+     * conversation before the agent's next step. **Errors**: `ResultRefused` says why, and stores nothing.
+     */
+    readonly deliver: (
+      ticketId: string,
+      result: LateResult,
+      options?: DeliverOptions
+    ) => Effect.Effect<void, ResultRefused>
+    /** A ticket, and whether it takes a result. **Errors**: `ResultRefused` with `unknown`. */
+    readonly get: (
+      ticketId: string,
+      options?: { readonly resourceId?: string | undefined }
+    ) => Effect.Effect<TicketStatus, ResultRefused>
+  }
   /**
    * Sends a user's message to a running run. The root agent reads it in its next step, when the calls of the current
    * step have their results; messages enter in order of acceptance, each once, also after a crash. A run that would

@@ -43,6 +43,8 @@ export interface RunOptions {
    * own. An invalid limit is refused with `InvalidInput`. Absent: the agent's limit, else the runtime's.
    */
   readonly repeatedCallLimit?: Agent.CallLimit | undefined
+  /** As the agent's option of this name, for all agents of the run. Absent: as each agent says. */
+  readonly onOpenResults?: "wait" | "end" | undefined
   /**
    * The id of the requesting principal, stored with the run: `Approvers.excludeRequester` excludes it, and quotas per
    * principal count its runs. Absent: not given.

@@ -66,6 +66,31 @@ export class FileTooLarge extends Schema.TaggedError<FileTooLarge>()("FileTooLar
 }
 
 /**
+ * How a call answers later. `receipt`: what the model reads at once. `expiresIn`: how long a result may take; absent: as
+ * long as the run waits. After that the model reads that it has expired.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface LaterOptions {
+  readonly receipt: Json
+  readonly expiresIn?: Duration.Input | undefined
+}
+
+/**
+ * The ticket of a call that answers later. `id`: what its result is delivered for (`runtime.results.deliver`), in any
+ * process. `expiresAt`: in epoch milliseconds; absent: never. `end`: ends the handler with the receipt.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Ticket {
+  readonly id: string
+  readonly expiresAt?: number | undefined
+  readonly end: Effect.Effect<never>
+}
+
+/**
  * The service that `yield* ToolRun` returns.
  *
  * @since 0.1.0
@@ -137,6 +162,36 @@ export interface ToolRunShape {
    * ```
    */
   readonly sleep: (duration: Duration.Input) => Effect.Effect<void>
+  /**
+   * Answers later: opens the call's ticket, whose `id` is for whatever will have the result, a web hook or a worker.
+   * `return yield* ticket.end` ends the handler with the receipt: the model reads it and goes on, and the result enters the
+   * conversation when it is delivered (`runtime.results.deliver`). A handler that returns or fails instead has its result,
+   * and the ticket is closed.
+   *
+   * **Details**
+   * - A call has one ticket: opened again, also by a retry or after a crash, it is the same, and expires when it first was
+   *   to. It takes a delivery from the moment on in which this completes.
+   * - An agent that would end waits for its open tickets, without a fiber and machine time, unless `onOpenResults` is
+   *   `"end"`; then, and at a cancel or a limit, they are closed.
+   * - A receipt that is not JSON is a defect of the handler.
+   *
+   * **Example** (A build that reports back)
+   *
+   * ```ts
+   * import { ToolRun } from "@reins/runtime"
+   * import { Effect } from "effect"
+   *
+   * declare const start: (branch: string, ticketId: string) => Effect.Effect<void>
+   *
+   * export const build = Effect.fnUntraced(function* (branch: string) {
+   *   const run = yield* ToolRun
+   *   const ticket = yield* run.later({ receipt: "The build has started", expiresIn: "2 hours" })
+   *   yield* run.once("start", start(branch, ticket.id))
+   *   return yield* ticket.end
+   * })
+   * ```
+   */
+  readonly later: (options: LaterOptions) => Effect.Effect<Ticket>
   /**
    * Runs the effect, and stores its result as a receipt under this call's idempotency key and `name`. Asked for again, by
    * a retry, by a later run of the same call or beside the first, it returns that result and does not run the effect. A

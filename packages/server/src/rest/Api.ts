@@ -10,7 +10,7 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
-import { Raise, Steer } from "./NativeRoutes.ts"
+import { LateResult, Raise, Steer } from "./NativeRoutes.ts"
 import * as ThreadRoutes from "./ThreadRoutes.ts"
 import * as OperatorApi from "./OperatorApi.ts"
 import { refusals } from "./Refused.ts"
@@ -159,6 +159,35 @@ const Rewound = Schema.Struct({
   branchId: Schema.optionalKey(Schema.String)
 }).annotate({ identifier: "RewoundThread" })
 
+const results = HttpApiGroup.make("results").add(
+  HttpApiEndpoint.get("ticket", "/results/:ticketId", {
+    params: { ticketId: Schema.String },
+    success: Schema.Struct({
+      ticketId: Schema.String,
+      runId: Schema.String,
+      toolName: Schema.String,
+      callId: Schema.String,
+      agentPath: Schema.Array(Schema.String),
+      schema: Schema.Json,
+      expiresAt: Schema.optionalKey(Schema.Natural),
+      state: Schema.Literals(["open", "delivered", "expired", "closed"])
+    }),
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "A ticket of a call that answers later" })),
+  HttpApiEndpoint.post("deliver", "/results/:ticketId", {
+    params: { ticketId: Schema.String },
+    payload: LateResult,
+    success: Schema.Struct({}).pipe(HttpApiSchema.status(202)),
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "Deliver the late result of a call, once",
+      description:
+        "A value that fits the schema of the tool's results, or a failure. A second delivery answers 409 with AlreadyDelivered; so does one after the ticket's expiry or the run's end."
+    })
+  )
+)
+
 const threads = HttpApiGroup.make("threads").add(
   HttpApiEndpoint.get("listThreads", "/threads", {
     query: {
@@ -285,7 +314,7 @@ const withSecurity = (page: Record<string, unknown>): Record<string, unknown> =>
  */
 export const make = (path: `/${string}` = "/native") =>
   HttpApi.make("reins")
-    .add(runs, OperatorApi.group, approvals, grants, quotas, threads, files, agents)
+    .add(runs, OperatorApi.group, approvals, results, grants, quotas, threads, files, agents)
     .prefix(path)
     .annotateMerge(
       OpenApi.annotations({

@@ -51,6 +51,14 @@ export const Steer = Schema.Struct({
   questions: Schema.optionalKey(Schema.Literals(["keep", "withdraw"]))
 })
 
+/** The late result of a call: one of both. `costUsd`: what it has cost, in US dollars; absent: nothing. */
+export const LateResult = Schema.Struct({
+  value: Schema.optionalKey(Schema.Json),
+  failure: Schema.optionalKey(Schema.Json),
+  costUsd: Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)))
+})
+
+const readLate = Schema.decodeUnknownOption(LateResult)
 const readSteer = Schema.decodeUnknownOption(Steer)
 const readRaise = Schema.decodeUnknownOption(Raise)
 const noGrant = Refusal.make("not-found", "GrantNotFound", "Unknown grant")
@@ -234,6 +242,33 @@ export const routes: ReadonlyArray<NativeRoute> = [
           Effect.mapError((error) => (error._tag === "RunNotFound" ? Lookup.noRun : Refusal.fromMessageRefused(error)))
         )
       return { status: 202, body: { messageId: steered.messageId, position: steered.position, after: steered.after } }
+    })
+  },
+  {
+    method: "GET",
+    path: "/results/:ticketId",
+    handle: Effect.fnUntraced(function* (serving, principal, { params }) {
+      const { agentPath, callId, expiresAt, runId, schema, state, ticketId, toolName } = yield* serving.runtime.results
+        .get(params["ticketId"] ?? "", { resourceId: principal.tenant })
+        .pipe(Effect.mapError(Refusal.fromResultRefused))
+      const late = expiresAt === undefined ? {} : { expiresAt }
+      return { status: 200, body: { ticketId, runId, toolName, callId, agentPath, schema, state, ...late } }
+    })
+  },
+  {
+    method: "POST",
+    path: "/results/:ticketId",
+    handle: Effect.fnUntraced(function* (serving, principal, { body, params }) {
+      const late = Option.getOrUndefined(readLate(body))
+      const { costUsd, failure, value } = late ?? {}
+      if (late === undefined || (value === undefined) === (failure === undefined)) {
+        return yield* Effect.fail(Refusal.badRequest("Send one of value and failure, and costUsd if it cost something"))
+      }
+      const result = value === undefined ? { failure: failure ?? null } : { value }
+      yield* serving.runtime.results
+        .deliver(params["ticketId"] ?? "", result, { costUsd, resourceId: principal.tenant })
+        .pipe(Effect.mapError(Refusal.fromResultRefused))
+      return { status: 202, body: {} }
     })
   },
   {

@@ -126,6 +126,7 @@ export class Turn {
         return this.#say("thinking", event.text)
       case "step-start":
       case "message-received":
+      case "late-result":
         this.#isSpeaking = event.type === "step-start"
         return [...this.#message(), ...this.#release()]
       case "step-retracted":

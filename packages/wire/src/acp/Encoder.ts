@@ -153,7 +153,7 @@ class TurnEncoder implements Encoder {
     return this.#update({ sessionUpdate: "tool_call_update", toolCallId, status: "in_progress", content })
   }
 
-  #result(toolCallId: string, { result, status }: Events.ToolResult | Events.AgentResult): Frame.Frame {
+  #result(toolCallId: string, { result, status }: Pick<Events.ToolResult, "result" | "status">): Frame.Frame {
     return this.#update({
       sessionUpdate: "tool_call_update",
       toolCallId,

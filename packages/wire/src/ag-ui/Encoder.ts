@@ -141,6 +141,10 @@ class AgUiEncoder implements Encoder {
           ...speaker.endStep(),
           { type: "CUSTOM", name: `reins.${event.type}`, value: event.data, ...by }
         ]
+      case "late-result": {
+        const { type, ...value } = event
+        return [...this.#leave(speaker), ...speaker.endStep(), { type: "CUSTOM", name: `reins.${type}`, value, ...by }]
+      }
       case "tool-invocation":
         return event.state === "call"
           ? this.#call(speaker, event, event.toolName, event.args)

@@ -148,6 +148,10 @@ class UiMessageEncoder implements Encoder {
         return event.state === "call"
           ? this.#call(event.toolInvocationId, event.agentName, event.prompt, true)
           : this.#result(event.toolInvocationId, event)
+      case "late-result": {
+        const { type, ...late } = event
+        return [data(type, late, event.toolInvocationId)]
+      }
       case "tool-progress": {
         const { type: _, ...progress } = event
         return [data("tool-progress", progress, event.toolCallId)]

@@ -30,6 +30,7 @@ const signs = new Set([
   "approval-decision",
   "plan-status-change",
   "message-received",
+  "late-result",
   "data-cost-summary",
   "data-latency-summary"
 ])

@@ -124,6 +124,10 @@ class KaiEncoder implements Encoder {
         return [...this.#silence(), { type: "error", message: event.error.message, code: event.error.code }]
       case "message-received":
         return [...this.#silence(), ...extra(event.type, event.data)]
+      case "late-result": {
+        const { type, ...data } = event
+        return [...this.#silence(), ...extra(type, data)]
+      }
       case "tool-input-delta":
         return []
       default: {

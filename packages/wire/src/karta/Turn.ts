@@ -120,6 +120,7 @@ export class Turn {
       case "step-start":
         return this.#startStep()
       case "message-received":
+      case "late-result":
         return [...this.#received(), { type: "system", session_id, data: { raw: event } }]
       case "step-retracted":
         this.#parts.length = this.#stepParts

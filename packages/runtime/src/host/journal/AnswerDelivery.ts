@@ -71,6 +71,8 @@ export const persist = <A>(effect: Effect.Effect<A, StoreFailure>, retryMs: numb
 export interface Awaiting<A> {
   /** The answers known to this process. */
   readonly known: () => StoredAnswer | undefined
+  /** Whether this process knows an answer of that name. */
+  readonly has: (name: string) => boolean
   readonly schema: Schema.Codec<A, Json>
   readonly end: WaitEnd<A>
   readonly isDue: () => boolean
@@ -86,7 +88,7 @@ export const awaited = <A>(
   options: Judging,
   run: { readonly runId: string; readonly now: () => number; readonly cancel: Signal },
   name: string,
-  { end: { cancelled, expires, voting }, isDue, known, news, schema }: Awaiting<A>
+  { end: { any, cancelled, expires, voting }, has, isDue, known, news, schema }: Awaiting<A>
 ): Effect.Effect<StoredAnswer> => {
   const give = (value: A) =>
     Effect.orDie(
@@ -96,6 +98,14 @@ export const awaited = <A>(
     )
   const find = Effect.orDie(options.store.find(run.runId, name))
   const stored = voting === undefined ? find : Effect.andThen(tally(options, run, name, voting), find)
+  const some = (names: ReadonlyArray<string>, index = 0): Effect.Effect<boolean> => {
+    const one = names[index]
+    if (one === undefined) return Effect.succeed(false)
+    if (has(one)) return Effect.succeed(true)
+    return Effect.flatMap(Effect.orDie(options.store.find(run.runId, one)), (found) =>
+      found === undefined ? some(names, index + 1) : Effect.succeed(true)
+    )
+  }
   const look: Effect.Effect<StoredAnswer> = Effect.suspend(() => {
     const told = known()
     if (told !== undefined && voting === undefined) return Effect.succeed(told)
@@ -103,7 +113,9 @@ export const awaited = <A>(
       if (found !== undefined) return Effect.succeed(found)
       if (run.cancel.requested) return Effect.andThen(give(cancelled), look)
       if (expires !== undefined && isDue()) return Effect.andThen(give(expires.value), look)
-      return Effect.andThen(news, look)
+      const waited = Effect.andThen(news, look)
+      if (any === undefined) return waited
+      return Effect.flatMap(some(any.names), (has) => (has ? Effect.andThen(give(any.value), look) : waited))
     })
   })
   return look

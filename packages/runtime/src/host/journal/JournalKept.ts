@@ -14,7 +14,7 @@ interface Of {
 
 export class JournalKept implements Kept {
   private readonly run: Of
-  private readonly store: Pick<JournalStore, "answer">
+  private readonly store: Pick<JournalStore, "answer" | "find">
   private readonly retryMs: number
   private readonly answers: Map<string, StoredAnswer>
 
@@ -22,7 +22,7 @@ export class JournalKept implements Kept {
   constructor(
     run: Of,
     answers: Map<string, StoredAnswer>,
-    { reopenMs, store }: { readonly store: Pick<JournalStore, "answer">; readonly reopenMs: number }
+    { reopenMs, store }: { readonly store: Pick<JournalStore, "answer" | "find">; readonly reopenMs: number }
   ) {
     this.run = run
     this.store = store
@@ -49,5 +49,16 @@ export class JournalKept implements Kept {
 
   get(name: string): Json | undefined {
     return this.answers.get(name)?.value
+  }
+
+  find(name: string): Effect.Effect<Json | undefined> {
+    return Effect.suspend(() => {
+      const known = this.get(name)
+      if (known !== undefined) return Effect.succeed(known)
+      return Effect.map(AnswerDelivery.persist(this.store.find(this.run.runId, name), this.retryMs), (found) => {
+        if (found !== undefined) this.answers.set(name, found)
+        return found?.value
+      })
+    })
   }
 }

@@ -41,22 +41,29 @@ export class Waits {
     const due = end.expires === undefined ? Number.POSITIVE_INFINITY : this.clock.due(end.expires.at)
     const leftMs = () => this.clock.left(due)
     const known = () => this.answers.get(name)
-    return { schema, end, known, isDue: () => leftMs() <= 0, news: this.news(name, end, leftMs) }
+    const has = (one: string) => this.answers.has(one)
+    return { schema, end, known, has, isDue: () => leftMs() <= 0, news: this.news(name, end, leftMs) }
   }
 
   /** Completes when there may be an answer. `leftMs`: the time until the wait's deadline. */
-  private news(name: string, { expires, reminders = [] }: WaitEnd<unknown>, leftMs: () => number): Effect.Effect<void> {
+  private news(
+    name: string,
+    { any, expires, reminders = [] }: WaitEnd<unknown>,
+    leftMs: () => number
+  ): Effect.Effect<void> {
     const { answers, cancel, clock, pollMs } = this
+    const names = any === undefined ? [name] : [name, ...any.names]
     const told = Effect.callback<void>((resume) => {
-      if (answers.has(name) || cancel.requested || this.nudged.delete(name)) return resume(Effect.void)
+      const isThere = (one: string) => answers.has(one) || this.nudged.delete(one)
+      if (cancel.requested || names.some(isThere)) return resume(Effect.void)
       const wake = () => resume(Effect.void)
-      this.listeners.set(name, wake)
+      for (const one of names) this.listeners.set(one, wake)
       const dueAt = reminders.find(({ at }) => at > clock.now())?.at ?? expires?.at
       if (dueAt !== undefined) this.due.set(name, dueAt)
       const listener = { signalled: wake }
       cancel.add(listener)
       return Effect.sync(() => {
-        this.listeners.delete(name)
+        for (const one of names) this.listeners.delete(one)
         cancel.remove(listener)
       })
     })

@@ -36,6 +36,23 @@ export class Approval implements SignalListener, AlarmListener {
     this.name = name
   }
 
+  /** The approval of that name among all of a run, made by the first wait or answer. */
+  static of(all: Array<Approval>, run: Waiting, name: string): Approval {
+    const known = all.find((one) => one.name === name)
+    if (known !== undefined) return known
+    const made = new Approval(run, name)
+    all.push(made)
+    return made
+  }
+
+  /** An answer of that name has come: ends the waits that any of several answers ends. */
+  static came(all: ReadonlyArray<Approval> | undefined, name: string): void {
+    for (const { end, name: waiting, run, value } of all ?? []) {
+      if (value === undefined && end?.any?.names.includes(name) === true)
+        run.answer(waiting, Erased.as<Json>(end.any.value))
+    }
+  }
+
   /** Starts the run's wait. */
   wait(end: WaitEnd<unknown>, row: WaitRow): void {
     this.startedAt = this.run.now()

@@ -1,5 +1,6 @@
 /** The inbox of a run of the memory engine. */
 import type { Event } from "@reins/protocol"
+import * as Names from "../../run/Names.ts"
 import { type Accepted, type InboxMessage, isSame, received } from "../../engine/Inbox.ts"
 
 export class MemoryInbox {
@@ -14,6 +15,18 @@ export class MemoryInbox {
   /** The message at `position`, which counts from 1. */
   at(position: number): InboxMessage | undefined {
     return this.messages[position - 1]
+  }
+
+  /** The same, of a run that has taken it. */
+  get(position: number, runId: string): InboxMessage {
+    const message = this.at(position)
+    if (message === undefined) throw new Error(`Run ${runId}: no message at position ${position} of the inbox`)
+    return message
+  }
+
+  /** Whether the slot of that name has a message. */
+  has(name: string): boolean {
+    return this.messages.some((_, index) => Names.inbox(index + 1) === name)
   }
 
   /** Accepts a message at a time, unless the run is ending; the same message twice is accepted once. */

@@ -45,6 +45,7 @@ import * as Trimmed from "../../kernel/Trimmed.ts"
 import { Approval, type Waited } from "./Approval.ts"
 import { MemoryInbox } from "./MemoryInbox.ts"
 import { RunClock } from "../../kernel/RunClock.ts"
+import * as Names from "../../run/Names.ts"
 import * as Task from "../../kernel/Task.ts"
 
 /** Callbacks to the owner of runs. */
@@ -160,7 +161,7 @@ export class MemoryRun implements Engine, Work {
   ): Effect.Effect<{ readonly value: A; readonly waitedMs: number }> {
     // Without a fiber: a run may be parked for days.
     const waited = Task.make<Waited, never>((_caller, ended) => {
-      const approval = this.approvalOf(name)
+      const approval = Approval.of((this.approvals ??= []), this, name)
       if (approval.value === undefined) this.park(approval, end, row)
       return approval.listen(ended)
     })
@@ -174,6 +175,8 @@ export class MemoryRun implements Engine, Work {
     this.clock.beginWait()
     if (end.expires !== undefined) approval.deadline = this.alarm.set(end.expires.at - approval.startedAt, approval)
     this.cancel.add(approval)
+    const isThere = (one: string) => this.kept.get(one) !== undefined || this.inbox?.has(one) === true
+    if (end.any?.names.some(isThere) === true) this.answer(approval.name, Erased.as<Json>(end.any.value))
     // It may be parked for long: growing arrays keep spare capacity.
     this.log.trim()
     this.spending.entries = Trimmed.copy(this.spending.entries)
@@ -185,17 +188,6 @@ export class MemoryRun implements Engine, Work {
     this.alarm.clear(approval.deadline)
   }
 
-  /** The approval of that name, made by the first wait or answer. */
-  private approvalOf(name: string): Approval {
-    let approval = this.approvals?.find((one) => one.name === name)
-    if (approval === undefined) {
-      approval = new Approval(this, name)
-      if (this.approvals === undefined) this.approvals = [approval]
-      else this.approvals.push(approval)
-    }
-    return approval
-  }
-
   /** Whether the call of that key, its path and id, is an open client call; without a key, whether any is. */
   hasClientCall(key?: string): boolean {
     return key === undefined ? (this.clientCalls?.size ?? 0) > 0 : this.clientCalls?.has(key) === true
@@ -203,7 +195,8 @@ export class MemoryRun implements Engine, Work {
 
   /** Answers a wait by name, also before it began. The first answer is kept. */
   answer(name: string, value: Json): Answered {
-    const approval = this.approvalOf(name)
+    if (Names.isTicketEnd(name)) return this.endTicket(name, value)
+    const approval = Approval.of((this.approvals ??= []), this, name)
     if (approval.value !== undefined) return { _tag: "Resolved", value: approval.value }
     const { row, startedAt } = approval
     let waitedMs = 0
@@ -218,9 +211,18 @@ export class MemoryRun implements Engine, Work {
     return { _tag: "Taken" }
   }
 
+  private endTicket(name: string, value: Json): Answered {
+    const first = this.kept.first(name, value)
+    if (first !== undefined) return { _tag: "Resolved", value: first }
+    Approval.came(this.approvals, name)
+    return { _tag: "Taken" }
+  }
+
   /** Accepts a message, unless the run is ending or was cancelled. */
   accept(message: InboxMessage): Accepted {
-    return this.messages.accept(message, this.cancel.requested || this.order.ended, () => this.now())
+    const accepted = this.messages.accept(message, this.cancel.requested || this.order.ended, () => this.now())
+    if (accepted._tag === "Accepted") Approval.came(this.approvals, Names.inbox(accepted.position))
+    return accepted
   }
 
   receive(taken: number): Effect.Effect<number> | undefined {
@@ -233,9 +235,7 @@ export class MemoryRun implements Engine, Work {
   }
 
   message(position: number): InboxMessage {
-    const message = this.inbox?.at(position)
-    if (message === undefined) throw new Error(`Run ${this.runId}: no message at position ${position} of the inbox`)
-    return message
+    return this.messages.get(position, this.runId)
   }
 
   closeInbox(position: number): Effect.Effect<InboxMessage | undefined> {
@@ -258,12 +258,13 @@ export class MemoryRun implements Engine, Work {
       if (value !== undefined && name.startsWith(prefix)) found.set(name, value)
     }
     for (const [name, value] of this.ballots ?? []) if (name.startsWith(prefix)) found.set(name, value)
+    for (const [name, value] of this.values?.under(prefix) ?? []) found.set(name, value)
     return found
   }
 
   /** Takes a vote; see `RunHost.vote`. The wait judges it, and the result is stored at once. */
   vote(vote: Quorum.Vote, isJudged: boolean): Effect.Effect<Quorum.Voted> {
-    const { voting } = this.approvalOf(vote.name).end ?? {}
+    const { voting } = Approval.of((this.approvals ??= []), this, vote.name).end ?? {}
     const judged = isJudged ? (voting?.judge(vote) ?? Effect.succeed(false)) : Effect.succeed(true)
     return Effect.flatMap(judged, (isAllowed): Effect.Effect<Quorum.Voted> => {
       if (this.log.ended) return Effect.succeed({ _tag: "Unknown" })
