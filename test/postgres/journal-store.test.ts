@@ -6,7 +6,7 @@ import { journalHost } from "@reins/runtime/journal"
 import { HostContract, JournalContract } from "@reins/runtime/testing"
 import { PostgresCluster } from "@reins/store/cluster"
 import { Postgres } from "@reins/store/postgres"
-import { Context, Effect, Layer, References, Stream } from "effect"
+import { Context, Effect, Layer, References, Schedule, Stream } from "effect"
 import { join } from "node:path"
 import * as Stores from "../store/crash/Stores.ts"
 import * as Story from "../store/crash/Story.ts"
@@ -98,7 +98,10 @@ describe("a journal: Postgres", () => {
             const client = yield* process_(false)
             assert.isFalse(yield* client.isCarried)
             const owner = yield* process_(true)
-            assert.isTrue(yield* client.isCarried)
+            // A process of a cluster is registered once it has begun.
+            yield* Effect.repeat(client.isCarried, { until: (is) => is, schedule: Schedule.spaced("100 millis") }).pipe(
+              Effect.timeout("20 seconds")
+            )
             assert.isTrue(yield* owner.isCarried)
           }).pipe(Effect.scoped)
         ).pipe(quiet),
