@@ -1,6 +1,6 @@
 /** Lists of runs: of the key's tenant, by every field, in pages; what an auditor sees, and a principal without a role. */
 import { assert, describe, it } from "@effect/vitest"
-import { MemoryJournal, journalHost } from "@reins/runtime/journal"
+import { Memory, MemoryJournal, journalHost } from "@reins/runtime/journal"
 import { Deployment, Prices } from "@reins/runtime"
 import { Authenticator } from "@reins/server"
 import { ConfigProvider, Effect, Layer } from "effect"
@@ -345,5 +345,44 @@ describe("a principal", () => {
         ["shop:other", "all"]
       ])
     }).pipe(Effect.provide(configured))
+  )
+})
+
+describe("what agents remember", () => {
+  it.live("is listed and deleted by operators for their tenant, by others for themselves", () =>
+    Effect.gen(function* () {
+      const journal = MemoryJournal.make()
+      const served = yield* serve(Deployment.layerStore("memory", Effect.succeed(journalHost(journal))))
+      for (const [id, resourceId, principal] of [
+        ["m1", "dev", "dora"],
+        ["m2", "dev", "olga"],
+        ["m3", "dev", undefined],
+        ["m4", "other", "dora"]
+      ] as const) {
+        const scope = { resourceId, principal }
+        const given = { id, scope, text: `Fact ${id}`, at: Number(id.slice(1)) }
+        yield* journal.memories?.remember(given, Memory.defaultLimits) ?? Effect.die("no memories")
+      }
+      const listed = (key: string, path = "") =>
+        Effect.map(served.ask(`/native/memories${path}`, { key }), ({ json }) =>
+          json.memories.map(({ id }: { readonly id: string }) => id)
+        )
+      assert.deepStrictEqual(yield* listed("olga-key"), ["m3", "m2", "m1"])
+      assert.deepStrictEqual(yield* listed("olga-key", "?principal=dora"), ["m1"])
+      assert.deepStrictEqual(yield* listed("dora-key"), ["m1"])
+      assert.deepStrictEqual(yield* listed("dora-key", "?principal=olga"), [])
+      assert.deepStrictEqual(yield* listed("other-key"), ["m4"])
+      const { json: page } = yield* served.ask("/native/memories?limit=2", { key: "olga-key" })
+      assert.deepStrictEqual(yield* listed("olga-key", `?limit=2&after=${page.next}`), ["m1"])
+      const forget = (key: string, id: string) =>
+        Effect.map(served.ask(`/native/memories/${id}`, { key, method: "DELETE" }), ({ status }) => status)
+      assert.strictEqual(yield* forget("dora-key", "m2"), 404)
+      assert.strictEqual(yield* forget("other-key", "m1"), 404)
+      assert.strictEqual(yield* forget("aldo-key", "m1"), 403)
+      assert.strictEqual((yield* served.ask("/native/memories", { key: "aldo-key" })).status, 403)
+      assert.strictEqual(yield* forget("dora-key", "m1"), 204)
+      assert.strictEqual(yield* forget("olga-key", "m3"), 204)
+      assert.deepStrictEqual(yield* listed("olga-key"), ["m2"])
+    })
   )
 })

@@ -46,6 +46,13 @@ export type {
   StopReason,
   ToolDefinition
 } from "./model/Model.ts"
+export { MemoryFull, MemoryUnscoped, Memory } from "./memory/Memory.ts"
+export type { MemoryLimits, MemoryScope } from "./memory/Memory.ts"
+export type { MemoryPage, Remembered } from "./memory/MemoryStore.ts"
+export type { MemoryReach, RecallOptions, RememberOptions, RunMemory } from "./memory/RunMemory.ts"
+export type { MemoryListOptions, MemoryOwner } from "./runtime/Memories.ts"
+export type { Options as ToolSearchOptions } from "./agent/ToolSearch.ts"
+export * as MemoryTools from "./tool/MemoryTools.ts"
 export * as ModelStream from "./model/ModelStream.ts"
 export * as Prices from "./model/Prices.ts"
 export * as ReceivedPart from "./model/ReceivedPart.ts"

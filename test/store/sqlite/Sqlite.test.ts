@@ -173,7 +173,16 @@ describe("a runtime over SQLite", () => {
     Effect.gen(function* () {
       const file = join(yield* folder, "runs.db")
       yield* asks("thread", "one").pipe(Effect.provide(runtime(file)))
-      for (const table of ["reins_notes", "reins_quotas", "reins_quota_used", "reins_quota_runs"]) {
+      for (const table of [
+        "reins_notes",
+        "reins_quotas",
+        "reins_quota_used",
+        "reins_quota_runs",
+        "reins_memories",
+        "reins_memory_words",
+        "reins_webhooks",
+        "reins_notices"
+      ]) {
         yield* alter(file, `DROP TABLE ${table}`)
       }
       yield* alter(

@@ -15,8 +15,10 @@ import type * as Toolkit from "effect/ai/Toolkit"
 import type * as Hook from "../hook/Hook.ts"
 import type * as Erased from "../kernel/Erased.ts"
 import type * as Compaction from "../thread/Compaction.ts"
+import type { MemoryReach } from "../memory/RunMemory.ts"
 import type { Approvers } from "../approval/Approvers.ts"
 import type { Policy } from "../approval/Policy.ts"
+import type * as ToolSearch from "./ToolSearch.ts"
 import { Model, type ModelKey, type ModelPort, type ModelSettings } from "../model/Model.ts"
 import type { ToolRun } from "../tool/ToolRun.ts"
 import type { Resolution, ResolveContext } from "./Resolution.ts"
@@ -87,6 +89,24 @@ export interface Definition {
   readonly settings?: ModelSettings | undefined
   readonly compaction: Compaction.Strategy | undefined
   readonly hooks: ReadonlyArray<Hook.Any>
+  /** Absent: it is reminded of nothing. */
+  readonly recall?: Recall | undefined
+  /** Absent: as `ToolSearch.Options` says. */
+  readonly toolSearch?: ToolSearch.Options | false | undefined
+}
+
+/**
+ * What an agent is reminded of when it starts: the memories that fit its prompt by their words, and after them the
+ * latest.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Recall extends MemoryReach {
+  /** The most memories, from 1 to 100. Absent: 10. */
+  readonly limit?: number | undefined
+  /** The most characters of all their texts together. Absent: 4,000. */
+  readonly characters?: number | undefined
 }
 
 /**
@@ -298,6 +318,21 @@ export interface Options<
    * completely, and the provider may reject it.
    */
   readonly compaction?: Compaction.Strategy | undefined
+  /**
+   * What the agent is reminded of when a run of it starts: memories of the run's principal and tenant, added to its
+   * instructions, with a `custom` event of type `memory_recalled` that has their ids. The run keeps them: a replay has
+   * the same. A run that names no principal is reminded of what its tenant shares. Absent: nothing.
+   */
+  readonly recall?: Recall | undefined
+  /**
+   * Up to how many tools and specialists their definitions are all sent to the model. Above it, the model gets a tool
+   * that finds the others by words, `search_tools`; what it finds or calls is sent from the next step of the run on.
+   * What a query brings is always sent. `false`: everything is always sent. Absent: above 40.
+   *
+   * **Errors**: an invalid number, and a name in `alwaysLoaded` that the agent does not have, are `InvalidAgents` when
+   * the layer is built.
+   */
+  readonly toolSearch?: ToolSearch.Options | false | undefined
   /** Options passed to the provider unchanged, by provider name. */
   readonly providerOptions?: { readonly [provider: string]: Json } | undefined
   /**
@@ -433,7 +468,9 @@ export const define = (
   onOpenResults: options.onOpenResults,
   providerOptions: options.providerOptions,
   compaction: options.compaction,
-  hooks: options.hooks ?? []
+  hooks: options.hooks ?? [],
+  ...(options.recall === undefined ? {} : { recall: options.recall }),
+  ...(options.toolSearch === undefined ? {} : { toolSearch: options.toolSearch })
 })
 
 const phantom = (): never => {

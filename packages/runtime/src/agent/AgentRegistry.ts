@@ -32,6 +32,7 @@ import * as Retrying from "../tool/Retrying.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
 import * as ToolHash from "../tool/ToolHash.ts"
 import * as ToolOffer from "./ToolOffer.ts"
+import * as ToolSearch from "./ToolSearch.ts"
 import { ToolSources } from "./ToolSources.ts"
 import * as TypedAnswer from "./TypedAnswer.ts"
 
@@ -68,6 +69,8 @@ export interface Callable {
   readonly readonly: boolean
   /** Its calls do not count for `repeatedCallLimit`. */
   readonly mayRepeat: boolean
+  /** It searches the agent's tools. Absent: it does not. */
+  readonly isSearch?: boolean | undefined
   /** Its own hooks, inside of its agent's; absent: none. */
   readonly hooks?: ReadonlyArray<BoundHook> | undefined
 }
@@ -82,8 +85,12 @@ export interface Member extends AgentModels.AgentModels {
   readonly instructed?: { readonly own: string | undefined; readonly added: string } | undefined
   readonly tools: ReadonlyMap<string, Callable>
   readonly specialists: ReadonlyMap<string, Member>
-  /** The definitions that the model is sent: tools, client tools, specialists. */
+  /** The definitions that the model is sent, or may load: tools, client tools, specialists. */
   readonly offered: ReadonlyArray<ToolDefinition>
+  /** The search of its tools, if it has too many of them; absent: it is off. */
+  readonly search?: ToolSearch.ToolSearch | undefined
+  /** The names of what is sent only once it is loaded; absent: all definitions are sent. */
+  readonly withheld?: ReadonlySet<string> | undefined
   /** What its model is told of its typed answer; absent: it answers with text. */
   readonly output: { readonly name: string; readonly schema: Json } | undefined
   /** Checks its typed answer. */
@@ -202,23 +209,21 @@ const member = (
     if (sources.clash !== undefined) return yield* refuse(sources.clash)
     const offers: Array<ToolDefinition> = []
     for (const one of specialists.values()) offers.push(yield* ToolOffer.offer(name, one))
-    const { resolve } = definition
+    const { resolve, toolSearch } = definition
+    const own = new Set([...tools.keys(), ...specialists.keys()])
+    const issue = ToolSearch.problemOf(toolSearch, own)
+    if (issue !== undefined) return yield* refuse(`Agent ${JSON.stringify(name)}: ${issue}`)
+    // Frozen, because all requests share them: an adapter must not change the next request's tools.
+    for (const one of [...Array.from(tools.values(), ({ definition }) => definition), ...offers]) Object.freeze(one)
+    const search = ToolSearch.of(toolSearch, own)
     const made: Member = {
       name,
       definition,
       ...(yield* AgentModels.capture(name, definition)),
-      resolver:
-        resolve === undefined
-          ? undefined
-          : Resolution.resolver(resolve, capture.services, new Set([...tools.keys(), ...specialists.keys()])),
-      tools,
+      resolver: resolve === undefined ? undefined : Resolution.resolver(resolve, capture.services, own),
+      search,
+      ...ToolSearch.parts(search, tools, offers),
       specialists,
-      // Frozen, because all requests share them: an adapter must not change the next request's tools.
-      offered: Object.freeze(
-        [...Array.from(tools.values(), ({ definition }) => definition), ...offers].map((one): ToolDefinition =>
-          Object.freeze(one)
-        )
-      ),
       output:
         output === undefined
           ? undefined

@@ -12,6 +12,7 @@ import * as Arguments from "../tool/Arguments.ts"
 import * as JsonSchema from "../tool/JsonSchema.ts"
 import * as ObjectRoot from "../tool/ObjectRoot.ts"
 import { sha256Hex } from "../kernel/Digest.ts"
+import * as ToolSearch from "./ToolSearch.ts"
 import type { Callable, Member } from "./AgentRegistry.ts"
 
 const ClientToolStruct = Schema.Struct({
@@ -53,7 +54,9 @@ const name = /^[a-zA-Z0-9_-]{1,64}$/
 /** Why an agent cannot have these tools, as a message for the caller; `undefined` if it can. */
 export const refusal = (member: Member, { client = [], without }: QueryTools): string | undefined => {
   if (client.length > most) return `Too many tools. A query can add at most ${most}`
-  const own = [...member.tools.values()].filter(({ execution }) => execution === "server").map((tool) => tool.name)
+  const own = [...member.tools.values()]
+    .filter(({ execution, isSearch }) => execution === "server" && isSearch !== true)
+    .map((tool) => tool.name)
   const taken = new Set([...own, ...member.specialists.keys()].filter(isOffered(without)))
   for (const tool of client) {
     if (!name.test(tool.name)) return "Invalid name of a caller's tool. Use 1 to 64 letters, digits, - and _"
@@ -76,6 +79,8 @@ export const apply = (member: Member, { ask = [], client = [], without }: QueryT
   const asks = new Set(ask)
   const tools = new Map<string, Callable>()
   for (const tool of left.tools.values()) {
+    // It is made anew, under a name that nothing of the query has.
+    if (tool.isSearch === true) continue
     tools.set(tool.name, asks.has(tool.name) ? { ...tool, policy: Policy.asking(tool.policy) } : tool)
   }
   for (const tool of client) if (!tools.has(tool.name)) tools.set(tool.name, brought(tool))
@@ -90,13 +95,13 @@ export const only = (member: Member, isLeft: (name: string) => boolean): Member 
   )
 
 /** The agent with these tools, and what it offers its model by them and its specialists. */
-const having = (member: Member, tools: Member["tools"]): Member => ({
+const having = ({ withheld: _, ...member }: Member, tools: Member["tools"]): Member => ({
   ...member,
-  tools,
-  offered: [
-    ...Array.from(tools.values(), ({ definition }) => definition),
-    ...member.offered.filter((one) => member.specialists.has(one.name))
-  ]
+  ...ToolSearch.parts(
+    member.search,
+    tools,
+    member.offered.filter((one) => member.specialists.has(one.name))
+  )
 })
 
 const brought = ({ description, name: called, parameters }: ClientTool): Callable => {

@@ -281,8 +281,9 @@ const clientCall = Effect.fnUntraced(function* (
 })
 
 /** The agent's step has no such tool: it chose others (`resolve`), or the model made the name up. */
-const unknown = ({ member, own }: AgentState, call: Message.CallPart): ToolOutcome.ToolOutcome => {
-  const names = member.offered.map((tool) => tool.name).join(", ") || "none"
+const unknown = ({ member, offered, own }: AgentState, call: Message.CallPart): ToolOutcome.ToolOutcome => {
+  const told = offered.map((tool) => tool.name).join(", ") || "none"
+  const names = member.withheld === undefined ? told : `${told}, and those that a search finds`
   const name = JSON.stringify(call.name)
   return own.tools.has(call.name) || own.specialists.has(call.name)
     ? ToolOutcome.fault(

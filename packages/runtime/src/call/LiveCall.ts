@@ -17,6 +17,8 @@ import { Suspension } from "./Suspension.ts"
 import { digestId } from "../kernel/Digest.ts"
 import type * as Invocation from "../tool/Invocation.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
+import type { RunMemory } from "../memory/RunMemory.ts"
+import * as CallMemory from "./CallMemory.ts"
 import { charge } from "../run/Run.ts"
 import type * as Ticket from "../engine/Ticket.ts"
 import { type FileContent, type FileOptions, FileTooLarge, type Progress, type ToolRunShape } from "../tool/ToolRun.ts"
@@ -197,6 +199,8 @@ export class LiveCall implements Invocation.Live {
   /** The `ToolRun` of an attempt. */
   make(attempt: Attempt): ToolRunShape {
     const { runId, threadId } = this.work
+    let memory: RunMemory | undefined
+    const remembering = () => (memory ??= CallMemory.of(this.context, this.work, this.idempotencyKey))
     return {
       runId,
       threadId,
@@ -205,6 +209,9 @@ export class LiveCall implements Invocation.Live {
       attempt: attempt.index,
       get signal() {
         return attempt.signal
+      },
+      get memory() {
+        return remembering()
       },
       progress: (progress) => this.say(attempt, () => this.progress(attempt, progress)),
       registerFile: (file) => this.registerFile(attempt, file),

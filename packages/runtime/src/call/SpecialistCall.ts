@@ -15,6 +15,7 @@ import type { Member } from "../agent/AgentRegistry.ts"
 import type { AgentEnd } from "../run/AgentEnd.ts"
 import { AgentState } from "../run/AgentState.ts"
 import * as CallRow from "../agent/CallRow.ts"
+import * as RecalledMemory from "../run/RecalledMemory.ts"
 import { type Run, settle } from "../run/Run.ts"
 import * as LateResults from "./LateResults.ts"
 import * as Call from "./Call.ts"
@@ -64,7 +65,11 @@ export const call = Effect.fnUntraced(function* (
   const { definition } = specialist
   const repeatedCallLimit =
     definition.repeatedCallLimit === undefined ? agent.repeatedCallLimit : CallRow.limitOf(definition.repeatedCallLimit)
-  const state = new AgentState({ path, member: specialist, history: [], prompt, repeatedCallLimit })
+  const member =
+    definition.recall === undefined
+      ? specialist
+      : yield* RecalledMemory.remind(run, path, AgentPath.key(path), specialist, prompt)
+  const state = new AgentState({ path, member, history: [], prompt, repeatedCallLimit })
   const ended = yield* run.runAgent(run, state)
   yield* LateResults.leave(run, state)
   return yield* close(run, agent, call, specialist, endOf(specialist, ended), hooked, undefined, state.answeredBy)

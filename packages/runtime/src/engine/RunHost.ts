@@ -34,6 +34,7 @@ import type { GrantStore } from "../approval/GrantStore.ts"
 import type { Corrected, Correction, CostStore } from "../budget/CostStore.ts"
 import type { QuotaStore } from "../budget/QuotaStore.ts"
 import type { Vote, Voted } from "../approval/Quorum.ts"
+import type { MemoryStore } from "../memory/MemoryStore.ts"
 import { Kept } from "../thread/Kept.ts"
 import type { StartChange } from "../thread/ThreadChange.ts"
 import type { ThreadStore } from "../thread/ThreadStore.ts"
@@ -82,6 +83,7 @@ export interface Stores {
   readonly threads: ThreadStore
   readonly grants: GrantStore
   readonly files: FileStore
+  readonly memories: MemoryStore
   readonly quotas: QuotaStore
   readonly audit: AuditStore
 }

@@ -31,6 +31,7 @@ import { at, type Member, type AgentRegistry } from "../agent/AgentRegistry.ts"
 import { type AgentEnd, totalsOf } from "../run/AgentEnd.ts"
 import * as LateResults from "../call/LateResults.ts"
 import * as ThreadUpdate from "./ThreadUpdate.ts"
+import * as RecalledMemory from "../run/RecalledMemory.ts"
 import { AgentState } from "../run/AgentState.ts"
 import type { Run, Settings } from "../run/Run.ts"
 
@@ -58,22 +59,15 @@ export const drive = (
       const known = [...own.models.keys()].join(", ") || "none"
       return Effect.die(new Error(`Run ${record.runId}: agent ${record.agent} has no model ${named}, but ${known}`))
     }
-    const prompt = ThreadUpdate.promptOf(record)
-    const member = asked(record.tools === undefined ? own : QueryTools.apply(own, record.tools), record)
-    const agent = new AgentState({
-      path: [],
-      member,
-      history,
-      prompt: prompt === undefined ? undefined : Message.fromPrompt(prompt),
-      budget: record.budget ?? member.budget,
-      summary: record.thread?.kept?.summaries[record.agent],
-      repeatedCallLimit: record.repeatedCallLimit ?? Number.POSITIVE_INFINITY
-    })
+    const given = ThreadUpdate.promptOf(record)
+    const prompt = given === undefined ? undefined : Message.fromPrompt(given)
+    const queried = asked(record.tools === undefined ? own : QueryTools.apply(own, record.tools), record)
     const run: Run = {
       engine,
       settings,
       grants: stores.grants,
       files: stores.files,
+      memories: stores.memories,
       requestedBy: record.principal,
       keyed: record.keyed,
       onOpenResults: record.onOpenResults,
@@ -81,35 +75,53 @@ export const drive = (
       exhausted: [],
       runAgent: traced(settings.tracing, agentLoop)
     }
-    const runRoot = record.call === undefined ? run.runAgent : traced(settings.tracing, handCall(record.call))
-    return Effect.flatMap(runRoot(run, agent), (end) => {
-      let endedAt: number | undefined
-      const last = (readings: Readings) => {
-        const events = closing(engine.startedAt, readings, end)
-        endedAt = readings.now()
-        return end.reason === "cancelled" ? [report(member, engine.runId, readings), ...events] : events
-      }
-      const ended = record.isolated
-        ? engine.emit(Names.finish, [], last)
-        : engine.activity(Names.finish, Schema.Null, (work) =>
-            Effect.map(keep(stores, record, work, agent), () => ({
-              value: null,
-              path: [],
-              events: last(work),
-              spent: []
-            }))
-          )
-      const left = Effect.andThen(Effect.andThen(LateResults.leave(run, agent), Steering.leave(run, agent)), ended)
-      const { observer } = settings
-      if (observer === undefined) return left
-      return Effect.andThen(
-        left,
-        Effect.suspend(() =>
-          endedAt === undefined ? Effect.void : observer.ended(endOf(record, engine, end, endedAt))
-        )
-      )
-    })
+    const carried = (member: Member) => {
+      const agent = new AgentState({
+        path: [],
+        member,
+        history,
+        prompt,
+        budget: record.budget ?? member.budget,
+        summary: record.thread?.kept?.summaries[record.agent],
+        repeatedCallLimit: record.repeatedCallLimit ?? Number.POSITIVE_INFINITY
+      })
+      return ended(run, agent, record, stores)
+    }
+    return queried.definition.recall === undefined || record.call !== undefined
+      ? carried(queried)
+      : Effect.flatMap(RecalledMemory.remind(run, [], "", queried, prompt), carried)
   })
+
+/** Runs the root agent to its end, and the run to its last event. */
+const ended = (run: Run, agent: AgentState, record: RunRecord, stores: Stores): Effect.Effect<void> => {
+  const { engine, settings } = run
+  const runRoot = record.call === undefined ? run.runAgent : traced(settings.tracing, handCall(record.call))
+  return Effect.flatMap(runRoot(run, agent), (end) => {
+    let endedAt: number | undefined
+    const last = (readings: Readings) => {
+      const events = closing(engine.startedAt, readings, end)
+      endedAt = readings.now()
+      return end.reason === "cancelled" ? [report(agent.own, engine.runId, readings), ...events] : events
+    }
+    const closed = record.isolated
+      ? engine.emit(Names.finish, [], last)
+      : engine.activity(Names.finish, Schema.Null, (work) =>
+          Effect.map(keep(stores, record, work, agent), () => ({
+            value: null,
+            path: [],
+            events: last(work),
+            spent: []
+          }))
+        )
+    const left = Effect.andThen(Effect.andThen(LateResults.leave(run, agent), Steering.leave(run, agent)), closed)
+    const { observer } = settings
+    if (observer === undefined) return left
+    return Effect.andThen(
+      left,
+      Effect.suspend(() => (endedAt === undefined ? Effect.void : observer.ended(endOf(record, engine, end, endedAt))))
+    )
+  })
+}
 
 /** The end of a run as observers get it. */
 const endOf = (

@@ -14,6 +14,7 @@ import * as Types from "../kernel/Erased.ts"
 import { Model, type ModelKey, type ModelPort } from "../model/Model.ts"
 import * as ModelStream from "../model/ModelStream.ts"
 import type { Resolution, ResolveContext } from "../agent/Resolution.ts"
+import type * as ToolSearch from "../agent/ToolSearch.ts"
 import * as Specialist from "../agent/Specialist.ts"
 import type { Approvers } from "../approval/Approvers.ts"
 import type { Denial, Policy, PolicyContext, Ruled, Ruling } from "../approval/Policy.ts"
@@ -114,6 +115,13 @@ export interface AsyncAgent<
   readonly compaction?: Compaction.Strategy | undefined
   /** Code around its model steps and its calls, the outermost first, inside of the runtime's; see `hook`. Absent: none. */
   readonly hooks?: ReadonlyArray<Hook> | undefined
+  /**
+   * Up to how many tools their definitions are all sent to the model; above it, the model searches them. `false`: all are
+   * always sent. Absent: above 40.
+   */
+  readonly toolSearch?: ToolSearch.Options | false | undefined
+  /** What it is reminded of when a run of it starts: memories, added to its instructions. Absent: nothing. */
+  readonly recall?: Agent.Recall | undefined
   /** Options passed to the provider unchanged, by provider name. */
   readonly providerOptions?: { readonly [provider: string]: Json } | undefined
 }
@@ -209,7 +217,9 @@ export const build = (parts: Parts): Built => {
       onOpenResults: written.onOpenResults,
       providerOptions: written.providerOptions,
       hooks: written.hooks,
-      compaction: written.compaction
+      compaction: written.compaction,
+      recall: written.recall,
+      toolSearch: written.toolSearch
     }
     const output =
       written.output === undefined ? undefined : toSchema(`the output of agent ${quoted(name)}`, written.output)

@@ -26,7 +26,15 @@ import {
 import type { Hook } from "../hook/Hook.ts"
 import type { Retrying } from "../tool/Retrying.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
+import type { RunMemory } from "../memory/RunMemory.ts"
 import { type Arguments, type Parameters, toSchema } from "./Parameters.ts"
+
+/** Memory with promises in place of effects. */
+type PromisedMemory = {
+  readonly [Name in keyof RunMemory]: RunMemory[Name] extends (...args: infer Args) => Effect.Effect<infer A, infer _E>
+    ? (...args: Args) => Promise<A>
+    : never
+}
 
 /**
  * The call that a tool's function executes.
@@ -50,6 +58,8 @@ export interface Call extends Pick<
   readonly flowUi: (dsl: Json) => Promise<void>
   /** Emits a hint for a placeholder. */
   readonly hint: (text: string) => Promise<void>
+  /** What is remembered across threads, of the run's principal and tenant; rejects as `RunMemory` fails. */
+  readonly memory: PromisedMemory
   /** Adds to the cost of this call, in US dollars. Rejects with `Money.InvalidAmount` for an invalid amount. */
   readonly reportCost: (usd: number) => Promise<void>
   /**
@@ -218,6 +228,14 @@ class LiveCall implements Call {
     Effect.runPromise(this.live.service.emit(eventType, data))
   readonly flowUi = (dsl: Json): Promise<void> => Effect.runPromise(this.live.service.flowUi(dsl))
   readonly hint = (text: string): Promise<void> => Effect.runPromise(this.live.service.hint(text))
+  get memory(): PromisedMemory {
+    const { memory } = this.live.service
+    return {
+      remember: (...args) => Effect.runPromise(memory.remember(...args)),
+      recall: (...args) => Effect.runPromise(memory.recall(...args)),
+      forget: (...args) => Effect.runPromise(memory.forget(...args))
+    }
+  }
   readonly reportCost = (usd: number): Promise<void> => Effect.runPromise(this.live.service.reportCost(usd))
   readonly later = (options: LaterOptions): Promise<AsyncTicket> =>
     Effect.runPromise(

@@ -20,6 +20,7 @@ import type * as Verbs from "../runtime/RuntimeVerbs.ts"
 import * as Methods from "./Methods.ts"
 import { type AnyModel, type AsyncAgent, build, modelLayer, unnamed } from "./AsyncAgent.ts"
 import type { AsyncTool } from "./AsyncTool.ts"
+import { grantsOf, memoryOf } from "./PromiseStores.ts"
 import * as Iteration from "./Iteration.ts"
 import { type Parameters, toOutput } from "./Parameters.ts"
 import type { SpecialistsOf } from "./AgentTypes.ts"
@@ -256,17 +257,14 @@ export const createRuntime = <
     results: { deliver: method((runtime) => runtime.results.deliver), get: method((runtime) => runtime.results.get) },
     respondToApproval: approvals.respond,
     pendingApprovals: approvals.pending,
-    grants: {
-      give: method((runtime) => runtime.grants.give),
-      list: method((runtime) => runtime.grants.list),
-      revoke: method((runtime) => runtime.grants.revoke)
-    },
+    grants: grantsOf(promise),
     webhooks: Methods.webhooks(method),
     costs: Methods.costs(method),
     quotas: {
       usage: (subject) => promise((runtime) => runtime.quotas.usage(quotasOf(subject))),
       limit: (name, limits, subject) => promise((runtime) => runtime.quotas.limit(name, limits, quotasOf(subject)))
     },
+    memory: memoryOf(promise),
     files: { get: method((runtime) => runtime.files.get), list: method((runtime) => runtime.files.list) },
     threads: {
       get: method((runtime) => runtime.threads.get),

@@ -253,6 +253,9 @@ export interface PromiseRuntime<
     readonly usage: (options?: QuotaSubject) => Promise<ReadonlyArray<Quota.Usage>>
     readonly limit: (name: string, limits: Quota.LimitOptions | undefined, options?: QuotaSubject) => Promise<void>
   }
+  readonly memory: {
+    readonly [Name in keyof Shape.RuntimeShape["memory"]]: Promised<Shape.RuntimeShape["memory"][Name]>
+  }
   readonly files: {
     readonly [Name in keyof Shape.RuntimeShape["files"]]: Promised<Shape.RuntimeShape["files"][Name]>
   }

@@ -19,6 +19,7 @@ import * as RunExport from "../host/journal/RunExport.ts"
 import { Alarms } from "../kernel/Alarm.ts"
 import { type Common, drive } from "../loop/Drive.ts"
 import { ProviderKeys } from "../model/ProviderKeys.ts"
+import { MemoryMemories } from "../memory/MemoryStore.ts"
 import { MemoryFiles } from "../thread/FileStore.ts"
 import { MemoryThreads } from "../thread/ThreadStore.ts"
 import { requested } from "./Checks.ts"
@@ -212,6 +213,7 @@ const emptyStores = (): Stores => {
     threads: new MemoryThreads(0),
     grants: new MemoryGrants(audit),
     files: new MemoryFiles(),
+    memories: new MemoryMemories(),
     quotas: new MemoryQuotas(),
     audit
   }

@@ -7,7 +7,9 @@ import * as Semaphore from "effect/Semaphore"
 import type { Callable, Member } from "../agent/AgentRegistry.ts"
 import type { Later } from "../engine/Ticket.ts"
 import * as Trimmed from "../kernel/Trimmed.ts"
-import type { ModelPort } from "../model/Model.ts"
+import * as ToolSearch from "../agent/ToolSearch.ts"
+import type { ModelPort, ToolDefinition } from "../model/Model.ts"
+import type { ToolOutcome } from "../tool/ToolOutcome.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import { type RequestDigest, RequestDigests } from "./RequestDigest.ts"
 import type { Summary } from "../thread/Kept.ts"
@@ -44,6 +46,9 @@ export class AgentState {
   answeredBy: string | undefined
   /** What models warned of and was told, by model and message; absent where nothing was. */
   warned: Set<string> | undefined
+  /** The names of the withheld tools that it has loaded, in order; absent before the first. */
+  private loaded: Array<string> | undefined
+  private sent: { readonly member: Member; readonly tools: ReadonlyArray<ToolDefinition> } | undefined
   readonly prefix: string
   readonly path: AgentPath.AgentPath
   /** The agent as its run has it. */
@@ -134,6 +139,41 @@ export class AgentState {
     this.counted = 0
     this.tokens = 0
     this.digested?.use(member)
+  }
+
+  /** The definitions that its model is sent in the next step: what was loaded comes last, in the order of loading. */
+  get offered(): ReadonlyArray<ToolDefinition> {
+    const { offered, withheld } = this.member
+    return withheld === undefined ? offered : this.some(withheld)
+  }
+
+  private some(withheld: ReadonlySet<string>): ReadonlyArray<ToolDefinition> {
+    const { member } = this
+    const { definition, offered } = member
+    if (this.sent?.member === member) return this.sent.tools
+    const choice = definition.settings?.toolChoice
+    const loaded = new Set([...(typeof choice === "object" ? [choice.tool] : []), ...(this.loaded ?? [])])
+    const tools = Object.freeze([
+      ...offered.filter(({ name }) => !withheld.has(name)),
+      ...Array.from(loaded).flatMap((name) => (withheld.has(name) ? offered.filter((one) => one.name === name) : []))
+    ])
+    this.sent = { member, tools }
+    return tools
+  }
+
+  /** A call has ended: what it has found, or the tool that it called itself, is sent from the next step on. */
+  load(call: Message.CallPart, outcome: ToolOutcome): void {
+    const { tools, withheld } = this.member
+    if (withheld === undefined) return
+    const isSearch = tools.get(call.name)?.isSearch === true
+    for (const name of isSearch ? ToolSearch.loadedBy(outcome.result) : [call.name]) {
+      if (!withheld.has(name) || this.loaded?.includes(name) === true) continue
+      this.loaded ??= []
+      this.loaded.push(name)
+      this.sent = undefined
+      this.counted = 0
+      this.tokens = 0
+    }
   }
 
   /** Whether a call of the agent has this id. */
@@ -230,7 +270,7 @@ export class AgentState {
   /** The digest of the request of `step`. `offersTools`: false in a last step without tools. */
   digest(step: number, offersTools: boolean): RequestDigest {
     this.digested ??= new RequestDigests(this.member)
-    return this.digested.of(this.messages, step, offersTools)
+    return this.digested.of(this.messages, step, offersTools, this.offered)
   }
 
   /** Replaces messages by an earlier run's summary of them. False without one of this strategy. */
@@ -269,7 +309,7 @@ export class AgentState {
     const estimator = TokenEstimator.forModel(general, this.member.model)
     if (this.counted === 0) {
       this.tokens +=
-        estimator.text(this.member.definition.instructions ?? "") + estimator.text(JSON.stringify(this.member.offered))
+        estimator.text(this.member.definition.instructions ?? "") + estimator.text(JSON.stringify(this.offered))
       const { output } = this.member
       if (output !== undefined) this.tokens += estimator.text(JSON.stringify(output.schema))
     }

@@ -120,6 +120,14 @@ export const compaction = (prefix: string, step: number): string => `${prefix}co
 export const resolved = (prefix: string, step: number): string => `${prefix}resolve/${step}`
 
 /**
+ * What an agent was reminded of when it started.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const recalled = (prefix: string): string => `${prefix}recalled`
+
+/**
  * The event that a step reached the limit of repeated calls.
  *
  * @since 0.1.0

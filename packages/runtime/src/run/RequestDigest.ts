@@ -51,20 +51,40 @@ export class RequestDigests {
   private fixed: Parts | undefined
   private chain = ""
   private counted = 0
+  /** The tools of the last request, where they are not all that the agent has. */
+  private some:
+    | { readonly tools: ReadonlyArray<ToolDefinition>; readonly parts: Pick<Parts, "tools" | "each"> }
+    | undefined
 
   constructor(member: Member) {
     this.member = member
   }
 
-  /** The digest of a request with `messages`. `offersTools`: false in a last step without tools. */
-  of(messages: ReadonlyArray<Message.Message>, step: number, offersTools: boolean): RequestDigest {
+  /**
+   * The digest of a request with `messages`. `offersTools`: false in a last step without tools. `sent`: the definitions
+   * that are sent, if any.
+   */
+  of(
+    messages: ReadonlyArray<Message.Message>,
+    step: number,
+    offersTools: boolean,
+    sent: ReadonlyArray<ToolDefinition>
+  ): RequestDigest {
     this.fixed ??= fixedParts(this.member)
     for (; this.counted < messages.length; this.counted++) {
       this.chain = next(this.chain, messages[this.counted])
     }
-    const { each, instructions, settings, tools } = this.fixed
+    const { instructions, settings } = this.fixed
+    const { each, tools } = sent === this.member.offered ? this.fixed : this.partsOf(sent)
     const digest = { instructions, tools: offersTools ? tools : noTools, settings, messages: this.chain }
     return step === 1 && offersTools ? { ...digest, each } : digest
+  }
+
+  private partsOf(tools: ReadonlyArray<ToolDefinition>): Pick<Parts, "tools" | "each"> {
+    if (this.some?.tools !== tools) {
+      this.some = { tools, parts: { tools: fingerprint(canonical(tools)), each: eachOf(tools) } }
+    }
+    return this.some.parts
   }
 
   /** Call when the agent is another one in its next step. */

@@ -5,6 +5,8 @@ import type { AgentPath, Budget, Entry } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import type { Engine, Readings, Work } from "../engine/Engine.ts"
 import type { FileStore } from "../thread/FileStore.ts"
+import type { MemoryLimits } from "../memory/Memory.ts"
+import type { MemoryStore } from "../memory/MemoryStore.ts"
 import type { GrantStore } from "../approval/GrantStore.ts"
 import type { PriceBook } from "../model/Prices.ts"
 import type { ProviderKeys } from "../model/ProviderKeys.ts"
@@ -58,6 +60,8 @@ export interface Settings {
   readonly maxResultCharacters: number
   /** The maximum size of a file that a tool stores, in bytes. */
   readonly maxFileBytes: number
+  /** How much one scope of memories may hold. */
+  readonly memoryLimits: MemoryLimits
   /** Makes the URL of a stored file; absent: its event has no URL. */
   readonly fileUrl: ((fileId: string) => string) | undefined
   /** Whether arguments, results and causes may appear in log lines. */
@@ -75,6 +79,7 @@ export interface Run {
   /** The providers that its query brought keys for; absent: none. */
   readonly keyed?: ReadonlyArray<string> | undefined
   readonly files: FileStore
+  readonly memories: MemoryStore
   /** The timer of its steps' and calls' deadlines. */
   readonly alarm: Alarm
   /** The limits with a `budget_exhausted` event from this owner, by node and limit. */

@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
-import type { PendingApproval } from "../engine/RunHost.ts"
+import type { PendingApproval, RunHost } from "../engine/RunHost.ts"
 
 interface Limits extends Omit<NonNullable<Parameters<typeof Decision.approve>[0]>, "scope" | "feedback"> {
   /** The tool's name. */
@@ -142,5 +142,30 @@ export const fromDecision = (
     ...(nanoUsdLeft === undefined ? {} : { nanoUsdLeft }),
     ...(decision.expiresInMillis === undefined ? {} : { expiresAt: about.now + decision.expiresInMillis }),
     ...(decision.by === undefined ? {} : { by: decision.by })
+  }
+}
+
+/**
+ * See `RuntimeShape.grants`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const verbs = (built: RuntimeParts) => {
+  const { host } = built
+  return {
+    give: (options: GrantOptions) => give(built, options),
+    list: (options?: { readonly resourceId?: string | undefined }) =>
+      host.grants.list(options?.resourceId ?? defaultResource),
+    revoke: (id: string, options?: { readonly resourceId?: string | undefined; readonly by?: string | undefined }) =>
+      Effect.flatMap(
+        options?.resourceId === undefined ? Effect.succeed(true) : owns(host, options.resourceId, id),
+        (mine) =>
+          mine
+            ? Effect.flatMap(Clock.currentTimeMillis, (at) =>
+                host.grants.revoke(id, { at, ...(options?.by === undefined ? {} : { by: options.by }) })
+              )
+            : Effect.succeed(false)
+      )
   }
 }

@@ -50,7 +50,7 @@ export const of = Effect.fnUntraced(function* (
   const estimator = TokenEstimator.forModel(settings.estimator, member.model)
   const total = agent.inputTokens(settings.estimator)
   const instructions = estimator.text(member.definition.instructions ?? "")
-  const tools = estimator.text(JSON.stringify(member.offered))
+  const tools = estimator.text(JSON.stringify(agent.offered))
   const now = yield* Clock.currentTimeMillis
   const grants = thread === undefined ? [] : yield* host.grants.list(run.resourceId)
   const standings = yield* host.quotas.standings(run.quotas ?? [], now)
@@ -111,14 +111,16 @@ const toolsOf = (
   return [
     ...Array.from(member.tools.values(), (tool) => ({
       ...previewed(tool, agents, grants, way),
-      ...namesOf(member.hooks?.ofCall(tool.name, tool.hooks))
+      ...namesOf(member.hooks?.ofCall(tool.name, tool.hooks)),
+      ...withheldBy(member, tool.name)
     })),
     ...Array.from(member.specialists.values(), ({ name }): PreviewedTool => ({
       name,
       agents,
       execution: "specialist",
       decision: "runs",
-      ...namesOf(member.hooks?.ofCall(name))
+      ...namesOf(member.hooks?.ofCall(name)),
+      ...withheldBy(member, name)
     })),
     ...Array.from(member.specialists.values()).flatMap((one) => toolsOf(one, agents, grants, usual))
   ]
@@ -127,6 +129,9 @@ const toolsOf = (
 /** The names of hooks; nothing where there are none. */
 const namesOf = (hooks: StepHooks | undefined): { readonly hooks?: ReadonlyArray<string> } =>
   hooks === undefined ? {} : { hooks: hooks.map(({ name }) => name) }
+
+const withheldBy = ({ withheld }: Member, name: string): Pick<PreviewedTool, "isWithheld"> =>
+  withheld?.has(name) === true ? { isWithheld: true } : {}
 
 const previewed = (
   { approvers, asks, execution, hash, name, policy }: Callable,

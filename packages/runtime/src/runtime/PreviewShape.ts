@@ -5,7 +5,7 @@ import type { Budget } from "@reins/protocol"
  * A tool of an agent of the run. `agents`: the names from the root agent to the one that has it. `decision`: what the
  * present policy says of a call: it `runs`; a person is asked (`asks`); it is `denied`, with the `reason`; or code decides
  * by the arguments (`depends`). `unattended`: how questions are answered where nobody is asked. `approvers`: who may answer,
- * level after level; absent: anybody of the tenant. `grants`: how many remembered approvals of the thread may let calls run without
+ * level after level; absent: anybody of the tenant. `isWithheld`: the model has to search for it first. `grants`: how many remembered approvals of the thread may let calls run without
  * a question. `hooks`: the names of those around its calls, the outermost first; they may refuse a call, and are not run here.
  *
  * @since 0.1.0
@@ -21,6 +21,7 @@ export interface PreviewedTool {
   readonly approvers?: ReadonlyArray<PreviewedApprovers>
   readonly grants?: number
   readonly hooks?: ReadonlyArray<string>
+  readonly isWithheld?: true
 }
 
 /**

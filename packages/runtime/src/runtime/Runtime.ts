@@ -32,6 +32,7 @@ import { RunNotFound, failDamaged } from "./NotFound.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import { refuse } from "../agent/InvalidAgents.ts"
 import * as CallRow from "../agent/CallRow.ts"
+import * as Memories from "./Memories.ts"
 import * as Preview from "./Preview.ts"
 import * as Replay from "../replay/Replay.ts"
 import * as Quotas from "./Quotas.ts"
@@ -273,6 +274,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
       usage: (options) => Quotas.usage(built, options),
       limit: (name, limits, options) => Quotas.limit(built, name, limits, options)
     },
+    memory: Memories.verbs(built),
     files: {
       get: (fileId, options) =>
         Effect.map(failDamaged("file", fileId)(host.files.get(fileId)), (file) =>
@@ -281,20 +283,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
       list: (threadId, options) =>
         Effect.map(host.files.list(threadId), (files) => files.filter((file) => isOf(file, options)))
     },
-    grants: {
-      give: (options) => GivenGrant.give(built, options),
-      list: (options) => host.grants.list(options?.resourceId ?? defaultResource),
-      revoke: (id, options) =>
-        Effect.flatMap(
-          options?.resourceId === undefined ? Effect.succeed(true) : GivenGrant.owns(host, options.resourceId, id),
-          (mine) =>
-            mine
-              ? Effect.flatMap(Clock.currentTimeMillis, (at) =>
-                  host.grants.revoke(id, { at, ...(options?.by === undefined ? {} : { by: options.by }) })
-                )
-              : Effect.succeed(false)
-        )
-    },
+    grants: GivenGrant.verbs(built),
     threads: {
       ...(host.threads.notes === undefined ? {} : { notes: host.threads.notes }),
       get: (threadId, options) => failDamaged("thread", threadId)(host.threads.read(threadId, options)),

@@ -6,6 +6,7 @@ import type * as Agent from "../agent/Agent.ts"
 import * as CallRow from "../agent/CallRow.ts"
 import { refuse } from "../agent/InvalidAgents.ts"
 import { ModelCredentials } from "../model/ModelCredentials.ts"
+import { defaultLimits, type MemoryLimits } from "../memory/Memory.ts"
 import { Prices, sound, telling } from "../model/Prices.ts"
 import { ProviderKeys } from "../model/ProviderKeys.ts"
 import { TokenEstimator } from "../model/TokenEstimator.ts"
@@ -15,6 +16,8 @@ import * as RunLog from "../run/RunLog.ts"
 import * as RunMetrics from "../run/RunMetrics.ts"
 import { Tracing } from "../run/Tracing.ts"
 import type { RuntimeOptions } from "./RuntimeShape.ts"
+
+type Options = Omit<RuntimeOptions<ReadonlyArray<Agent.Any>>, "hooks">
 
 /** Logs that the cost of a model is unknown. */
 const warnOfPrice = (services: Context.Context<never>) => {
@@ -31,8 +34,14 @@ export const told =
   <A, E, R>(made: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     made.pipe(Effect.provideService(Observer.Observer, observer), Effect.provideService(RunMetrics.Measuring, measures))
 
+const memoryLimitsOf = ({ bytes, memories, textBytes }: NonNullable<Options["memory"]> = {}): MemoryLimits => ({
+  memories: memories ?? defaultLimits.memories,
+  bytes: bytes ?? defaultLimits.bytes,
+  textBytes: textBytes ?? defaultLimits.textBytes
+})
+
 /** The settings of a runtime with these options. */
-export const make = Effect.fnUntraced(function* (options: Omit<RuntimeOptions<ReadonlyArray<Agent.Any>>, "hooks">) {
+export const make = Effect.fnUntraced(function* (options: Options) {
   const millis = (input: Duration.Input | undefined, usual: number) =>
     input === undefined ? usual : Duration.toMillis(Duration.fromInputUnsafe(input))
   const observer = yield* Observer.Observer
@@ -73,6 +82,7 @@ export const make = Effect.fnUntraced(function* (options: Omit<RuntimeOptions<Re
     unattended: options.unattended ?? "wait",
     maxResultCharacters: options.maxResultCharacters ?? 200_000,
     maxFileBytes: options.maxFileBytes ?? 32 * 1024 * 1024,
+    memoryLimits: memoryLimitsOf(options.memory),
     fileUrl: options.fileUrl,
     repeatedCallLimit: CallRow.limitOf(options.repeatedCallLimit),
     defaultMaxSteps: options.defaultMaxSteps === false ? Number.POSITIVE_INFINITY : (options.defaultMaxSteps ?? 100),

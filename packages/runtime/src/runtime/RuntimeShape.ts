@@ -26,6 +26,8 @@ import type * as Agent from "../agent/Agent.ts"
 import type { Policy } from "../approval/Policy.ts"
 import type * as Hook from "../hook/Hook.ts"
 import type { FileInfo, StoredFile } from "../thread/FileStore.ts"
+import type { Memory, MemoryFull, MemoryLimits } from "../memory/Memory.ts"
+import type { MemoryPage, Remembered } from "../memory/MemoryStore.ts"
 import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
 import type { NotReplayed, Replayed } from "../replay/Replay.ts"
 import type { CorrectionOptions, Estimate, NotCorrected } from "./Corrections.ts"
@@ -52,6 +54,7 @@ import type {
 } from "./NotFound.ts"
 import type { DeliverOptions, LateResult, TicketStatus } from "./Results.ts"
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
+import type { MemoryListOptions, MemoryOwner, RecallOptions, RememberOptions } from "./Memories.ts"
 import type { ImportedThread, NewThread, RewoundThread } from "./Threads.ts"
 import type { CostOptions, RunDetail, RunFilter } from "./Runs.ts"
 import type {
@@ -278,6 +281,23 @@ export interface RuntimeShape {
       limits: Quota.LimitOptions | undefined,
       options?: QuotaSubject
     ) => Effect.Effect<void, QueryRejections.InvalidQuota>
+  }
+  /** What agents remember across threads. Each method reaches one tenant only. */
+  readonly memory: {
+    /**
+     * Remembers a text for whom the options name. One that is remembered there already is not remembered again; with
+     * `id`, neither is one with that id.
+     */
+    readonly remember: (text: string, options?: RememberOptions) => Effect.Effect<Remembered, MemoryFull>
+    /** The best memories that whom the options name sees, the best first; without words, the latest. */
+    readonly recall: (query: string, options?: RecallOptions) => Effect.Effect<ReadonlyArray<Memory>>
+    /**
+     * A page of memories, the latest first. With `principal` or `agent`, only theirs; absent: of everybody in the
+     * tenant.
+     */
+    readonly list: (options?: MemoryListOptions) => Effect.Effect<MemoryPage>
+    /** Deletes a memory. False when there is none of that id that the options match. */
+    readonly forget: (id: string, options?: MemoryOwner) => Effect.Effect<boolean>
   }
   readonly files: {
     /**
@@ -621,6 +641,11 @@ export interface RuntimeOptions<
   readonly maxResultCharacters?: number | undefined
   /** The maximum size of a file that a tool stores (`ToolRun.storeFile`), in bytes. Default 32 MiB. */
   readonly maxFileBytes?: number | undefined
+  /**
+   * How much each scope of memories may hold: those of one principal, and those that a tenant shares. Reaching a limit
+   * fails what remembers with `MemoryFull`. Absent: 1,000 memories, 1 MiB, and 4 KiB for one text.
+   */
+  readonly memory?: Partial<MemoryLimits> | undefined
   /**
    * Makes the URL of a stored file for its event, such as `(fileId) => \`/native/files/${fileId}\``. Absent: the event
    * has no `url`.

@@ -266,11 +266,11 @@ class StepRequest implements ModelRequest {
     attempt: number
   ) {
     const { member, own } = agent
-    const { definition, name, offered, output } = member
+    const { definition, name, output } = member
     this.instructions = definition.instructions
     // A copy: the conversation keeps growing, and an adapter must not change it.
     this.messages = agent.messages.slice()
-    this.tools = offersTools ? offered : []
+    this.tools = offersTools ? agent.offered : []
     this.maxOutputTokens = maxOutputTokens
     this.output = output
     this.providerOptions = definition.providerOptions

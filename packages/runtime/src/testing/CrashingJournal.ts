@@ -50,7 +50,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
   const silence = Effect.andThen(Deferred.await(buried), Effect.die(new Error("this process is gone")))
   const alive = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.suspend(() => (dead ? silence : effect))
-  const { grants, threads } = journal
+  const { grants, memories, threads } = journal
   const { notes } = threads
   const { webhooks } = journal
   const store: JournalStore = {
@@ -90,6 +90,16 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
             release: (runId, now) => alive(grants.release(runId, now)),
             list: (resourceId) => alive(grants.list(resourceId)),
             revoke: (id, how) => alive(grants.revoke(id, how))
+          }
+        }),
+    ...(memories === undefined
+      ? {}
+      : {
+          memories: {
+            remember: (memory, limits) => alive(memories.remember(memory, limits)),
+            recall: (query) => alive(memories.recall(query)),
+            forget: (id, filter) => alive(memories.forget(id, filter)),
+            list: (query) => alive(memories.list(query))
           }
         }),
     quotas: {

@@ -6,8 +6,10 @@ import * as Effect from "effect/Effect"
 import * as ApprovalContract from "./JournalApprovalContract.ts"
 import * as QuotaContract from "./JournalQuotaContract.ts"
 import * as CorrectionContract from "./JournalCorrectionContract.ts"
+import * as FileContract from "./JournalFileContract.ts"
 import * as LogContract from "./JournalLogContract.ts"
 import * as RunListContract from "./JournalRunListContract.ts"
+import * as MemoryContract from "./JournalMemoryContract.ts"
 import * as TextContract from "./JournalTextContract.ts"
 import * as ThreadContract from "./JournalThreadContract.ts"
 import * as WebhookContract from "./JournalWebhookContract.ts"
@@ -244,55 +246,6 @@ const threads: ReadonlyArray<Clause> = [
   )
 ]
 
-/** Files that tools stored. */
-const files: ReadonlyArray<Clause> = [
-  clause(
-    "a file is returned byte for byte, listed with its thread, replaced by its id and deleted with its thread",
-    (store) =>
-      Effect.gen(function* () {
-        const kept = store.files
-        if (kept === undefined) return
-        const bytes = Uint8Array.from({ length: 300 }, (_, index) => index % 256)
-        const file = {
-          fileId: "f1",
-          runId: "run",
-          threadId: "files",
-          resourceId: "tenant",
-          filename: "ä \u0000.bin",
-          mediaType: "application/octet-stream",
-          sizeBytes: bytes.length,
-          at: 1000,
-          content: bytes
-        }
-        const { content: _, ...info } = file
-        yield* store.threads.begin("files", "tenant", [{ role: "user", content: [{ type: "text", text: "hi" }] }])
-        yield* kept.put(file)
-        yield* kept.put({ ...file, fileId: "f0", at: 2000, content: new Uint8Array(0), sizeBytes: 0 })
-        const found = yield* kept.get("f1")
-        yield* same([...(found?.content ?? [])], [...bytes], "the bytes")
-        yield* same(
-          (yield* kept.list("files")).map(({ fileId }) => fileId),
-          ["f1", "f0"],
-          "the files of the thread"
-        )
-        yield* same((yield* kept.list("files"))[0], info, "what is known of a file")
-        yield* same(yield* kept.list("other"), [], "the files of another thread")
-        yield* kept.put({ ...file, filename: "b", content: bytes.slice(0, 2), sizeBytes: 2 })
-        yield* same(
-          [(yield* kept.get("f1"))?.filename, (yield* kept.list("files")).length],
-          ["b", 2],
-          "after it was put again"
-        )
-        yield* same(yield* store.threads.remove("files"), true, "that the thread was removed")
-        yield* same(
-          [yield* kept.get("f1"), yield* kept.list("files")],
-          [undefined, []],
-          "the files of a deleted thread"
-        )
-      })
-  )
-]
-
 /**
  * All clauses for a journal store.
  *
@@ -311,6 +264,7 @@ export const clauses: ReadonlyArray<Clause> = [
   ...RunListContract.clauses,
   ...WebhookContract.clauses,
   ...CorrectionContract.clauses,
+  ...MemoryContract.clauses,
   ...ApprovalContract.approvals,
-  ...files
+  ...FileContract.clauses
 ]

@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { RunMemory } from "../memory/RunMemory.ts"
 
 /**
  * Progress of a running tool. `phaseIndex` counts from 0 or 1 up to `totalPhases`; a lower one than before is raised to
@@ -122,6 +123,8 @@ export interface ToolRunShape {
   readonly flowUi: (dsl: Json) => Effect.Effect<void>
   /** Emits a hint for a placeholder, as a `custom` event of type `hint`. */
   readonly hint: (text: string) => Effect.Effect<void>
+  /** What is remembered across threads: of the run's principal and tenant. `MemoryTools` gives it to a model. */
+  readonly memory: RunMemory
   /**
    * Adds to the cost of this call, in US dollars, for the ledger and the budget. On a durable deployment it is stored
    * when this completes, and counts also if the process dies then. Without effect after the call has ended. An invalid

@@ -138,6 +138,16 @@ export const routes: ReadonlyArray<NativeRoute> = [
   },
   {
     method: "GET",
+    path: "/memories",
+    handle: (serving, principal, { query }) => OperatorRoutes.memories(serving, principal, query)
+  },
+  {
+    method: "DELETE",
+    path: "/memories/:memoryId",
+    handle: (serving, principal, { params }) => OperatorRoutes.forget(serving, principal, params["memoryId"] ?? "")
+  },
+  {
+    method: "GET",
     path: "/quotas",
     isForAuditors: true,
     handle: ({ runtime }, { name, quotas, tenant }) =>

@@ -1,5 +1,6 @@
 /** The part of the native contract that lists runs and costs: for operators, auditors, and each principal's own. */
-import { AgentPath, CostReport, ListedRun, Usage } from "@reins/protocol"
+import { AgentPath, CostReport, type Json, ListedRun, Usage } from "@reins/protocol"
+import { Memory } from "@reins/runtime"
 import * as Schema from "effect/Schema"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
@@ -55,6 +56,10 @@ const Change = Schema.Struct({
   promptTokens: Schema.Int,
   completionTokens: Schema.Int
 }).annotate({ identifier: "CostChange" })
+
+/** Named here, so that generated declarations can refer to it. */
+export interface Remembered extends Memory {}
+const Remembered: Schema.Codec<Remembered, Json> = Memory
 
 /** The endpoints. */
 export const group = HttpApiGroup.make("operator").add(
@@ -175,6 +180,22 @@ export const group = HttpApiGroup.make("operator").add(
     success: HttpApiSchema.NoContent,
     error: refusals
   }).annotateMerge(OpenApi.annotations({ summary: "Remove a web hook, and what it was not told yet" })),
+  HttpApiEndpoint.get("listMemories", "/memories", {
+    query: { principal: Text, agent: Text, after: Text, limit: Amount },
+    success: Schema.Struct({ memories: Schema.Array(Remembered), next: Text }),
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "What agents remember across threads, the latest first, in pages",
+      description:
+        "Of the tenant, or of one principal or agent. A named principal without the role operator gets its own memories. The role auditor gets none."
+    })
+  ),
+  HttpApiEndpoint.delete("forgetMemory", "/memories/:memoryId", {
+    params: { memoryId: Schema.String },
+    success: HttpApiSchema.NoContent,
+    error: refusals
+  }).annotateMerge(OpenApi.annotations({ summary: "Delete a memory" })),
   HttpApiEndpoint.get("principal", "/principal", {
     success: Schema.Struct({
       tenant: Schema.String,

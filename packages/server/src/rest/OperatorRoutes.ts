@@ -226,6 +226,25 @@ const said = Effect.fnUntraced(function* ({ naming, runtime }: ServerContext, ru
   }
 })
 
+const noMemory = Refusal.make("not-found", "MemoryNotFound", "Unknown memory")
+
+/** `GET /memories`: a page of what was remembered, for an operator of the tenant, for others of themselves. */
+export const memories = Effect.fnUntraced(function* ({ runtime }: ServerContext, principal: Principal, query: Query) {
+  const { after, agent } = query
+  const limit = yield* natural(query, "limit")
+  const seen = Role.restrict(principal, query["principal"])
+  const { memories, next } =
+    seen === undefined ? { memories: [] } : yield* runtime.memory.list({ ...seen, agent, after, limit })
+  return { status: 200, body: { memories, ...(next === undefined ? {} : { next }) } }
+})
+
+/** `DELETE /memories/:memoryId`: of an operator's tenant, of others their own. */
+export const forget = Effect.fnUntraced(function* ({ runtime }: ServerContext, principal: Principal, id: string) {
+  const seen = Role.restrict(principal, undefined)
+  const isGone = seen !== undefined && (yield* runtime.memory.forget(id, seen))
+  return isGone ? { status: 204 } : yield* Effect.fail(noMemory)
+})
+
 /** `GET /principal`: who the key is, and what it sees. */
 export const self = (principal: Principal) => {
   const { name, roles, tenant } = principal

@@ -13,6 +13,7 @@ import * as Column from "./Column.ts"
 import * as Erasure from "./Erasure.ts"
 import * as SqlBranches from "./SqlBranches.ts"
 import * as SqlFiles from "./SqlFiles.ts"
+import * as SqlMemories from "./SqlMemories.ts"
 import * as SqlCommit from "./SqlCommit.ts"
 import * as SqlPacking from "./SqlPacking.ts"
 import * as SqlAnswers from "./SqlAnswers.ts"
@@ -84,8 +85,8 @@ export interface Archive {
   /** Runs, the latest first. Rows that cannot be read are no part of it: only columns are read. */
   readonly runs: (options?: ListOptions) => Effect.Effect<ReadonlyArray<ListedRun.ListedRun>, StoreFailure>
   /**
-   * All of a run, as JSON lines without line ends: its record, thread, events, marks and answers. Empty for an unknown
-   * run.
+   * All of a run, as JSON lines without line ends: its record, thread, events, marks, answers, files, and what it has
+   * remembered, as far as that is not forgotten. Empty for an unknown run.
    */
   readonly exportRun: (runId: string) => Effect.Effect<ReadonlyArray<string>, StoreFailure>
   /**
@@ -210,6 +211,7 @@ const gather = Effect.fnUntraced(function* (db: Database, runId: string) {
   for (const { at, content, fileId, filename, mediaType } of yield* SqlFiles.ofRun(db, runId)) {
     lines.push({ kind: "file", fileId, filename, mediaType, at, content })
   }
+  for (const memory of yield* SqlMemories.ofRun(db, runId)) lines.push({ kind: "memory", memory })
   return lines
 })
 
@@ -250,6 +252,7 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Run
   if (own.length > 0) yield* SqlMessages.write(db, threadId, runId, own, undefined, true)
   for (const line of lines) {
     if (line.kind === "answer") yield* SqlAnswers.answer(db, runId, line.name, line)
+    if (line.kind === "memory") yield* SqlMemories.put(db, { ...line.memory, resourceId: record.resourceId })
     if (line.kind === "file") yield* SqlFiles.put(db, { ...line, runId, threadId, resourceId: record.resourceId })
   }
   const fault = yield* SqlCommit.write(db, {

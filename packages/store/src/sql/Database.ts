@@ -3,7 +3,7 @@
  * database that is locked by another process are retried for a while. A `Dialect` holds the differences between
  * databases.
  */
-import { StoreFailure } from "@reins/runtime/journal"
+import { StoreFailure, WordSearch } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as SqlClient from "effect/sql/SqlClient"
@@ -109,6 +109,25 @@ export interface Dialect {
   readonly tell: string | undefined
   /** Assignments, after a comma, that mark a row of `reins_runs` as changed. */
   readonly news: string
+  /**
+   * A statement that waits for the name in its parameter, and keeps it until the transaction ends. Absent where a
+   * transaction that writes is alone.
+   */
+  readonly lockName: string | undefined
+  /** The type of a column that numbers rows, as a primary key. */
+  readonly numbered: string
+  /** The full-text index of memories. */
+  readonly words: {
+    /** The statements that make it. */
+    readonly tables: ReadonlyArray<string>
+    /** Sets the words of a memory: in the first parameter, separated by spaces; its id in the second. */
+    readonly put: string
+    /** A condition with one parameter: row `m` of `reins_memories` has one of these words. `scopes`: where it may be. */
+    readonly matching: (
+      scopes: ReadonlyArray<string>,
+      words: ReadonlyArray<string>
+    ) => { readonly text: string; readonly value: string }
+  }
 }
 
 /**
@@ -119,7 +138,27 @@ export const sqlite: Dialect = {
   each: "json_each(?) AS each",
   lockRows: "",
   tell: undefined,
-  news: ", changed = (SELECT max(changed) + 1 FROM reins_runs)"
+  news: ", changed = (SELECT max(changed) + 1 FROM reins_runs)",
+  lockName: undefined,
+  numbered: "INTEGER PRIMARY KEY",
+  words: {
+    tables: [
+      "CREATE VIRTUAL TABLE reins_memory_words USING fts5(scope, words)",
+      // What is deleted leaves no words in the index.
+      "INSERT INTO reins_memory_words (reins_memory_words, rank) VALUES ('secure-delete', 1)",
+      `CREATE TRIGGER reins_memories_gone AFTER DELETE ON reins_memories
+       BEGIN DELETE FROM reins_memory_words WHERE rowid = old.place; END`
+    ],
+    put: `INSERT OR REPLACE INTO reins_memory_words (rowid, scope, words)
+      SELECT m.place, m.scope, given.words FROM (SELECT ? AS words) AS given, reins_memories AS m WHERE m.id = ?`,
+    // With the scope in the index, words of other tenants are not looked at.
+    matching: (scopes, words) => ({
+      text: "m.place IN (SELECT rowid FROM reins_memory_words WHERE reins_memory_words MATCH ?)",
+      value: `scope : (${scopes.map((scope) => `"${scope}"`).join(" OR ")}) AND words : (${words
+        .map((word) => `"${word}"${WordSearch.isPrefix(word) ? "*" : ""}`)
+        .join(" OR ")})`
+    })
+  }
 }
 
 /** Postgres: other processes listen. `self` names this process, so that it does not wake itself. */
@@ -131,7 +170,21 @@ export const postgres = (self: string): Dialect => ({
   each: "json_array_elements(CAST(? AS json)) AS each(value)",
   lockRows: " FOR UPDATE",
   tell: `SELECT ${notify(self, "CAST(? AS TEXT)")}`,
-  news: ""
+  news: "",
+  lockName: "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))",
+  numbered: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+  words: {
+    tables: [
+      "ALTER TABLE reins_memories ADD COLUMN words TSVECTOR",
+      "CREATE INDEX reins_memories_words ON reins_memories USING GIN (words)"
+    ],
+    // From words and not from a text: the parser of a text search configuration would divide some of them again.
+    put: "UPDATE reins_memories SET words = array_to_tsvector(string_to_array(?, ' ')) WHERE id = ?",
+    matching: (_scopes, words) => ({
+      text: "m.words @@ CAST(? AS TSQUERY)",
+      value: words.map((word) => `'${word}'${WordSearch.isPrefix(word) ? ":*" : ""}`).join(" | ")
+    })
+  }
 })
 
 /** The channel on which processes announce runs. */

@@ -11,6 +11,7 @@ import * as SqlCorrections from "./SqlCorrections.ts"
 import * as SqlCosts from "./SqlCosts.ts"
 import * as SqlFiles from "./SqlFiles.ts"
 import * as SqlGrants from "./SqlGrants.ts"
+import * as SqlMemories from "./SqlMemories.ts"
 import * as SqlPacking from "./SqlPacking.ts"
 import * as SqlQuotas from "./SqlQuotas.ts"
 import * as SqlAnswers from "./SqlAnswers.ts"
@@ -27,6 +28,7 @@ export const make = (db: Database, wakes: Stream.Stream<string>, commit: Journal
   webhooks: SqlWebhooks.make(db),
   grants: SqlGrants.make(db),
   files: SqlFiles.make(db),
+  memories: SqlMemories.make(db),
   quotas: SqlQuotas.make(db),
   create: (record, change) =>
     Effect.flatMap(

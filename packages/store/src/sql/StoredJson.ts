@@ -154,6 +154,14 @@ export const description = (column: unknown): Effect.Effect<ThreadDescription.Th
     ? Effect.succeed({})
     : Effect.mapError(decodeDescription(column), () => new CorruptRow({ table: "reins_threads" }))
 
+const decodeTags = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Array(Schema.String)))
+
+/** The tags of a memory; `undefined` without any. */
+export const tags = (column: unknown): Effect.Effect<ReadonlyArray<string> | undefined, CorruptRow> =>
+  column == null
+    ? Effect.succeed(undefined)
+    : Effect.mapError(decodeTags(column), () => new CorruptRow({ table: "reins_memories" }))
+
 /** The events of each row, which has the columns `seq`, `at`, `path`, `event`, `packed`. */
 export const unpacked = (
   rows: ReadonlyArray<{ readonly [column: string]: unknown }>

@@ -10,6 +10,7 @@ import * as CatchUp from "./CatchUp.ts"
 import type { Database } from "./Database.ts"
 import * as SqlBranches from "./SqlBranches.ts"
 import * as SqlCosts from "./SqlCosts.ts"
+import * as SqlMemories from "./SqlMemories.ts"
 import * as SqlRunList from "./SqlRunList.ts"
 
 /** A statement, or what needs more than one can say. */
@@ -285,7 +286,9 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
     "CREATE INDEX reins_notices_run ON reins_notices (run_id)"
   ],
   // What was replaced of threads: each branch from where it departs from its thread, or from the branch `parent`.
-  SqlBranches.tables(keyed)
+  SqlBranches.tables(keyed),
+  // What agents remember across threads. Deleting runs or threads does not delete it.
+  [SqlMemories.tables]
 ]
 
 /** The version of this program. */

@@ -30,6 +30,7 @@ import { RunWatch } from "./RunWatch.ts"
 import { MemoryAudit } from "../../approval/AuditStore.ts"
 import * as Quorum from "../../approval/Quorum.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
+import { MemoryMemories } from "../../memory/MemoryStore.ts"
 import { MemoryFiles } from "../../thread/FileStore.ts"
 
 /**
@@ -128,6 +129,7 @@ class Host implements RunHost {
   readonly threads
   readonly grants
   readonly files
+  readonly memories
   readonly quotas
   readonly audit
   readonly costs
@@ -164,6 +166,7 @@ class Host implements RunHost {
     this.isCarried = options.isCarried
     this.grants = store.grants ?? new MemoryGrants(new MemoryAudit(0))
     this.files = store.files ?? new MemoryFiles()
+    this.memories = store.memories ?? new MemoryMemories()
     this.hibernation = new Hibernation(this.clock, hibernateMs)
     this.watching = new RunWatch(store, pollMs, {
       logOf: (runId) => this.ownership.logOf(runId),

@@ -25,6 +25,7 @@ import type { Answered, PendingApproval, RunRecord, RunStatus } from "../../engi
 import type { RunQuery } from "../../engine/RunList.ts"
 import type { WebhookStore } from "../../engine/WebhookStore.ts"
 import type { FileStore } from "../../thread/FileStore.ts"
+import type { MemoryStore } from "../../memory/MemoryStore.ts"
 import type { AuditStore } from "../../approval/AuditStore.ts"
 import type { Amendment } from "../../approval/Quorum.ts"
 import type { GrantStore } from "../../approval/GrantStore.ts"
@@ -144,6 +145,11 @@ export interface JournalStore {
   readonly grants?: GrantStore | undefined
   /** Absent: files are kept in the memory of the process that executes the run. */
   readonly files?: FileStore | undefined
+  /**
+   * Independent of runs and threads: deleting those does not delete them. Absent: memories are kept in the memory of the
+   * process that executes the run.
+   */
+  readonly memories?: MemoryStore | undefined
   readonly quotas: QuotaStore
   /**
    * Independent of runs and threads: deleting those does not delete it. The lines of a run are added, once, in the

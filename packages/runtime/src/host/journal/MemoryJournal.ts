@@ -16,6 +16,7 @@ import { type Batch, Fenced, type JournalStore, type Mark, type Opened, type Sto
 import * as LeftBill from "./LeftBill.ts"
 import { MemoryAudit } from "../../approval/AuditStore.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
+import { MemoryMemories } from "../../memory/MemoryStore.ts"
 import { MemoryFiles } from "../../thread/FileStore.ts"
 import type { StartChange } from "../../thread/ThreadChange.ts"
 import { MemoryThreads } from "../../thread/ThreadStore.ts"
@@ -252,6 +253,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
     audit,
     grants,
     files,
+    memories: new MemoryMemories(),
     quotas,
     costs,
     webhooks,

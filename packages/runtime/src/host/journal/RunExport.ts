@@ -3,12 +3,13 @@
  * them again.
  *
  * The first line is the run's record; then come the messages that its thread had, those that it added, its events, its
- * marks, its answers and its files. A line of a kind or version that is not known here is refused with its number.
+ * marks, its answers, its files and what it has remembered. A line of a kind or version that is not known here is refused with its number.
  */
 import { Entry, Envelope, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { Memory } from "../../memory/Memory.ts"
 import { RunRecord } from "../../engine/RunHost.ts"
 import type { Mark, StoredAnswer } from "./JournalStore.ts"
 
@@ -37,7 +38,8 @@ const LineUnion = Schema.Union([
     mediaType: Schema.String,
     at: Schema.Natural,
     content: Schema.Uint8ArrayFromBase64
-  })
+  }),
+  Schema.Struct({ kind: Schema.Literal("memory"), memory: Memory })
 ])
 
 /**

@@ -26,7 +26,7 @@ import * as Lease from "../../budget/Lease.ts"
 import { correctBooks, MemoryCosts } from "../../budget/CostStore.ts"
 import { MemoryQuotas } from "../../budget/QuotaStore.ts"
 import { Alarms } from "../../kernel/Alarm.ts"
-import type { Answered, Drive, PendingApproval, StartRefusal } from "../../engine/RunHost.ts"
+import type { Answered, Drive, StartRefusal } from "../../engine/RunHost.ts"
 import type { RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
 import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
 import * as RunList from "../../engine/RunList.ts"
@@ -34,11 +34,13 @@ import { MemoryWebhooks } from "../../engine/WebhookStore.ts"
 import * as Names from "../../run/Names.ts"
 import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
+import { Questions } from "./Questions.ts"
 import { billOf, MemoryRun, type MemoryRunOwner } from "./MemoryRun.ts"
 import { MemoryAudit } from "../../approval/AuditStore.ts"
 import type { Vote, Voted } from "../../approval/Quorum.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
 import { EventLog, follow, RootReading } from "../../engine/EventLog.ts"
+import { MemoryMemories } from "../../memory/MemoryStore.ts"
 import { MemoryFiles } from "../../thread/FileStore.ts"
 import type { StartChange } from "../../thread/ThreadChange.ts"
 import { MemoryThreads } from "../../thread/ThreadStore.ts"
@@ -82,11 +84,6 @@ interface Carried {
   fiber: Fiber.Fiber<void> | undefined
 }
 
-interface Asked {
-  readonly asked: PendingApproval
-  outcome: Approval.Outcome | undefined
-}
-
 /** The log of a run that was deleted. */
 const over = new EventLog()
 over.end()
@@ -99,9 +96,10 @@ class Host implements RunHost, MemoryRunOwner {
   readonly grants: MemoryGrants
   readonly files: MemoryFiles
   readonly webhooks = new MemoryWebhooks()
+  readonly memories = new MemoryMemories()
   private readonly runs = new Map<string, Carried>()
   private readonly done: Array<string> = []
-  private readonly approvals = new Map<string, Asked>()
+  private readonly questions = new Questions()
   private readonly alarms = new Alarms()
   private readonly contexts = new WeakMap<Clock.Clock, Context.Context<never>>()
   private readonly drive: Drive
@@ -169,15 +167,12 @@ class Host implements RunHost, MemoryRunOwner {
   }
 
   asked({ runId }: MemoryRun, request: Approval.Request, agentPath: AgentPath.AgentPath, askedAt: number): void {
-    // Frozen, as the request in it is: callers that list it must not change it.
-    const asked = Object.freeze({ runId, request, agentPath, askedAt })
-    this.approvals.set(request.id, { asked, outcome: undefined })
+    this.questions.ask(runId, request, agentPath, askedAt)
     this.webhooks.asked(this.runs.get(runId)?.record, request, agentPath, askedAt)
   }
 
   decided(id: string, outcome: Approval.Outcome): void {
-    const asked = this.approvals.get(id)
-    if (asked !== undefined) asked.outcome = outcome
+    this.questions.decide(id, outcome)
   }
 
   acted(acts: ReadonlyArray<Audit.Act>): void {
@@ -220,7 +215,7 @@ class Host implements RunHost, MemoryRunOwner {
   private listed({ record, run }: Carried): ListedRun.ListedRun {
     const { agent, principal, resourceId, runId, startedAt, threadId } = record
     const { envelopes } = run.log
-    const isAsking = run.asked?.some((id) => this.approvals.get(id)?.outcome === undefined) === true
+    const isAsking = this.questions.isOpen(run.asked)
     return {
       runId,
       threadId,
@@ -277,14 +272,9 @@ class Host implements RunHost, MemoryRunOwner {
       return true
     })
 
-  readonly pending = (resourceId: string) =>
-    Effect.sync(() =>
-      Array.from(this.approvals.values())
-        .filter((each) => each.outcome === undefined && each.asked.request.resourceId === resourceId)
-        .map((each) => each.asked)
-    )
+  readonly pending = (resourceId: string) => Effect.sync(() => this.questions.pending(resourceId))
 
-  readonly approval = (id: string) => Effect.sync(() => this.approvals.get(id))
+  readonly approval = (id: string) => Effect.sync(() => this.questions.get(id))
 
   /** Cancels all runs, waits for a grace time, then interrupts them. */
   readonly shutdown: Effect.Effect<void> = Effect.suspend(() => {
@@ -317,7 +307,7 @@ class Host implements RunHost, MemoryRunOwner {
     this.runs.delete(carried.record.runId)
     this.grants.forgetRun(carried.record.runId)
     if (carried.record.isolated) this.files.forgetThread(carried.record.threadId)
-    for (const id of carried.run.asked ?? []) this.approvals.delete(id)
+    this.questions.forget(carried.run.asked)
   }
 
   /** A run whose loop ended without a last event failed with a defect: its log is closed validly. */
