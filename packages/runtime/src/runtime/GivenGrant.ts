@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
-import type { PendingApproval, RunHost } from "../engine/RunHost.ts"
+import type { PendingApproval } from "../engine/RunHost.ts"
 
 interface Limits extends Omit<NonNullable<Parameters<typeof Decision.approve>[0]>, "scope" | "feedback"> {
   /** The tool's name. */
