@@ -150,7 +150,6 @@ class Loop {
       if (end.later !== undefined) agent.tickets = [...(agent.tickets ?? []), { call, later: end.later }]
       results.push(ToolOutcome.bound(ToolOutcome.part(call, end.outcome), run.settings.maxResultCharacters))
       if (end.usage !== undefined) this.usage = Usage.add(this.usage, end.usage)
-      if (agent.member.withheld !== undefined) agent.load(call, end.outcome)
       if (end._tag === "Cancelled") isCancelled = true
       else if (end._tag === "Ended") failure ??= end.failure
       // A specialist's own limit is a result for its coordinator; a limit of this agent, or above it, stops it.

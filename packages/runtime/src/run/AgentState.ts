@@ -9,7 +9,6 @@ import type { Later } from "../engine/Ticket.ts"
 import * as Trimmed from "../kernel/Trimmed.ts"
 import * as ToolSearch from "../agent/ToolSearch.ts"
 import type { ModelPort, ToolDefinition } from "../model/Model.ts"
-import type { ToolOutcome } from "../tool/ToolOutcome.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import { type RequestDigest, RequestDigests } from "./RequestDigest.ts"
 import type { Summary } from "../thread/Kept.ts"
@@ -113,6 +112,8 @@ export class AgentState {
     // Frozen: models and readers of the thread get it.
     Message.frozen(message)
     if (message.role === "user") this.row = undefined
+    else if (message.role === "tool" && this.member.withheld !== undefined)
+      this.load(message.content, this.member.withheld)
     if (kept !== message && this.said === this.messages) this.said = this.messages.slice()
     this.messages.push(message)
     if (kept === "nothing") return
@@ -161,18 +162,18 @@ export class AgentState {
     return tools
   }
 
-  /** A call has ended: what it has found, or the tool that it called itself, is sent from the next step on. */
-  load(call: Message.CallPart, outcome: ToolOutcome): void {
-    const { tools, withheld } = this.member
-    if (withheld === undefined) return
-    const isSearch = tools.get(call.name)?.isSearch === true
-    for (const name of isSearch ? ToolSearch.loadedBy(outcome.result) : [call.name]) {
-      if (!withheld.has(name) || this.loaded?.includes(name) === true) continue
-      this.loaded ??= []
-      this.loaded.push(name)
-      this.sent = undefined
-      this.counted = 0
-      this.tokens = 0
+  /** Results of calls: what they have found, and the tools that were called themselves, are sent from the next step on. */
+  private load(results: ReadonlyArray<Message.ResultPart>, withheld: ReadonlySet<string>): void {
+    for (const { name: called, result } of results) {
+      const isSearch = this.member.tools.get(called)?.isSearch === true
+      for (const name of isSearch ? ToolSearch.loadedBy(result) : [called]) {
+        if (!withheld.has(name) || this.loaded?.includes(name) === true) continue
+        this.loaded ??= []
+        this.loaded.push(name)
+        this.sent = undefined
+        this.counted = 0
+        this.tokens = 0
+      }
     }
   }
 
