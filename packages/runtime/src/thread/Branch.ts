@@ -30,7 +30,12 @@ export interface Branch {
   readonly replacedBy?: string | undefined
 }
 
-/** A branch as a store keeps it: with the summaries that its thread had. */
+/**
+ * A branch as a store keeps it: with the summaries that its thread had.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface KeptBranch extends Branch {
   readonly summaries: Summaries
 }
@@ -45,31 +50,56 @@ export interface ListedBranch extends Branch {
   readonly runs: ReadonlyArray<{ readonly runId: string; readonly before: number }>
 }
 
-/** Messages `after + 1` to `upTo`, in the thread (absent) or a branch. */
+/**
+ * Messages `after + 1` to `upTo`, in the thread (absent) or a branch.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Span {
   readonly in: string | undefined
   readonly after: number
   readonly upTo: number
 }
 
-/** Messages that go to another place, under the same numbers. */
+/**
+ * Messages that go to another place, under the same numbers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Move extends Span {
   readonly to: string | undefined
 }
 
-/** A thread's messages and branches, as numbers. */
+/**
+ * A thread's messages and branches, as numbers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Standing {
   readonly version: number
   readonly summaries: Summaries
   readonly branches: ReadonlyArray<KeptBranch>
 }
 
-/** A standing that follows from another by `moves`, which are carried out in order. */
+/**
+ * A standing that follows from another by `moves`, which are carried out in order.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Moved extends Standing {
   readonly moves: ReadonlyArray<Move>
 }
 
-/** What a new branch is called, and when and by which run it was made. */
+/**
+ * What a new branch is called, and when and by which run it was made.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Making {
   readonly branchId: string
   readonly at: number
@@ -80,7 +110,12 @@ export interface Making {
 const within = (summaries: Summaries, version: number): Summaries =>
   Object.fromEntries(Object.entries(summaries).filter(([, { covers }]) => covers <= version))
 
-/** The thread cut to its first `keep` messages, with what was after them as a branch; unchanged if nothing was. */
+/**
+ * The thread cut to its first `keep` messages, with what was after them as a branch; unchanged if nothing was.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const cut = (standing: Standing, keep: number, { at, branchId, by }: Making): Moved => {
   const { branches, summaries, version } = standing
   if (keep >= version) return { ...standing, moves: [] }
@@ -112,7 +147,12 @@ const chainTo = (branches: ReadonlyArray<KeptBranch>, branchId: string): Readonl
   return found.of === undefined ? [found] : [...chainTo(branches, found.of), found]
 }
 
-/** Where the messages of a branch are, from the thread's first one; empty without such a branch. */
+/**
+ * Where the messages of a branch are, from the thread's first one; empty without such a branch.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const pathOf = (branches: ReadonlyArray<KeptBranch>, branchId: string): ReadonlyArray<Span> => {
   const chain = chainTo(branches, branchId)
   const [first] = chain
@@ -130,6 +170,9 @@ export const pathOf = (branches: ReadonlyArray<KeptBranch>, branchId: string): R
 /**
  * The thread with the messages of a branch, which is a branch no more; what they replace is a new one, if it has
  * messages of its own. `undefined` without such a branch.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const returned = (standing: Standing, branchId: string, making: Making): Moved | undefined => {
   const chain = chainTo(standing.branches, branchId)
@@ -158,6 +201,11 @@ export const returned = (standing: Standing, branchId: string, making: Making): 
 
 const without = ({ of: _, ...branch }: KeptBranch): KeptBranch => branch
 
-/** The branches that are left when the thread's messages after the first `keep` are deleted: not those that need them. */
+/**
+ * The branches that are left when the thread's messages after the first `keep` are deleted: not those that need them.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const prunedAt = (branches: ReadonlyArray<KeptBranch>, keep: number): ReadonlyArray<KeptBranch> =>
   branches.filter(({ branchId }) => (chainTo(branches, branchId)[0]?.from ?? 0) <= keep)

@@ -15,7 +15,12 @@ import * as Branch from "./Branch.ts"
  */
 export type Place = number | string
 
-/** Takes the thread back to before a place. */
+/**
+ * Takes the thread back to before a place.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Rewind {
   readonly _tag: "Rewind"
   readonly to: Place
@@ -23,14 +28,24 @@ export interface Rewind {
   readonly branchId: string
 }
 
-/** Gives the thread the messages of its branch `to` again. */
+/**
+ * Gives the thread the messages of its branch `to` again.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Return {
   readonly _tag: "Return"
   readonly to: string
   readonly branchId: string
 }
 
-/** A query's history: for a thread without messages only (`ignore`), appended, or in place of what differs. */
+/**
+ * A query's history: for a thread without messages only (`ignore`), appended, or in place of what differs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Lay {
   readonly _tag: "Lay"
   readonly messages: ReadonlyArray<Message.Message>
@@ -38,24 +53,49 @@ export interface Lay {
   readonly branchId: string
 }
 
-/** A change of a free thread. */
+/**
+ * A change of a free thread.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type ThreadChange = Rewind | Return | Lay
 
-/** What a query may do to its thread in the transaction that starts its run. */
+/**
+ * What a query may do to its thread in the transaction that starts its run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type StartChange = Rewind | Lay
 
-/** Why a change was not made: the thread has no such message, run or branch. */
+/**
+ * Why a change was not made: the thread has no such message, run or branch.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Misplaced {
   readonly _tag: "Misplaced"
 }
 
-/** A changed thread: its standing after the moves, and messages that are added then. */
+/**
+ * A changed thread: its standing after the moves, and messages that are added then.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Decided extends Branch.Moved {
   readonly _tag: "Decided"
   readonly add: ReadonlyArray<Message.Message>
 }
 
-/** How many messages of a thread are before a place; `undefined` when it has no such message. `before`: of a run. */
+/**
+ * How many messages of a thread are before a place; `undefined` when it has no such message. `before`: of a run.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const keepAt = (place: Place, version: number, before: number | undefined): number | undefined => {
   if (typeof place === "string") return before
   return Number.isSafeInteger(place) && place >= 0 && place <= version ? place : undefined
@@ -65,6 +105,9 @@ export const keepAt = (place: Place, version: number, before: number | undefined
  * The result of a change. `Changed`: the number of messages then, and the branch that was made, if any was replaced.
  * Otherwise nothing was changed: another run leases the thread, it has no such message or branch (`Misplaced`), or there
  * is no such thread of the tenant.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type Changed =
   | { readonly _tag: "Changed"; readonly version: number; readonly branchId?: string | undefined }
@@ -72,7 +115,12 @@ export type Changed =
   | { readonly _tag: "Misplaced" }
   | { readonly _tag: "Unknown" }
 
-/** What is told of a decision that was carried out. */
+/**
+ * What is told of a decision that was carried out.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const changed = (decided: Decided | Misplaced, { branchId }: ThreadChange): Changed =>
   decided._tag === "Misplaced"
     ? decided
@@ -85,6 +133,9 @@ export const changed = (decided: Decided | Misplaced, { branchId }: ThreadChange
 /**
  * Decides a change. `read`: the first messages of the thread, as many as the change needs (`needs`). `keep`: the place of
  * a rewind, from `keepAt`.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const decide = (
   standing: Branch.Standing,
@@ -118,13 +169,23 @@ export const decide = (
   }
 }
 
-/** The refusal of a query whose thread has no such place. */
+/**
+ * The refusal of a query whose thread has no such place.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const placeNotFound = (threadId: string, change: StartChange): QueryRejections.PlaceNotFound =>
   new QueryRejections.PlaceNotFound({ threadId, place: change._tag === "Rewind" ? change.to : 0 })
 
 const misplaced: Misplaced = { _tag: "Misplaced" }
 
-/** How many of the thread's first messages a change is decided by. */
+/**
+ * How many of the thread's first messages a change is decided by.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const needs = (change: ThreadChange, version: number, keep: number | undefined): number => {
   switch (change._tag) {
     case "Rewind":
@@ -155,7 +216,12 @@ const laid = (
   }
 }
 
-/** The longest beginning of a history in which every call has its result. */
+/**
+ * The longest beginning of a history in which every call has its result.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const whole = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<Message.Message> => {
   let length = messages.length
   while (!Transcript.isPairComplete(messages.slice(0, length))) length--
