@@ -141,12 +141,6 @@ const historyOf = (messages: ReadonlyArray<Spoken>): History.History => {
   return history
 }
 
-/** What a typed answer is, or all that the model said. */
-const textOf = ({ finish, text }: Accumulated): string | null => {
-  if (finish?.output !== undefined) return JSON.stringify(finish.output)
-  return text === "" ? null : text
-}
-
 const completion = (model: string, run: Accumulated): Reply => {
   const reason = run.error === undefined ? run.finish?.finishReason : Ends.reasonOf(run.error)
   if (run.error !== undefined && reason === undefined) return { status: 500, body: failed(run.error) }
@@ -165,7 +159,7 @@ const completion = (model: string, run: Accumulated): Reply => {
         index: 0,
         message: {
           role: "assistant",
-          content: textOf(run),
+          content: run.text === "" ? null : run.text,
           refusal: null,
           ...(run.reasoning === "" ? {} : { reasoning_content: run.reasoning }),
           ...(calls.length === 0 ? {} : { tool_calls: calls })
