@@ -28,6 +28,9 @@ describe("a signature", () => {
     assert.isFalse(Signature.verify({ ...received, now: 1_400_000 }, [one]))
     assert.isFalse(Signature.verify({ ...received, headers: { ...headers, "webhook-timestamp": "1001" } }, [one]))
     assert.isFalse(Signature.verify({ ...received, headers: {} }, [one]))
+    const { "webhook-signature": _, ...unsigned } = headers
+    assert.isFalse(Signature.verify({ ...received, headers: unsigned }, []))
+    assert.isFalse(Signature.verify({ ...received, headers: unsigned }, [one]))
   })
 })
 

@@ -193,7 +193,8 @@ const small: ReadonlyArray<Case> = [
       model: "strong",
       requestId: "r",
       stream: false
-    }
+    },
+    beside: { replaces: { threadId: "t" } }
   },
   {
     dialect: steerable,

@@ -63,6 +63,8 @@ export interface Correction {
   readonly model: string
   readonly change: Change.Change
   readonly threadId: string | undefined
+  /** The tenant of the run: a thread of that name that another tenant has made since is not its. */
+  readonly resourceId: string
   readonly charges: ReadonlyArray<Quota.Charge>
 }
 
@@ -187,14 +189,14 @@ export interface Books {
 
 /** Corrects the books of one process, all of them or none. */
 export const correctBooks = ({ costs, quotas, threads }: Books, correction: Correction): Corrected => {
-  const { change, charges, threadId } = correction
+  const { change, charges, resourceId, threadId } = correction
   const line = costs.lineOf(correction)
   if (line === undefined) return "unbooked"
-  if (threadId !== undefined && threads.isBusy(threadId)) return "busy"
+  if (threadId !== undefined && threads.isBusy(threadId, resourceId)) return "busy"
   if (!costs.correct(correction, line)) return "known"
   const { completionTokens, costNanoUsd, promptTokens } = change
   quotas.correct(charges, line.at, { nanoUsd: costNanoUsd, tokens: promptTokens + completionTokens })
-  if (threadId !== undefined) threads.correct(threadId, correctedKept(change))
+  if (threadId !== undefined) threads.correct(threadId, resourceId, correctedKept(change))
   return "corrected"
 }
 

@@ -201,7 +201,11 @@ export class MemoryWebhooks implements WebhookStore {
     })
 
   readonly remove = (id: string, resourceId?: string): Effect.Effect<boolean> =>
-    Effect.sync(() => this.of(id, resourceId) !== undefined && this.rows.delete(id))
+    Effect.sync(() => {
+      const row = this.of(id, resourceId)
+      const isOwn = resourceId === undefined || row?.webhook.source === "api"
+      return row !== undefined && isOwn && this.rows.delete(id)
+    })
 
   readonly list: WebhookStore["list"] = (query) =>
     Effect.sync(() =>

@@ -192,6 +192,7 @@ const correct = Effect.fnUntraced(function* (
     model: entry.model,
     change,
     threadId: isolated ? undefined : threadId,
+    resourceId: bill.record.resourceId,
     charges: quotas
   })
   switch (outcome) {

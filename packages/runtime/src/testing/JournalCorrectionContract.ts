@@ -26,6 +26,7 @@ export const clauses: ReadonlyArray<Clause> = [
         model: "large",
         change: { costNanoUsd, unpriced: 0, promptTokens: -20, completionTokens: 4 },
         threadId: "of r1",
+        resourceId: "tenant",
         charges: [],
         ...more
       })
@@ -75,9 +76,17 @@ export const clauses: ReadonlyArray<Clause> = [
         model: "large",
         change: { costNanoUsd: -70, unpriced: 0, promptTokens: 5, completionTokens: -9 },
         threadId: "of r1",
+        resourceId: "tenant",
         charges: []
       }
       yield* same(yield* Effect.orDie(store.correct(correction)), "busy", "a correction while a run is active")
+      const change = { costNanoUsd: 0, unpriced: 0, promptTokens: 0, completionTokens: 0 }
+      const foreign = { ...correction, place: firstCorrection + 1, resourceId: "other", change }
+      yield* same(
+        yield* Effect.orDie(store.correct(foreign)),
+        "corrected",
+        "one of a run whose thread another tenant has"
+      )
       yield* same((yield* report(store, [], { runId: "r1" })).sum.costNanoUsd, 100, "the ledger then")
       yield* commit(
         store,

@@ -226,6 +226,7 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same((yield* standing(store))?.webhook.secrets, ["three", "two"], "its secrets after another rotation")
       yield* webhooks.put(webhook({ id: "set", source: "settings", secrets: [] }))
       yield* same(yield* webhooks.rotate("set", "two"), false, "that one of settings is rotated")
+      yield* same(yield* webhooks.remove("set", "tenant"), false, "that its tenant removes one of settings")
       yield* same(yield* webhooks.rotate("nobody", "two"), false, "that an unknown one is rotated")
     })
   ),

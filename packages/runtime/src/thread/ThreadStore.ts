@@ -245,14 +245,15 @@ export class MemoryThreads implements ThreadStore {
   }
 
   /** Whether a run is active on it, which will overwrite its totals. */
-  isBusy(threadId: string): boolean {
-    return this.threads.get(threadId)?.runId !== undefined
+  isBusy(threadId: string, resourceId: string): boolean {
+    const thread = this.threads.get(threadId)
+    return thread?.resourceId === resourceId && thread.runId !== undefined
   }
 
   /** Changes what is kept. */
-  correct(threadId: string, corrected: (kept: Kept) => Kept): void {
+  correct(threadId: string, resourceId: string, corrected: (kept: Kept) => Kept): void {
     const thread = this.threads.get(threadId)
-    if (thread?.kept !== undefined) thread.kept = corrected(thread.kept)
+    if (thread?.resourceId === resourceId && thread.kept !== undefined) thread.kept = corrected(thread.kept)
   }
 
   readonly begin = (

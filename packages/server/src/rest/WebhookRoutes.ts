@@ -48,11 +48,14 @@ const managing = (
 /** As clients see it: the tenant is their own. */
 const outward = ({ resourceId: _, ...info }: WebhookInfo): Omit<WebhookInfo, "resourceId"> => info
 
+/** What was added for a tenant by the API. Those of the program's settings are not shown: their URLs may be secrets. */
+const listed = ({ runtime }: ServerContext, own: { readonly resourceId: string }) =>
+  Effect.map(runtime.webhooks.list(own), (all) => all.filter(({ source }) => source === "api"))
+
 /** `GET /webhooks` */
 export const list = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal) {
   const own = yield* managing(serving, principal)
-  const all = yield* serving.runtime.webhooks.list(own)
-  return { status: 200, body: { webhooks: all.map(outward) } }
+  return { status: 200, body: { webhooks: (yield* listed(serving, own)).map(outward) } }
 })
 
 /** `POST /webhooks` */
@@ -69,7 +72,7 @@ export const add = Effect.fnUntraced(function* (
     )
   }
   const { webhooks } = serving.runtime
-  if ((yield* webhooks.list(own)).length >= most) return yield* Effect.fail(tooMany)
+  if ((yield* listed(serving, own)).length >= most) return yield* Effect.fail(tooMany)
   if (!(yield* Webhooks.isAllowed(serving, given.value.url))) return yield* Effect.fail(refusedUrl)
   const webhook: NewWebhook = { ...given.value, ...own }
   const { resourceId: _, ...added } = yield* Effect.mapError(webhooks.add(webhook), ({ message }: WebhookInvalid) =>

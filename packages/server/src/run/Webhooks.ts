@@ -57,7 +57,8 @@ export const set = Effect.fnUntraced(function* (
 ) {
   const { runtime, sender } = serving
   if (openPush === undefined) return yield* Effect.fail(unsupported)
-  yield* check(serving, push)
+  // What comes with a query was checked before its run began, and every delivery checks again.
+  if (!isNew) yield* check(serving, push)
   const status = yield* Lookup.run(serving, principal, runId)
   const others = (yield* listed(serving, runId)).filter(({ id }) => id !== push.id)
   if (others.length >= 16) return yield* Effect.fail(tooMany)

@@ -86,6 +86,8 @@ export const post = Effect.fnUntraced(function* (sent: Sent): Effect.fn.Return<R
     ),
     Effect.scoped,
     Effect.provide(FetchHttpClient.layer),
+    // A span would have the URL, which may be a secret, and send the trace's id to others.
+    Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
     Effect.provideService(FetchHttpClient.RequestInit, { redirect: "error" })
   )
 })

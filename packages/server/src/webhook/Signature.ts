@@ -86,5 +86,5 @@ export const verify = (
   if (!/^\d{1,12}$/.test(seconds) || Math.abs(now - Number(seconds) * 1000) > toleranceMs) return false
   const ours = headers({ id, body, at: Number(seconds) * 1000 }, secrets)["webhook-signature"]?.split(" ") ?? []
   const theirs = (given["webhook-signature"] ?? "").split(" ")
-  return theirs.some((signature) => ours.some((own) => differ(own, signature) === 0))
+  return theirs.some((signature) => signature !== "" && ours.some((own) => differ(own, signature) === 0))
 }

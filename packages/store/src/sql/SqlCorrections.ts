@@ -19,7 +19,7 @@ const about = `FROM reins_costs WHERE run_id = ? AND kind = 'model' AND agent = 
 /** In an open transaction. */
 export const correct = Effect.fnUntraced(function* (
   db: Database,
-  { agent, change, charges, model, place, provider, runId, threadId }: Correction
+  { agent, change, charges, model, place, provider, resourceId, runId, threadId }: Correction
 ): Effect.fn.Return<Corrected, SqlError | StoredJson.CorruptRow> {
   const line = [runId, agent, model, provider].map(Column.encode)
   const [booked] = yield* db.rows(`SELECT at ${about}`, ...line)
@@ -29,8 +29,9 @@ export const correct = Effect.fnUntraced(function* (
     thread === undefined
       ? []
       : yield* db.rows(
-          `SELECT run_id, limits, kept FROM reins_threads WHERE thread_id = ?${db.dialect.lockRows}`,
-          thread
+          `SELECT run_id, limits, kept FROM reins_threads WHERE thread_id = ? AND resource_id = ?${db.dialect.lockRows}`,
+          thread,
+          Column.encode(resourceId)
         )
   if (standing?.["run_id"] != null) return "busy"
   const added = yield* db.rows(

@@ -110,7 +110,8 @@ const remove = (db: Database, id: string, resourceId: string | undefined) =>
     Effect.gen(function* () {
       const { text, values } = ofTenant(resourceId)
       const gone = yield* db.rows(
-        `DELETE FROM reins_webhooks WHERE id = ?${text} RETURNING 1`,
+        // A tenant removes what was added for it by the API, and not what the settings of the program say.
+        `DELETE FROM reins_webhooks WHERE id = ?${text === "" ? "" : `${text} AND source = 'api'`} RETURNING 1`,
         Column.encode(id),
         ...values
       )
