@@ -387,18 +387,20 @@ describe("a process that dies after a tool has reported a cost", () => {
           assert.deepStrictEqual([costs, left], [[["pay", cost]], 2 - cost])
         })
       )
+    }
 
-      live(`also when the grant was charged before the process died: ${says}`, (store) =>
+    live(
+      "is closed with its result, and nobody is asked, when the grant was charged before the process died",
+      (store) =>
         Effect.gen(function* () {
           const world = worldOf("the estimator", 2)
           world.pays = true
           // step-start, text, call, approval_granted, and then the result.
           const death = { at: 5, when: "before" } as const
-          const { costs, left } = yield* twoLives(store, death, world, [call("c1", "pay")], says)
-          assert.deepStrictEqual([costs, left], [[["pay", cost]], 2 - cost])
+          const { costs, last, left } = yield* twoLives(store, death, world, [call("c1", "pay")])
+          assert.deepStrictEqual([costs, left, last], [[["pay", 0.5]], 1.5, "data-latency-summary"])
         })
-      )
-    }
+    )
 
     live("is ended where it was struck, also when the process dies in the middle of that", (store) =>
       Effect.gen(function* () {
