@@ -191,7 +191,7 @@ describe("a command of a chat", () => {
   it("is what begins with a slash", () => {
     assert.deepStrictEqual(SlashCommand.parse(" /model openai:gpt-5.2 "), { _tag: "Model", name: "openai:gpt-5.2" })
     assert.deepStrictEqual(SlashCommand.parse("/fork 4"), { _tag: "Fork", at: 4 })
-    assert.strictEqual(SlashCommand.parse("/rewind")?._tag, "Unknown")
+    assert.strictEqual(SlashCommand.parse("/undo")?._tag, "Unknown")
     assert.strictEqual(SlashCommand.parse("/resume")?._tag, "Unknown")
     assert.isUndefined(SlashCommand.parse("what does /help do?"))
     for (const [usage] of SlashCommand.commands)
