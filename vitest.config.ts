@@ -1,6 +1,6 @@
 /**
- * How tests run: all of `test/`, and the test that stands beside each example; those in a browser and on
- * Postgres only when they are named.
+ * How tests run: all of `test/`, and the test that stands beside each example; those in a browser, on
+ * Postgres and of the command line only when they are named.
  *
  * Files share one module graph per worker, because loading Effect costs more than most tests do. So a test must leave
  * no global changed; the house has no hidden globals to change.
@@ -13,9 +13,10 @@ import { defineConfig } from "vitest/config"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 const alone = ["test/scenario/a-service-lives-for-an-hour.test.ts", "test/cli/Sandbox.test.ts"]
-/** Pages in a real browser, and a real Postgres. `npm test` leaves them to `npm test -- FILE` and to CI: half a minute each. */
+/** Pages in a real browser, a real Postgres, and the command line in processes and terminals. `npm test` leaves them to CI and `npm test -- FILE`. */
 const inBrowsers = ["test/inspector/inspector.test.ts", "examples/chat-ui/main.test.ts"]
 const onPostgres = ["test/postgres/**/*.test.ts"]
+const commandLine = ["test/cli/**/*.test.ts"]
 const notOurs = ["**/node_modules/**", "**/dist/**"]
 
 /** What takes longest, or waits longest, begins first: at the end one worker would wait for it. */
@@ -52,7 +53,7 @@ export default defineConfig({
         test: {
           name: "tests",
           include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
-          exclude: [...notOurs, ...alone, ...inBrowsers, ...onPostgres],
+          exclude: [...notOurs, ...alone, ...inBrowsers, ...onPostgres, ...commandLine],
           pool: "threads",
           isolate: false,
           sequence: { groupOrder: 0 }
@@ -62,8 +63,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "apart",
-          include: [...inBrowsers, ...onPostgres],
-          exclude: notOurs,
+          include: [...inBrowsers, ...onPostgres, ...commandLine],
+          exclude: [...notOurs, ...alone],
           pool: "threads",
           isolate: false,
           sequence: { groupOrder: 0 }
