@@ -215,7 +215,18 @@ export const answers: ReadonlyArray<Row> = [
   }
 ]
 
+/** A call that ends with a receipt. */
+const receipt: Event = { ...result("c8", "w-receipt"), later: { ticketId: "w-ticket" } } as Event
+
 export const ending: ReadonlyArray<Row> = [
+  { title: "", event: { type: "step-start" }, words: [] },
+  { title: "", event: call("c8", "w-later"), words: [] },
+  { title: "", event: receipt, words: [] },
+  {
+    title: "`late-result`",
+    event: { type: "late-result", toolInvocationId: "c8", toolName: "tool-c8", result: { word: "w-late" } },
+    words: ["w-late"]
+  },
   { title: "", event: { type: "step-start" }, words: [] },
   { title: "", event: call("c9", "w-failing"), words: [] },
   { title: "`tool-invocation`, failed", event: result("c9", "w-failed", "failed"), words: ["w-failed"] },

@@ -39,12 +39,15 @@ const check = Effect.fnUntraced(function* (
 const length = (seed: number, options: Scenario.ScenarioOptions) =>
   Effect.map(ScenarioRun.onJournal(Scenario.generate(seed, options)), (report) => report.stored.length)
 
+/** How many seeds of `count`: CI runs all of them (`REINS_SEEDS=all`), `npm test` two fifths. */
+const upTo = (count: number): number => (process.env["REINS_SEEDS"] === "all" ? count : Math.ceil(count * 0.4))
+
 describe("a run whose process dies", () => {
   it.live(
     "has the same log on a journal as in memory",
     () =>
       Effect.gen(function* () {
-        for (let seed = 0; seed < 60; seed++) {
+        for (let seed = 0; seed < upTo(60); seed++) {
           const scenario = Scenario.generate(seed, steady)
           const memory = ScenarioChecks.essence((yield* ScenarioRun.onMemory(scenario)).stored)
           assert.deepStrictEqual(yield* check(seed, steady, []), memory)
@@ -57,7 +60,7 @@ describe("a run whose process dies", () => {
     "ends with the same log wherever it dies, and repeats no finished work",
     () =>
       Effect.gen(function* () {
-        for (let seed = 0; seed < 9; seed++) {
+        for (let seed = 0; seed < upTo(9); seed++) {
           const plain = yield* check(seed, steady, [])
           const events = yield* length(seed, steady)
           for (let at = 1; at <= events; at++) {
@@ -74,7 +77,7 @@ describe("a run whose process dies", () => {
     "ends with a valid log and an exact ledger, also with faults, budgets, cancels and open questions",
     () =>
       Effect.gen(function* () {
-        for (let seed = 100; seed < 135; seed++) {
+        for (let seed = 100; seed < 100 + upTo(35); seed++) {
           const events = yield* length(seed, {})
           for (let at = 1; at <= events; at++) yield* check(seed, {}, [{ at, when: at % 2 === 0 ? "before" : "after" }])
         }
@@ -87,7 +90,7 @@ describe("a run whose process dies", () => {
     () =>
       Effect.gen(function* () {
         let died = 0
-        for (let seed = 500; seed < 540; seed++) {
+        for (let seed = 500; seed < 500 + upTo(40); seed++) {
           const scenario = Scenario.generate(seed)
           const reported = (yield* ScenarioRun.onJournal(scenario)).world.costs.length
           for (let cost = 1; cost <= reported; cost++) {
@@ -99,7 +102,7 @@ describe("a run whose process dies", () => {
             }
           }
         }
-        assert.isAbove(died, 100)
+        assert.isAbove(died, upTo(100))
       }).pipe(quiet),
     240_000
   )
@@ -109,7 +112,7 @@ describe("a run whose process dies", () => {
     () =>
       Effect.gen(function* () {
         let accepted = 0
-        for (let seed = 400; seed < 440; seed++) {
+        for (let seed = 400; seed < 400 + upTo(40); seed++) {
           if (Scenario.generate(seed).messages.length === 0) continue
           const { accepted: some, stored } = yield* ScenarioRun.onJournal(Scenario.generate(seed))
           accepted += some.size
@@ -125,7 +128,7 @@ describe("a run whose process dies", () => {
     "survives a second and a third crash",
     () =>
       Effect.gen(function* () {
-        for (let seed = 200; seed < 215; seed++) {
+        for (let seed = 200; seed < 200 + upTo(15); seed++) {
           const plain = yield* check(seed, steady, [])
           const events = yield* length(seed, steady)
           for (let at = 1; at <= events; at += 3) {
