@@ -107,7 +107,8 @@ const serve = Effect.fnUntraced(function* (given: Given) {
     port: given.port ?? settings.listen?.port ?? 4111,
     host: given.host ?? settings.listen?.host ?? "127.0.0.1"
   }
-  if (place.port < 0 || place.port > 65_535) return yield* misused(`--port: ${place.port} is not a port from 0 to 65535.`)
+  if (place.port < 0 || place.port > 65_535)
+    return yield* misused(`--port: ${place.port} is not a port from 0 to 65535.`)
   const { apiKeys: keys, kept } = settings
   if (keys === undefined && !loopback.test(place.host)) {
     return yield* failed(
