@@ -266,7 +266,10 @@ const resolvedBy = (resolve: AsyncAgent<string>["resolve"]) =>
         Effect.suspend(() => {
           const chosen = resolve(context)
           return Predicate.isPromiseLike(chosen)
-            ? Effect.map(Effect.tryPromise({ try: () => chosen, catch: (error) => error }), (late) => late ?? {})
+            ? Effect.tryPromise(() => chosen).pipe(
+                Effect.mapError(({ cause }) => cause),
+                Effect.map((late) => late ?? {})
+              )
             : Effect.succeed(chosen ?? {})
         })
 
