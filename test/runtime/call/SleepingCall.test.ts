@@ -191,7 +191,7 @@ describe("a handler that sleeps", () => {
           const run = yield* ToolRun
           yield* run.sleep("1 day")
           notes.push(`part 1, ${run.attempt}`)
-          if (hangs) yield* Effect.never
+          if (hangs) return yield* Effect.never
           yield* run.sleep("1 day")
           return "done"
         })
