@@ -20,11 +20,15 @@ const apart: ReadonlyMap<string, string> = new Map([
   ["step/Literals", "counts the code of the engine in memory"],
   ["model/ReceivedPart", "draws its cases, on a journal as well"],
   ["runtime/Composition", "is about runtimes in memory"],
-  ["call/CallHooks", "counts the calls of its hooks, which a replay calls, too"],
-  ["step/StepHooks", "counts the calls of its hooks, which a replay calls, too"],
-  ["loop/ResolutionKept", "counts the calls of its function, which a replay calls, too"],
-  ["call/SleepingCall", "a journal looks for news of it all the days"],
-  ["model/ModelCredentials", "counts the look-ups of keys, and reads the log of the process"],
+  ["lets no call through when it never ends", "its hook is waited for on the clock of the machine"],
+  ["lets nothing through when it fails: beforeStep", "its hook is waited for on the clock of the machine"],
+  ["that cannot be looked up make a retryable failure, and cost nothing", "a journal looks for news while it waits"],
+  ["runs once for a call, although its process dies while a person is asked", "counts calls, and a replay is one more"],
+  ["does not change an answer that its model has paused within", "counts calls, and a replay is one more"],
+  [
+    "is taken again by the next owner of a killed run, without another call of its function",
+    "counts calls, and a replay is one more"
+  ],
   ["step/Answer", "draws its cases"],
   ["budget/BudgetTree", "draws its cases"],
   ["leaves no run behind, at whatever moment it is interrupted", "a run on a journal ends some turns after its cancel"],
@@ -44,7 +48,6 @@ const changing: ReadonlyMap<string, string> = new Map([
     "that abandons a request is charged for it, and leaves nothing reserved",
     "its strategy counts how often it is called"
   ],
-  ["ends as cancelled when the run is cancelled while its function waits", "its function never answers"],
   ["loop/RunFailure", "its prices are broken from a moment on"],
   ["counts a run that failed with a defect", "its prices are broken from a moment on"],
   ["denies even if a grant covers the call and the query asks about each call", "its policy changes"],

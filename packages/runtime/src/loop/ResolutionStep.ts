@@ -22,10 +22,17 @@ import { settingsOf } from "../step/ModelStep.ts"
 
 type Failed = Pick<RunErrors.ResolveFailed, "issue" | "kind">
 
-type Value = { readonly _tag: "Chosen"; readonly chosen: Resolution.Chosen } | ({ readonly _tag: "Failed" } & Failed)
+/** `isCut`: nothing was chosen, since a cancel or a time limit came first. */
+type Value =
+  | { readonly _tag: "Chosen"; readonly chosen: Resolution.Chosen; readonly isCut?: true | undefined }
+  | ({ readonly _tag: "Failed" } & Failed)
 
 const Stored = Schema.Union([
-  Schema.Struct({ outcome: Schema.Literal("chosen"), chosen: Resolution.Chosen }),
+  Schema.Struct({
+    outcome: Schema.Literal("chosen"),
+    chosen: Resolution.Chosen,
+    isCut: Schema.optionalKey(Schema.Literal(true))
+  }),
   Schema.Struct({
     outcome: Schema.Literal("failed"),
     kind: Schema.Literals(["failed", "crashed", "invalid"]),
@@ -40,7 +47,7 @@ const Value: Schema.Codec<Value, Json> = StoredForm.of<Value, typeof Stored.Type
       : { _tag: "Failed", kind: stored.kind, issue: stored.issue },
   write: (value) =>
     value._tag === "Chosen"
-      ? { outcome: "chosen", chosen: value.chosen }
+      ? { outcome: "chosen", chosen: value.chosen, ...(value.isCut === true ? { isCut: true } : {}) }
       : { outcome: "failed", kind: value.kind, issue: value.issue }
 })
 
@@ -93,7 +100,7 @@ const choose = Effect.fnUntraced(function* (
     graceMs: run.settings.cancelGraceMs,
     remainingMs: Attempt.timeLeft(work, agent)
   })
-  if (held._tag === "Cut") return { _tag: "Chosen", chosen: {} }
+  if (held._tag === "Cut") return { _tag: "Chosen", chosen: {}, isCut: true }
   if (Exit.isSuccess(held.exit)) {
     const chosen = Resolution.read(held.exit.value)
     if (typeof chosen === "string") return { _tag: "Failed", kind: "invalid", issue: chosen }

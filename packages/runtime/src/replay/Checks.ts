@@ -237,6 +237,8 @@ const compaction: Check = ({ asked, mark, settled }) => {
 
 /** A choice for a step is made again. What a failure says may be left out where content is not captured. */
 const resolve: Check = ({ mark, settled }) => {
+  // It was cancelled, or its time was over, before it chose.
+  if (field(mark.value, "isCut") === true) return undefined
   const [recorded, replayed] = [mark.value, settled?.value].map(
     (value) => field(value, "chosen") ?? field(value, "kind")
   )
