@@ -12,7 +12,9 @@ import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 
-const alone = ["test/scenario/a-service-lives-for-an-hour.test.ts", "test/cli/Sandbox.test.ts"]
+const alone = ["test/scenario/a-service-lives-for-an-hour.test.ts"]
+/** Alone as well, and of the command line. */
+const sandbox = ["test/cli/Sandbox.test.ts"]
 /** Pages in a real browser, a real Postgres, and the command line in processes and terminals. `npm test` leaves them to CI and `npm test -- FILE`. */
 const inBrowsers = ["test/inspector/inspector.test.ts", "examples/chat-ui/main.test.ts"]
 const onPostgres = ["test/postgres/**/*.test.ts"]
@@ -64,23 +66,19 @@ export default defineConfig({
         test: {
           name: "apart",
           include: [...inBrowsers, ...onPostgres, ...commandLine],
-          exclude: [...notOurs, ...alone],
+          exclude: [...notOurs, ...sandbox],
           pool: "threads",
           isolate: false,
           sequence: { groupOrder: 0 }
         }
       },
-      {
-        extends: true,
-        test: {
-          name: "alone",
-          include: alone,
-          exclude: notOurs,
-          pool: "forks",
-          maxWorkers: 1,
-          sequence: { groupOrder: 1 }
-        }
-      }
+      ...[
+        { name: "alone", include: alone },
+        { name: "sandbox", include: sandbox }
+      ].map((which) => ({
+        extends: true as const,
+        test: { ...which, exclude: notOurs, pool: "forks" as const, maxWorkers: 1, sequence: { groupOrder: 1 } }
+      }))
     ]
   }
 })

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Agent, Budget, InvalidAgents, Model, Runtime, Specialist } from "@reins/runtime"
+import { Agent, Budget, Hook, InvalidAgents, Model, Runtime, Specialist } from "@reins/runtime"
 import type { ModelPort } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Cause, Context, Effect, Exit, Layer, Schema } from "effect"
+import { Cause, Context, Effect, Exit, Layer, Logger, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 
 const model = () =>
@@ -37,6 +37,40 @@ describe("a runtime is not built", () => {
         yield* flaw(Runtime.layer({ agents: [] })),
         "A runtime needs at least one agent. List them in agents"
       )
+    })
+  )
+
+  it.effect("with a policy for a tool that its agent does not have, since it would guard nothing", () =>
+    Effect.gen(function* () {
+      const { kit, layer } = search("refund")
+      const agent = Agent.make("desk", { toolkit: kit, approvals: Object.fromEntries([["refnud", "always"]]) })
+      assert.strictEqual(
+        yield* flaw(Layer.provide(Runtime.layer({ agents: [agent] }), layer("paid"))),
+        `Agent "desk": approvals names the unknown tool "refnud". Its tools: refund`
+      )
+    })
+  )
+
+  it.effect("without a warning where a hook is for a tool that no agent of it has", () =>
+    Effect.gen(function* () {
+      const said: Array<string> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void said.push(String(message)))])
+      const { kit, layer } = search("refund")
+      const guard = (name: string, tool: string) => Hook.make(name, { tools: [tool] })
+      const helper = Specialist.make("helper", { description: "Helps", toolkit: kit })
+      const agent = Agent.make("desk", {
+        toolkit: kit,
+        specialists: [helper],
+        hooks: [guard("one", "refnud"), guard("two", "refund"), guard("three", "helper")]
+      })
+      const runtime = Runtime.layer({ agents: [agent], hooks: [guard("four", "hepler"), guard("five", "helper")] })
+      yield* Effect.scoped(Layer.build(Layer.provide(runtime, [layer("paid"), Layer.succeed(Model, model())]))).pipe(
+        Effect.provide(logger)
+      )
+      assert.deepStrictEqual(said, [
+        `Agent "desk": hook "one" names the unknown tool "refnud". Its tools: refund, helper`,
+        `Runtime: hook "four" names the unknown tool "hepler". Its tools: refund, helper, desk`
+      ])
     })
   )
 

@@ -23,6 +23,7 @@ import * as AgentModels from "./AgentModels.ts"
 import * as Approvers from "../approval/Approvers.ts"
 import * as Policy from "../approval/Policy.ts"
 import * as CallRow from "./CallRow.ts"
+import * as GuardedTools from "./GuardedTools.ts"
 import { refuse } from "./InvalidAgents.ts"
 import * as Resolution from "./Resolution.ts"
 import type { ToolDefinition } from "../model/Model.ts"
@@ -159,6 +160,7 @@ export const build = Effect.fnUntraced(function* (
   for (const agent of agents) yield* member(capture, agent.definition, [])
   const { members } = capture
   const names = toolNames(members.values())
+  yield* GuardedTools.warn("Runtime", hooks, new Set([...names, ...members.keys()]))
   for (const { budget, name } of members.values()) {
     const unknown = Budget.unknownTool(budget, names)
     if (unknown !== undefined) return yield* refuse(`Agent ${JSON.stringify(name)}: ${unknown.message}`)
@@ -215,6 +217,7 @@ const member = (
     if (issue !== undefined) return yield* refuse(`Agent ${JSON.stringify(name)}: ${issue}`)
     // Frozen, because all requests share them: an adapter must not change the next request's tools.
     for (const one of [...Array.from(tools.values(), ({ definition }) => definition), ...offers]) Object.freeze(one)
+    yield* GuardedTools.check(definition, tools, own)
     const search = ToolSearch.of(toolSearch, own)
     const made: Member = {
       name,
