@@ -164,10 +164,9 @@ const compaction = ({ seed }: Scenario.Scenario): Compaction.Strategy | undefine
 }
 
 /** The agents' policies: approvers for one tool and for questions, and a denial of long calls of another. */
-const policies = ({ approvers, denials }: Scenario.Scenario): { readonly [tool: string]: Policy } => ({
-  ...(approvers
-    ? { gated: { approvers: Scenario.approvers }, [ScenarioQuestions.toolName]: { approvers: Scenario.approvers } }
-    : {}),
+const policies = ({ approvers, denials, questions }: Scenario.Scenario): { readonly [tool: string]: Policy } => ({
+  ...(approvers ? { gated: { approvers: Scenario.approvers } } : {}),
+  ...(approvers && questions ? { [ScenarioQuestions.toolName]: { approvers: Scenario.approvers } } : {}),
   ...(denials ? { timed: ({ forMs }: Arguments) => (forMs > 1500 ? { deny: "too long" } : false) } : {})
 })
 
