@@ -237,15 +237,11 @@ const member = (
       check: output === undefined ? undefined : TypedAnswer.bySchema(output),
       budget: definition.budget ?? Budget.make({}),
       approvers: yield* levels(name, definition.approvers),
-      hooks: chainOf([...capture.hooks, ...bind(definition.hooks, capture.services)], tools)
+      hooks: HookChain.of([...capture.hooks, ...bind(definition.hooks, capture.services)], tools.values())
     }
     capture.members.set(name, made)
     return made
   })
-
-/** `undefined` without any hook, so that nothing is looked up. */
-const chainOf = (hooks: ReadonlyArray<BoundHook>, tools: ReadonlyMap<string, Callable>): HookChain | undefined =>
-  hooks.length > 0 || [...tools.values()].some((tool) => tool.hooks !== undefined) ? new HookChain(hooks) : undefined
 
 const serverTools = Effect.fnUntraced(function* (
   capture: Capture,

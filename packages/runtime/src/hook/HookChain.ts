@@ -57,6 +57,15 @@ export class HookChain {
   readonly steps: StepHooks | undefined
   private readonly all: ReadonlyArray<BoundHook>
   private readonly ask: Hook.Place["ask"] | undefined
+
+  /** An agent's hooks; `undefined` where neither it nor one of its tools has any, so that nothing is looked up. */
+  static of(
+    all: ReadonlyArray<BoundHook>,
+    tools: Iterable<{ readonly hooks?: ReadonlyArray<BoundHook> | undefined }>
+  ): HookChain | undefined {
+    return all.length > 0 || Array.from(tools).some(({ hooks }) => hooks !== undefined) ? new HookChain(all) : undefined
+  }
+
   /** `all`: outermost first. `ask`: how tools' own hooks ask models; absent: as they do. */
   constructor(all: ReadonlyArray<BoundHook>, ask?: Hook.Place["ask"]) {
     const steps = all.filter(({ afterStep, beforeStep }) => afterStep !== undefined || beforeStep !== undefined)
