@@ -1,4 +1,7 @@
-/** A process that executes runs of the soak over a shared store: `node Runner.ts sqlite FILE` or `postgres URL`. */
+/**
+ * A process that executes runs of the soak over a shared store: `node Runner.ts sqlite FILE`, `postgres URL` or
+ * `cluster URL`.
+ */
 import { Context, Effect, Layer, Scope } from "effect"
 import { Runtime } from "@reins/runtime"
 import * as Shared from "./Shared.ts"

@@ -1,7 +1,8 @@
 /**
- * The soak: `npm run soak -- [--seconds=60] [--rows=streams,watchers,sqlite,postgres] [--starts=60]`. Rows: 200 concurrent streams, as
- * below; 2,000 idle watchers of one run (`Watchers.ts`); 200 starts a second for `--starts` seconds on SQLite and on
- * Postgres, each with two runners of which one is killed (`Starts.ts`).
+ * The soak: `npm run soak -- [--seconds=60] [--rows=streams,watchers,sqlite,postgres,cluster] [--starts=60]`. Rows: 200
+ * concurrent streams, as below; 2,000 idle watchers of one run (`Watchers.ts`); 200 starts a second for `--starts`
+ * seconds on SQLite, on Postgres and on a cluster over Postgres, each with two runners of which one is killed
+ * (`Starts.ts`).
  *
  * 200 concurrent streams over the loopback, 20 of them read slowly,
  * repeated for the given time; then it reports whether every stream was complete, the delay of words, and whether the
@@ -29,7 +30,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "60" },
     starts: { type: "string", default: "60" },
-    rows: { type: "string", default: "streams,watchers,sqlite,postgres" }
+    rows: { type: "string", default: "streams,watchers,sqlite,postgres,cluster" }
   }
 })
 const rows = values.rows.split(",")
@@ -131,9 +132,9 @@ if (rows.includes("sqlite")) {
   outcomes.push(reported(await starts("sqlite", join(folder, "runs.db"), 200, Number(values.starts))))
   rmSync(folder, { recursive: true, force: true })
 }
-if (rows.includes("postgres")) {
+for (const kind of ["postgres", "cluster"].filter((one) => rows.includes(one))) {
   const postgres = await PostgresServer.start()
-  outcomes.push(reported(await starts("postgres", postgres.url, 200, Number(values.starts))))
+  outcomes.push(reported(await starts(kind, postgres.url, 200, Number(values.starts))))
   await postgres.stop()
 }
 const holds = outcomes.every((one) => one)

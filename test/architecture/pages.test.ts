@@ -10,6 +10,27 @@ const links = (page: string) =>
     .map(([, target = ""]) => target)
     .filter((target) => !/^[a-z]+:/.test(target))
 
+/** A page without its blocks of code. */
+const prose = (page: string) => Repository.text(page).replaceAll(/^\s*```[^]*?^\s*```$/gm, "")
+
+/** The anchors of a page, as GitHub makes them: of headings, numbered where they repeat, and of `<a id>`. */
+const anchors = (text: string): ReadonlySet<string> => {
+  const counts = new Map<string, number>()
+  const all = new Set([...text.matchAll(/<a id="([^"]+)"/g)].map(([, id = ""]) => id))
+  for (const [, heading = ""] of text.matchAll(/^#{1,6} +(.+)$/gm)) {
+    const slug = heading
+      .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+      .trim()
+      .replaceAll(" ", "-")
+    const count = counts.get(slug) ?? 0
+    counts.set(slug, count + 1)
+    all.add(count === 0 ? slug : `${slug}-${count}`)
+  }
+  return all
+}
+
 describe("a page", () => {
   it("links only to files that exist", () => {
     const broken = pages.flatMap((page) =>
@@ -18,6 +39,25 @@ describe("a page", () => {
         .map((target) => `${page} -> ${target}`)
     )
     assert.deepStrictEqual(broken, [])
+  })
+
+  it("links only to headings that exist", () => {
+    assert.deepStrictEqual(
+      [...anchors('# A `b`, c\n## A b c\n### make()\n<a id="x-1"></a>')],
+      ["x-1", "a-b-c", "a-b-c-1", "make"]
+    )
+    const known = new Map(pages.map((page) => [page, anchors(prose(page))]))
+    const dead = pages.flatMap((page) =>
+      [...prose(page).matchAll(/\]\(([^)\s#]*)#([^)\s]+)\)/g)]
+        .filter(([, target = ""]) => !/^[a-z]+:/.test(target))
+        .filter(([, target = "", anchor = ""]) => {
+          const there = target === "" ? page : posix.join(posix.dirname(page), target)
+          return !(known.get(there)?.has(anchor) ?? false)
+        })
+        .map(([link]) => `${page} -> ${link.slice(2, -1)}`)
+    )
+    // Where these are pages of `docs/reference`, only a part of what `npm run reference` wrote was committed.
+    assert.deepStrictEqual(dead, [])
   })
 })
 
@@ -29,6 +69,27 @@ describe("the architecture page", () => {
       .filter((path) => !Repository.has(path) && !Repository.has(posix.join("packages/runtime/src", path)))
     assert.isAbove(named.length, 20)
     assert.deepStrictEqual(missing, [])
+  })
+
+  it("says of every folder of the runtime what it is for", () => {
+    const page = Repository.text("ARCHITECTURE.md")
+    const about = page.slice(page.indexOf("In `runtime`, from the ground up"), page.indexOf("## The way of a query"))
+    const runtime = Repository.packages.find(({ name }) => name === "runtime")
+    const folders = new Set(runtime?.sources.flatMap(({ path }) => /\/src\/(\w+)\//.exec(path)?.[1] ?? []))
+    assert.isAbove(folders.size, 15)
+    assert.deepStrictEqual(
+      [...folders].filter((folder) => !about.includes(`\`${folder}\``)),
+      []
+    )
+  })
+
+  it("names every decision", () => {
+    const decisions = pages.filter((page) => page.startsWith("docs/decisions/"))
+    const page = Repository.text("ARCHITECTURE.md")
+    assert.deepStrictEqual(
+      decisions.filter((decision) => !page.includes(`(${decision})`)),
+      []
+    )
   })
 })
 
