@@ -31,6 +31,16 @@ describe("a runtime of named services", () => {
     if (key !== undefined) process.env["GROQ_API_KEY"] = key
   })
 
+  it("throws at once when an option is none that it takes, and names the option, its value and the cure", () => {
+    const of = (changed: object) => () => createRuntime({ model: "scripted", agents, ...changed } as never)
+    assert.throws(of({ agents: undefined }), /Invalid option agents: undefined\. Give at least one agent/)
+    assert.throws(of({ model: undefined }), /Invalid option model: undefined\. Give a model, or the name of one/)
+    assert.throws(of({ mcp: { name: "files" } }), /Invalid option mcp: an object\. Give a list of servers/)
+    assert.throws(of({ telemetry: "localhost" }), /Invalid option telemetry: "localhost"\. Give an object/)
+    assert.throws(of({ store: "postgres://user:secret@host/db" }), /^Invalid option store\. Use "memory"/)
+    assert.throws(() => createRuntime(undefined as never), /Invalid option of createRuntime: undefined/)
+  })
+
   it("stores its runs in a SQLite file, from which another runtime continues", async () => {
     using place = folder()
     const options = {

@@ -126,16 +126,11 @@ export const createRuntime = <
   const Agents extends ReadonlyArray<NamedAgent<keyof Tools & string, Server>> = ReadonlyArray<
     NamedAgent<keyof Tools & string, Server>
   >
->({
-  agents,
-  mcp = [],
-  model,
-  prices,
-  services = Layer.empty,
-  store = "memory",
-  telemetry,
-  ...rest
-}: Options<Tools, Agents, Server>): Plain.PromiseRuntime<Agents[number]["name"], Plain.SpecialistsOf<Agents>> => {
+>(
+  options: Options<Tools, Agents, Server>
+): Plain.PromiseRuntime<Agents[number]["name"], Plain.SpecialistsOf<Agents>> => {
+  Plain.requireOptions(options, rules)
+  const { agents, mcp = [], model, prices, services = Layer.empty, store = "memory", telemetry, ...rest } = options
   const models = (name: string): Plain.AnyModel => {
     Effect.runSync(Models.validate(name))
     const made = Models.fromConfig(name)
@@ -156,6 +151,35 @@ export const createRuntime = <
       ...servers.map(({ toolkit }) => Layer.provide(toolkit.layer, transports))
     ).pipe(Layer.provideMerge(services))
   })
+}
+
+const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+const isText = (value: unknown): boolean => typeof value === "string" && value !== ""
+
+const isServer = (value: unknown): boolean =>
+  isObject(value) && isText(value["name"]) && (isText(value["command"]) || isText(value["url"]))
+
+/** The options that this package adds. */
+const rules: { readonly [Name in "mcp" | "store" | "prices" | "telemetry"]: Plain.OwnRule } = {
+  mcp: {
+    fits: (value) => value === undefined || (Array.isArray(value) && value.every(isServer)),
+    cure: 'Give a list of servers, each with a name and a command or a url, as in mcp: [{ name: "files", command: "node" }]'
+  },
+  store: {
+    fits: (value) =>
+      value === undefined ||
+      value === "memory" ||
+      (isObject(value) && (isText(value["sqlite"]) || isText(value["postgres"]))),
+    cure: 'Use "memory", { sqlite: "runs.db" } or { postgres: "postgres://…" }',
+    // It may have a password.
+    isSecret: true
+  },
+  prices: { fits: (value) => value === undefined || isText(value), cure: "Give the path of a file of prices" },
+  telemetry: {
+    fits: (value) => value === undefined || (isObject(value) && isText(value["otlp"])),
+    cure: 'Give an object such as { otlp: "http://localhost:4318" }'
+  }
 }
 
 const transports = Layer.merge(

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Agent, Ids, Runtime } from "@reins/runtime"
+import { Agent, Hook, Ids, Runtime } from "@reins/runtime"
 import { Probe, ScriptedModel } from "@reins/runtime/testing"
 import { Effect, Layer, Logger } from "effect"
 import * as Desk from "../../support/Desk.ts"
@@ -40,6 +40,35 @@ const logged = (captureContent: boolean) => {
     Effect.scoped
   )
 }
+
+/** What is logged when a hook fails. */
+const failedHook = Effect.fnUntraced(function* (captureContent: boolean) {
+  const lines: Array<string> = []
+  const logger = Logger.make(({ cause, message }) => void lines.push(`${JSON.stringify(message)} ${String(cause)}`))
+  const hook = Hook.make("guard", { beforeStep: () => Effect.die(new Error(secret)) })
+  const agents = [Agent.make("solo", { hooks: [hook] })]
+  yield* Effect.flatMap(Runtime, (runtime) => Effect.flip(runtime.complete("Go."))).pipe(
+    Effect.provide(
+      Desk.plain(ScriptedModel.make({ replies: [] }), { agents, captureContent }).pipe(
+        Layer.provideMerge(Logger.layer([logger]))
+      )
+    )
+  )
+  return lines.join("\n")
+})
+
+describe("a hook that fails", () => {
+  it.effect("is logged with its cause, or with how to see it", () =>
+    Effect.gen(function* () {
+      const quiet = yield* failedHook(false)
+      assert.match(quiet, /Hook \\"guard\\" \(beforeStep\) failed; .*To log the cause, set captureContent: true/)
+      assert.notInclude(quiet, secret)
+      const told = yield* failedHook(true)
+      assert.include(told, secret)
+      assert.notInclude(told, "To log the cause")
+    })
+  )
+})
 
 describe("a run that fails with a defect", () => {
   it.effect("is logged, with its cause only when content capture is on", () =>

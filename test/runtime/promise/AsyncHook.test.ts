@@ -2,7 +2,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { createRuntime, Guardrail, Hook, hook, InputRepair, RunError } from "@reins/runtime/promise"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Effect } from "effect"
 
 const model = (args: unknown = { n: 1 }) =>
   ScriptedModel.make({
@@ -81,7 +80,7 @@ describe("a hook of the promise front", () => {
         {
           name: "desk",
           tools: ["double"],
-          hooks: [InputRepair.make(), Guardrail.output("fine", { check: () => Effect.succeed(undefined) })]
+          hooks: [InputRepair.make(), Guardrail.output("fine", { check: () => undefined })]
         }
       ]
     })

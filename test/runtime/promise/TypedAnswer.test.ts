@@ -2,7 +2,9 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { agent, createRuntime, QueryRejected, RunError } from "@reins/runtime/promise"
 import { ScriptedModel } from "@reins/runtime/testing"
+import { toStandardJsonSchema } from "@valibot/to-json-schema"
 import { type } from "arktype"
+import * as v from "valibot"
 import { z } from "zod"
 
 const Triage = z.object({ team: z.enum(["billing", "shipping"]), due: z.string().default("today") })
@@ -44,6 +46,18 @@ describe("a typed answer", () => {
     const failure = await failureOf(runtime.complete("How many?", { output: raw }))
     assert.instanceOf(failure, RunError)
     assert.match(String(failure), /does not fit its output schema/)
+  })
+
+  it.each([
+    ["zod", z.object({ lines: z.array(z.object({ total: z.number() })) })],
+    ["arktype", type({ lines: type({ total: "number" }).array() })],
+    ["valibot", toStandardJsonSchema(v.object({ lines: v.array(v.object({ total: v.number() })) }))]
+  ])("that stays invalid names the field and quotes nothing of the answer: %s", async (_library, output) => {
+    const model = ScriptedModel.make({ respond: () => text('{"lines":[{"total":"a secret"}]}') })
+    await using runtime = createRuntime({ model, agents: [agent({ name: "clerk", output })] })
+    const failure = await failureOf(runtime.complete("Read it"))
+    assert.match(String(failure), /"lines".*"total"/)
+    assert.notInclude(String(failure), "a secret")
   })
 
   it("is an async iterator of what is written of it, and of the checked value", async () => {

@@ -42,6 +42,8 @@ describe.each([...Engines.all])("a thread %s", (_, services) => {
       assert.deepStrictEqual(all.toSorted(), ["Q1 a4", "q1 a1 q2 a3"])
       const { threadId } = yield* threads.fork("t", { branch: back.branchId })
       assert.strictEqual(words(yield* threads.get(threadId)), "Q1 a4")
+      const unknown = yield* Effect.flip(threads.get("t", { branch: "none" }))
+      assert.strictEqual(unknown.message, 'Thread "t" has no branch "none". List its branches again')
       assert.strictEqual((yield* Effect.flip(threads.fork("t", { branch: "none" })))._tag, "BranchNotFound")
       assert.strictEqual((yield* Effect.flip(threads.returnTo("t", "none")))._tag, "BranchNotFound")
     }).pipe(Effect.scoped)

@@ -23,7 +23,7 @@ export type Check<At, R> = (text: string, at: At) => Effect.Effect<string | unde
 export interface Options<At, R> {
   readonly check: Check<At, R>
   /** How long the check may take. Absent: 30 seconds. */
-  readonly timeout?: Hook.Options<never, never, never, never>["timeout"]
+  readonly timeout?: Hook.Options<never, never, never, never>["timeout"] | undefined
 }
 
 const said = (content: ReadonlyArray<Message.AssistantPart>): string =>

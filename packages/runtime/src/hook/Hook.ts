@@ -9,6 +9,7 @@
 import type { AgentPath, Json, Message, Usage } from "@reins/protocol"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Erased from "../kernel/Erased.ts"
 import type { ModelPort, ModelRequest, StopReason } from "../model/Model.ts"
@@ -415,6 +416,14 @@ export const make = <R1 = never, R2 = never, R3 = never, R4 = never>(
     timeoutMs: Duration.toMillis(Duration.fromInputUnsafe(options.timeout ?? "30 seconds"))
   }
 })
+
+/**
+ * True for a hook that `make` has made.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isHook = (value: unknown): value is Any => Predicate.hasProperty(value, TypeId)
 
 const phantom = (): never => {
   throw new Error("Hook variance members exist only for types and cannot be called")

@@ -6,6 +6,7 @@
 import { type Event, type Json, Usage } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as CauseLog from "../run/CauseLog.ts"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
@@ -71,9 +72,7 @@ const runStrategy = Effect.fnUntraced(function* (
   if (decided instanceof CompactionFailed) {
     const { issue } = decided
     if (!(Exit.isFailure(exit) && Cause.hasDies(exit.cause))) return settled(agent, bill, 0, { ...about, issue })
-    yield* run.settings.captureContent
-      ? Effect.logError(`Compaction strategy ${strategy.name} crashed`, exit.cause)
-      : Effect.logError(`Compaction strategy ${strategy.name} crashed`)
+    yield* CauseLog.error(run.settings, `Compaction strategy ${strategy.name} crashed`, exit.cause)
     return settled(agent, bill, 0, { ...about, issue })
   }
   if (decided === undefined) return settled(agent, bill, 0)

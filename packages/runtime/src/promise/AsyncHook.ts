@@ -80,7 +80,7 @@ export const hook = (definition: AsyncHook): Hook.Hook => {
 type Means = (place: Hook.Place) => Pick<Given<Hook.Place>, "ask" | "signal">
 
 /** Runs a function; what it asks runs as the hook does. */
-const said = <A>(act: (given: Means) => A | Promise<A>): Effect.Effect<A> =>
+export const said = <A>(act: (given: Means) => A | Promise<A>): Effect.Effect<A> =>
   Effect.flatMap(Effect.context<never>(), (context) =>
     Effect.promise((signal) =>
       Promise.resolve(

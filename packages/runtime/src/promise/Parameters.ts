@@ -158,10 +158,18 @@ const raw = (what: string, document: JsonObjectSchema): Schema.Codec<Schema.Json
   return described(document, JsonSchema.checker(json))
 }
 
-const issueOf = (issues: ReadonlyArray<StandardSchemaV1.Issue>, value: unknown) =>
-  new SchemaIssue.InvalidValue({ message: issues.map(sentence).join("; ") }, value)
+/** The issues, each at the field that its library names. */
+const issueOf = (issues: ReadonlyArray<StandardSchemaV1.Issue>, value: unknown): SchemaIssue.Issue => {
+  const [first, ...rest] = issues.map((one) => placed(one, value))
+  return first === undefined
+    ? new SchemaIssue.InvalidValue(undefined, value)
+    : rest.length === 0
+      ? first
+      : new SchemaIssue.Composite(Schema.Unknown.ast, [first, ...rest], value)
+}
 
-const sentence = ({ message, path }: StandardSchemaV1.Issue): string => {
-  const place = (path ?? []).map((segment) => String(typeof segment === "object" ? segment.key : segment)).join(".")
-  return place === "" ? message : `${place}: ${message}`
+const placed = ({ message, path = [] }: StandardSchemaV1.Issue, value: unknown): SchemaIssue.Issue => {
+  const keys = path.map((segment) => (typeof segment === "object" ? segment.key : segment))
+  const issue = new SchemaIssue.InvalidValue({ message }, value)
+  return keys.length === 0 ? issue : new SchemaIssue.Pointer(keys, issue)
 }

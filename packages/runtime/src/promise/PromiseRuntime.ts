@@ -23,6 +23,7 @@ import type { AsyncTool } from "./AsyncTool.ts"
 import { grantsOf, memoryOf } from "./PromiseStores.ts"
 import * as Iteration from "./Iteration.ts"
 import { type Parameters, toOutput } from "./Parameters.ts"
+import { requireOptions } from "./PromiseRules.ts"
 import type { SpecialistsOf } from "./AgentTypes.ts"
 import * as TenantKeys from "./TenantKeys.ts"
 import type {
@@ -81,7 +82,7 @@ export interface Options<
 }
 
 /**
- * Makes a runtime. Throws when its agents are invalid; the message says how to fix them.
+ * Makes a runtime. Throws when an option or an agent is invalid; the message names the option, its value and the cure.
  *
  * @since 0.1.0
  * @category constructors
@@ -93,6 +94,7 @@ export const createRuntime = <
 >(
   options: Options<Tools, Agents, Mcp>
 ): PromiseRuntime<Agents[number]["name"], SpecialistsOf<Agents>> => {
+  requireOptions(options)
   const {
     agents,
     budget,

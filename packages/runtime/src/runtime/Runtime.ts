@@ -11,7 +11,7 @@ import type * as Hook from "../hook/Hook.ts"
 import type { HistoryOptions, RuntimeOptions, RuntimeShape, RunVerbs } from "./RuntimeShape.ts"
 import * as RuntimeVerbs from "./RuntimeVerbs.ts"
 import { StartedRun } from "./StartedRun.ts"
-import { Budget, Decision, Quota } from "@reins/protocol"
+import { Decision, Quota } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -20,6 +20,7 @@ import * as Composition from "./Composition.ts"
 import * as Corrections from "./Corrections.ts"
 import { Deployment } from "./Deployment.ts"
 import { Ids } from "../kernel/Ids.ts"
+import * as Rule from "../kernel/OptionRule.ts"
 import * as EventLog from "../engine/EventLog.ts"
 import type * as Observer from "../run/Observer.ts"
 import { Alarms } from "../kernel/Alarm.ts"
@@ -31,7 +32,6 @@ import { drive } from "../loop/Drive.ts"
 import { RunNotFound, failDamaged } from "./NotFound.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import { refuse } from "../agent/InvalidAgents.ts"
-import * as CallRow from "../agent/CallRow.ts"
 import * as Memories from "./Memories.ts"
 import * as Preview from "./Preview.ts"
 import * as Replay from "../replay/Replay.ts"
@@ -40,6 +40,7 @@ import * as Runs from "./Runs.ts"
 import * as RunMetrics from "../run/RunMetrics.ts"
 import * as Results from "./Results.ts"
 import * as RunStart from "./RunStart.ts"
+import * as RuntimeRules from "./RuntimeRules.ts"
 import * as RuntimeSettings from "./RuntimeSettings.ts"
 import * as Threads from "./Threads.ts"
 import * as ToolCall from "./ToolCall.ts"
@@ -95,14 +96,13 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>, const Hooks extends
   Agent.Services<Agents[number]> | Hook.Services<Hooks[number]> | Scope.Scope
 > =>
   Effect.gen(function* () {
+    const invalidOption = Rule.problemOf("of the runtime", options, RuntimeRules.rules)
+    if (invalidOption !== undefined) return yield* refuse(invalidOption)
     const roster: AgentRegistry.AgentRegistry = yield* AgentRegistry.build(
       options.agents,
       options.approvals ?? "never",
       options.hooks
     )
-    for (const problem of [CallRow.problemOf(options.repeatedCallLimit), stepsProblem(options.defaultMaxSteps)]) {
-      if (problem !== undefined) return yield* refuse(problem)
-    }
     const quotas = options.quotas ?? []
     const invalid = Quota.validateAll(quotas)
     if (invalid !== undefined) return yield* Effect.die(invalid)
@@ -136,11 +136,6 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>, const Hooks extends
 const inFull = (decision: Decision | "approve" | "reject"): Decision => {
   if (decision === "approve") return Decision.approve()
   return decision === "reject" ? Decision.reject() : decision
-}
-
-const stepsProblem = (steps: number | false = false): string | undefined => {
-  const issue = steps === false ? undefined : Budget.validate({ maxSteps: steps })?.issue
-  return issue === undefined ? undefined : `defaultMaxSteps ${issue}; false for no limit`
 }
 
 const service = (built: RuntimeParts): RuntimeShape => {
@@ -286,7 +281,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
     grants: GivenGrant.verbs(built),
     threads: {
       ...(host.threads.notes === undefined ? {} : { notes: host.threads.notes }),
-      get: (threadId, options) => failDamaged("thread", threadId)(host.threads.read(threadId, options)),
+      get: Threads.reading(built),
       info: (threadId, options) =>
         Effect.map(host.threads.info(threadId), (info) =>
           info !== undefined && isOf(info, options) ? info : undefined

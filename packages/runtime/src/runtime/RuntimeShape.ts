@@ -367,13 +367,19 @@ export interface RuntimeShape {
     readonly notes?: ThreadNoteStore
     /**
      * A thread's messages, pair-complete; empty when there is none. With `resourceId`, another tenant's thread reads as
-     * absent. `branch`: the messages of this branch of it, from the thread's first one on; empty without such a branch.
-     * Fails with `DataDamaged` if a stored message cannot be read.
+     * absent. `branch`: the messages of this branch of it, from the thread's first one on; fails with `BranchNotFound`
+     * without such a branch. Fails with `DataDamaged` if a stored message cannot be read.
      */
-    readonly get: (
-      threadId: string,
-      options?: TenantOptions & { readonly branch?: string | undefined }
-    ) => Effect.Effect<ReadonlyArray<Message.Message>, RunErrors.DataDamaged>
+    readonly get: {
+      (
+        threadId: string,
+        options?: TenantOptions & { readonly branch?: undefined }
+      ): Effect.Effect<ReadonlyArray<Message.Message>, RunErrors.DataDamaged>
+      (
+        threadId: string,
+        options?: TenantOptions & { readonly branch?: string | undefined }
+      ): Effect.Effect<ReadonlyArray<Message.Message>, RunErrors.DataDamaged | BranchNotFound>
+    }
     readonly info: (threadId: string, options?: TenantOptions) => Effect.Effect<ThreadInfo | undefined>
     readonly list: (options?: { readonly resourceId?: string | undefined }) => Effect.Effect<ReadonlyArray<ThreadInfo>>
     /**

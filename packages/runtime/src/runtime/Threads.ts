@@ -9,9 +9,11 @@ import type { DescriptionChange } from "../thread/ThreadDescription.ts"
 import { whole, type Changed, type Place } from "../thread/ThreadChange.ts"
 import type { ThreadInfo } from "../thread/ThreadStore.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
+import * as Erased from "../kernel/Erased.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
-import { BranchNotFound, HistoryInvalid, ThreadExists, ThreadNotFound } from "./NotFound.ts"
+import { BranchNotFound, failDamaged, HistoryInvalid, ThreadExists, ThreadNotFound } from "./NotFound.ts"
+import type { RuntimeShape } from "./RuntimeShape.ts"
 
 /**
  * A thread that was begun with a history, and what had to be repaired.
@@ -45,6 +47,29 @@ export const adopt = (history: ReadonlyArray<Message.Message>): Effect.Effect<Tr
   )
 
 const Messages = Schema.Array(Message.Message)
+
+const requireBranch = Effect.fnUntraced(function* (host: RuntimeParts["host"], threadId: string, branchId: string) {
+  const known = yield* host.threads.branches(threadId)
+  if (!known.some((branch) => branch.branchId === branchId)) return yield* new BranchNotFound({ threadId, branchId })
+})
+
+/** See `RuntimeShape.threads.get`. */
+export const reading = ({ host }: RuntimeParts): RuntimeShape["threads"]["get"] => {
+  const read = Effect.fnUntraced(function* (threadId: string, options: Reading = {}) {
+    const { branch } = options
+    const messages = yield* failDamaged("thread", threadId)(host.threads.read(threadId, options))
+    // The branches of another tenant's thread are none of its.
+    if (branch !== undefined && messages.length === 0) return yield* new BranchNotFound({ threadId, branchId: branch })
+    return messages
+  })
+  // Without a branch, none is missing.
+  return Erased.as<RuntimeShape["threads"]["get"]>(read)
+}
+
+interface Reading {
+  readonly resourceId?: string | undefined
+  readonly branch?: string | undefined
+}
 
 /** See `RuntimeShape.threads.import`. */
 export const importHistory = Effect.fnUntraced(function* (
@@ -98,9 +123,7 @@ export const fork = Effect.fnUntraced(function* (
   }
   // The thread may have been removed since, and made anew by another tenant: then nothing is read.
   const { branch } = options
-  if (branch !== undefined && !(yield* host.threads.branches(threadId)).some(({ branchId }) => branchId === branch)) {
-    return yield* new BranchNotFound({ threadId, branchId: branch })
-  }
+  if (branch !== undefined) yield* requireBranch(host, threadId, branch)
   const messages = yield* host.threads.read(threadId, { version: options.at, resourceId: info.resourceId, branch })
   const forkId = options.threadId ?? ids.make("thread")
   const made = yield* host.threads.begin(forkId, info.resourceId, whole(messages))

@@ -142,6 +142,9 @@ export interface Webhooks {
    * Adds a web hook: an address that is told when a person is asked and when a run ends. It is told of what happens
    * after this, once, by whichever process sends; what is told is stored in the commit of its event, so that none is
    * lost. Fails with `WebhookInvalid`, which names the field.
+   *
+   * **Gotchas**: a server with the option `webhooks` sends. Where this process has none yet, the first web hook that it
+   * adds is a warning in the log.
    */
   readonly add: (webhook: NewWebhook) => Effect.Effect<AddedWebhook, WebhookInvalid>
   /** Web hooks and how they do, in order of creation. With `resourceId`, only that tenant's own. */
@@ -157,31 +160,59 @@ export interface Webhooks {
   readonly outbox: WebhookStore
 }
 
-/** The verbs of a runtime. */
-export const make = ({ host: { webhooks }, ids }: RuntimeParts): Webhooks => ({
-  add: Effect.fnUntraced(function* (given) {
-    const problem = problemOf(given)
-    if (problem !== undefined) return yield* problem
-    const { content = false, events = Webhook.events, resourceId, secret = newSecret(ids), url } = given
-    const webhook: Webhook.StoredWebhook = {
-      id: ids.make("whk"),
-      ...(resourceId === undefined ? {} : { resourceId }),
-      url,
-      events: [...new Set(events)],
-      content,
-      source: "api",
-      createdAt: yield* Clock.currentTimeMillis,
-      secrets: [secret]
-    }
-    yield* webhooks.put(webhook)
-    return { ...infoOf({ webhook, waiting: 0, failures: 0, lost: 0 }), secret }
-  }),
-  list: (options) => Effect.map(webhooks.list({ resourceId: options?.resourceId }), (all) => all.map(infoOf)),
-  rotate: (id, options) =>
-    Effect.suspend(() => {
-      const secret = newSecret(ids)
-      return Effect.map(webhooks.rotate(id, secret, options?.resourceId), (is) => (is ? secret : undefined))
-    }),
-  remove: (id, options) => webhooks.remove(id, options?.resourceId),
-  outbox: webhooks
+/** The store of web hooks for whoever sends; `onLease` is called when it looks for what to send. */
+const outboxOf = (store: WebhookStore, onLease: () => void): WebhookStore => ({
+  put: (webhook, toldSeq) => store.put(webhook, toldSeq),
+  rotate: (id, secret, resourceId) => store.rotate(id, secret, resourceId),
+  remove: (id, resourceId) => store.remove(id, resourceId),
+  list: (query) => store.list(query),
+  lease: (lease) => {
+    onLease()
+    return store.lease(lease)
+  },
+  extend: (id, owner, until) => store.extend(id, owner, until),
+  release: (id, owner, outcome) => store.release(id, owner, outcome),
+  due: (id, now, limit) => store.due(id, now, limit),
+  accepted: (notice) => store.accepted(notice),
+  refused: (notice, nextAt) => store.refused(notice, nextAt),
+  told: (id, seq) => store.told(id, seq)
 })
+
+const noSender =
+  "A web hook was added, and nothing in this process sends web hooks yet: its notices wait in the store. Start a server with the option webhooks, as in createServer(runtime, { webhooks: {} }), here or in another process over the same store"
+
+/** The verbs of a runtime. */
+export const make = ({ host: { webhooks }, ids }: RuntimeParts): Webhooks => {
+  let warns = true
+  return {
+    add: Effect.fnUntraced(function* (given) {
+      const problem = problemOf(given)
+      if (problem !== undefined) return yield* problem
+      const { content = false, events = Webhook.events, resourceId, secret = newSecret(ids), url } = given
+      const webhook: Webhook.StoredWebhook = {
+        id: ids.make("whk"),
+        ...(resourceId === undefined ? {} : { resourceId }),
+        url,
+        events: [...new Set(events)],
+        content,
+        source: "api",
+        createdAt: yield* Clock.currentTimeMillis,
+        secrets: [secret]
+      }
+      yield* webhooks.put(webhook)
+      if (warns) {
+        warns = false
+        yield* Effect.logWarning(noSender)
+      }
+      return { ...infoOf({ webhook, waiting: 0, failures: 0, lost: 0 }), secret }
+    }),
+    list: (options) => Effect.map(webhooks.list({ resourceId: options?.resourceId }), (all) => all.map(infoOf)),
+    rotate: (id, options) =>
+      Effect.suspend(() => {
+        const secret = newSecret(ids)
+        return Effect.map(webhooks.rotate(id, secret, options?.resourceId), (is) => (is ? secret : undefined))
+      }),
+    remove: (id, options) => webhooks.remove(id, options?.resourceId),
+    outbox: outboxOf(webhooks, () => void (warns = false))
+  }
+}

@@ -19,6 +19,7 @@ import * as Interruptible from "../kernel/Interruptible.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as Task from "../kernel/Task.ts"
 import { AgentState } from "../run/AgentState.ts"
+import * as CauseLog from "../run/CauseLog.ts"
 import * as Names from "../run/Names.ts"
 import type { Run } from "../run/Run.ts"
 import * as SideRequest from "./SideRequest.ts"
@@ -109,8 +110,7 @@ export class HookRun implements Spender {
 
   private fail(hook: BoundHook, at: At, what: string, cause?: Cause.Cause<unknown>): Effect.Effect<Unsaid> {
     const words = `Hook ${JSON.stringify(hook.name)} (${at}) ${what}; nothing is let through`
-    const isTold = this.run.settings.captureContent && cause !== undefined
-    return Effect.as(isTold ? Effect.logError(words, cause) : Effect.logError(words), failed)
+    return Effect.as(CauseLog.error(this.run.settings, words, cause), failed)
   }
 
   private ask({ instructions, maxOutputTokens, model, prompt }: Hook.Question): Effect.Effect<string, Hook.AskFailed> {

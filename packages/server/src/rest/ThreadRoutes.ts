@@ -120,7 +120,6 @@ export const branch = Effect.fnUntraced(function* (
   const { inner, resourceId, threadId } = yield* named(serving, principal, request)
   const branch = request.params["branchId"] ?? ""
   const messages = yield* Effect.mapError(serving.runtime.threads.get(inner, { resourceId, branch }), refused(threadId))
-  if (messages.length === 0) return yield* Effect.fail(noBranch)
   return { status: 200, body: { branchId: branch, messages } }
 })
 

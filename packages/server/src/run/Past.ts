@@ -72,10 +72,16 @@ export const of = Effect.fnUntraced(function* (serving: ServerContext, status: R
   const here = isActive ? info.version : yield* runtime.threads.before(threadId, runId, { resourceId })
   const { before = here, branch } = here === undefined ? yield* kept(serving, status) : {}
   if (before === undefined) return yield* Effect.fail(replaced)
-  const stored = yield* Effect.mapError(runtime.threads.get(threadId, { resourceId, branch }), ({ table }) =>
-    Refusal.fromDataDamaged(
-      new RunErrors.DataDamaged({ subject: "thread", id: naming.outer(resourceId, threadId) ?? "", table })
-    )
+  const stored = yield* Effect.mapError(runtime.threads.get(threadId, { resourceId, branch }), (failure) =>
+    failure._tag === "BranchNotFound"
+      ? replaced
+      : Refusal.fromDataDamaged(
+          new RunErrors.DataDamaged({
+            subject: "thread",
+            id: naming.outer(resourceId, threadId) ?? "",
+            table: failure.table
+          })
+        )
   )
   const accumulation = new Accumulation.Accumulation()
   const rename = ThreadName.envelopes(naming, resourceId)
