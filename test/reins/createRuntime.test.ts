@@ -6,6 +6,7 @@ import * as Http from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createRuntime, createServer, Decision } from "reins"
+import { z } from "zod"
 
 const folder = () => {
   const path = mkdtempSync(join(tmpdir(), "reins-named-"))
@@ -13,12 +14,29 @@ const folder = () => {
 }
 
 const agents = [{ name: "desk" }]
+const Tree = z.object({
+  name: z.string(),
+  get below() {
+    return z.array(Tree)
+  }
+})
 const said = (promise: Promise<unknown>) => promise.then(() => "", String)
 
 describe("a runtime of named services", () => {
   it("accepts a model by its name", async () => {
     await using runtime = createRuntime({ model: "scripted", agents })
     assert.include((await runtime.complete("hello")).output, "You said: hello")
+  })
+
+  it.each<[string, z.ZodType]>([
+    ["fields", z.object({ team: z.enum(["billing", "shipping"]), urgent: z.boolean(), note: z.string().nullable() })],
+    ["lists and sizes", z.object({ rows: z.array(z.object({ n: z.int().min(3) })).min(2), name: z.string().min(9) })],
+    ["a union", z.union([z.object({ kind: z.literal("a"), n: z.number().gt(2).max(5) }), z.string()])],
+    ["a schema that contains itself", Tree],
+    ["an intersection", z.intersection(z.object({ a: z.string() }), z.object({ b: z.tuple([z.int(), z.boolean()]) }))]
+  ])("has a scripted model that gives a typed answer: %s", async (_name, output) => {
+    await using runtime = createRuntime({ model: "scripted", agents })
+    assert.isDefined((await runtime.complete("Go", { output })).output)
   })
 
   it("throws at once when a model's name is invalid, its provider unknown or its key missing", () => {

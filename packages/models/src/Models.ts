@@ -21,6 +21,7 @@ import {
   SettingInvalid
 } from "./ModelNotMade.ts"
 import * as Provider from "./Provider.ts"
+import * as SampleValue from "./SampleValue.ts"
 
 /**
  * Settings of every call of a model made by name; `fetch` replaces the platform's. `structuredOutputs`: whether an
@@ -201,9 +202,16 @@ const flag = (variable: string): Effect.Effect<boolean | undefined, ModelNotMade
 const fail = (reason: ModelNotMade["reason"]): Effect.Effect<never, ModelNotMade> =>
   Effect.fail(new ModelNotMade({ reason }))
 
-/** For demonstrations without a key: says that it is a script, and repeats the prompt. */
+/**
+ * For demonstrations without a key: says that it is a script, and repeats the prompt. Asked for a typed answer, it gives
+ * some value that fits.
+ */
 const scripted = (): ModelPort =>
   ScriptedModel.make({
     respond: (request) =>
-      ScriptedModel.words(`This is a scripted model; it cannot think. You said: ${ScriptedModel.lastPrompt(request)}`)
+      request.output === undefined
+        ? ScriptedModel.words(
+            `This is a scripted model; it cannot think. You said: ${ScriptedModel.lastPrompt(request)}`
+          )
+        : ScriptedModel.words(JSON.stringify(SampleValue.make(request.output.schema)))
   })
