@@ -225,8 +225,10 @@ export const make = Effect.fnUntraced(function* (
   })
 
   yield* contained(settled(sending))
+  // The first round before anything is added, so that who adds a web hook knows that it is sent.
+  yield* contained(round)
   yield* Effect.forkScoped(
-    Effect.forever(Effect.andThen(contained(round), Effect.timeoutOption(Queue.take(bell), interval)))
+    Effect.forever(Effect.andThen(Effect.timeoutOption(Queue.take(bell), interval), contained(round)))
   )
   return {
     look: Effect.asVoid(Queue.offer(bell, undefined)),
