@@ -103,7 +103,10 @@ describe("an invalid default limit of steps", () => {
       const exit = yield* Effect.exit(ended(1, { runtime: { defaultMaxSteps } }))
       const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
       assert.instanceOf(error, InvalidAgents)
-      assert.include(String(error), `Invalid option defaultMaxSteps: ${defaultMaxSteps}. Use a whole number of at least 0`)
+      assert.include(
+        String(error),
+        `Invalid option defaultMaxSteps: ${defaultMaxSteps}. Use a whole number of at least 0`
+      )
     })
   )
 })

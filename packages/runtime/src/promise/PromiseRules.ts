@@ -11,7 +11,7 @@ import * as RuntimeRules from "../runtime/RuntimeRules.ts"
 import type { Retrying } from "../tool/Retrying.ts"
 import type { AsyncAgent } from "./AsyncAgent.ts"
 import type { Erased as AsyncTool } from "./AsyncTool.ts"
-import type { Options } from "./PromiseRuntime.ts"
+import type { Options } from "./PromiseOptions.ts"
 
 const { callable, count, duration, either, fields, flag, limit, list, must, name, object, optional, record, text } =
   Rule

@@ -14,15 +14,14 @@ import { Ids } from "../kernel/Ids.ts"
 import { Model } from "../model/Model.ts"
 import type { Completion } from "../runtime/Completion.ts"
 import { Runtime } from "../runtime/Runtime.ts"
-import type * as Agent from "../agent/Agent.ts"
 import type * as Shape from "../runtime/RuntimeShape.ts"
 import type * as Verbs from "../runtime/RuntimeVerbs.ts"
 import * as Methods from "./Methods.ts"
-import { type AnyModel, type AsyncAgent, build, modelLayer, unnamed } from "./AsyncAgent.ts"
-import type { AsyncTool } from "./AsyncTool.ts"
+import { type AsyncAgent, build, modelLayer, unnamed } from "./AsyncAgent.ts"
 import { grantsOf, memoryOf } from "./PromiseStores.ts"
 import * as Iteration from "./Iteration.ts"
 import { type Parameters, toOutput } from "./Parameters.ts"
+import type { Options, Servers } from "./PromiseOptions.ts"
 import { requireOptions } from "./PromiseRules.ts"
 import type { SpecialistsOf } from "./AgentTypes.ts"
 import * as TenantKeys from "./TenantKeys.ts"
@@ -36,50 +35,12 @@ import type {
   RunVerbs
 } from "./PromiseShape.ts"
 
-/** Toolkits by name, such as those of MCP servers. */
-export interface Servers {
-  readonly [name: string]: Agent.AnyToolkit
-}
-
 /** An agent that may name these tools and servers. What the servers' tools are called is only known when they run. */
 type AgentOf<Tools, Mcp> = AsyncAgent<
   keyof Tools & string,
   keyof Mcp & string,
   keyof Mcp extends never ? never : string
 >
-
-/**
- * Options of a runtime.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Options<
-  Tools extends Record<string, Parameters>,
-  Agents extends ReadonlyArray<AsyncAgent<string, string, string>>,
-  Mcp extends Servers = {}
->
-  extends Omit<Shape.RuntimeOptions<[]>, "agents" | "providerKeys" | "quotas">, TenantKeys.TenantKeys {
-  /** The default model of agents. A name where the runtime has `models`. */
-  readonly model: AnyModel | string
-  /** The first is the default. */
-  readonly agents: Agents
-  /** Makes a model of its name. Absent: models have no names. */
-  readonly models?: ((name: string) => AnyModel) | undefined
-  /** Tools that agents may name. */
-  readonly tools?: { readonly [Name in keyof Tools]: AsyncTool<Tools[Name]> } | undefined
-  /**
-   * MCP servers whose tools agents may have, by name: the toolkit of each, as `McpTools.server` of `@reins/models/mcp`
-   * makes it, or any other toolkit of `effect/ai`. What they need comes from `services`.
-   */
-  readonly mcp?: Mcp | undefined
-  /** The default budget of agents. */
-  readonly budget?: Budget.Options | undefined
-  /** Limits of every tenant, or of every principal of one, over all its runs within a window. Absent: none. */
-  readonly quotas?: ReadonlyArray<Quota.Options> | undefined
-  /** Layers of other packages that replace defaults: prices, a deployment, ids. If one fails, `ready` rejects. */
-  readonly services?: Layer.Layer<never, unknown> | undefined
-}
 
 /**
  * Makes a runtime. Throws when an option or an agent is invalid; the message names the option, its value and the cure.

@@ -49,7 +49,7 @@ export type { Divergence } from "../replay/Divergence.ts"
 export { requireOptions } from "./PromiseRules.ts"
 export type { OwnRule } from "./PromiseRules.ts"
 export { createRuntime } from "./PromiseRuntime.ts"
-export type { Options } from "./PromiseRuntime.ts"
+export type { Options } from "./PromiseOptions.ts"
 export type { AnySpecialists, InputOf, OutputOf, SpecialistsOf, SpecialistTypes } from "./AgentTypes.ts"
 export type {
   AgentOptions,

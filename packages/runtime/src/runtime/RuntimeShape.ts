@@ -55,7 +55,7 @@ import type {
 import type { DeliverOptions, LateResult, TicketStatus } from "./Results.ts"
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
 import type { MemoryListOptions, MemoryOwner, RecallOptions, RememberOptions } from "./Memories.ts"
-import type { ImportedThread, NewThread, RewoundThread } from "./Threads.ts"
+import type { ImportedThread, NewThread, ReadThread, RewoundThread } from "./Threads.ts"
 import type { CostOptions, RunDetail, RunFilter } from "./Runs.ts"
 import type {
   Complete,
@@ -370,16 +370,7 @@ export interface RuntimeShape {
      * absent. `branch`: the messages of this branch of it, from the thread's first one on; fails with `BranchNotFound`
      * without such a branch. Fails with `DataDamaged` if a stored message cannot be read.
      */
-    readonly get: {
-      (
-        threadId: string,
-        options?: TenantOptions & { readonly branch?: undefined }
-      ): Effect.Effect<ReadonlyArray<Message.Message>, RunErrors.DataDamaged>
-      (
-        threadId: string,
-        options?: TenantOptions & { readonly branch?: string | undefined }
-      ): Effect.Effect<ReadonlyArray<Message.Message>, RunErrors.DataDamaged | BranchNotFound>
-    }
+    readonly get: ReadThread
     readonly info: (threadId: string, options?: TenantOptions) => Effect.Effect<ThreadInfo | undefined>
     readonly list: (options?: { readonly resourceId?: string | undefined }) => Effect.Effect<ReadonlyArray<ThreadInfo>>
     /**

@@ -2,7 +2,7 @@
  * Operations on threads as a whole: create one with a history, fork, rewind, read and remove them. The host updates the
  * thread of a run.
  */
-import { Budget, Message, QueryRejections, Transcript } from "@reins/protocol"
+import { Budget, Message, QueryRejections, type RunErrors, Transcript } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { DescriptionChange } from "../thread/ThreadDescription.ts"
@@ -13,7 +13,6 @@ import * as Erased from "../kernel/Erased.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 import { BranchNotFound, failDamaged, HistoryInvalid, ThreadExists, ThreadNotFound } from "./NotFound.ts"
-import type { RuntimeShape } from "./RuntimeShape.ts"
 
 /**
  * A thread that was begun with a history, and what had to be repaired.
@@ -54,7 +53,7 @@ const requireBranch = Effect.fnUntraced(function* (host: RuntimeParts["host"], t
 })
 
 /** See `RuntimeShape.threads.get`. */
-export const reading = ({ host }: RuntimeParts): RuntimeShape["threads"]["get"] => {
+export const reading = ({ host }: RuntimeParts): ReadThread => {
   const read = Effect.fnUntraced(function* (threadId: string, options: Reading = {}) {
     const { branch } = options
     const messages = yield* failDamaged("thread", threadId)(host.threads.read(threadId, options))
@@ -63,12 +62,29 @@ export const reading = ({ host }: RuntimeParts): RuntimeShape["threads"]["get"] 
     return messages
   })
   // Without a branch, none is missing.
-  return Erased.as<RuntimeShape["threads"]["get"]>(read)
+  return Erased.as<ReadThread>(read)
 }
 
 interface Reading {
   readonly resourceId?: string | undefined
   readonly branch?: string | undefined
+}
+
+/**
+ * Reads a thread; with `branch`, that branch of it.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface ReadThread {
+  (
+    threadId: string,
+    options?: Omit<Reading, "branch"> & { readonly branch?: undefined }
+  ): Effect.Effect<ReadonlyArray<Message.Message>, RunErrors.DataDamaged>
+  (
+    threadId: string,
+    options?: Reading
+  ): Effect.Effect<ReadonlyArray<Message.Message>, RunErrors.DataDamaged | BranchNotFound>
 }
 
 /** See `RuntimeShape.threads.import`. */
