@@ -7,7 +7,7 @@
  */
 import * as Schema from "effect/Schema"
 import * as AgentPath from "../AgentPath.ts"
-import type { Entry, ToolEntry } from "../money/Entry.ts"
+import { type Entry, isCall, type ToolEntry } from "../money/Entry.ts"
 
 /**
  * The `event_type` of the report as a `custom` event.
@@ -95,7 +95,7 @@ export const fold = (
       if (last?.outcome !== "cancelled") continue
       const into = last.abandoned === true ? abandoned : stopped
       into.push({ kind: "model", agentPath: entry.path, step: entry.step })
-    } else if (entry.kind === "tool" && entry.late !== true) {
+    } else if (entry.kind === "tool" && isCall(entry)) {
       const made = callOf(runId, entry)
       if (entry.status === "cancelled") {
         const into = entry.abandoned === true ? abandoned : stopped

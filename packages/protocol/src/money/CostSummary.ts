@@ -7,7 +7,7 @@
  */
 import { AgentPath, root } from "../AgentPath.ts"
 import * as Count from "./Count.ts"
-import { type Entry, type Fee, type ModelEntry, Price, type ToolEntry } from "./Entry.ts"
+import { type Entry, type Fee, isCall, type ModelEntry, Price, type ToolEntry } from "./Entry.ts"
 import * as Money from "./Money.ts"
 import { UsageTotals, addTotals, toTotals } from "./Usage.ts"
 import * as Schema from "effect/Schema"
@@ -142,7 +142,7 @@ const addFee = (sum: Sum, { calls, costNanoUsd }: Fee, { estimated }: ModelEntry
 
 /** A tool that reports no cost costs nothing; that is not an unknown price. */
 const addTool = (sum: Sum, entry: ToolEntry): void => {
-  if (entry.late !== true) sum.calls += 1
+  if (isCall(entry)) sum.calls += 1
   sum.attempts += entry.attempts
   if (entry.costNanoUsd !== undefined) sum.costNanoUsd = Count.add(sum.costNanoUsd, entry.costNanoUsd)
   sum.overrun ||= entry.overrun === true

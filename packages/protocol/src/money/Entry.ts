@@ -130,6 +130,7 @@ const ToolStruct = Schema.Struct({
   abandoned: Schema.optionalKey(Schema.Boolean),
   overrun: Schema.optionalKey(Schema.Boolean),
   late: Schema.optionalKey(Schema.Literal(true)),
+  hook: Schema.optionalKey(Schema.Literal(true)),
   startedAt: Schema.Natural,
   endedAt: Schema.Natural,
   attempts: Schema.Natural
@@ -139,7 +140,8 @@ const ToolStruct = Schema.Struct({
  * A tool call that ran. `costNanoUsd` is the cost that the tool reported; absent: none. `attempts` is how often the
  * handler was started. `abandoned` is true where it did not end in time and was abandoned. `overrun` is true if it
  * reported more than was reserved for it, or, without a reservation, more than a money limit had left. `late`: not a call,
- * but the cost that came with its late result.
+ * but the cost that came with its late result. `hook`: not a call, but what a hook reported as its cost: `toolName` is
+ * `hook` and its name, `callId` the work that it was around.
  *
  * @since 0.1.0
  * @category models
@@ -330,6 +332,39 @@ export const lateCost = (
   endedAt: at,
   attempts: 0
 })
+
+/**
+ * The row of what a hook reported as its cost, in the work of that name.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const hookCost = (
+  path: AgentPath,
+  about: { readonly work: string; readonly toolName: string },
+  costNanoUsd: number,
+  overrun: boolean,
+  at: number
+): ToolEntry => ({
+  kind: "tool",
+  path,
+  callId: about.work,
+  toolName: about.toolName,
+  costNanoUsd,
+  ...(overrun ? { overrun } : {}),
+  hook: true,
+  startedAt: at,
+  endedAt: at,
+  attempts: 0
+})
+
+/**
+ * Whether a tool's row is that of a call that ran, and not of a cost besides.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isCall = ({ hook, late }: ToolEntry): boolean => late !== true && hook !== true
 
 /**
  * A wait's row: `about` identifies what it waited for.

@@ -6,7 +6,7 @@
  * to the total, even where the clock was set.
  */
 import { AgentPath, callKey, key } from "../AgentPath.ts"
-import type { Attempt, Entry, ModelEntry, ToolEntry, WaitEntry } from "./Entry.ts"
+import { type Attempt, type Entry, isCall, type ModelEntry, type ToolEntry, type WaitEntry } from "./Entry.ts"
 import * as Schema from "effect/Schema"
 
 /**
@@ -236,7 +236,7 @@ export const fold = (entries: ReadonlyArray<Entry>, options: Options): LatencySu
       modelMs += duration(entry)
       see(firsts, entry.attempts)
     } else if (entry.kind === "tool") {
-      if (entry.late === true) continue
+      if (!isCall(entry)) continue
       tools.push(entry)
       toolMs += ranMs(entry, sleeps)
     } else if (entry.kind === "wait") {

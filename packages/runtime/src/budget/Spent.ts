@@ -14,7 +14,7 @@ export const fromEntry = (entry: Entry.Entry): Budget.Amount => {
         nanoUsd: (entry.costNanoUsd ?? 0) + Entry.feesOf(entry)
       }
     case "tool":
-      if (entry.late === true) return { nanoUsd: entry.costNanoUsd ?? 0 }
+      if (!Entry.isCall(entry)) return { nanoUsd: entry.costNanoUsd ?? 0 }
       return { toolCalls: 1, tool: entry.toolName, nanoUsd: entry.costNanoUsd ?? 0 }
     case "agent":
       return { agents: 1 }

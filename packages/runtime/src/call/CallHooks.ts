@@ -4,7 +4,7 @@
  * result that no tool of the runtime made, in an activity of its own. What they let through is all that is in an event,
  * in a stored value of the run and in the history.
  */
-import { type Event, type Json, type Message, RunErrors, Usage } from "@reins/protocol"
+import { Budget, type Event, type Json, type Message, RunErrors, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
@@ -84,11 +84,12 @@ export type Before =
   | { readonly _tag: "Closed"; readonly end: CallEnd; readonly from: number }
 
 const Fields = Schema.Struct({
-  verdict: Schema.Literals(["pass", "arguments", "refused", "ended", "failed", "cancelled"]),
+  verdict: Schema.Literals(["pass", "arguments", "refused", "ended", "failed", "cancelled", "limited"]),
   args: Schema.optionalKey(Schema.Json),
   hook: Schema.optionalKey(Schema.String),
   reason: Schema.optionalKey(Schema.String),
   from: Schema.optionalKey(Schema.Natural),
+  refusal: Schema.optionalKey(Budget.Refusal),
   usage: Schema.optionalKey(Usage.Usage)
 })
 
@@ -96,7 +97,7 @@ const Fields = Schema.Struct({
 interface Said extends Schema.Schema.Type<typeof Fields> {}
 const Said: Schema.Codec<Said, Json> = Fields
 
-const readBefore = ({ args, from = 0, hook = "", reason = "", usage, verdict }: Said): Before => {
+const readBefore = ({ args, from = 0, hook = "", reason = "", refusal, usage, verdict }: Said): Before => {
   const closed = (end: CallEnd): Before => ({ _tag: "Closed", from, end: { ...end, usage } })
   switch (verdict) {
     case "pass":
@@ -110,6 +111,8 @@ const readBefore = ({ args, from = 0, hook = "", reason = "", usage, verdict }: 
       return closed(Call.done(notRun(hook)))
     case "cancelled":
       return closed(Call.cancelled())
+    case "limited":
+      return closed(refusal === undefined ? Call.done(notRun(hook)) : Call.refused(refusal))
   }
 }
 
@@ -128,7 +131,7 @@ export const before = ({ about, agent, call, hooks, run }: Hooked): Effect.Effec
       value: all.bill === undefined ? said : { ...said, usage: all.bill.usage },
       path: agent.path,
       events: [],
-      spent: all.rows,
+      spent: all.end(),
       by: all.bill === undefined ? undefined : all
     }))
   }
@@ -150,7 +153,7 @@ const sayBefore = (
     const hook = hooks[index]
     const { beforeCall } = hook ?? {}
     if (hook === undefined || beforeCall === undefined) continue
-    const given: Hook.Call = { ...all.place, ...about, toolName: call.name, toolCallId: call.id, args }
+    const given: Hook.Call = { ...all.placeOf(hook), ...about, toolName: call.name, toolCallId: call.id, args }
     const said = all.verdict(hook, "beforeCall", () => beforeCall(given))
     return Task.flatMap(said, (verdict): Effect.Effect<Said> => {
       const at = { hook: hook.name, from: index }
@@ -167,6 +170,8 @@ const sayBefore = (
           return Exit.succeed({ verdict: "failed", ...at })
         case "Cancelled":
           return Exit.succeed({ verdict: "cancelled", ...at })
+        case "OutOfTime":
+          return Exit.succeed({ verdict: "limited", refusal: verdict.refusal, ...at })
       }
     })
   }
@@ -192,7 +197,7 @@ const sayAfter = (all: HookRun, hooked: Hooked, end: CallEnd, from: number): Eff
     if (hook === undefined || afterCall === undefined) continue
     const { content, result, status } = end.outcome
     const of = { execution, toolName: call.name, toolCallId: call.id, args: call.args }
-    const given: Hook.CallResult = { ...all.place, ...of, result, status, content }
+    const given: Hook.CallResult = { ...all.placeOf(hook), ...of, result, status, content }
     return Task.flatMap(
       all.verdict(hook, "afterCall", () => afterCall(given)),
       (verdict): Effect.Effect<CallEnd> => {
@@ -223,6 +228,10 @@ const afterOne = (end: CallEnd, hook: string, verdict: Hook.Verdicts["afterCall"
     case "Cancelled": {
       const words = "The run was cancelled. The call has ended, and its result was not checked"
       return Call.cancelled(ToolOutcome.fault("Cancelled", words, "cancelled"), end.usage)
+    }
+    case "OutOfTime": {
+      const words = `${Budget.toEvent(verdict.refusal).message}. The call has ended, and its result was not checked`
+      return Call.refused(verdict.refusal, ToolOutcome.fault("BudgetExhausted", words), end.usage)
     }
   }
 }
@@ -263,7 +272,7 @@ export const close = (
       value: end,
       path: agent.path,
       events: events(end),
-      spent: all.rows,
+      spent: all.end(),
       by: all.bill === undefined ? undefined : all
     }))
   const closed =

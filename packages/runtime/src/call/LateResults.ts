@@ -140,7 +140,7 @@ const checked = Effect.fnUntraced(function* (
   const hooked = CallHooks.isSeen(given, context.hooks) ? CallHooks.ofTool(context) : undefined
   if (hooked === undefined) return end
   const after = yield* CallHooks.after(hooked, work, Names.ticketEnd(later.ticketId), given)
-  rows.push(...after.all.rows)
+  rows.push(...after.all.end())
   if (after.all.bill !== undefined) work.spending.settle([], after.all)
   const { result, status } = after.end.outcome
   return {

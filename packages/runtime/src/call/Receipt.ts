@@ -85,7 +85,7 @@ const decodeWhole = Schema.decodeUnknownEffect(Whole)
 export interface Whole {
   readonly end: Call.CallEnd
   readonly row: Entry.ToolEntry
-  /** The rows of what hooks have asked models after it. */
+  /** The rows of what hooks have asked models, and reported, after it. */
   readonly asked: ReadonlyArray<Entry.Entry>
 }
 

@@ -126,7 +126,8 @@ const start = (
     return Effect.flatMap(Receipt.find(context, work), (whole) => {
       if (whole === undefined) return begin(lost)
       settle(work, agent.path, held, {})
-      for (const row of whole.asked) charge(work, agent.path, Spent.fromEntry(row))
+      // What hooks have reported is charged when it is.
+      for (const row of whole.asked) if (row.kind === "model") charge(work, agent.path, Spent.fromEntry(row))
       return neverRan(context, work, permit, whole.end, [whole.row, ...whole.asked])
     })
   })
@@ -246,7 +247,7 @@ const finish = (
   const done = () => granted(context, work, permit, live.costNanoUsd, close(execution, end, left, after))
   const isLeased = lease !== undefined && live.charged > 0
   if (!isLeased && !isCharged(permit, live.costNanoUsd)) return done()
-  const receipt = { end: after?.end ?? end, row: rowOf(execution, end, left), asked: after?.all.rows ?? [] }
+  const receipt = { end: after?.end ?? end, row: rowOf(execution, end, left), asked: after?.all.end() ?? [] }
   return Effect.flatMap(Receipt.keep(context, work, receipt), () =>
     isLeased
       ? Effect.flatMap(lease.cover(work.now()), (isPassed) => {
@@ -273,9 +274,9 @@ const close = (execution: Execution, end: CallEnd, left: Left, after?: CallHooks
   const last = after?.end ?? end
   const events = [Call.resultEvent(permit.call, permit.args, last.outcome, tool.execution, last.later)]
   const row = rowOf(execution, end, left)
-  return after?.all.bill === undefined
+  return after === undefined
     ? new SettledWork(last, agent.path, events, [row])
-    : new SettledWork(last, agent.path, events, [row, ...after.all.rows], after.all)
+    : new SettledWork(last, agent.path, events, [row, ...after.all.end()], after.all)
 }
 
 /** The ledger's row of the call. */

@@ -19,12 +19,13 @@ const CostStruct = Schema.Struct({
   overrun: Schema.Boolean,
   grantId: Schema.optionalKey(Schema.String),
   startedAt: Schema.Natural,
-  attempts: Schema.Natural
+  attempts: Schema.Natural,
+  hook: Schema.optionalKey(Schema.Literal(true))
 })
 
 /**
  * The total cost that a call has reported, including reports under earlier owners of the run. `grantId`: the grant that
- * it uses. `attempts`: how often it was started.
+ * it uses. `attempts`: how often it was started. `hook`: of a hook, as in its row (`Entry.hookCost`).
  */
 export interface Cost extends Schema.Schema.Type<typeof CostStruct> {}
 export const Cost: Schema.Codec<Cost> = CostStruct
@@ -36,7 +37,7 @@ export class Spending {
   struck: Array<Entry.Entry> | undefined
   /** Nearly always one, or none. */
   private spenders: Spender | Set<Spender> | undefined
-  /** By path and call. Absent while nothing was reported. */
+  /** By path and call, or by hook and work. Absent while nothing was reported. */
   private costs: Map<string, Cost> | undefined
 
   /** `entries`: the rows of earlier owners; `reported`: costs that they left without a row. */
@@ -56,12 +57,17 @@ export class Spending {
   /** Records the current cost of a call. */
   report(cost: Cost): void {
     this.costs ??= new Map()
-    this.costs.set(AgentPath.callKey(cost.path, cost.callId), cost)
+    this.costs.set(keyOf(cost), cost)
   }
 
   /** The reported cost of a call without a row. */
   costOf(path: AgentPath.AgentPath, callId: string): Cost | undefined {
     return this.costs?.get(AgentPath.callKey(path, callId))
+  }
+
+  /** What hooks have reported in the work of this name, and has no row. */
+  ofHooks(work: string): ReadonlyArray<Cost> {
+    return this.costs === undefined ? [] : this.reported.filter(({ callId, hook }) => hook === true && callId === work)
   }
 
   /** All reported costs without a row. */
@@ -78,8 +84,12 @@ export class Spending {
       else if (spenders instanceof Set && spenders.delete(by) && spenders.size === 0) this.spenders = undefined
     }
     if (costs === undefined) return
-    for (const row of rows)
-      if (row.kind === "tool" && row.late !== true) costs.delete(AgentPath.callKey(row.path, row.callId))
+    for (const row of rows) if (row.kind === "tool" && row.late !== true) costs.delete(keyOf(row))
+  }
+
+  /** Rows of the reported costs that have none: their calls died with a process, and were not made again. */
+  left(now: number): ReadonlyArray<Entry.ToolEntry> {
+    return this.reported.map((cost) => rowOf(cost, now, "cancelled"))
   }
 
   /** As `settle`, for rows that cannot be stored with their work because of a defect. */
@@ -91,15 +101,15 @@ export class Spending {
 
   /** Adds rows of all work in flight, in a run that a defect has stopped at `now`. */
   strike(now: number): void {
-    const { reported, spenders } = this
+    const { spenders } = this
     this.spenders = undefined
     const all = spenders === undefined ? [] : spenders instanceof Set ? [...spenders] : [spenders]
-    this.settleStruck([
-      ...all.flatMap((spender) => spender.spent()),
-      ...reported.map((cost) => rowOf(cost, now, "cancelled"))
-    ])
+    this.settleStruck([...all.flatMap((spender) => spender.spent()), ...this.left(now)])
   }
 }
+
+const keyOf = ({ callId, hook, path, toolName }: Pick<Cost, "callId" | "hook" | "path" | "toolName">): string =>
+  hook === true ? `${toolName}\n${callId}` : AgentPath.callKey(path, callId)
 
 /**
  * The row of a call that was interrupted by a crash and ended without being repeated; none if it has a row, or had
@@ -115,12 +125,10 @@ export const lostRows = (
   return cost === undefined ? [] : [rowOf(cost, cost.startedAt, status)]
 }
 
-const rowOf = (
-  { attempts, callId, nanoUsd, overrun, path, startedAt, toolName }: Cost,
-  now: number,
-  status: Entry.ToolEntry["status"]
-): Entry.ToolEntry =>
-  Entry.tool({
+const rowOf = (cost: Cost, now: number, status: Entry.ToolEntry["status"]): Entry.ToolEntry => {
+  const { attempts, callId, nanoUsd, overrun, path, startedAt, toolName } = cost
+  if (cost.hook === true) return hookRow(cost)
+  return Entry.tool({
     path,
     callId,
     toolName,
@@ -132,3 +140,8 @@ const rowOf = (
     endedAt: Math.max(now, startedAt),
     attempts
   })
+}
+
+/** The row of what a hook has reported. */
+export const hookRow = ({ callId, nanoUsd, overrun, path, startedAt, toolName }: Cost): Entry.ToolEntry =>
+  Entry.hookCost(path, { work: callId, toolName }, nanoUsd, overrun, startedAt)

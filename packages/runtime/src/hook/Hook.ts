@@ -97,6 +97,12 @@ export interface Place {
    * `hook`; nothing of it is shown.
    */
   readonly ask: (question: Question) => Effect.Effect<string, AskFailed>
+  /**
+   * Adds US dollars that the hook has spent itself, as on a paid service. Counted on the agent's budget at once, stored
+   * before it completes, and in the ledger under `hook` and the hook's name. What a hook reports after it has been cut, or
+   * its step or call has ended, does not count. A negative number, or one that is not finite, is a defect.
+   */
+  readonly reportCost: (usd: number) => Effect.Effect<void>
 }
 
 /**

@@ -103,16 +103,14 @@ const ended = (run: Run, agent: AgentState, record: RunRecord, stores: Stores): 
       endedAt = readings.now()
       return end.reason === "cancelled" ? [report(agent.own, engine.runId, readings), ...events] : events
     }
-    const closed = record.isolated
-      ? engine.emit(Names.finish, [], last)
-      : engine.activity(Names.finish, Schema.Null, (work) =>
-          Effect.map(keep(stores, record, work, agent), () => ({
-            value: null,
-            path: [],
-            events: last(work),
-            spent: []
-          }))
-        )
+    const closed = engine.activity(Names.finish, Schema.Null, (work) =>
+      Effect.suspend(() => {
+        const lost = work.spending.left(work.now())
+        const readings: Readings = lost.length === 0 ? work : { ...work, ledger: () => [...work.ledger(), ...lost] }
+        const kept = record.isolated ? Effect.void : keep(stores, record, readings, agent)
+        return Effect.map(kept, () => ({ value: null, path: [], events: last(readings), spent: lost }))
+      })
+    )
     const left = Effect.andThen(Effect.andThen(LateResults.leave(run, agent), Steering.leave(run, agent)), closed)
     const { observer } = settings
     if (observer === undefined) return left

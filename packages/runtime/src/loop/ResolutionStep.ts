@@ -155,7 +155,7 @@ const spentBy = (entries: ReadonlyArray<Entry.Entry>, path: AgentPath.AgentPath)
       outputTokens += Usage.outputTokens(entry.usage)
     } else if (entry.kind === "tool") {
       nanoUsd = Money.add(nanoUsd, entry.costNanoUsd ?? 0)
-      toolCalls++
+      if (Entry.isCall(entry)) toolCalls++
     }
   }
   return { costUsd: Money.toUsd(nanoUsd), inputTokens, outputTokens, toolCalls }

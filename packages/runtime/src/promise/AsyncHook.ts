@@ -7,13 +7,15 @@ import * as Hook from "../hook/Hook.ts"
 
 /**
  * What a hook's function gets besides what it is about: `ask` asks a model within the run's budget and rejects with
- * `AskFailed`; `signal` is aborted when the function is late, or the run is cancelled.
+ * `AskFailed`; `reportCost` adds US dollars that the hook has spent itself; `signal` is aborted when the function is late,
+ * or the run is cancelled.
  *
  * @since 0.1.0
  * @category models
  */
-export type Given<At extends Hook.Place> = Omit<At, "ask" | "issueOf"> & {
+export type Given<At extends Hook.Place> = Omit<At, "ask" | "issueOf" | "reportCost"> & {
   readonly ask: (question: Hook.Question) => Promise<string>
+  readonly reportCost: (usd: number) => Promise<void>
   readonly signal: AbortSignal
 }
 
@@ -77,14 +79,18 @@ export const hook = (definition: AsyncHook): Hook.Hook => {
   })
 }
 
-type Means = (place: Hook.Place) => Pick<Given<Hook.Place>, "ask" | "signal">
+type Means = (place: Hook.Place) => Pick<Given<Hook.Place>, "ask" | "reportCost" | "signal">
 
-/** Runs a function; what it asks runs as the hook does. */
+/** Runs a function; what it asks and reports runs as the hook does. */
 export const said = <A>(act: (given: Means) => A | Promise<A>): Effect.Effect<A> =>
   Effect.flatMap(Effect.context<never>(), (context) =>
     Effect.promise((signal) =>
       Promise.resolve(
-        act(({ ask }) => ({ signal, ask: (question) => Effect.runPromiseWith(context)(ask(question), { signal }) }))
+        act(({ ask, reportCost }) => ({
+          signal,
+          ask: (question) => Effect.runPromiseWith(context)(ask(question), { signal }),
+          reportCost: (usd) => Effect.runPromiseWith(context)(reportCost(usd))
+        }))
       )
     )
   )

@@ -264,9 +264,10 @@ const gate: Check = ({ mark, settled, toolName }) => {
   return { field: `approval of ${toolName}`, recorded: mark.value, replayed: settled?.value }
 }
 
-/** What the hooks before a call decide, unless they ask a model or a cancel has cut them. */
+/** What the hooks before a call decide, unless they ask a model, or a cancel or a time limit has cut them. */
 const hook: Check = ({ asked, mark, settled, toolName }) => {
-  if (asked !== undefined || field(mark.value, "verdict") === "cancelled") return undefined
+  const verdict = field(mark.value, "verdict")
+  if (asked !== undefined || verdict === "cancelled" || verdict === "limited") return undefined
   return between(mark.value, settled?.value, "") === undefined
     ? undefined
     : { field: `hooks before ${toolName}`, recorded: mark.value, replayed: settled?.value }
@@ -274,9 +275,12 @@ const hook: Check = ({ asked, mark, settled, toolName }) => {
 
 /** What the hooks after a call make of a result that is in the log, or that the runtime makes. */
 const hooked: Check = ({ asked, mark, settled, toolName }) =>
-  asked !== undefined || field(mark.value, "cancelled") === true
+  asked !== undefined || field(mark.value, "cancelled") === true || isOvertime(mark.value)
     ? undefined
     : between(field(mark.value, "result"), field(settled?.value, "result"), `hooks after ${toolName}`)
+
+/** Whether a time limit has cut it: a replay's time stands still. */
+const isOvertime = (value: Json): boolean => field(field(value, "refusal"), "limit") === "maxDuration"
 
 const tool: Check = ({ asked, hasDied, mark, settled, tree }) => {
   const { value } = mark

@@ -170,7 +170,7 @@ export const replay = Effect.fnUntraced(function* (
   const driven = drive(common, emptyStores(), plain, history, engine)
   const exit = yield* Effect.raceFirst(
     Effect.exit(Effect.provideService(driven, Clock.Clock, clockOf(clock, engine))),
-    Effect.andThen(engine.stopped.await, Effect.exit(settled))
+    Effect.andThen(engine.stopped.await, Effect.exit(engine.trials.settled))
   )
   if (exit._tag === "Failure" && !log.isStruck && !Cause.hasInterruptsOnly(exit.cause)) {
     engine.report(log.nextOf([]), [], {
@@ -198,13 +198,6 @@ export const replay = Effect.fnUntraced(function* (
 })
 
 const hasDigest = Schema.is(Schema.Struct({ request: Schema.Unknown }))
-
-/** Gives other branches of the run the time to come to their own ends. */
-const settled = Effect.forEach(
-  Array.from({ length: 64 }, () => undefined),
-  () => Effect.yieldNow,
-  { discard: true }
-)
 
 /** Stores with nothing in them, for a run that stores nothing. */
 const emptyStores = (): Stores => {

@@ -21,8 +21,7 @@ import * as Checks from "./Checks.ts"
 import { betweenEvents, type Difference, type Divergence, jsonOf } from "./Divergence.ts"
 import type { Played } from "./Played.ts"
 import type { Used } from "./Sums.ts"
-import type * as Trial from "./Trial.ts"
-import { run as tryOut } from "./Trial.ts"
+import * as Trial from "./Trial.ts"
 
 /** Work that only decides or reads: it is done where the log does not have it. */
 const decisions: ReadonlySet<string> = new Set(["gate", "held", "shown", "expiry", "agent", "lost", "resolve", "hook"])
@@ -39,6 +38,7 @@ export class ReplayEngine implements Engine {
   readonly found: Array<Divergence> = []
   /** Opened when a branch cannot go on. */
   readonly stopped = Latch.makeUnsafe(false)
+  readonly trials = new Trial.Trials()
   /** The time that the replay has reached, in epoch milliseconds. */
   time: number
   private readonly log: Played
@@ -157,7 +157,7 @@ export class ReplayEngine implements Engine {
   ): Effect.Effect<void> {
     const kind = this.log.kindOf(mark)
     if (mark.name === Names.finish) {
-      return Effect.map(tryOut(this.scene(this.closingTime), effect), (tried) => {
+      return Effect.map(this.trials.run(this.scene(this.closingTime), effect), (tried) => {
         if (tried._tag === "Settled") this.compareEvents(mark.path, tried.settled.events, mark)
         else this.died(mark, tried)
       })
@@ -168,7 +168,7 @@ export class ReplayEngine implements Engine {
     const past = kind === "resolve" ? { ledger: () => this.entries } : undefined
     const scene = { ...this.scene(mark.at, this.log.before(mark)), ...past }
     const { tree } = scene
-    return Effect.flatMap(tryOut(scene, effect), (tried) => {
+    return Effect.flatMap(this.trials.run(scene, effect), (tried) => {
       if (tried._tag === "Died") return Effect.sync(() => this.died(mark, tried))
       const settled = tried._tag === "Asked" ? undefined : tried.settled
       const encoded =
@@ -220,7 +220,7 @@ export class ReplayEngine implements Engine {
     const ends = kind === "tool" || kind === "hooked"
     if (!ends && !decisions.has(kind)) return beyond()
     const scene = this.scene(this.time)
-    return Effect.flatMap(tryOut(scene, effect), (tried): Effect.Effect<A> => {
+    return Effect.flatMap(this.trials.run(scene, effect), (tried): Effect.Effect<A> => {
       if (ends) {
         const isSame = tried._tag === "Settled" && this.isSameEnd(path, call, tried.settled.events)
         return isSame ? Effect.succeed(tried.settled.value) : beyond()

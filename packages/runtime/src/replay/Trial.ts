@@ -7,6 +7,7 @@ import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
 import type { BudgetTree } from "../budget/BudgetTree.ts"
 import type { RunInfo, Settled, Work } from "../engine/Engine.ts"
 import { nowhere } from "../engine/Kept.ts"
@@ -31,7 +32,41 @@ export interface Scene {
   readonly at: number
 }
 
-export const run = <A>(scene: Scene, effect: (work: Work) => Effect.Effect<Settled<A>>): Effect.Effect<Tried<A>> =>
+/** The works of a replay that are being done again. */
+export class Trials {
+  /** How many: a hook or a policy in one may take its time. */
+  private trying = 0
+  private readonly idle = Latch.makeUnsafe(true)
+
+  /**
+   * Completes when the branches that can go on have come to their ends: no work is being done again, and none is about
+   * to begin.
+   */
+  readonly settled: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.andThen(
+      Effect.forEach(turns, () => Effect.yieldNow, { discard: true }),
+      Effect.suspend(() => (this.trying === 0 ? Effect.void : Effect.andThen(this.idle.await, this.settled)))
+    )
+  )
+
+  run<A>(scene: Scene, effect: (work: Work) => Effect.Effect<Settled<A>>): Effect.Effect<Tried<A>> {
+    return Effect.suspend(() => {
+      this.trying++
+      this.idle.closeUnsafe()
+      return Effect.ensuring(
+        run(scene, effect),
+        Effect.sync(() => {
+          if (--this.trying === 0) this.idle.openUnsafe()
+        })
+      )
+    })
+  }
+}
+
+/** Turns of the scheduler in which a branch comes from one work to the next. */
+const turns = Array.from({ length: 64 }, () => undefined)
+
+const run = <A>(scene: Scene, effect: (work: Work) => Effect.Effect<Settled<A>>): Effect.Effect<Tried<A>> =>
   Effect.suspend(() => {
     const asked = Deferred.makeUnsafe<Asked>()
     const told = (what: Asked) => Deferred.doneUnsafe(asked, Exit.succeed(what))

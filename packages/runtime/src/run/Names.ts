@@ -396,12 +396,25 @@ export const down = "down"
 export const cost = (path: AgentPath.AgentPath, callId: string): string => `cost/${AgentPath.key(path)}${callId}`
 
 /**
+ * The note of what a call, or a hook (`hook`), has reported as its cost: a hook's by the name of the work that it is around.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const costOf = (of: {
+  readonly path: AgentPath.AgentPath
+  readonly callId: string
+  readonly toolName: string
+  readonly hook?: true | undefined
+}): string => (of.hook === true ? `hook-cost/${of.toolName}/${of.callId}` : cost(of.path, of.callId))
+
+/**
  * Whether `name` is that of such a note.
  *
  * @since 0.1.0
  * @category guards
  */
-export const isCost = (name: string): boolean => name.startsWith("cost/")
+export const isCost = (name: string): boolean => name.startsWith("cost/") || name.startsWith("hook-cost/")
 
 /**
  * The receipt of a part of a call (`ToolRun.once`).

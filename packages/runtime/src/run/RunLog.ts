@@ -3,7 +3,7 @@
  * as annotations. No prompt, argument, answer or failure text is in it. `Logger.layer([Logger.consoleJson])` writes one
  * JSON object per line.
  */
-import { CostSummary } from "@reins/protocol"
+import { CostSummary, Entry } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -43,9 +43,9 @@ export const observer: Observer = {
   ended: ({ agent, endedAt, entries, error, reason, resourceId, runId, startedAt, threadId }) => {
     const { costUsd, pricedUsd } = CostSummary.fold(entries)
     const counts = { steps: 0, calls: 0 }
-    for (const { kind } of entries) {
-      if (kind === "model") counts.steps += 1
-      else if (kind === "tool") counts.calls += 1
+    for (const entry of entries) {
+      if (entry.kind === "model") counts.steps += 1
+      else if (entry.kind === "tool" && Entry.isCall(entry)) counts.calls += 1
     }
     return line(reason === "failed" ? "Error" : "Info", reason === "failed" ? "run failed" : "run ended", {
       runId,

@@ -138,8 +138,9 @@ const ofEnd = ({ agent, endedAt, entries, reason, startedAt }: RunEnd): Effect.E
       }
       case "tool": {
         const { costNanoUsd, status = "ok", toolName } = entry
-        callSums.add({ tool: toolName, outcome: status }, 1)
         if (costNanoUsd !== undefined) costSums.add({ kind: "tool", name: toolName }, Money.toUsd(costNanoUsd))
+        if (!Entry.isCall(entry)) break
+        callSums.add({ tool: toolName, outcome: status }, 1)
         updates.push(observe(callSeconds, { tool: toolName }, entry.endedAt - entry.startedAt))
         break
       }

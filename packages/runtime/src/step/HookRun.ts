@@ -1,17 +1,18 @@
 /**
  * Runs hooks within one activity: each under the run's cancel and its own time limit, with what it may use, and with
  * what it said checked. A hook that fails, dies, is late or says something else than a verdict is `Failed`: its caller
- * lets nothing through.
+ * lets nothing through. The agent's own time limit ends a step or a call as it ends any other.
  */
-import { type Entry, Message } from "@reins/protocol"
+import { type Budget, type Entry, Message, Money } from "@reins/protocol"
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Work } from "../engine/Engine.ts"
-import type { Spender } from "../engine/Spending.ts"
+import { hookRow, type Spender } from "../engine/Spending.ts"
 import * as Hook from "../hook/Hook.ts"
 import type { BoundHook } from "../hook/HookChain.ts"
 import * as Erased from "../kernel/Erased.ts"
@@ -21,14 +22,17 @@ import * as Task from "../kernel/Task.ts"
 import { AgentState } from "../run/AgentState.ts"
 import * as CauseLog from "../run/CauseLog.ts"
 import * as Names from "../run/Names.ts"
-import type { Run } from "../run/Run.ts"
+import { charge, type Run } from "../run/Run.ts"
 import * as SideRequest from "./SideRequest.ts"
 
 /** Where in a run a hook stands. */
 export type At = keyof Hook.Verdicts
 
-/** A hook whose verdict does not count: it failed, or the run was cancelled meanwhile. */
-export type Unsaid = { readonly _tag: "Failed" } | { readonly _tag: "Cancelled" }
+/** A hook whose verdict does not count: it failed, or the run's cancel or its agent's time limit has cut it. */
+export type Unsaid =
+  | { readonly _tag: "Failed" }
+  | { readonly _tag: "Cancelled" }
+  | { readonly _tag: "OutOfTime"; readonly refusal: Budget.Refusal }
 
 const failed: Unsaid = { _tag: "Failed" }
 const cancelled: Unsaid = { _tag: "Cancelled" }
@@ -45,6 +49,8 @@ export class HookRun implements Spender {
   private made: SideRequest.Bill | undefined
   private asked = 0
   private readonly isBegun: boolean
+  /** Its work has ended: nothing more is reported. */
+  private isOver = false
 
   /** `isBegun`: the rows of its questions are those of another spender, which has begun. */
   constructor(run: Run, work: Work, agent: AgentState, step: number, name: string, isBegun = false) {
@@ -61,9 +67,11 @@ export class HookRun implements Spender {
     return this.made
   }
 
-  /** The rows of its questions, for the activity's end. */
-  get rows(): ReadonlyArray<Entry.Entry> {
-    return this.made?.rows ?? []
+  /** The rows of its questions and of what its hooks have reported, for the activity's end. */
+  end(): ReadonlyArray<Entry.Entry> {
+    this.isOver = true
+    const reported = this.work.spending.ofHooks(this.name).map(hookRow)
+    return this.made === undefined ? reported : [...this.made.rows, ...reported]
   }
 
   spent(): ReadonlyArray<Entry.Entry> {
@@ -71,7 +79,7 @@ export class HookRun implements Spender {
   }
 
   /** What a hook may use, and where it is. */
-  get place(): Hook.Place {
+  placeOf({ name }: BoundHook): Hook.Place {
     const { agent, work } = this
     return {
       runId: work.runId,
@@ -79,7 +87,8 @@ export class HookRun implements Spender {
       resourceId: work.resourceId,
       agent: agent.member.name,
       agentPath: agent.path,
-      ask: (question) => this.ask(question)
+      ask: (question) => this.ask(question),
+      reportCost: (usd) => this.reportCost(name, usd)
     }
   }
 
@@ -91,16 +100,19 @@ export class HookRun implements Spender {
   ): Effect.Effect<Hook.Verdicts[V] | Unsaid> {
     const { agent, run, work } = this
     const startedAt = work.now()
+    const isTimed = work.tree.isTimed(agent.path)
     const remainingMs = () => {
       const own = hook.timeoutMs - (work.now() - startedAt)
-      return work.tree.isTimed(agent.path) ? Math.min(own, work.tree.remainingMs(agent.path, work.elapsed())) : own
+      return isTimed ? Math.min(own, work.tree.remainingMs(agent.path, work.elapsed())) : own
     }
     const limits = { signal: work.cancel, alarm: run.alarm, graceMs: run.settings.cancelGraceMs, remainingMs }
     return Task.flatMap(Interruptible.begin(act, limits), (held): Effect.Effect<Hook.Verdicts[V] | Unsaid> => {
       if (held._tag === "Cut") {
-        return held.by === "signal"
-          ? Exit.succeed(cancelled)
-          : this.fail(hook, at, `did not say anything within ${hook.timeoutMs} ms`)
+        if (held.by === "signal") return Exit.succeed(cancelled)
+        const refusal = isTimed ? work.tree.overtime(agent.path, work.elapsed()) : undefined
+        return refusal === undefined
+          ? this.fail(hook, at, `did not say anything within ${hook.timeoutMs} ms`)
+          : Exit.succeed({ _tag: "OutOfTime", refusal })
       }
       if (Exit.isFailure(held.exit)) return this.fail(hook, at, "failed", held.exit.cause)
       const read = verdictOf(at, held.exit.value)
@@ -111,6 +123,28 @@ export class HookRun implements Spender {
   private fail(hook: BoundHook, at: At, what: string, cause?: Cause.Cause<unknown>): Effect.Effect<Unsaid> {
     const words = `Hook ${JSON.stringify(hook.name)} (${at}) ${what}; nothing is let through`
     return Effect.as(CauseLog.error(this.run.settings, words, cause), failed)
+  }
+
+  private reportCost(hook: string, usd: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const amount = Money.parseUsd("reportCost", usd)
+      if (Result.isFailure(amount)) return Effect.die(amount.failure)
+      if (this.isOver) return Effect.void
+      const { name, work } = this
+      const { path } = this.agent
+      const { spending, tree } = work
+      const toolName = `hook ${hook}`
+      const before = spending.ofHooks(name).find((cost) => cost.toolName === toolName)
+      const nanoUsd = Money.add(before?.nanoUsd ?? 0, amount.success)
+      const overrun = before?.overrun === true || amount.success > tree.moneyLeft(path)
+      const startedAt = before?.startedAt ?? work.now()
+      charge(work, path, { nanoUsd: amount.success })
+      const stored = work.report({ path, callId: name, toolName, nanoUsd, overrun, startedAt, attempts: 0, hook: true })
+      // What is charged beyond the holds is booked on the run's quotas.
+      return tree.lease === undefined
+        ? stored
+        : Effect.andThen(stored, Effect.asVoid(Effect.suspend(() => tree.lease?.cover(work.now()) ?? Effect.void)))
+    })
   }
 
   private ask({ instructions, maxOutputTokens, model, prompt }: Hook.Question): Effect.Effect<string, Hook.AskFailed> {

@@ -19,6 +19,7 @@ import * as Names from "../run/Names.ts"
 import type { Run } from "../run/Run.ts"
 import * as Admission from "./Admission.ts"
 import * as Announcement from "./Announcement.ts"
+import type { Answer } from "./Answer.ts"
 import { HookRun } from "./HookRun.ts"
 import * as ModelFile from "./ModelFile.ts"
 import { PaidRequest, retraction, type Sent } from "./PaidRequest.ts"
@@ -84,7 +85,8 @@ class HookedSpender implements Spender {
 
   /** The work as it ends, with what the hooks' questions have used. */
   settled({ value, ...settled }: Settled<StepValue>): Settled<StepValue> {
-    const { bill, rows } = this.all
+    const { bill } = this.all
+    const rows = this.all.end()
     const all = bill === undefined ? value : { ...value, usage: Usage.add(value.usage, bill.usage) }
     return { ...settled, value: all, spent: [...settled.spent, ...rows], by: this }
   }
@@ -121,10 +123,9 @@ const hookedStep = (
         const done = (value: Settled<StepValue>) => spender.settled(digested(ask, value))
         if (after._tag !== "Go") {
           if (answer.inputs !== undefined) agent.leave(answer.inputs.ids)
-          if (after._tag === "Cancelled") {
-            // As any answer that a cancel has cut.
-            const content = ask.holds === true ? [] : answer.content
-            return Exit.succeed(done(end(paid, { _tag: "Cancelled", content, usage: paid.usage }, nothing)))
+          if (after._tag === "Cancelled" || after._tag === "OutOfTime") {
+            // As any answer that a cancel or a limit has cut.
+            return Exit.succeed(done(stoppedBy(paid, after, nothing, ask.holds === true ? [] : answer.content)))
           }
           const hook = after._tag === "Failed" ? after.failure.hook : after.hook
           return Exit.succeed(done(stoppedBy(paid, after, [StepHooks.retracted(hook)])))
@@ -152,16 +153,19 @@ const unsent = (paid: PaidRequest): void => {
   if (lost.started) work.push(agent.path, [retraction])
 }
 
-/** The end of a step that hooks have stopped. */
+/** The end of a step that has ended at its hooks; `content`: what is kept of an answer that was cut. */
 const stoppedBy = (
   paid: PaidRequest,
   by: Exclude<StepHooks.Before | StepHooks.After, { readonly _tag: "Go" }>,
-  events: ReadonlyArray<Event>
+  events: ReadonlyArray<Event>,
+  content: Answer["content"] = []
 ): Settled<StepValue> => {
   const { usage } = paid
   switch (by._tag) {
     case "Cancelled":
-      return end(paid, { _tag: "Cancelled", content: [], usage }, events)
+      return end(paid, { _tag: "Cancelled", content, usage }, events)
+    case "OutOfTime":
+      return end(paid, { _tag: "Refused", content, usage, refusal: by.refusal }, events)
     case "Failed":
       return end(paid, { _tag: "Failed", content: [], usage, failure: by.failure, endsRun: by.endsRun }, events)
     case "Rejected":

@@ -4,7 +4,7 @@
  * kept. An answer that is held (`holdsText`) is shown when they have let it through; one that was streamed is retracted
  * where they change or refuse it.
  */
-import { Event, type Message, RunErrors, type Usage } from "@reins/protocol"
+import { type Budget, Event, type Message, RunErrors, type Usage } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Hook from "../hook/Hook.ts"
@@ -13,10 +13,11 @@ import * as Task from "../kernel/Task.ts"
 import type { Answer } from "./Answer.ts"
 import type { HookRun, Unsaid } from "./HookRun.ts"
 
-/** How hooks have ended a step. `endsRun`: for the whole run, and not for the agent alone. */
+/** How a step has ended at its hooks. `endsRun`: for the whole run, and not for the agent alone. */
 export type Stopped =
   | { readonly _tag: "Failed"; readonly failure: RunErrors.HookEnded | RunErrors.HookFailed; readonly endsRun: boolean }
   | { readonly _tag: "Cancelled" }
+  | { readonly _tag: "OutOfTime"; readonly refusal: Budget.Refusal }
 
 /** The request that hooks have left, or the end of the step. */
 export type Before = { readonly _tag: "Go"; readonly request: Hook.Request } | Stopped
@@ -39,7 +40,7 @@ export const before = (all: HookRun, hooks: StepHooks, request: Hook.Request, fr
     const hook = hooks[index]
     const { beforeStep } = hook ?? {}
     if (hook === undefined || beforeStep === undefined) continue
-    const step: Hook.Step = { ...all.place, step: all.step, request, input: inputOf(request.messages) }
+    const step: Hook.Step = { ...all.placeOf(hook), step: all.step, request, input: inputOf(request.messages) }
     return Task.flatMap(
       all.verdict(hook, "beforeStep", () => beforeStep(step)),
       (verdict): Effect.Effect<Before> => {
@@ -52,6 +53,7 @@ export const before = (all: HookRun, hooks: StepHooks, request: Hook.Request, fr
           case "End":
           case "Failed":
           case "Cancelled":
+          case "OutOfTime":
             return Exit.succeed(stopped("beforeStep", hook.name, verdict))
         }
       }
@@ -80,7 +82,8 @@ const stopped = (
     case "Failed":
       return { _tag: "Failed", failure: new RunErrors.HookFailed({ hook, place }), endsRun: false }
     case "Cancelled":
-      return { _tag: "Cancelled" }
+    case "OutOfTime":
+      return verdict
   }
 }
 
@@ -98,7 +101,7 @@ export const after = (
     const { afterStep } = hook ?? {}
     if (hook === undefined || afterStep === undefined) continue
     const given: Hook.Answer = {
-      ...all.place,
+      ...all.placeOf(hook),
       step: all.step,
       content,
       text: content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join(""),
@@ -119,6 +122,7 @@ export const after = (
           case "End":
           case "Failed":
           case "Cancelled":
+          case "OutOfTime":
             return Exit.succeed(stopped("afterStep", hook.name, verdict))
         }
       }

@@ -36,7 +36,7 @@ export interface World {
   readonly requests: Array<{ readonly path: string; readonly step: number; readonly model?: string }>
   /** The idempotency keys of the handlers that were called. */
   readonly begun: Array<string>
-  /** What they reported as their cost, in nano-dollars: `taken` once that was acknowledged. */
+  /** What they and hooks reported as their cost, in nano-dollars: `taken` once that was acknowledged. */
   readonly costs: Array<{ readonly nanoUsd: number; taken: boolean }>
   /** The idempotency keys of the calls that hooks were asked about before they ran. Absent: nobody looked. */
   readonly hooked?: Array<string> | undefined

@@ -274,7 +274,7 @@ const live = Effect.fnUntraced(function* (
   const scope = yield* Scope.make()
   const layer = Runtime.layer({
     agents: ScenarioAgents.agents(scenario),
-    hooks: ScenarioHooks.make(scenario, (key) => void world.hooked?.push(key)),
+    hooks: ScenarioHooks.make(scenario, world),
     quotas: scenario.quotas,
     approvalExpiresIn: scenario.expires ? 10_000 : undefined,
     cancelGrace: 500,

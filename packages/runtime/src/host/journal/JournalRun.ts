@@ -199,7 +199,7 @@ export class JournalRun implements Engine, Work {
       if (this.ended || this.spending.struck !== undefined) return Effect.void
       this.spending.report(cost)
       const stored = Effect.flatMap(Effect.orDie(Schema.encodeEffect(Cost)(cost)), (value) =>
-        this.settle("note", Names.cost(cost.path, cost.callId), cost.path, value, [], [])
+        this.settle("note", Names.costOf(cost), cost.path, value, [], [])
       )
       // A retired owner's call is stopped. A handler that does not wait for this must not see it fail.
       return Effect.catchCause(stored, (cause) =>

@@ -121,7 +121,7 @@ export const fold = (envelopes: ReadonlyArray<Envelope.Envelope>, marks: Readonl
     remember(past, mark)
   }
   for (const entry of past.entries) {
-    if (entry.kind === "tool" && entry.late !== true) past.costs.delete(Names.cost(entry.path, entry.callId))
+    if (entry.kind === "tool" && entry.late !== true) past.costs.delete(Names.costOf(entry))
   }
   for (const { kind, name, path, value } of marks) {
     if (kind !== "begin" || past.results.has(name) || !Names.isModel(path, name)) continue
