@@ -25,12 +25,9 @@ export const forbidden = Refusal.make(
   "The role auditor may read lists of runs, their order, costs, quotas and the audit record. Use a key with the role operator"
 )
 
-/** The refusal of what only an operator changes. */
-export const operatorOnly = Refusal.make(
-  "forbidden",
-  "RoleForbidden",
-  "Costs are corrected by an operator. Use a key with the role operator"
-)
+/** The refusal of what an operator does, which `what` says. */
+export const operatorOnly = (what: string): Refusal.Refusal =>
+  Refusal.make("forbidden", "RoleForbidden", `${what}. Use a key with the role operator`)
 
 /** Restricts a list of runs or costs to what its principal sees. */
 export const restrict = (

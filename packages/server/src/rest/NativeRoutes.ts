@@ -14,6 +14,7 @@ import type { ServerContext } from "../run/ServerContext.ts"
 import { actor, type Principal } from "../access/Authenticator.ts"
 import * as ThreadRoutes from "./ThreadRoutes.ts"
 import * as OperatorRoutes from "./OperatorRoutes.ts"
+import * as ReplayRoutes from "./ReplayRoutes.ts"
 import * as WebhookRoutes from "./WebhookRoutes.ts"
 
 export interface NativeRoute {
@@ -90,8 +91,10 @@ export const routes: ReadonlyArray<NativeRoute> = [
   {
     method: "GET",
     path: "/runs/:runId/export",
-    handle: (serving, principal, { params }) => OperatorRoutes.exported(serving, principal, params["runId"] ?? "")
+    handle: (serving, principal, { params }) => ReplayRoutes.exported(serving, principal, params["runId"] ?? "")
   },
+  { method: "POST", path: "/runs/:runId/replay", isForAuditors: true, handle: ReplayRoutes.replay },
+  { method: "POST", path: "/runs/:runId/fork", handle: ReplayRoutes.fork },
   {
     method: "GET",
     path: "/runs/:runId/estimates",

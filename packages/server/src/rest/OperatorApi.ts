@@ -9,6 +9,7 @@ import * as OpenApi from "effect/http-api/OpenApi"
 import { Webhook } from "@reins/runtime/journal"
 import * as OperatorRoutes from "./OperatorRoutes.ts"
 import { refusals } from "./Refused.ts"
+import * as ReplayRoutes from "./ReplayRoutes.ts"
 import * as WebhookRoutes from "./WebhookRoutes.ts"
 
 const Text = Schema.optionalKey(Schema.String)
@@ -95,6 +96,30 @@ export const group = HttpApiGroup.make("operator").add(
       summary: "All that the store has of a run, as JSON lines",
       description:
         "For `reins replay`, and for an archive to import: prompts, arguments and results, and threads by the store's own ids. A run whose events were deleted, and every run of a server in memory, has no export. A named principal without the role operator gets its own runs; the role auditor gets none."
+    })
+  ),
+  HttpApiEndpoint.post("replayRun", "/runs/:runId/replay", {
+    params: { runId: Schema.String },
+    payload: ReplayRoutes.Replay,
+    success: ReplayRoutes.ReplayResult,
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "Run a logged run again on the agents of this server",
+      description:
+        "Says whether the run would go the same way, or where it differs first: the event, the field, and what both sides say there. No model and no tool is called, and nothing is stored. `agent`: another agent that decides in place of the run's own. For the roles operator and auditor, and for keys without a name; the role auditor gets the event and the field's name without what is below it. A run that has not ended answers 409; one whose events were deleted, and every run of a server in memory, 404."
+    })
+  ),
+  HttpApiEndpoint.post("forkRun", "/runs/:runId/fork", {
+    params: { runId: Schema.String },
+    payload: ReplayRoutes.RunFork,
+    success: ReplayRoutes.RunForked,
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "Make another thread of a run's conversation up to an event",
+      description:
+        "`seq`: the last event that it keeps, from the last step whose calls all have their results by then; 0: before the run; absent: all of it. `prompt` of the response is what the run had yet to answer there: query the thread with it, or with another prompt or agent. A named principal without the role operator forks its own runs."
     })
   ),
   HttpApiEndpoint.get("estimates", "/runs/:runId/estimates", {

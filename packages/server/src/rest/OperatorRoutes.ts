@@ -152,23 +152,6 @@ export const get = Effect.fnUntraced(function* (serving: ServerContext, principa
   return { status: 200, body: { ...told, ...(yield* said(serving, run)) } }
 })
 
-const noExport = Refusal.make(
-  "not-found",
-  "NotExported",
-  "There is no export of this run: its events were deleted, or the server keeps its runs in memory"
-)
-
-/** `GET /runs/:runId/export`: the run as JSON lines, with the store's own ids of threads. Without a role, only own runs. */
-export const exported = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, runId: string) {
-  const { runtime } = serving
-  const seen = Role.restrict(principal, undefined)
-  const { runs } = seen === undefined ? { runs: [] } : yield* runtime.runs.list({ ...seen, runId, limit: 1 })
-  if (runs.length === 0) return yield* Effect.fail(Lookup.noRun)
-  const lines = yield* runtime.runs.export(runId, { resourceId: principal.tenant })
-  if (lines === undefined) return yield* Effect.fail(noExport)
-  return { status: 200, text: `${lines.join("\n")}\n`, headers: { "content-type": "application/x-ndjson" } }
-})
-
 /** `GET /runs/:runId/estimates`: the rows of its ledger that are estimated. Without a role, only of own runs. */
 export const estimates = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, runId: string) {
   const { runtime } = serving
@@ -187,7 +170,7 @@ export const correct = Effect.fnUntraced(function* (
   runId: string,
   given: unknown
 ) {
-  if (Role.sightOf(principal) !== "all") return yield* Effect.fail(Role.operatorOnly)
+  if (Role.sightOf(principal) !== "all") return yield* Effect.fail(Role.operatorOnly("Costs are corrected by an operator"))
   const asked = readCorrection(given)
   if (Option.isNone(asked)) {
     return yield* Effect.fail(Refusal.badRequest("Missing or invalid field step, usage, agentPath, purpose or costUsd"))
