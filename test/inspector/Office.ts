@@ -4,7 +4,8 @@
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { page } from "@reins/inspector"
-import { Agent, Budget, Model, Prices, Runtime, Specialist } from "@reins/runtime"
+import { Agent, Budget, Deployment, Model, Prices, Runtime, Specialist } from "@reins/runtime"
+import { MemoryJournal, journalHost } from "@reins/runtime/journal"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Authenticator, Server } from "@reins/server"
 import { Effect, Layer, ManagedRuntime, Schema } from "effect"
@@ -46,7 +47,7 @@ const respond: ScriptedModel.Responder = (request) => {
     return ScriptedModel.calls([{ id, name: "pay", args: { supplier: "Paper & Co", amountUsd: 40 } }])
   }
   if (prompt === "study") return ScriptedModel.calls([{ id, name: "reader", args: { prompt: "limit" } }])
-  if (prompt === "limit") return ScriptedModel.calls([{ id, name: "look", args: {} }])
+  if (prompt === "limit" || prompt === "look") return ScriptedModel.calls([{ id, name: "look", args: {} }])
   if (prompt.startsWith("long")) {
     return ScriptedModel.words(Array.from({ length: Number(prompt.split(" ")[1]) }, (_, n) => `word${n}`).join(" "))
   }
@@ -65,7 +66,9 @@ const RuntimeLive = Runtime.layer({ agents: [Clerk, Frugal] }).pipe(
   Layer.provide([
     Kit.layer,
     Layer.succeed(Model, ScriptedModel.make({ respond })),
-    Layer.succeed(Prices.Prices, { find: () => price })
+    Layer.succeed(Prices.Prices, { find: () => price }),
+    // A journal, so that runs can be replayed.
+    Deployment.layerStore("memory", Effect.succeed(journalHost(MemoryJournal.make())))
   ])
 )
 
@@ -81,6 +84,8 @@ const ServerLive = Layer.unwrap(
       agents: [Clerk, Frugal],
       inspector: page,
       prefix: "/ai",
+      // Their receiver is opened by the test.
+      webhooks: { allow: ({ hostname }) => hostname === "127.0.0.1" },
       origins: "port" in address ? [`http://127.0.0.1:${address.port}`] : []
     })
   )
@@ -101,5 +106,22 @@ export const open = async () => {
   )
   const start = (prompt: string, options: { readonly agent?: "clerk" | "frugal"; readonly resourceId?: string } = {}) =>
     managed.runPromise(Effect.map(runtime.start(prompt, { resourceId: "acme", ...options }), ({ runId }) => runId))
-  return { url: `http://127.0.0.1:${port}/ai/inspector`, start, close: () => managed.dispose() }
+  const clientHook = (runId: string) =>
+    managed.runPromise(
+      Effect.flatMap(Runtime, (runtime) =>
+        runtime.webhooks.outbox.put({
+          id: "whk_client",
+          resourceId: "acme",
+          runId,
+          url: "https://client.example/secret",
+          events: [],
+          content: true,
+          source: "protocol",
+          createdAt: 0,
+          secrets: [],
+          push: { id: "theirs", dialect: "a2a" }
+        })
+      )
+    )
+  return { clientHook, url: `http://127.0.0.1:${port}/ai/inspector`, start, close: () => managed.dispose() }
 }

@@ -1,6 +1,7 @@
 /** Drives the inspector in a real browser, if there is one. `REINS_SCREENSHOTS` names a folder for pictures of it. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { existsSync } from "node:fs"
+import { createServer } from "node:http"
 import { createRequire } from "node:module"
 import { join } from "node:path"
 import { type Browser, chromium, type Page } from "playwright-core"
@@ -101,6 +102,7 @@ const titles: { readonly [view: string]: string } = {
   quotas: "Quotas",
   threads: "Threads",
   audit: "Audit and grants",
+  webhooks: "Web hooks",
   play: "Play",
   check: "Check a stream"
 }
@@ -185,6 +187,88 @@ describe("the inspector", () => {
   )
 
   it.runIf(hasBrowser)(
+    "replays a run, shows where another agent would go another way, and forks it from there into a run of its own",
+    () =>
+      withPage("runs", async ({ office: { start }, page }) => {
+        const runId = await start("look")
+        await page.goto(page.url().replace(/#.*/, `#/runs/${runId}?tab=replay`))
+        await page.getByRole("button", { name: "Replay", exact: true }).click()
+        await page.getByText(/^The run goes the same way with clerk: \d+ events$/).waitFor()
+        await page.getByRole("combobox", { name: "Agent" }).click()
+        await page.getByRole("option", { name: "frugal" }).click()
+        await page.getByRole("button", { name: "Replay", exact: true }).click()
+        await page.getByText(/^The run goes another way with frugal at event 1 of \d+$/).waitFor()
+        await page.getByText("tool reader").waitFor()
+        await picture(page, "replay")
+        await page.getByRole("button", { name: "Fork before event 1" }).click()
+        const dialog = page.getByRole("dialog", { name: "Fork before event 1" })
+        await dialog.getByRole("button", { name: "Fork and run" }).click()
+        await page.waitForURL((url) => !url.href.includes(runId))
+        await ended(page, "stop")
+        assert.match(page.url(), /#\/runs\/run_/)
+        // From an event of one's choice, with another prompt.
+        await page.goto(page.url().replace(/#.*/, `#/runs/${runId}?seq=4&tab=events`))
+        await page.getByRole("button", { name: "Fork after event 4" }).click()
+        await page.getByRole("dialog").getByLabel("Prompt").fill("long 3")
+        await picture(page, "fork")
+        await page.getByRole("dialog").getByRole("button", { name: "Fork and run" }).click()
+        await page.waitForURL((url) => !url.href.includes(runId))
+        await page.getByRole("tab", { name: "Answer" }).click()
+        await page.getByText("word0 word1 word2").waitFor()
+      }),
+    60_000
+  )
+
+  it.runIf(hasBrowser)(
+    "adds a web hook, shows what its receiver does not accept and why, sends it again when it is mended, and removes it",
+    async () => {
+      let status = 503
+      let received = 0
+      const receiver = createServer((_, response) => {
+        received++
+        response.writeHead(status).end()
+      })
+      await new Promise<void>((resolve) => void receiver.listen(0, "127.0.0.1", resolve))
+      const address = receiver.address()
+      const port = typeof address === "object" && address !== null ? address.port : 0
+      try {
+        await withPage("webhooks", async ({ office: { clientHook, start }, page }) => {
+          await page.getByText("No client has set one").waitFor()
+          await page.getByLabel("Address").fill("https://127.0.0.2/told")
+          await page.getByRole("button", { name: "Add" }).click()
+          await page.getByText("Web hooks are not sent to this url").waitFor()
+          await page.getByLabel("Address").fill(`http://127.0.0.1:${port}/told`)
+          await page.getByRole("button", { name: "Add" }).click()
+          await page.getByText(/^whsec_/).waitFor()
+          const runId = await start("hello")
+          const open = await start("pay the client's bill")
+          await clientHook(open)
+          await page.getByRole("table", { name: "Web hooks of runs" }).getByRole("link", { name: open }).waitFor()
+          assert.notInclude(await page.locator("main").innerText(), "client.example/secret")
+          await page.getByText(/^fails since .*: status 503$/).waitFor()
+          await picture(page, "webhooks")
+          await page.getByRole("link", { name: `http://127.0.0.1:${port}/told` }).click()
+          await page.getByRole("table", { name: "Notices" }).getByRole("link", { name: runId }).first().waitFor()
+          await picture(page, "webhook")
+          status = 204
+          await page.getByRole("button", { name: "Send again now" }).click()
+          await page.getByText("All was accepted.").waitFor()
+          assert.isAtLeast(received, 2)
+          page.on("dialog", (dialog) => dialog.accept())
+          await page.getByRole("button", { name: "Remove" }).click()
+          await page.getByText("There are none. One that is added").waitFor()
+          await page.getByRole("button", { name: "Remove" }).click()
+          await page.getByText("No client has set one").waitFor()
+        })
+      } finally {
+        receiver.closeAllConnections()
+        receiver.close()
+      }
+    },
+    60_000
+  )
+
+  it.runIf(hasBrowser)(
     "shows 10,000 events with only those on the screen in the document",
     () =>
       withPage("runs", async ({ office: { start }, page }) => {
@@ -257,7 +341,20 @@ describe("the inspector", () => {
         `has no violation of accessibility at ${width} pixels, ${scheme}`,
         async () => {
           const runId = await office?.start("pay once more")
-          const places = ["runs", `runs/${runId}`, "approvals", "costs", "quotas", "threads", "audit", "play", "check"]
+          const done = await office?.start("hello")
+          const places = [
+            "runs",
+            `runs/${runId}`,
+            `runs/${done}?tab=replay`,
+            "approvals",
+            "costs",
+            "quotas",
+            "threads",
+            "audit",
+            "webhooks",
+            "play",
+            "check"
+          ]
           await withPage(
             "runs",
             async ({ page }) => {
@@ -265,7 +362,8 @@ describe("the inspector", () => {
                 await page.goto(page.url().replace(/#.*/, `#/${place}`))
                 await page.getByRole("heading", { level: 2, name: titles[place.split("/")[0] ?? ""] ?? "" }).waitFor()
                 await page.waitForFunction(() => document.querySelector('[aria-label="Loading"]') === null)
-                await picture(page, `${place.includes("/") ? "run" : place}-${width}-${scheme}`)
+                const name = place.includes("tab=") ? "replay" : place.includes("/") ? "run" : place
+                await picture(page, `${name}-${width}-${scheme}`)
                 assert.deepStrictEqual(await violations(page), [], place)
               }
             },

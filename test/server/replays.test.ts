@@ -57,21 +57,23 @@ describe("a replay over HTTP", () => {
     })
   )
 
-  it.live("tells the role auditor the place and no content, and refuses principals without a role and other tenants", () =>
-    Effect.gen(function* () {
-      const served = yield* serve()
-      const { runId } = yield* query(served, "tool")
-      const path = `/native/runs/${runId}/replay`
-      const { json, status } = yield* served.ask(path, { key: "aldo-key", body: { agent: "vault" } })
-      assert.strictEqual(status, 200)
-      const { seq, type } = json.divergence
-      assert.deepStrictEqual([seq, type], [1, "step-start"])
-      assert.notProperty(json.divergence, "recorded")
-      assert.notProperty(json.divergence, "replayed")
-      assert.deepStrictEqual(yield* codeOf(served, path, "dora-key"), [403, "RoleForbidden"])
-      assert.deepStrictEqual(yield* codeOf(served, path, "other-key"), [404, "RunNotFound"])
-      assert.deepStrictEqual(yield* codeOf(served, path, "olga-key", { agent: 1 }), [400, "BadRequest"])
-    })
+  it.live(
+    "tells the role auditor the place and no content, and refuses principals without a role and other tenants",
+    () =>
+      Effect.gen(function* () {
+        const served = yield* serve()
+        const { runId } = yield* query(served, "tool")
+        const path = `/native/runs/${runId}/replay`
+        const { json, status } = yield* served.ask(path, { key: "aldo-key", body: { agent: "vault" } })
+        assert.strictEqual(status, 200)
+        const { seq, type } = json.divergence
+        assert.deepStrictEqual([seq, type], [1, "step-start"])
+        assert.notProperty(json.divergence, "recorded")
+        assert.notProperty(json.divergence, "replayed")
+        assert.deepStrictEqual(yield* codeOf(served, path, "dora-key"), [403, "RoleForbidden"])
+        assert.deepStrictEqual(yield* codeOf(served, path, "other-key"), [404, "RunNotFound"])
+        assert.deepStrictEqual(yield* codeOf(served, path, "olga-key", { agent: 1 }), [400, "BadRequest"])
+      })
   )
 
   it.live("refuses a run that has not ended, an unknown agent, and a run that is kept in memory", () =>

@@ -116,4 +116,82 @@ describe("the native interface", () => {
       assert.match((yield* served.ask("/metrics")).text, /^reins_notices_waiting 0$/m)
     })
   )
+
+  it.live("shows what waits for a web hook with its attempts, and sends it again at once when it is asked to", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ webhooks: { allow: () => true } }, undefined, keys)
+      const path = "/native/webhooks"
+      // Nothing listens there.
+      const added = yield* served.ask(path, { key: "olga-key", body: { url: "http://127.0.0.1:9/told" } })
+      const { id } = added.json
+      const notices = (key = "olga-key") => served.ask(`${path}/${id}/notices`, { key })
+      assert.deepStrictEqual((yield* notices()).json, { notices: [] })
+      const { headers } = yield* served.ask("/native/query", {
+        key: "dora-key",
+        body: { prompt: "gated", threadId: "t", stream: false }
+      })
+      const { json, status } = yield* notices()
+      assert.strictEqual(status, 200)
+      const [notice] = json.notices
+      assert.strictEqual(notice.event, "approval.required")
+      assert.deepInclude(notice.run, {
+        runId: headers.get("x-run-id"),
+        threadId: "t",
+        agent: "desk",
+        principal: "dora"
+      })
+      assert.deepInclude(notice.facts, { kind: "tool", target: "gated" })
+      assert.isAtLeast(notice.nextAt, notice.at)
+      assert.notProperty(notice, "webhookId")
+      const retried = yield* served.ask(`${path}/${id}/retry`, { key: "olga-key", body: {} })
+      assert.strictEqual(retried.status, 202)
+      const refused = [
+        yield* notices("dora-key"),
+        yield* notices("aldo-key"),
+        yield* notices("other-key"),
+        yield* served.ask(`${path}/${id}/retry`, { key: "aldo-key", body: {} }),
+        yield* served.ask(`${path}/${id}/retry`, { key: "other-key", body: {} }),
+        yield* served.ask(`${path}/${id}/notices?limit=many`, { key: "olga-key" })
+      ]
+      assert.deepStrictEqual(
+        refused.map((one) => one.status),
+        [403, 403, 404, 403, 404, 400]
+      )
+    })
+  )
+
+  it.live("lists and counts what clients have set for their runs, without the address's path, and removes it", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ webhooks: {} }, undefined, keys)
+      yield* served.ask("/native/query", { key: "dora-key", body: { prompt: "gated", runId: "run", stream: false } })
+      yield* served.runtime.webhooks.outbox.put({
+        id: "whk_theirs",
+        resourceId: "dev",
+        runId: "run",
+        url: "https://receiver.example/secret-path?key=1",
+        events: [],
+        content: true,
+        source: "protocol",
+        createdAt: 1,
+        secrets: [],
+        push: { id: "theirs", dialect: "a2a", token: "secret-token" }
+      })
+      const { json, text } = yield* served.ask("/native/webhooks", { key: "olga-key" })
+      assert.lengthOf(json.webhooks, 1)
+      assert.deepInclude(json.webhooks[0], {
+        id: "whk_theirs",
+        runId: "run",
+        dialect: "a2a",
+        source: "protocol",
+        url: "https://receiver.example"
+      })
+      assert.notInclude(text, "secret")
+      assert.deepStrictEqual((yield* served.ask("/native/webhooks", { key: "other-key" })).json.webhooks, [])
+      assert.match((yield* served.ask("/metrics")).text, /^reins_run_webhooks 1$/m)
+      const remove = (key: string) => served.ask("/native/webhooks/whk_theirs", { key, method: "DELETE" })
+      assert.strictEqual((yield* remove("other-key")).status, 404)
+      assert.strictEqual((yield* remove("olga-key")).status, 204)
+      assert.deepStrictEqual((yield* served.ask("/native/webhooks", { key: "olga-key" })).json.webhooks, [])
+    })
+  )
 })

@@ -28,6 +28,7 @@ import { Quotas } from "./Quotas.tsx"
 import { RunList } from "./RunList.tsx"
 import { Run } from "./Run.tsx"
 import { ThreadList, Thread } from "./Threads.tsx"
+import { Webhooks } from "./Webhooks.tsx"
 
 // Charts and the readers of every dialect are the larger part of the page, and seldom looked at.
 const Costs = lazy(() => import("./Costs.tsx"))
@@ -40,6 +41,7 @@ const views: ReadonlyArray<readonly [string, string]> = [
   ["quotas", "Quotas"],
   ["threads", "Threads"],
   ["audit", "Audit and grants"],
+  ["webhooks", "Web hooks"],
   ["play", "Play"],
   ["check", "Check a stream"]
 ]
@@ -62,6 +64,8 @@ const View = ({ place: { id, query, view } }: { readonly place: Place }) => {
       return id === undefined ? <ThreadList /> : <Thread key={id} threadId={id} />
     case "audit":
       return <Audit query={query} />
+    case "webhooks":
+      return <Webhooks id={id} />
     case "play":
       return <Play query={query} />
     case "check":

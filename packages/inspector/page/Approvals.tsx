@@ -4,7 +4,7 @@ import type { Approval, Decision } from "@reins/protocol"
 import { useEffect, useState } from "react"
 import { api, useAsked } from "./Client.ts"
 import { duration, time } from "./Format.ts"
-import { Json, Loaded } from "./Parts.tsx"
+import { Json, Loaded, Problem } from "./Parts.tsx"
 import { changesOf, SchemaForm } from "./SchemaForm.tsx"
 
 type Fields = { readonly [name: string]: unknown }
@@ -79,7 +79,7 @@ export const Question = ({ onDone, request }: { readonly request: Approval.Reque
       </Text>
       <Need request={request} />
       {request.begunBefore === undefined || request.begunBefore === 0 ? null : (
-        <Text c="red.9">This call was started before and may have taken effect.</Text>
+        <Text className="problem">This call was started before and may have taken effect.</Text>
       )}
       <Stack mt="sm">
         {kind === "question" ? (
@@ -109,11 +109,7 @@ export const Question = ({ onDone, request }: { readonly request: Approval.Reque
           value={reason}
           onChange={(event) => setReason(event.currentTarget.value)}
         />
-        {problem === undefined ? null : (
-          <Text c="red.9" role="alert">
-            {problem}
-          </Text>
-        )}
+        <Problem text={problem} />
         <Group>
           <Button onClick={approve} loading={isSending} disabled={kind === "question" && value === undefined}>
             {kind === "question"

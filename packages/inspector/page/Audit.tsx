@@ -3,7 +3,7 @@ import { Button, Group, Text, TextInput, Title } from "@mantine/core"
 import { useState } from "react"
 import { api, useAsked } from "./Client.ts"
 import { brief, dollars, time } from "./Format.ts"
-import { Loaded, Rows, RunLink } from "./Parts.tsx"
+import { Loaded, Problem, Rows, RunLink } from "./Parts.tsx"
 import { go, link } from "./Place.ts"
 
 const Grants = () => {
@@ -13,11 +13,7 @@ const Grants = () => {
     <Loaded asked={asked}>
       {({ grants }) => (
         <>
-          {problem === undefined ? null : (
-            <Text c="red.9" role="alert">
-              {problem}
-            </Text>
-          )}
+          <Problem text={problem} />
           <Rows
             caption="Grants"
             columns={["Tool", "Scope", "Only for", "Left", "Expires", "By", "Action"]}

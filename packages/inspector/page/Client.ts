@@ -98,6 +98,29 @@ export interface Said {
   readonly content: ReadonlyArray<{ readonly type: string; readonly [field: string]: unknown }>
 }
 
+/** How a replay went; see `POST /runs/:runId/replay`. */
+export interface ReplayResult {
+  readonly agent: string
+  readonly events: number
+  readonly identical: boolean
+  readonly undigested?: number
+  readonly others?: number
+  readonly divergence?: {
+    readonly seq: number
+    readonly type?: string
+    readonly agentPath: ReadonlyArray<string>
+    readonly field: string
+    readonly recorded?: unknown
+    readonly replayed?: unknown
+  }
+}
+
+/** The thread that goes on from an event of a run. `prompt`: what the run had yet to answer there. */
+export interface RunForked {
+  readonly threadId: string
+  readonly prompt?: ReadonlyArray<{ readonly type: string; readonly [field: string]: unknown }>
+}
+
 /** A replaced end of a thread. */
 export interface Branch {
   readonly branchId: string
@@ -115,6 +138,32 @@ export interface Self {
   readonly sees: "all" | "order" | "own"
 }
 
+/** A web hook and how it does. `runId` and `dialect`: of one that a client has set for its run. */
+export interface Webhook {
+  readonly id: string
+  readonly url: string
+  readonly events: ReadonlyArray<string>
+  readonly content: boolean
+  readonly runId?: string
+  readonly dialect?: string
+  readonly waiting: number
+  readonly failures: number
+  readonly failingSince?: number
+  readonly lastError?: string
+  readonly acceptedAt?: number
+  readonly lost: number
+}
+
+/** What a web hook has yet to be told. */
+export interface Notice {
+  readonly event: string
+  readonly at: number
+  readonly attempts: number
+  readonly nextAt: number
+  readonly run: { readonly runId: string; readonly threadId: string; readonly agent: string }
+  readonly facts: { readonly [field: string]: unknown }
+}
+
 /** The requests that the views make. */
 export const api = {
   self: () => json<Self>("/principal"),
@@ -125,12 +174,30 @@ export const api = {
   raise: (runId: string, limits: { readonly [limit: string]: number }) =>
     post(`/runs/${encodeURIComponent(runId)}/budget`, { limits }),
   steer: (runId: string, content: string) => post(`/runs/${encodeURIComponent(runId)}/messages`, { message: content }),
+  replay: (runId: string, agent: string | undefined) =>
+    post<ReplayResult>(`/runs/${encodeURIComponent(runId)}/replay`, agent === undefined ? {} : { agent }),
+  forkRun: (runId: string, seq: number | undefined) =>
+    post<RunForked>(`/runs/${encodeURIComponent(runId)}/fork`, seq === undefined ? {} : { seq }),
+  /** Starts a run, which goes on without this reader; returns its id. */
+  query: async (body: { readonly prompt: unknown; readonly agent?: string; readonly threadId?: string }) => {
+    const response = await request("/query", { method: "POST", body: JSON.stringify(body) })
+    await response.body?.cancel()
+    return response.headers.get("x-run-id") ?? ""
+  },
   approvals: () => json<{ readonly approvals: ReadonlyArray<Approval.Request> }>("/approvals"),
   answer: (id: string, decision: Decision) => post(`/approvals/${encodeURIComponent(id)}`, decision),
   history: (query: { readonly [name: string]: string | undefined }) =>
     json<{ readonly acts: ReadonlyArray<Audit.Act>; readonly next?: string }>(`/approvals/history${search(query)}`),
   grants: () => json<{ readonly grants: ReadonlyArray<Grant.Grant> }>("/grants"),
   revoke: (id: string) => json(`/grants/${encodeURIComponent(id)}`, { method: "DELETE" }),
+  webhooks: () => json<{ readonly webhooks: ReadonlyArray<Webhook> }>("/webhooks"),
+  addWebhook: (webhook: { readonly url: string; readonly events: ReadonlyArray<string>; readonly content: boolean }) =>
+    post<Webhook & { readonly secret: string }>("/webhooks", webhook),
+  rotateWebhook: (id: string) => post<{ readonly secret: string }>(`/webhooks/${encodeURIComponent(id)}/secret`),
+  removeWebhook: (id: string) => json(`/webhooks/${encodeURIComponent(id)}`, { method: "DELETE" }),
+  retryWebhook: (id: string) => post(`/webhooks/${encodeURIComponent(id)}/retry`),
+  notices: (id: string) =>
+    json<{ readonly notices: ReadonlyArray<Notice> }>(`/webhooks/${encodeURIComponent(id)}/notices`),
   quotas: () => json<{ readonly quotas: ReadonlyArray<Quota.Usage> }>("/quotas"),
   costs: (query: { readonly [name: string]: string | number | undefined }) =>
     json<CostReport.CostReport>(`/costs${search(query)}`),

@@ -62,6 +62,14 @@ export const Json = ({ value }: { readonly value: unknown }) => (
   </Code>
 )
 
+/** Why something was refused. */
+export const Problem = ({ text }: { readonly text: string | undefined }) =>
+  text === undefined ? null : (
+    <Text className="problem" role="alert">
+      {text}
+    </Text>
+  )
+
 /** Facts, each as a name and a value. */
 export const Facts = ({ facts }: { readonly facts: ReadonlyArray<readonly [string, ReactNode]> }) => (
   <Group gap="xl" my="sm">

@@ -1,8 +1,8 @@
 /** Asks an agent, and leads to the run. */
-import { Button, Select, Stack, Text, Textarea, TextInput } from "@mantine/core"
+import { Button, Select, Stack, Textarea, TextInput } from "@mantine/core"
 import { useState } from "react"
-import { api, request, useAsked } from "./Client.ts"
-import { Loaded } from "./Parts.tsx"
+import { api, useAsked } from "./Client.ts"
+import { Loaded, Problem } from "./Parts.tsx"
 import { go, link } from "./Place.ts"
 
 export const Play = ({ query }: { readonly query: URLSearchParams }) => {
@@ -13,11 +13,7 @@ export const Play = ({ query }: { readonly query: URLSearchParams }) => {
   const [problem, setProblem] = useState<string>()
   const start = async () => {
     const body = { prompt, ...(agent === null ? {} : { agent }), ...(threadId === "" ? {} : { threadId }) }
-    const response = await request("/query", { method: "POST", body: JSON.stringify(body) })
-    const runId = response.headers.get("x-run-id")
-    // The run goes on without this reader.
-    await response.body?.cancel()
-    if (runId !== null) go(link("runs", runId))
+    go(link("runs", await api.query(body)))
   }
   return (
     <Loaded asked={asked}>
@@ -50,11 +46,7 @@ export const Play = ({ query }: { readonly query: URLSearchParams }) => {
               value={prompt}
               onChange={(event) => setPrompt(event.currentTarget.value)}
             />
-            {problem === undefined ? null : (
-              <Text c="red.9" role="alert">
-                {problem}
-              </Text>
-            )}
+            <Problem text={problem} />
             <Button type="submit" disabled={prompt.trim() === ""}>
               Start a run
             </Button>

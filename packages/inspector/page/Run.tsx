@@ -1,15 +1,17 @@
 /** One run, live: its facts, a timeline, its events, its money, what it asks, and what can be done to it. */
-import { Alert, Anchor, Button, Group, Modal, NumberInput, Select, Stack, Tabs, Text, TextInput } from "@mantine/core"
-import { useDisclosure } from "@mantine/hooks"
+import { Alert, Anchor, Stack, Tabs, Text } from "@mantine/core"
 import type { CostSummary, Envelope } from "@reins/protocol"
 import { useEffect, useMemo, useRef, useState } from "react"
+import { Actions } from "./Actions.tsx"
 import { answer } from "./Answer.ts"
 import { Question } from "./Approvals.tsx"
-import { api, useAsked, watch, type RunDetail } from "./Client.ts"
+import { api, useAsked, watch } from "./Client.ts"
 import { EventList } from "./EventList.tsx"
+import { Fork } from "./Fork.tsx"
 import { dollars, duration, time } from "./Format.ts"
 import { Facts, Loaded, Rows, State } from "./Parts.tsx"
 import { go, link } from "./Place.ts"
+import { Replay } from "./Replay.tsx"
 import { Timeline, type Span } from "./Timeline.ts"
 
 /** The events of a run so far; new ones are drawn together, once a frame. */
@@ -103,103 +105,6 @@ const costRows = (
   ]
 }
 
-const limits = ["maxSteps", "maxToolCalls", "maxTotalTokens", "maxCostUsd", "maxDuration", "maxAgents"]
-
-const Raise = ({ onDone, runId }: { readonly runId: string; readonly onDone: () => void }) => {
-  const [isOpen, { close, open }] = useDisclosure(false)
-  const [limit, setLimit] = useState("maxCostUsd")
-  const [value, setValue] = useState<number | string>("")
-  const [problem, setProblem] = useState<string>()
-  const send = () =>
-    api.raise(runId, { [limit]: Number(value) }).then(
-      () => {
-        close()
-        onDone()
-      },
-      ({ message }: Error) => setProblem(message)
-    )
-  return (
-    <>
-      <Button variant="default" onClick={open}>
-        Raise a limit
-      </Button>
-      <Modal opened={isOpen} onClose={close} title="Raise a limit">
-        <Stack>
-          <Select
-            label="Limit"
-            data={limits}
-            value={limit}
-            onChange={(name) => setLimit(name ?? limit)}
-            allowDeselect={false}
-          />
-          <NumberInput
-            label="New limit"
-            description="US dollars, milliseconds, or a count"
-            min={0}
-            value={value}
-            onChange={setValue}
-          />
-          {problem === undefined ? null : (
-            <Text c="red.9" role="alert">
-              {problem}
-            </Text>
-          )}
-          <Button onClick={send} disabled={value === ""}>
-            Raise
-          </Button>
-        </Stack>
-      </Modal>
-    </>
-  )
-}
-
-const Actions = ({ again, run }: { readonly run: RunDetail; readonly again: () => void }) => {
-  const [words, setWords] = useState("")
-  const [problem, setProblem] = useState<string>()
-  const act = (done: Promise<unknown>) =>
-    done.then(
-      () => {
-        setProblem(undefined)
-        again()
-      },
-      ({ message }: Error) => setProblem(message)
-    )
-  if (run.state === "ended") return null
-  return (
-    <Stack gap="xs" my="sm">
-      <Group align="end">
-        <Button color="red.8" onClick={() => act(api.cancel(run.runId))}>
-          Cancel the run
-        </Button>
-        <Raise runId={run.runId} onDone={again} />
-        <form
-          onSubmit={(event) => {
-            event.preventDefault()
-            void act(api.steer(run.runId, words).then(() => setWords("")))
-          }}
-        >
-          <Group align="end">
-            <TextInput
-              label="Message to the agent"
-              value={words}
-              onChange={(event) => setWords(event.currentTarget.value)}
-            />
-            <Button type="submit" variant="default" disabled={words.trim() === ""}>
-              Send
-            </Button>
-          </Group>
-        </form>
-      </Group>
-      {problem === undefined ? null : (
-        <Text c="red.9" role="alert">
-          {problem}
-        </Text>
-      )}
-    </Stack>
-  )
-}
-
-/** `seq`, `tab`: the event and the view that the address names, so that a link leads to them. */
 export const Run = ({
   runId,
   seq: asked,
@@ -271,12 +176,16 @@ export const Run = ({
               <Tabs.Tab value="events">Events ({envelopes.length})</Tabs.Tab>
               <Tabs.Tab value="cost">Cost</Tabs.Tab>
               <Tabs.Tab value="text">Answer</Tabs.Tab>
+              <Tabs.Tab value="replay">Replay and fork</Tabs.Tab>
             </Tabs.List>
             <Tabs.Panel value="timeline" pt="sm">
               <Bars timeline={timeline} onChoose={choose} />
             </Tabs.Panel>
             <Tabs.Panel value="events" pt="sm">
               <EventList envelopes={envelopes} startedAt={run.startedAt} seq={seq} onChoose={choose} />
+              {hidesContent || seq === undefined ? null : (
+                <Fork key={seq} run={run} seq={seq} label={`Fork after event ${seq}`} />
+              )}
             </Tabs.Panel>
             <Tabs.Panel value="cost" pt="sm">
               {cost?.type === "data-cost-summary" ? (
@@ -284,6 +193,9 @@ export const Run = ({
               ) : (
                 <Text c="dimmed">A run tells its costs when it ends.</Text>
               )}
+            </Tabs.Panel>
+            <Tabs.Panel value="replay" pt="sm">
+              <Replay run={run} hidesContent={hidesContent} />
             </Tabs.Panel>
             <Tabs.Panel value="text" pt="sm">
               <Text style={{ whiteSpace: "pre-wrap" }}>

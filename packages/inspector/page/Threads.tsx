@@ -1,10 +1,10 @@
 /** Threads, and one thread with its conversation and its runs. */
-import { Anchor, Button, Group, Stack, Text, Title } from "@mantine/core"
+import { Anchor, Button, Group, Stack, Title } from "@mantine/core"
 import { useState } from "react"
 import { type Branch, api, useAsked } from "./Client.ts"
 import { Conversation } from "./Conversation.tsx"
 import { dollars, time } from "./Format.ts"
-import { Facts, Loaded, Rows, RunLink, State } from "./Parts.tsx"
+import { Facts, Loaded, Problem, Rows, RunLink, State } from "./Parts.tsx"
 import { go, link } from "./Place.ts"
 
 export const ThreadList = () => {
@@ -166,11 +166,7 @@ export const Thread = ({ threadId }: { readonly threadId: string }) => {
             >
               Delete
             </Button>
-            {problem === undefined ? null : (
-              <Text c="red.9" role="alert">
-                {problem}
-              </Text>
-            )}
+            <Problem text={problem} />
           </Group>
           <Title order={3} size="h5">
             Runs

@@ -129,5 +129,12 @@ export type { FileContent, FileOptions, LaterOptions, Progress, Ticket, ToolRunS
 export type { Failure, Retrying } from "./tool/Retrying.ts"
 export * as ToolSettings from "./tool/ToolSettings.ts"
 export { WebhookInvalid, problemOf as webhookProblem } from "./runtime/Webhooks.ts"
-export type { AddedWebhook, NewWebhook, WebhookInfo, Webhooks } from "./runtime/Webhooks.ts"
+export type {
+  AddedWebhook,
+  NewWebhook,
+  RunWebhookInfo,
+  WaitingNotice,
+  WebhookInfo,
+  Webhooks
+} from "./runtime/Webhooks.ts"
 export type { GrantOptions } from "./runtime/GivenGrant.ts"

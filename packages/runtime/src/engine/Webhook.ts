@@ -112,6 +112,7 @@ export interface NewNotice {
 
 /**
  * A fact that a web hook has yet to be told, and the run that it is about. `attempts`: how often it was sent in vain.
+ * `nextAt`: when it is sent next, in epoch milliseconds.
  *
  * @since 0.2.0
  * @category models
@@ -119,6 +120,7 @@ export interface NewNotice {
 export interface Notice extends NewNotice {
   readonly webhookId: string
   readonly attempts: number
+  readonly nextAt: number
   readonly run: Pick<ListedRun.ListedRun, "runId" | "threadId" | "resourceId" | "agent" | "principal" | "startedAt">
 }
 

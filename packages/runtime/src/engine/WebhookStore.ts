@@ -97,11 +97,21 @@ export interface WebhookStore {
   readonly rotate: (id: string, secret: string, resourceId?: string) => Effect.Effect<boolean>
   /** Deletes a web hook with its notices. With `resourceId`, only that tenant's. False when there is none. */
   readonly remove: (id: string, resourceId?: string) => Effect.Effect<boolean>
-  /** Web hooks in order of creation: of a tenant, or of every tenant and those of all; of one run, or of none. */
+  /**
+   * Web hooks in order of creation: of a tenant, or of every tenant and those of all; of one run, with `isOfRun` those of
+   * any run, otherwise those of none. `limit`: the most of them; absent: all.
+   */
   readonly list: (query: {
     readonly resourceId?: string | undefined
     readonly runId?: string | undefined
+    readonly isOfRun?: boolean | undefined
+    readonly limit?: number | undefined
   }) => Effect.Effect<ReadonlyArray<WebhookStanding>>
+  /**
+   * What the web hook has yet to be told is due at `now`, however often it has failed. With `resourceId`, only that
+   * tenant's. False when there is none.
+   */
+  readonly retry: (id: string, now: number, resourceId?: string) => Effect.Effect<boolean>
   /** Leases web hooks that nobody leases and that have something to tell. */
   readonly lease: (lease: WebhookLease) => Effect.Effect<ReadonlyArray<LeasedWebhook>>
   /** Extends a lease. False when another process has it, or the web hook is gone. */
@@ -129,14 +139,15 @@ interface Row {
   nextAt: number
   owner: string | undefined
   until: number
-  readonly notices: Map<string, { notice: Notice; nextAt: number }>
+  readonly notices: Map<string, Notice>
 }
 
 const keyOf = ({ name, run }: Notice): string => JSON.stringify([run.runId, name])
 
 /** Whether web hooks of `query` include it. */
 const isListed = (webhook: StoredWebhook, query: Parameters<WebhookStore["list"]>[0]): boolean =>
-  webhook.runId === query.runId && (query.resourceId === undefined || webhook.resourceId === query.resourceId)
+  (query.isOfRun === true && query.runId === undefined ? webhook.runId !== undefined : webhook.runId === query.runId) &&
+  (query.resourceId === undefined || webhook.resourceId === query.resourceId)
 
 /**
  * Web hooks in memory, with their outbox: lost with the process.
@@ -166,8 +177,8 @@ export class MemoryWebhooks implements WebhookStore {
       if (webhook.runId !== undefined || !webhook.events.includes(told.event)) continue
       const { agent, principal, resourceId, runId, startedAt, threadId } = run
       const about = { runId, threadId, resourceId, agent, ...(principal === undefined ? {} : { principal }), startedAt }
-      const notice: Notice = { ...told, webhookId: webhook.id, attempts: 0, run: about }
-      if (!notices.has(keyOf(notice))) notices.set(keyOf(notice), { notice, nextAt: told.at })
+      const notice: Notice = { ...told, webhookId: webhook.id, attempts: 0, nextAt: told.at, run: about }
+      if (!notices.has(keyOf(notice))) notices.set(keyOf(notice), notice)
     }
   }
 
@@ -203,7 +214,7 @@ export class MemoryWebhooks implements WebhookStore {
   readonly remove = (id: string, resourceId?: string): Effect.Effect<boolean> =>
     Effect.sync(() => {
       const row = this.of(id, resourceId)
-      const isOwn = resourceId === undefined || row?.webhook.source === "api"
+      const isOwn = resourceId === undefined || row?.webhook.source !== "settings"
       return row !== undefined && isOwn && this.rows.delete(id)
     })
 
@@ -212,12 +223,11 @@ export class MemoryWebhooks implements WebhookStore {
       Array.from(this.rows.values())
         .filter(({ webhook }) => isListed(webhook, query))
         .toSorted((a, b) => a.webhook.createdAt - b.webhook.createdAt || (a.webhook.id < b.webhook.id ? -1 : 1))
+        .slice(0, query.limit ?? Infinity)
         .map(({ acceptedAt, failingSince, failures, lastError, lost, notices, webhook }) => ({
           webhook,
           waiting: notices.size,
-          ...(notices.size === 0
-            ? {}
-            : { oldestAt: Math.min(...Array.from(notices.values(), ({ notice: { at } }) => at)) }),
+          ...(notices.size === 0 ? {} : { oldestAt: Math.min(...Array.from(notices.values(), ({ at }) => at)) }),
           failures,
           ...(failingSince === undefined ? {} : { failingSince }),
           ...(lastError === undefined ? {} : { lastError }),
@@ -270,7 +280,7 @@ export class MemoryWebhooks implements WebhookStore {
       row.until = 0
       row.nextAt = nextAt
       if (accepted) row.acceptedAt = at
-      if (accepted && row.failures >= recovering) for (const one of row.notices.values()) one.nextAt = at
+      if (accepted && row.failures >= recovering) this.dueAt(row, at)
       const before = accepted ? 0 : row.failures
       row.failures = failure === undefined ? before : before + 1
       if (accepted) row.failingSince = row.lastError = undefined
@@ -284,9 +294,8 @@ export class MemoryWebhooks implements WebhookStore {
     Effect.sync(() =>
       Array.from(this.rows.get(id)?.notices.values() ?? [])
         .filter(({ nextAt }) => nextAt <= now)
-        .toSorted((a, b) => a.nextAt - b.nextAt || a.notice.at - b.notice.at)
+        .toSorted((a, b) => a.nextAt - b.nextAt || a.at - b.at)
         .slice(0, limit)
-        .map(({ notice }) => notice)
     )
 
   readonly accepted = (notice: Notice): Effect.Effect<void> =>
@@ -301,8 +310,7 @@ export class MemoryWebhooks implements WebhookStore {
         row.notices.delete(keyOf(notice))
         row.lost++
       } else {
-        one.notice = { ...one.notice, attempts: one.notice.attempts + 1 }
-        one.nextAt = nextAt
+        row.notices.set(keyOf(notice), { ...one, attempts: one.attempts + 1, nextAt })
       }
     })
 
@@ -311,6 +319,19 @@ export class MemoryWebhooks implements WebhookStore {
       const row = this.rows.get(id)
       if (row !== undefined) row.toldSeq = Math.max(row.toldSeq, seq)
     })
+
+  readonly retry = (id: string, now: number, resourceId?: string): Effect.Effect<boolean> =>
+    Effect.sync(() => {
+      const row = this.of(id, resourceId)
+      if (row === undefined) return false
+      row.nextAt = now
+      this.dueAt(row, now)
+      return true
+    })
+
+  private dueAt({ notices }: Row, at: number): void {
+    for (const [key, notice] of notices) notices.set(key, { ...notice, nextAt: at })
+  }
 
   /** The web hook of that id, if it belongs to the tenant. */
   private of(id: string, resourceId: string | undefined): Row | undefined {

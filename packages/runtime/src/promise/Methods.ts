@@ -21,5 +21,8 @@ export const webhooks = (method: Method): PromiseRuntime["webhooks"] => ({
   add: method((runtime) => runtime.webhooks.add),
   list: method((runtime) => runtime.webhooks.list),
   rotate: method((runtime) => runtime.webhooks.rotate),
-  remove: method((runtime) => runtime.webhooks.remove)
+  remove: method((runtime) => runtime.webhooks.remove),
+  ofRuns: method((runtime) => runtime.webhooks.ofRuns),
+  waiting: method((runtime) => runtime.webhooks.waiting),
+  retry: method((runtime) => runtime.webhooks.retry)
 })

@@ -49,6 +49,17 @@ export interface WebhookInfo
     Omit<WebhookStanding, "webhook"> {}
 
 /**
+ * A web hook that a client of a protocol has set for a run, and how it does. `dialect`: the protocol, such as `a2a`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface RunWebhookInfo extends WebhookInfo {
+  readonly runId: string
+  readonly dialect: string
+}
+
+/**
  * A web hook that was added, and the secret that its receiver verifies with. It is not shown again.
  *
  * @since 0.2.0
@@ -127,6 +138,33 @@ const infoOf = ({ webhook, ...standing }: WebhookStanding): WebhookInfo => {
   }
 }
 
+const runInfoOf = (standing: WebhookStanding): RunWebhookInfo => ({
+  ...infoOf(standing),
+  runId: standing.webhook.runId ?? "",
+  dialect: standing.webhook.push?.dialect ?? ""
+})
+
+/** What callers see of a notice. */
+const waitingOf = ({ at, attempts, event, facts, name, nextAt, run }: Webhook.Notice): WaitingNotice => ({
+  name,
+  event,
+  at,
+  attempts,
+  nextAt,
+  run,
+  facts
+})
+
+/**
+ * What a web hook has yet to be told, without content: of which run, what happened when, how often it was sent in vain
+ * (`attempts`), and when it is sent next (`nextAt`). Times are epoch milliseconds. `name` tells it from the others of its
+ * run.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface WaitingNotice extends Omit<Webhook.Notice, "webhookId"> {}
+
 interface OfTenant {
   readonly resourceId?: string | undefined
 }
@@ -156,6 +194,26 @@ export interface Webhooks {
   readonly rotate: (id: string, options?: OfTenant) => Effect.Effect<string | undefined>
   /** Removes a web hook and what it was not told yet. False when there is none, or not of the tenant. */
   readonly remove: (id: string, options?: OfTenant) => Effect.Effect<boolean>
+  /**
+   * Web hooks that clients of a protocol (A2A) have set for their runs, in order of creation: they are told the states of
+   * that run, and are removed when it has ended. `limit`: the most of them, 1,000 if absent.
+   */
+  readonly ofRuns: (
+    options?: OfTenant & { readonly limit?: number | undefined }
+  ) => Effect.Effect<ReadonlyArray<RunWebhookInfo>>
+  /**
+   * What a web hook has yet to be told, the next one first. `limit`: the most of it, 100 if absent. `undefined` when
+   * there is no such web hook; with `resourceId`, also when it is not that tenant's.
+   */
+  readonly waiting: (
+    id: string,
+    options?: OfTenant & { readonly limit?: number | undefined }
+  ) => Effect.Effect<ReadonlyArray<WaitingNotice> | undefined>
+  /**
+   * Has what waits sent at once, instead of after the delay that its failures have earned. False when there is no such
+   * web hook, or not of the tenant.
+   */
+  readonly retry: (id: string, options?: OfTenant) => Effect.Effect<boolean>
   /** The store of web hooks and notices, for whoever sends them. */
   readonly outbox: WebhookStore
 }
@@ -166,6 +224,7 @@ const outboxOf = (store: WebhookStore, onLease: () => void): WebhookStore => ({
   rotate: (id, secret, resourceId) => store.rotate(id, secret, resourceId),
   remove: (id, resourceId) => store.remove(id, resourceId),
   list: (query) => store.list(query),
+  retry: (id, now, resourceId) => store.retry(id, now, resourceId),
   lease: (lease) => {
     onLease()
     return store.lease(lease)
@@ -213,6 +272,15 @@ export const make = ({ host: { webhooks }, ids }: RuntimeParts): Webhooks => {
         return Effect.map(webhooks.rotate(id, secret, options?.resourceId), (is) => (is ? secret : undefined))
       }),
     remove: (id, options) => webhooks.remove(id, options?.resourceId),
+    ofRuns: ({ limit = 1000, resourceId } = {}) =>
+      Effect.map(webhooks.list({ resourceId, isOfRun: true, limit }), (all) => all.map(runInfoOf)),
+    waiting: Effect.fnUntraced(function* (id, { limit = 100, resourceId } = {}) {
+      const all = yield* webhooks.list({ resourceId })
+      if (!all.some(({ webhook }) => webhook.id === id)) return undefined
+      return (yield* webhooks.due(id, Number.MAX_SAFE_INTEGER, limit)).map(waitingOf)
+    }),
+    retry: (id, options) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => webhooks.retry(id, now, options?.resourceId)),
     outbox: outboxOf(webhooks, () => void (warns = false))
   }
 }

@@ -113,6 +113,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
       rotate: (id, secret, resourceId) => alive(webhooks.rotate(id, secret, resourceId)),
       remove: (id, resourceId) => alive(webhooks.remove(id, resourceId)),
       list: (query) => alive(webhooks.list(query)),
+      retry: (id, now, resourceId) => alive(webhooks.retry(id, now, resourceId)),
       lease: (lease) => alive(webhooks.lease(lease)),
       extend: (id, owner, until) => alive(webhooks.extend(id, owner, until)),
       release: (id, owner, outcome) => alive(webhooks.release(id, owner, outcome)),

@@ -89,6 +89,7 @@ export const clauses: ReadonlyArray<Clause> = [
             name: "a1",
             event: "approval.required",
             at: 1002,
+            nextAt: 1002,
             facts: { approvalId: "a1", kind: "tool", target: "refund" }
           },
           {
@@ -96,6 +97,7 @@ export const clauses: ReadonlyArray<Clause> = [
             name: "ended",
             event: "run.ended",
             at: 1006,
+            nextAt: 1006,
             facts: { endedAt: 1006, endReason: "stop", costNanoUsd: 0, promptTokens: 0, completionTokens: 0 }
           }
         ],
@@ -168,7 +170,7 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* names(store, "hook", 8999), ["run.ended ended"], "what is due meanwhile")
       yield* same(yield* names(store, "hook", 9000), ["run.ended ended", "approval.required a1"], "what is due then")
       const [, again] = yield* due(store)
-      yield* same(again?.attempts, 1, "its attempts")
+      yield* same([again?.attempts, again?.nextAt], [1, 9000], "its attempts, and when it is sent next")
       yield* store.webhooks.accepted({ ...notice, attempts: 1 })
       const last = yield* first(store)
       yield* store.webhooks.refused(last, undefined)
@@ -201,6 +203,22 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* webhooks.release("hook", "first", { at: 6000, accepted: true, failure: "status 500", nextAt: 7000 })
       const mixed = { ...kept, failures: 1, failingSince: 6000, lastError: "status 500", acceptedAt: 6000 }
       yield* same(yield* standing(store), mixed, "when one of several failed")
+    })
+  ),
+  clause("what waits for a failing web hook is due at once when its tenant asks for that", (store) =>
+    Effect.gen(function* () {
+      const { webhooks } = store
+      yield* webhooks.put(webhook())
+      yield* told(store)
+      yield* leased(store, asking(2000))
+      for (const notice of yield* due(store)) yield* webhooks.refused(notice, 90_000)
+      yield* webhooks.release("hook", "first", { at: 2000, accepted: false, failure: "status 500", nextAt: 80_000 })
+      yield* same(yield* webhooks.retry("hook", 3000, "other"), false, "that another tenant asks")
+      yield* same(yield* leased(store, asking(3000)), [], "what is leased before")
+      yield* same(yield* webhooks.retry("hook", 3000, "tenant"), true, "that its tenant asks")
+      yield* same((yield* due(store, "hook", 3000)).length, 2, "what is due")
+      yield* same(yield* leased(store, asking(3000)), ["hook"], "what is leased then")
+      yield* same(yield* webhooks.retry("nobody", 3000), false, "that somebody asks for none")
     })
   ),
   clause("web hooks of settings are leased by processes that know them only", (store) =>
@@ -259,6 +277,13 @@ export const clauses: ReadonlyArray<Clause> = [
       const listed = yield* webhooks.list({ runId: "run" })
       yield* same(listed.length, 1, "the web hooks of the run")
       yield* same(yield* webhooks.list({}), [], "those of no run")
+      yield* webhooks.put(webhook({ id: "later", runId: "two", events: [], source: "protocol", createdAt: 600 }))
+      const ofRuns = (query: { readonly resourceId?: string; readonly limit?: number }) =>
+        Effect.map(webhooks.list({ ...query, isOfRun: true }), (all) => all.map((one) => one.webhook.id))
+      yield* same(yield* ofRuns({ resourceId: "tenant" }), ["push", "later"], "those of every run")
+      yield* same(yield* ofRuns({ limit: 1 }), ["push"], "the first of them")
+      yield* same(yield* ofRuns({ resourceId: "other" }), [], "those of another tenant")
+      yield* same(yield* webhooks.remove("later", "tenant"), true, "that its tenant removes it")
     })
   )
 ]

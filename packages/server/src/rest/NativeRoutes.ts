@@ -134,6 +134,12 @@ export const routes: ReadonlyArray<NativeRoute> = [
     path: "/webhooks/:webhookId/secret",
     handle: (serving, principal, { params }) => WebhookRoutes.rotate(serving, principal, params["webhookId"] ?? "")
   },
+  { method: "GET", path: "/webhooks/:webhookId/notices", handle: WebhookRoutes.notices },
+  {
+    method: "POST",
+    path: "/webhooks/:webhookId/retry",
+    handle: (serving, principal, { params }) => WebhookRoutes.retry(serving, principal, params["webhookId"] ?? "")
+  },
   {
     method: "DELETE",
     path: "/webhooks/:webhookId",

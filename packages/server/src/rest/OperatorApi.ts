@@ -25,6 +25,8 @@ const WebhookFields = {
   events: Schema.Array(Webhook.WebhookEvent),
   content: Schema.Boolean,
   source: Schema.Literals(["api", "settings", "protocol"]),
+  runId: Text,
+  dialect: Text,
   createdAt: Schema.Natural,
   waiting: Schema.Natural,
   oldestAt: Schema.optionalKey(Schema.Natural),
@@ -34,6 +36,36 @@ const WebhookFields = {
   acceptedAt: Schema.optionalKey(Schema.Natural),
   lost: Schema.Natural
 }
+
+/** What a web hook has yet to be told, as clients see it. */
+export interface WaitingNotice {
+  readonly event: Webhook.WebhookEvent
+  readonly at: number
+  readonly attempts: number
+  readonly nextAt: number
+  readonly run: {
+    readonly runId: string
+    readonly threadId: string
+    readonly agent: string
+    readonly principal?: string
+    readonly startedAt: number
+  }
+  readonly facts: Webhook.NoticeFacts
+}
+const WaitingNotice: Schema.Codec<WaitingNotice> = Schema.Struct({
+  event: Webhook.WebhookEvent,
+  at: Schema.Natural,
+  attempts: Schema.Natural,
+  nextAt: Schema.Natural,
+  run: Schema.Struct({
+    runId: Schema.String,
+    threadId: Schema.String,
+    agent: Schema.String,
+    principal: Text,
+    startedAt: Schema.Natural
+  }),
+  facts: Webhook.NoticeFacts
+}).annotate({ identifier: "WaitingNotice" })
 
 const EstimateStruct = Schema.Struct({
   agentPath: AgentPath.AgentPath,
@@ -176,7 +208,7 @@ export const group = HttpApiGroup.make("operator").add(
     OpenApi.annotations({
       summary: "The tenant's web hooks, and how they do",
       description:
-        "For the role operator, and for keys without a name. `waiting`: what a web hook has yet to be told. `failures`, `failingSince`, `lastError`: of the attempts since the last accepted one. `lost`: what was given up."
+        "For the role operator, and for keys without a name. Those with a `runId` were set by a client of the protocol `dialect` for its run: of their `url` only the origin is shown, and at most 1,000 of them. `waiting`: what a web hook has yet to be told. `failures`, `failingSince`, `lastError`: of the attempts since the last accepted one. `lost`: what was given up."
     })
   ),
   HttpApiEndpoint.post("addWebhook", "/webhooks", {
@@ -198,6 +230,28 @@ export const group = HttpApiGroup.make("operator").add(
     OpenApi.annotations({
       summary: "A new secret for a web hook",
       description: "What is sent is signed with it and with the one before, until the next one."
+    })
+  ),
+  HttpApiEndpoint.get("notices", "/webhooks/:webhookId/notices", {
+    params: { webhookId: Schema.String },
+    query: { limit: Amount },
+    success: Schema.Struct({ notices: Schema.Array(WaitingNotice) }),
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "What a web hook has yet to be told, the next one first",
+      description:
+        "Without content. `attempts`: how often it was sent in vain; `nextAt`: when it is sent next, in epoch milliseconds. `limit`: at most 1,000, 100 if absent. What was accepted is not kept."
+    })
+  ),
+  HttpApiEndpoint.post("retryWebhook", "/webhooks/:webhookId/retry", {
+    params: { webhookId: Schema.String },
+    success: Schema.Struct({}).pipe(HttpApiSchema.status(202)),
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "Send at once what waits for a web hook",
+      description: "Instead of after the delay that its failures have earned, as when its receiver was mended."
     })
   ),
   HttpApiEndpoint.delete("removeWebhook", "/webhooks/:webhookId", {

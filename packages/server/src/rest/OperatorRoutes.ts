@@ -170,7 +170,8 @@ export const correct = Effect.fnUntraced(function* (
   runId: string,
   given: unknown
 ) {
-  if (Role.sightOf(principal) !== "all") return yield* Effect.fail(Role.operatorOnly("Costs are corrected by an operator"))
+  if (Role.sightOf(principal) !== "all")
+    return yield* Effect.fail(Role.operatorOnly("Costs are corrected by an operator"))
   const asked = readCorrection(given)
   if (Option.isNone(asked)) {
     return yield* Effect.fail(Refusal.badRequest("Missing or invalid field step, usage, agentPath, purpose or costUsd"))

@@ -1,8 +1,8 @@
 /**
  * Native routes for web hooks that are told of open questions and ended runs of the tenant: for operators, and for keys
- * that stand for their tenant.
+ * that stand for their tenant. They also list and remove those that clients have set for their runs.
  */
-import { type NewWebhook, type WebhookInfo, type WebhookInvalid } from "@reins/runtime"
+import type { NewWebhook, RunWebhookInfo, WaitingNotice, WebhookInfo, WebhookInvalid } from "@reins/runtime"
 import { Webhook } from "@reins/runtime/journal"
 import { type Dialect, Refusal } from "@reins/wire"
 import * as Effect from "effect/Effect"
@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import type { Principal } from "../access/Authenticator.ts"
 import * as Role from "../access/Role.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
+import * as OperatorRoutes from "./OperatorRoutes.ts"
 import * as Webhooks from "../run/Webhooks.ts"
 
 /** A web hook to add. `events`: absent: all. `content`: absent: false. */
@@ -52,10 +53,47 @@ const outward = ({ resourceId: _, ...info }: WebhookInfo): Omit<WebhookInfo, "re
 const listed = ({ runtime }: ServerContext, own: { readonly resourceId: string }) =>
   Effect.map(runtime.webhooks.list(own), (all) => all.filter(({ source }) => source === "api"))
 
+/** Of a client's URL only where it leads: its path and query may be a secret of the client's. */
+const ofRun = ({ resourceId: _, url, ...info }: RunWebhookInfo): Omit<RunWebhookInfo, "resourceId"> => ({
+  ...info,
+  url: URL.canParse(url) ? new URL(url).origin : ""
+})
+
 /** `GET /webhooks` */
 export const list = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal) {
   const own = yield* managing(serving, principal)
-  return { status: 200, body: { webhooks: (yield* listed(serving, own)).map(outward) } }
+  const ofRuns = yield* serving.runtime.webhooks.ofRuns(own)
+  return { status: 200, body: { webhooks: [...(yield* listed(serving, own)).map(outward), ...ofRuns.map(ofRun)] } }
+})
+
+/** The most notices of a page. */
+const mostNotices = 1000
+
+const noticeOf = ({ naming }: ServerContext, { name: _, run, ...notice }: WaitingNotice) => {
+  const { resourceId, threadId, ...about } = run
+  return { ...notice, run: { ...about, threadId: naming.outer(resourceId, threadId) ?? threadId } }
+}
+
+/** `GET /webhooks/:webhookId/notices`: what it has yet to be told. */
+export const notices = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  { params, query }: Dialect.Request
+) {
+  const own = yield* managing(serving, principal)
+  const limit = Math.min((yield* OperatorRoutes.natural(query, "limit")) ?? 100, mostNotices)
+  const id = params["webhookId"] ?? ""
+  if (!(yield* listed(serving, own)).some((one) => one.id === id)) return yield* Effect.fail(unknown)
+  const waiting = (yield* serving.runtime.webhooks.waiting(id, { ...own, limit })) ?? []
+  return { status: 200, body: { notices: waiting.map((notice) => noticeOf(serving, notice)) } }
+})
+
+/** `POST /webhooks/:webhookId/retry` */
+export const retry = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, id: string) {
+  const own = yield* managing(serving, principal)
+  if (!(yield* serving.runtime.webhooks.retry(id, own))) return yield* Effect.fail(unknown)
+  yield* serving.sender?.look ?? Effect.void
+  return { status: 202, body: {} }
 })
 
 /** `POST /webhooks` */
@@ -91,5 +129,7 @@ export const rotate = Effect.fnUntraced(function* (serving: ServerContext, princ
 /** `DELETE /webhooks/:webhookId` */
 export const remove = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, id: string) {
   const own = yield* managing(serving, principal)
-  return (yield* serving.runtime.webhooks.remove(id, own)) ? { status: 204 } : yield* Effect.fail(unknown)
+  if (!(yield* serving.runtime.webhooks.remove(id, own))) return yield* Effect.fail(unknown)
+  yield* serving.sender?.drop(id) ?? Effect.void
+  return { status: 204 }
 })

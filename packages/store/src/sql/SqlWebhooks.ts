@@ -110,8 +110,8 @@ const remove = (db: Database, id: string, resourceId: string | undefined) =>
     Effect.gen(function* () {
       const { text, values } = ofTenant(resourceId)
       const gone = yield* db.rows(
-        // A tenant removes what was added for it by the API, and not what the settings of the program say.
-        `DELETE FROM reins_webhooks WHERE id = ?${text === "" ? "" : `${text} AND source = 'api'`} RETURNING 1`,
+        // A tenant removes what was added for it, and not what the settings of the program say.
+        `DELETE FROM reins_webhooks WHERE id = ?${text === "" ? "" : `${text} AND source <> 'settings'`} RETURNING 1`,
         Column.encode(id),
         ...values
       )
@@ -121,18 +121,35 @@ const remove = (db: Database, id: string, resourceId: string | undefined) =>
     })
   )
 
-const list = (db: Database, { resourceId, runId }: Parameters<WebhookStore["list"]>[0]) =>
+const list = (db: Database, { isOfRun = false, limit, resourceId, runId }: Parameters<WebhookStore["list"]>[0]) =>
   Effect.gen(function* () {
     const { text, values } = ofTenant(resourceId)
     const rows = yield* db.rows(
       `SELECT ${columns}, (SELECT count(*) FROM reins_notices n WHERE n.webhook_id = w.id) AS waiting,
          (SELECT min(at) FROM reins_notices n WHERE n.webhook_id = w.id) AS oldest
-       FROM reins_webhooks w WHERE run_id ${runId === undefined ? "IS NULL" : "= ?"}${text} ORDER BY created_at, id`,
+       FROM reins_webhooks w WHERE run_id ${runId !== undefined ? "= ?" : isOfRun ? "IS NOT NULL" : "IS NULL"}${text}
+       ORDER BY created_at, id${limit === undefined ? "" : " LIMIT ?"}`,
       ...(runId === undefined ? [] : [Column.encode(runId)]),
-      ...values
+      ...values,
+      ...(limit === undefined ? [] : [limit])
     )
     return (yield* read(rows)).map(({ row, webhook }) => standingOf(row, webhook))
   })
+
+/** All notices of a web hook are due at that time. */
+const dueAt = (db: Database, id: string, at: number) =>
+  db.rows("UPDATE reins_notices SET next_at = ? WHERE webhook_id = ?", at, Column.encode(id))
+
+const retry = (db: Database, id: string, now: number, resourceId: string | undefined) =>
+  db.atomic(
+    Effect.gen(function* () {
+      const { text, values } = ofTenant(resourceId)
+      const update = `UPDATE reins_webhooks SET next_at = ? WHERE id = ?${text} RETURNING 1`
+      const found = yield* db.rows(update, now, Column.encode(id), ...values)
+      if (found.length > 0) yield* dueAt(db, id, now)
+      return found.length > 0
+    })
+  )
 
 /**
  * Nothing is written while nothing is due. The condition is repeated in the update, which reads rows again that another
@@ -184,9 +201,7 @@ const release = (db: Database, id: string, owner: string, outcome: Parameters<We
         owner
       )
       if (row === undefined) return
-      if (accepted && Number(row["failures"]) >= Webhook.recovering) {
-        yield* db.rows("UPDATE reins_notices SET next_at = ? WHERE webhook_id = ?", at, Column.encode(id))
-      }
+      if (accepted && Number(row["failures"]) >= Webhook.recovering) yield* dueAt(db, id, at)
       const before = `CASE WHEN CAST(? AS INTEGER) = 1 THEN`
       yield* db.rows(
         `UPDATE reins_webhooks SET leased_by = NULL, leased_until = 0, next_at = ?,
@@ -217,7 +232,7 @@ const release = (db: Database, id: string, owner: string, outcome: Parameters<We
 const due = (db: Database, id: string, now: number, limit: number): Effect.Effect<ReadonlyArray<Notice>, Failure> =>
   Effect.gen(function* () {
     const rows = yield* db.rows(
-      `SELECT n.name, n.event, n.at, n.facts, n.attempts, r.run_id, r.thread_id, r.resource_id, r.agent, r.principal,
+      `SELECT n.name, n.event, n.at, n.facts, n.attempts, n.next_at, r.run_id, r.thread_id, r.resource_id, r.agent, r.principal,
          r.started_at
        FROM reins_notices n JOIN reins_runs r ON r.run_id = n.run_id
        WHERE n.webhook_id = ? AND n.next_at <= ? ORDER BY n.next_at, n.at LIMIT ?`,
@@ -238,6 +253,7 @@ const due = (db: Database, id: string, now: number, limit: number): Effect.Effec
         at: Number(row["at"]),
         facts,
         attempts: Number(row["attempts"]),
+        nextAt: Number(row["next_at"]),
         run: {
           runId: Column.decode(row["run_id"]),
           threadId: Column.decode(row["thread_id"]),
@@ -277,6 +293,7 @@ export const make = (db: Database): WebhookStore => {
     rotate: (id, secret, resourceId) => done(rotate(db, id, secret, resourceId)),
     remove: (id, resourceId) => done(remove(db, id, resourceId)),
     list: (query) => done(list(db, query)),
+    retry: (id, now, resourceId) => done(retry(db, id, now, resourceId)),
     lease: (asked) => done(lease(db, asked)),
     extend: (id, owner, until) =>
       Effect.map(
