@@ -370,7 +370,7 @@ describe("the inspector", () => {
             { scheme, width }
           )
         },
-        120_000
+        240_000
       )
     }
   }
