@@ -3,11 +3,11 @@
  * conversation when it is delivered, once, from any process. The run waits for it unless it was asked not to.
  */
 import { assert, describe, it } from "@effect/vitest"
-import type { Message } from "@reins/protocol"
+import { Decision, type Message } from "@reins/protocol"
 import { Agent, Model, type ModelRequest, Runtime, Specialist, ToolRun } from "@reins/runtime"
 import { createRuntime, tool } from "@reins/runtime/promise"
 import { GeneralWay, Probe, ScriptedModel } from "@reins/runtime/testing"
-import { Context, Effect, Layer, References, Schema } from "effect"
+import { Context, Deferred, Effect, Layer, References, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { TestClock } from "effect/testing"
 import * as Lives from "../../support/Lives.ts"
@@ -152,6 +152,70 @@ describe("a call that answers later", () => {
         Story.isWhole(probe.envelopes)
       }
     }).pipe(Effect.scoped)
+  )
+
+  it.effect("costs what came with a result that its handler did not wait for", () =>
+    Effect.gen(function* () {
+      for (const end of [Effect.succeed("at once"), Effect.fail("no builder")]) {
+        const started = Deferred.makeUnsafe<string>()
+        const gate = Deferred.makeUnsafe<void>()
+        const { probe, runtime } = yield* OneTool.start({
+          model,
+          handler: Effect.fnUntraced(function* () {
+            yield* Deferred.succeed(started, (yield* (yield* ToolRun).later({ receipt: "started" })).id)
+            yield* Deferred.await(gate)
+            return yield* end
+          })
+        })
+        yield* runtime.results.deliver(yield* Deferred.await(started), { value: "late" }, { costUsd: 0.25 })
+        yield* Deferred.succeed(gate, undefined)
+        yield* probe.end
+        assert.deepStrictEqual(probe.of("late-result"), [])
+        assert.strictEqual(probe.of("data-cost-summary")[0]?.data.pricedUsd, 0.25)
+        Story.isWhole(probe.envelopes)
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect(
+    "is closed where a person does not repeat it after its process has died, and what came for it is paid",
+    () =>
+      Effect.gen(function* () {
+        for (const isDelivered of [true, false]) {
+          const tickets: Array<string> = []
+          const { events, isWhole, process, results } = Lives.make({
+            tool: Build,
+            handler: Effect.fnUntraced(function* () {
+              tickets.push((yield* (yield* ToolRun).later({ receipt: "started" })).id)
+              return yield* Effect.never
+            }),
+            respond: respond("build")
+          })
+          const first = yield* process()
+          yield* first.runtime.start("Build.", { runId: "run" })
+          yield* TestClock.adjust("1 minute")
+          const ticket = tickets[0] ?? ""
+          if (isDelivered) yield* first.runtime.results.deliver(ticket, { value: { passed: true } }, { costUsd: 0.25 })
+          yield* Effect.forkChild(first.end)
+          yield* TestClock.adjust("1 minute")
+          const second = yield* process()
+          yield* TestClock.adjust("1 minute")
+          const [asked] = yield* second.runtime.pendingApprovals()
+          assert.strictEqual(asked?.request.begunBefore, 1)
+          yield* second.runtime.respondToApproval(asked?.request.id ?? "", Decision.reject())
+          yield* TestClock.adjust("1 minute")
+          isWhole()
+          assert.deepStrictEqual(
+            results().map(({ status }) => status),
+            ["failed"]
+          )
+          const summary = events().flatMap((event) => (event.type === "data-cost-summary" ? [event.data] : []))[0]
+          assert.strictEqual(summary?.pricedUsd, isDelivered ? 0.25 : 0)
+          const refused = yield* Effect.flip(second.runtime.results.deliver(ticket, { value: { passed: false } }))
+          assert.strictEqual(refused.why, isDelivered ? "already-delivered" : "closed")
+          yield* second.end
+        }
+      }).pipe(quiet)
   )
 
   it.effect("may have its result before its handler has ended", () =>

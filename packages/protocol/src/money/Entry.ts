@@ -311,7 +311,7 @@ export const tool = (row: Given<Omit<ToolEntry, "kind">>): ToolEntry => {
 }
 
 /**
- * The row of the cost that came with the late result of a call, at `at`.
+ * The row of the cost that came with the late result of a call, at `at`. `overrun`: it is more than a money limit had left.
  *
  * @since 0.2.0
  * @category constructors
@@ -320,13 +320,15 @@ export const lateCost = (
   path: AgentPath,
   call: { readonly id: string; readonly name: string },
   costNanoUsd: number,
-  at: number
+  at: number,
+  overrun = false
 ): ToolEntry => ({
   kind: "tool",
   path,
   callId: call.id,
   toolName: call.name,
   costNanoUsd,
+  ...(overrun ? { overrun } : {}),
   late: true,
   startedAt: at,
   endedAt: at,

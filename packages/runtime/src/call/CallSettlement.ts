@@ -114,7 +114,11 @@ const round = (context: CallContext, at: Gate.Round): Effect.Effect<CallEnd> => 
 const anew = (context: CallContext, { changes }: Gate.Round): Effect.Effect<CallEnd> =>
   Task.flatMap(
     round(context, { subject: Names.ofChanged(context.call.id, changes + 1), changes: changes + 1 }),
-    (end) => Effect.as(RepeatedCall.book(context, undefined, end.outcome.status), end)
+    (end) =>
+      // The ticket of a receipt stays open.
+      end.later === undefined
+        ? Effect.as(RepeatedCall.book(context, undefined, end.outcome.status), end)
+        : Effect.succeed(end)
   )
 
 /** Runs a call on a grant, and reports which. */
@@ -247,11 +251,15 @@ const isHeld = (context: CallContext, { subject }: Gate.Round, toolHash: string 
         })
       )
 
-const ClientAnswer = Schema.Struct({
+const ClientFields = Schema.Struct({
   result: Schema.Json,
   status: Schema.optionalKey(Schema.Literals(["failed", "cancelled"])),
   content: Schema.optionalKey(Schema.Array(Message.UserPart))
 })
+
+/** The result of a client tool as its caller has submitted it. */
+export interface ClientAnswer extends Schema.Schema.Type<typeof ClientFields> {}
+export const ClientAnswer: Schema.Codec<ClientAnswer, Json> = ClientFields
 
 /** Waits for the result of a client tool, and validates it. */
 const clientCall = Effect.fnUntraced(function* (
@@ -260,13 +268,14 @@ const clientCall = Effect.fnUntraced(function* (
   args: Json,
   isAsked: boolean
 ) {
-  const { agent, call, run, tool } = context
+  const { agent, call, hooks, run, tool } = context
   agent.trim()
+  const isChecked = CallHooks.isSeen(Call.done(ToolOutcome.success(null)), hooks)
   const { value } = yield* run.engine.wait(
     Names.client(agent.prefix, subject, isAsked),
     ClientAnswer,
     { cancelled: { result: ToolOutcome.cancelled.result, status: "cancelled" } },
-    { path: agent.path, reason: "client-tool", id: call.id }
+    { path: agent.path, reason: "client-tool", id: call.id, ...(isChecked ? { isChecked } : {}) }
   )
   const issue =
     value.status !== undefined || tool.accept === undefined

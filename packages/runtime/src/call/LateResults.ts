@@ -6,8 +6,9 @@
  * What was taken before a step is stored, so that every replay takes the same. A result that came in time but was not
  * taken before the end is added to the conversation without an answer.
  */
-import { Entry, Event, type Json } from "@reins/protocol"
+import { type Entry, Event, type Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { Settled, Work } from "../engine/Engine.ts"
 import * as Ticket from "../engine/Ticket.ts"
@@ -26,17 +27,17 @@ type Taken = typeof Taken.Type
 export const isDue = ({ onOpenResults }: Pick<Run, "onOpenResults">, agent: AgentState): boolean =>
   agent.tickets !== undefined && (onOpenResults ?? agent.member.definition.onOpenResults) !== "end"
 
-/** Takes what has come before `step`, and then `messages`; `undefined` where there is nothing. */
+/**
+ * Takes what has come before `step`, and then the messages; `undefined` where there is nothing. `messages`: called once
+ * the results are taken, since messages that an earlier owner has taken enter the conversation in that moment.
+ */
 export const before = (
   run: Run,
   agent: AgentState,
   step: number,
-  messages: Effect.Effect<void> | undefined
-): Effect.Effect<void> | undefined => {
-  if (agent.tickets === undefined) return messages
-  const late = take(run, agent, step)
-  return messages === undefined ? late : Task.flatMap(late, () => messages)
-}
+  messages: () => Effect.Effect<void> | undefined
+): Effect.Effect<void> | undefined =>
+  agent.tickets === undefined ? messages() : Task.flatMap(take(run, agent, step), () => messages() ?? Exit.void)
 
 /** Takes the results that have come before `step`, and those that will not come any more. */
 const take = (run: Run, agent: AgentState, step: number): Effect.Effect<void> =>
@@ -101,11 +102,7 @@ const settle = (
         const json = yield* endOf(work, ticket)
         if (json === undefined) continue
         const end = Ticket.read(json)
-        const { costNanoUsd } = end
-        if (costNanoUsd !== undefined) {
-          charge(work, agent.path, { nanoUsd: costNanoUsd })
-          rows.push(Entry.lateCost(agent.path, call, costNanoUsd, work.now()))
-        }
+        rows.push(...(yield* booked(work, { path: agent.path, callId: call.id, toolName: call.name }, end)))
         taken.push({ callId: call.id, end: yield* checked(run, agent, work, ticket, end, rows) })
       }
       const events = taken.map(({ callId, end }) =>
@@ -119,6 +116,37 @@ const settle = (
     const rest = tickets.filter(({ call }) => !taken.some(({ callId }) => callId === call.id))
     agent.tickets = rest.length === 0 ? undefined : rest
   })
+}
+
+/** Charges what a delivered result has cost, and returns its row. */
+const booked = (
+  work: Work,
+  about: Pick<Ticket.About, "callId" | "path" | "toolName">,
+  end: Ticket.End
+): Effect.Effect<ReadonlyArray<Entry.Entry>> => {
+  const { tree } = work
+  const row = Ticket.rowOf(about, end, work.now(), tree.moneyLeft(about.path))
+  if (row === undefined || Ticket.isBooked(work.ledger(), row)) return Effect.succeed([])
+  charge(work, about.path, { nanoUsd: row.costNanoUsd ?? 0 })
+  return tree.lease === undefined
+    ? Effect.succeed([row])
+    : Effect.map(tree.lease.cover(work.now()), (isPassed) => [isPassed ? { ...row, overrun: true } : row])
+}
+
+/**
+ * Closes the ticket of a call that has ended otherwise than with its receipt, if it has one. Returns the rows of what a
+ * result that was delivered before has cost: the result itself is not read, since the call has its own.
+ */
+export const close = (
+  work: Work,
+  { path, prefix }: Pick<AgentState, "path" | "prefix">,
+  call: { readonly id: string; readonly name: string }
+): Effect.Effect<ReadonlyArray<Entry.Entry>> => {
+  const names = Names.ofTicket(Names.ticketId(work.runId, prefix, call.id))
+  if (names === undefined || work.kept.get(names.about) === undefined) return Effect.succeed([])
+  return Effect.flatMap(work.kept.put(names.end, Ticket.write(Ticket.closed)), (json) =>
+    booked(work, { path, callId: call.id, toolName: call.name }, Ticket.read(json))
+  )
 }
 
 const nameOf = (tickets: ReadonlyArray<OpenTicket>, callId: string): string =>

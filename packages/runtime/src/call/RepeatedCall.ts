@@ -19,6 +19,7 @@ import * as Call from "./Call.ts"
 import { type Review, type CallContext, type CallEnd, type Ruling, reviewOf } from "./Call.ts"
 import * as CallHooks from "./CallHooks.ts"
 import * as Gate from "./Gate.ts"
+import * as LateResults from "./LateResults.ts"
 import * as Question from "./Question.ts"
 import * as SleepingCall from "./SleepingCall.ts"
 import * as ToolStep from "./ToolStep.ts"
@@ -136,7 +137,7 @@ const closed = (context: CallContext, args: Json, end: CallEnd): Effect.Effect<C
 
 /**
  * Adds the ledger row of a call that reported a cost, died with its process, and ended without being repeated; releases
- * what its grant holds. Without effect if the call was repeated.
+ * what its grant holds, and closes its ticket. Without effect if the call was repeated.
  */
 export const book = (
   { agent, call, run }: CallContext,
@@ -152,7 +153,13 @@ export const book = (
     const key = Names.grantUse(work.runId, path, call.id)
     const given = grantId === undefined ? Effect.void : grants.settle(key, grantId, cost?.nanoUsd ?? 0, work.now())
     const spent = Spending.lostRows(work.spending, path, call.id, status)
-    return Effect.as(given, { value: null, path, events: [], spent })
+    const dropped = LateResults.close(work, agent, call)
+    return Effect.map(Effect.andThen(given, dropped), (late) => ({
+      value: null,
+      path,
+      events: [],
+      spent: [...spent, ...late]
+    }))
   })
   return Effect.asVoid(booked)
 }

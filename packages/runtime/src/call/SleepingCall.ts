@@ -11,6 +11,7 @@ import * as Names from "../run/Names.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
+import * as LateResults from "./LateResults.ts"
 import type { Before } from "./ToolStep.ts"
 
 const Woken = Schema.Literals(["over", "cancelled"])
@@ -56,11 +57,17 @@ export const cancel = (
       attempts: begun
     })
     const events = [...(before?.(end) ?? []), Call.resultEvent(call, args, end.outcome, tool.execution)]
+    const dropped = LateResults.close(work, agent, call)
     const charged =
       grant === undefined
         ? Effect.void
         : run.grants.settle(Names.grantUse(work.runId, path, call.id), grant.id, costNanoUsd, work.now())
-    return Effect.as(charged, { value: null, path, events, spent: [row] })
+    return Effect.map(Effect.andThen(charged, dropped), (late) => ({
+      value: null,
+      path,
+      events,
+      spent: [row, ...late]
+    }))
   })
   return Effect.as(closed, end)
 }

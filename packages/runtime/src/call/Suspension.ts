@@ -11,6 +11,7 @@ import * as Names from "../run/Names.ts"
 import type { LaterOptions, Ticket as ToolTicket } from "../tool/ToolRun.ts"
 import * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
+import * as CallHooks from "./CallHooks.ts"
 
 /** The attempt that stops: how much it has reported, and how often it has slept. */
 interface Parting {
@@ -75,7 +76,7 @@ export class Suspension {
 
   /** Opens the call's ticket; the same one each time. */
   openTicket(attempt: Parting, { expiresIn, receipt }: LaterOptions): Effect.Effect<ToolTicket> {
-    const { agent, call, tool } = this.context
+    const { agent, call, hooks, tool } = this.context
     const json = PlainJson.copy(receipt)
     if (json === undefined) return Effect.die(new Error("later: the receipt is not JSON"))
     const ms =
@@ -87,7 +88,8 @@ export class Suspension {
       callId: call.id,
       path: agent.path,
       schema: tool.resultSchema?.() ?? {},
-      ...(Number.isSafeInteger(until) ? { expiresAt: until } : {})
+      ...(Number.isSafeInteger(until) ? { expiresAt: until } : {}),
+      ...(CallHooks.isSeen(Call.receipt(json, { ticketId }), hooks) ? { isChecked: true } : {})
     }
     const name = Names.ofTicket(ticketId)?.about ?? ""
     return Effect.map(this.work.kept.put(name, Ticket.writeAbout(about)), (stored): ToolTicket => {

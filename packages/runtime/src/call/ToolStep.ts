@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Permit from "../approval/Permit.ts"
 import { SettledWork, type Settled, type Work } from "../engine/Engine.ts"
-import * as Ticket from "../engine/Ticket.ts"
 import * as Spending from "../engine/Spending.ts"
 import * as Names from "../run/Names.ts"
 import * as Spent from "../budget/Spent.ts"
@@ -20,6 +19,7 @@ import * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
 import * as CallHooks from "./CallHooks.ts"
 import * as Gate from "./Gate.ts"
+import * as LateResults from "./LateResults.ts"
 import * as Receipt from "./Receipt.ts"
 import * as ToolAdmission from "./ToolAdmission.ts"
 import * as Task from "../kernel/Task.ts"
@@ -142,15 +142,17 @@ const neverRan = (
   rows?: ReadonlyArray<Entry.Entry>
 ): Effect.Effect<Settled<CallEnd>> => {
   const { agent, call, tool } = context
-  // An earlier owner may have started it.
+  // An earlier owner may have started it, and an earlier part of it may have opened a ticket.
   const spent = rows ?? Spending.lostRows(work.spending, agent.path, call.id, end.outcome.status)
   const [own] = spent
-  return granted(context, work, permit, own?.kind === "tool" ? (own.costNanoUsd ?? 0) : 0, {
-    value: end,
-    path: agent.path,
-    events: [Call.resultEvent(permit.call, permit.args, end.outcome, tool.execution, end.later)],
-    spent
-  })
+  const ended = (late: ReadonlyArray<Entry.Entry>) =>
+    granted(context, work, permit, own?.kind === "tool" ? (own.costNanoUsd ?? 0) : 0, {
+      value: end,
+      path: agent.path,
+      events: [Call.resultEvent(permit.call, permit.args, end.outcome, tool.execution, end.later)],
+      spent: [...spent, ...late]
+    })
+  return rows === undefined ? Task.flatMap(LateResults.close(work, agent, call), ended) : ended([])
 }
 
 /** Charges the call's grant with what the call has cost in all, and releases the rest of its hold. */
@@ -223,13 +225,14 @@ const afterHooks = (execution: Execution, end: CallEnd, left: Left): Effect.Effe
 
 /**
  * Charges what the call has cost, and closes it. What asks other stores first leaves a receipt. `after`: what hooks have
- * made of its end.
+ * made of its end. `dropped`: the rows of a late result that is not read, since the call has its own.
  */
 const finish = (
   execution: Execution,
   end: CallEnd,
   left: Left,
-  after?: CallHooks.After
+  after?: CallHooks.After,
+  dropped: ReadonlyArray<Entry.Entry> = none
 ): Effect.Effect<Settled<CallEnd>> => {
   const { ticket } = execution.live
   const last = after?.end ?? end
@@ -238,16 +241,21 @@ const finish = (
     const { later: _, ...without } = last
     const given = after === undefined ? undefined : { ...after, end: without }
     execution.live.dropTicket()
-    return Effect.flatMap(execution.work.kept.put(Names.ticketEnd(ticket.ticketId), Ticket.write(Ticket.closed)), () =>
-      finish(execution, after === undefined ? without : end, left, given)
+    const { context, work } = execution
+    return Effect.flatMap(LateResults.close(work, context.agent, context.call), (rows) =>
+      finish(execution, after === undefined ? without : end, left, given, rows)
     )
   }
   const { context, live, permit, work } = execution
   const { lease } = work.tree
-  const done = () => granted(context, work, permit, live.costNanoUsd, close(execution, end, left, after))
+  const done = () => granted(context, work, permit, live.costNanoUsd, close(execution, end, left, after, dropped))
   const isLeased = lease !== undefined && live.charged > 0
   if (!isLeased && !isCharged(permit, live.costNanoUsd)) return done()
-  const receipt = { end: after?.end ?? end, row: rowOf(execution, end, left), asked: after?.all.end() ?? [] }
+  const receipt = {
+    end: after?.end ?? end,
+    row: rowOf(execution, end, left),
+    asked: [...(after?.all.end() ?? none), ...dropped]
+  }
   return Effect.flatMap(Receipt.keep(context, work, receipt), () =>
     isLeased
       ? Effect.flatMap(lease.cover(work.now()), (isPassed) => {
@@ -263,7 +271,13 @@ const isCharged = ({ grant }: Permit.Permit, costNanoUsd: number): boolean =>
   grant !== undefined && (grant.isMetered || costNanoUsd > 0)
 
 /** Settles the hold, and emits the call's end, or what hooks have made of it (`after`). Its row is that of the tool. */
-const close = (execution: Execution, end: CallEnd, left: Left, after?: CallHooks.After): Settled<CallEnd> => {
+const close = (
+  execution: Execution,
+  end: CallEnd,
+  left: Left,
+  after: CallHooks.After | undefined,
+  dropped: ReadonlyArray<Entry.Entry>
+): Settled<CallEnd> => {
   const { context, held, live, permit, work } = execution
   const { agent, tool } = context
   live.end()
@@ -275,9 +289,11 @@ const close = (execution: Execution, end: CallEnd, left: Left, after?: CallHooks
   const events = [Call.resultEvent(permit.call, permit.args, last.outcome, tool.execution, last.later)]
   const row = rowOf(execution, end, left)
   return after === undefined
-    ? new SettledWork(last, agent.path, events, [row])
-    : new SettledWork(last, agent.path, events, [row, ...after.all.end()], after.all)
+    ? new SettledWork(last, agent.path, events, dropped.length === 0 ? [row] : [row, ...dropped])
+    : new SettledWork(last, agent.path, events, [row, ...after.all.end(), ...dropped], after.all)
 }
+
+const none: ReadonlyArray<Entry.Entry> = []
 
 /** The ledger's row of the call. */
 const rowOf = (execution: Execution, { outcome }: CallEnd, left: Left): Entry.ToolEntry => {

@@ -230,7 +230,7 @@ export interface Reminder {
 }
 
 /**
- * For the ledger: which agent waits, and for what.
+ * For the ledger: which agent waits, and for what. `isChecked`: hooks see the answer first.
  *
  * @since 0.1.0
  * @category models
@@ -239,6 +239,7 @@ export interface WaitRow {
   readonly path: AgentPath.AgentPath
   readonly reason: Entry.WaitEntry["reason"]
   readonly id: string
+  readonly isChecked?: true | undefined
 }
 
 /** For engines: `wait`, and beside it the reminders of its `end`. */

@@ -3,7 +3,7 @@
  * process. A ticket is two values of its run, each written once: what it is, and how it ended. So one write decides
  * between a delivery, the ticket's expiry and the end of its run.
  */
-import { type Json, Transcript, type Message } from "@reins/protocol"
+import { AgentPath, Entry, type Json, Transcript, type Message } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 
 const LaterStruct = Schema.Struct({ ticketId: Schema.String, expiresAt: Schema.optionalKey(Schema.Natural) })
@@ -17,10 +17,11 @@ const AboutStruct = Schema.Struct({
   callId: Schema.String,
   path: Schema.Array(Schema.String),
   schema: Schema.Json,
-  expiresAt: Schema.optionalKey(Schema.Natural)
+  expiresAt: Schema.optionalKey(Schema.Natural),
+  isChecked: Schema.optionalKey(Schema.Literal(true))
 })
 
-/** What a ticket is for. `schema`: the JSON Schema of its tool's results. */
+/** What a ticket is for. `schema`: the JSON Schema of its tool's results. `isChecked`: hooks see a result first. */
 export interface About extends Schema.Schema.Type<typeof AboutStruct> {}
 export const About: Schema.Codec<About, Json> = AboutStruct
 
@@ -63,6 +64,34 @@ export const closed: End = {
   status: "cancelled",
   result: { error: "Closed", message: "The run ended before the result came" }
 }
+
+/**
+ * The ledger's row of what a delivered result has cost, at `at`; none where it has cost nothing. `moneyLeft`: what the
+ * limits of its agent leave, in nano-dollars.
+ */
+export const rowOf = (
+  {
+    callId,
+    path,
+    toolName
+  }: { readonly callId: string; readonly path: AgentPath.AgentPath; readonly toolName: string },
+  { costNanoUsd }: End,
+  at: number,
+  moneyLeft: number
+): Entry.ToolEntry | undefined =>
+  costNanoUsd === undefined
+    ? undefined
+    : Entry.lateCost(path, { id: callId, name: toolName }, costNanoUsd, at, costNanoUsd > moneyLeft)
+
+/** Whether the ledger has this row already: a call has one delivered result at most. */
+export const isBooked = (entries: ReadonlyArray<Entry.Entry>, { callId, path }: Entry.ToolEntry): boolean =>
+  entries.some(
+    (entry) =>
+      entry.kind === "tool" &&
+      entry.late === true &&
+      entry.callId === callId &&
+      AgentPath.key(entry.path) === AgentPath.key(path)
+  )
 
 /** The message with which a late result enters the conversation. */
 export const message = (call: { readonly id: string; readonly name: string }, end: End): Message.Message =>

@@ -101,7 +101,7 @@ class Loop {
     const { agent, isPaused, run, step } = this
     this.isPaused = false
     if (isPaused) return undefined
-    const messages = agent.path.length === 0 ? Steering.receive(run, agent, step + 1) : undefined
+    const messages = () => (agent.path.length === 0 ? Steering.receive(run, agent, step + 1) : undefined)
     return LateResults.before(run, agent, step + 1, messages)
   }
 

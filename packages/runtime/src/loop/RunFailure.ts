@@ -15,40 +15,42 @@ import {
 import * as Effect from "effect/Effect"
 import * as AuditStore from "../approval/AuditStore.ts"
 import type { Work } from "../engine/Engine.ts"
-import { type InboxMessage, received } from "../engine/Inbox.ts"
+import { received } from "../engine/Inbox.ts"
 import * as Ticket from "../engine/Ticket.ts"
 import type { RunRecord } from "../engine/RunHost.ts"
 import { Observer } from "../run/Observer.ts"
 import * as ThreadUpdate from "./ThreadUpdate.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
+import * as Unread from "./Unread.ts"
 import { closing } from "./Drive.ts"
 
 interface Batch {
   readonly path: AgentPath.AgentPath
   readonly events: ReadonlyArray<Event>
-  /** The question that the events close. */
-  readonly request?: Approval.Request | undefined
+  /** The question that the events close, and how. */
+  readonly decided?: { readonly request: Approval.Request; readonly resolution: Approval.Resolution } | undefined
 }
 
-/** Closes what is open in the run's log, `envelopes`, emits the unread messages of its inbox, and fails the run. */
+/** Closes what is open in the run's log, `envelopes`, with what it has not read, and fails the run. */
 export const force = (
   run: Pick<Work, "push" | "ledger" | "now" | "startedAt" | "downMs" | "runId"> & {
     readonly act: (acts: ReadonlyArray<Audit.Act>) => void
   },
   envelopes: ReadonlyArray<Envelope.Envelope>,
-  unread: ReadonlyArray<InboxMessage>
+  unread: Unread.Unread
 ): void => {
   const before = ThreadUpdate.receivedIn(envelopes)
-  for (const { events, path, request } of open(envelopes)) {
+  for (const { decided, events, path } of open(envelopes, unread)) {
     run.push(path, events)
-    if (request === undefined) continue
-    const question = { runId: run.runId, agentPath: path, request }
-    run.act([AuditStore.decided(question, cancelled(request.id), run.now())])
+    if (decided === undefined) continue
+    const question = { runId: run.runId, agentPath: path, request: decided.request }
+    run.act([AuditStore.decided(question, decided.resolution, run.now())])
   }
-  if (unread.length > 0)
+  const { messages } = unread
+  if (messages.length > 0)
     run.push(
       [],
-      unread.map((message, index) => received(message, before + index + 1))
+      messages.map((message, index) => received(message, before + index + 1))
     )
   run.push([], closing(run.startedAt, run, { reason: "failed", usage: Usage.empty, failure: undefined }))
 }
@@ -65,22 +67,22 @@ export const observed = (
     return observer.ended({ ...facts, entries: readings.ledger(), startedAt, endedAt: readings.now() })
   })
 
-/** What the run has said once all that is open in its log is closed, and what of its inbox was never read. */
+/** What the run has said once all that is open in its log is closed, and what it has not read. */
 export const said = (
   record: RunRecord,
   envelopes: ReadonlyArray<Envelope.Envelope>,
-  unread: ReadonlyArray<InboxMessage>
+  unread: Unread.Unread
 ): ReadonlyArray<Message.Message> => {
-  const closing = open(envelopes).flatMap(({ events, path }) => events.map((event) => ({ agentPath: path, event })))
-  return ThreadUpdate.messagesOf(record, [...envelopes, ...closing], unread)
+  const closing = open(envelopes, unread).flatMap(({ events, path }) =>
+    events.map((event) => ({ agentPath: path, event }))
+  )
+  return ThreadUpdate.messagesOf(record, [...envelopes, ...closing], unread.messages)
 }
-
-const cancelled = (id: string): Approval.Resolution => ({ id, outcome: { outcome: "cancelled" } })
 
 const struck = ToolOutcome.fault("Cancelled", "the run failed before this call could end", "cancelled")
 
 /** The events that close everything that is open, deepest agents first. Pure. */
-export const open = (envelopes: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<Batch> => {
+export const open = (envelopes: ReadonlyArray<Envelope.Envelope>, unread: Unread.Unread): ReadonlyArray<Batch> => {
   const calls = new Map<string, { readonly path: AgentPath.AgentPath; readonly events: () => ReadonlyArray<Event> }>()
   const receipts = new Map<string, Batch>()
   const questions = new Map<string, { readonly path: AgentPath.AgentPath; readonly request: Approval.Request }>()
@@ -96,17 +98,17 @@ export const open = (envelopes: ReadonlyArray<Envelope.Envelope>): ReadonlyArray
       const key = AgentPath.callKey(agentPath, event.toolInvocationId)
       if (event.type === "tool-invocation" && event.state === "result" && event.later !== undefined) {
         const { toolInvocationId: id, toolName: name } = event
-        receipts.set(key, { path: agentPath, events: [Event.lateResult({ id, name }, Ticket.closed)] })
+        const end = unread.tickets.get(key) ?? Ticket.closed
+        receipts.set(key, { path: agentPath, events: [Event.lateResult({ id, name }, end)] })
       }
       if (event.state === "result") calls.delete(key)
-      else calls.set(key, { path: agentPath, events: () => closed(event, bracketed.has(key)) })
+      else calls.set(key, { path: agentPath, events: () => closed(event, bracketed.has(key), unread.clients.get(key)) })
     }
   }
-  const decisions = Array.from(questions, ([id, { path, request }]): Batch => ({
-    path,
-    events: [{ type: "approval-decision", data: cancelled(id) }],
-    request
-  }))
+  const decisions = Array.from(questions, ([id, { path, request }]): Batch => {
+    const resolution = unread.decisions.get(id) ?? Unread.undecided(id)
+    return { path, events: [{ type: "approval-decision", data: resolution }], decided: { request, resolution } }
+  })
   const results = Array.from(calls.values(), ({ events, path }): Batch => ({ path, events: events() }))
   // An agent's receipts after its calls, and before the call that it answers.
   const last = [...results, ...receipts.values()]
@@ -115,11 +117,12 @@ export const open = (envelopes: ReadonlyArray<Envelope.Envelope>): ReadonlyArray
 
 const closed = (
   event: Extract<Event, { readonly type: "tool-invocation" | "tool-agent" }>,
-  hasUsage: boolean
+  hasUsage: boolean,
+  answer: ToolOutcome.ToolOutcome = struck
 ): ReadonlyArray<Event> => {
   const id = event.toolInvocationId
   if (event.type === "tool-invocation") {
-    return [Event.toolResult({ id, name: event.toolName }, event.args, struck, event.execution)]
+    return [Event.toolResult({ id, name: event.toolName }, event.args, answer, event.execution)]
   }
   const call = { id, name: event.agentName }
   const ending = Event.agentResult(call, struck)

@@ -441,6 +441,14 @@ export const receipt = (path: AgentPath.AgentPath, callId: string): string => `r
  */
 export const struck = "struck"
 
+/**
+ * The note of what late results have cost that a run had not read when a defect stopped it.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const unreadCosts = "unread-costs"
+
 // Answers from outside.
 
 /**
@@ -516,6 +524,14 @@ export const client = (prefix: string, subject: Subject, isAsked: boolean): stri
   `${prefix}${isAsked ? "client-allowed" : "client"}/${subject}`
 
 /**
+ * Whether a name of the agent with this prefix is that of a client's result.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isClient = (prefix: string, name: string): boolean => /^client(-allowed)?$/.test(kindOf(prefix, name))
+
+/**
  * A slot of the run's inbox, counted from 1.
  *
  * @since 0.1.0
@@ -544,8 +560,24 @@ export const ofTicket = (
   const dot = ticketId.lastIndexOf(".")
   return dot <= 0 || !ticketId.startsWith("tkt_", dot + 1)
     ? undefined
-    : { runId: ticketId.slice(0, dot), about: `ticket/${ticketId.slice(dot + 1)}`, end: ticketEnd(ticketId) }
+    : { runId: ticketId.slice(0, dot), about: `${tickets}${ticketId.slice(dot + 1)}`, end: ticketEnd(ticketId) }
 }
+
+/**
+ * The prefix of the names of what tickets are.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const tickets = "ticket/"
+
+/**
+ * How the ticket ended whose name begins with `tickets`.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const endOfTicket = (name: string): string => ticketEnd(name.slice(tickets.length))
 
 /**
  * How a ticket ended.

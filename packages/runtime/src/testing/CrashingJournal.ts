@@ -11,7 +11,7 @@ import * as Names from "../run/Names.ts"
 
 /**
  * Crashes at the commit that contains event `at` of a run, or, if `cost` is given, the `cost`th cost that tools report
- * to this owner: after it is stored (`after`), or before (`before`).
+ * to this owner, or, if `mark` is given, the mark of that name: after it is stored (`after`), or before (`before`).
  *
  * @since 0.1.0
  * @category models
@@ -19,6 +19,7 @@ import * as Names from "../run/Names.ts"
 export interface Death {
   readonly at: number
   readonly cost?: number | undefined
+  readonly mark?: string | undefined
   readonly when: "before" | "after"
 }
 
@@ -161,5 +162,9 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
   }
 }
 
-const isReached = ({ at, cost }: Death, { envelopes }: Batch, costs: number): boolean =>
-  cost === undefined ? envelopes.some(({ seq }) => seq >= at) : costs >= cost
+const isReached = ({ at, cost, mark }: Death, { envelopes, marks }: Batch, costs: number): boolean =>
+  mark !== undefined
+    ? marks.some(({ name }) => name === mark)
+    : cost === undefined
+      ? envelopes.some(({ seq }) => seq >= at)
+      : costs >= cost

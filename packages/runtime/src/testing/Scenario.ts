@@ -8,6 +8,7 @@ import type { Approvers } from "../approval/Approvers.ts"
 import * as Generated from "@reins/protocol/testing"
 import type { ModelPart, ModelRequest } from "../model/Model.ts"
 import type { Death } from "./CrashingJournal.ts"
+import * as ScenarioLate from "./ScenarioLate.ts"
 import * as ScenarioQuestions from "./ScenarioQuestions.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
@@ -54,6 +55,8 @@ export interface ScenarioOptions {
   readonly defects?: boolean | undefined
   /** Agents that choose what each of their steps uses. Off by default. */
   readonly resolves?: boolean | undefined
+  /** Tools that sleep, and tools that answer later. Off by default. */
+  readonly late?: boolean | undefined
 }
 
 /**
@@ -98,6 +101,8 @@ export interface Scenario {
   readonly inputs: boolean
   /** Whether agents choose what each of their steps uses. */
   readonly resolves: boolean
+  /** Whether agents have tools that sleep and tools that answer later. */
+  readonly late: boolean
   /** Whether hooks are around all calls and model steps. */
   readonly hooks: boolean
   /** Whether a grant is given before the run starts. */
@@ -146,6 +151,7 @@ export const generate = (seed: number, options: ScenarioOptions = {}): Scenario 
     denials: policies() < 0.2 && options.denials !== false,
     inputs: options.inputs !== false,
     hooks: options.hooks === true,
+    late: options.late === true,
     questions: options.questions !== false && draw(seed, "questions")() < 0.6,
     resolves: options.resolves === true,
     givenGrant: policies() < 0.3 && options.grants !== false,
@@ -303,10 +309,12 @@ const call = (
   index: number
 ): ScriptedModel.ScriptedCall => {
   const offered = request.tools.map((tool) => tool.name)
-  const name = random() < 0.05 ? "unknown_tool" : pick(random, ["work", ...offered])
+  const offers = scenario.late ? offered.flatMap(ScenarioLate.weighted) : offered
+  const name = random() < 0.05 ? "unknown_tool" : pick(random, ["work", ...offers])
   // Some models restart their call ids at each step.
   const id = random() < 0.2 ? `call_${index}` : `c${request.metadata.step}_${index}`
   if (name === ScenarioQuestions.toolName) return { id, name, args: ScenarioQuestions.args(random) }
+  if (ScenarioLate.has(name)) return { id, name, args: ScenarioLate.args(random) }
   if (name === "look") return { id, name, args: random() < 0.1 ? { at: "nothing" } : { at: index } }
   if (name === "alpha" || name === "beta" || name === "gamma") {
     return { id, name, args: random() < 0.1 ? { wrong: true } : { prompt: `part ${index}` } }

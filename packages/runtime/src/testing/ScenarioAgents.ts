@@ -22,6 +22,7 @@ import * as AskPerson from "../tool/AskPerson.ts"
 import { ToolRun } from "../tool/ToolRun.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
 import * as Scenario from "./Scenario.ts"
+import * as ScenarioLate from "./ScenarioLate.ts"
 import * as ScenarioQuestions from "./ScenarioQuestions.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
@@ -42,6 +43,8 @@ export interface World {
   readonly hooked?: Array<string> | undefined
   /** What models said that they used. Absent: nobody looked. */
   readonly used?: Array<Usage.Usage> | undefined
+  /** What calls that take their time have done. Absent: nobody looked. */
+  readonly late?: ScenarioLate.LateWorld | undefined
 }
 
 /**
@@ -50,7 +53,14 @@ export interface World {
  * @since 0.1.0
  * @category constructors
  */
-export const makeWorld = (): World => ({ requests: [], begun: [], costs: [], hooked: [], used: [] })
+export const makeWorld = (): World => ({
+  requests: [],
+  begun: [],
+  costs: [],
+  hooked: [],
+  used: [],
+  late: ScenarioLate.makeWorld()
+})
 
 /** What throws, when it is called, as the scenario has it; counted anew for each owner. */
 const throwing = ({ defect }: Scenario.Scenario, of: Scenario.Defect["of"]): (() => boolean) => {
@@ -206,7 +216,8 @@ const resolving = (scenario: Scenario.Scenario) => {
  */
 export const agents = (scenario: Scenario.Scenario) => {
   const approvals = policies(scenario)
-  const toolkit = scenario.questions ? ([Tools, AskPerson.toolkit] as const) : ([Tools] as const)
+  const late = scenario.late ? [ScenarioLate.Tools] : []
+  const toolkit = [Tools, ...(scenario.questions ? [AskPerson.toolkit] : []), ...late]
   const beta = Specialist.make("beta", {
     description: "Helps alpha",
     instructions: "Be brief.",
@@ -275,6 +286,7 @@ export const layer = (scenario: Scenario.Scenario, world: World) => {
   return Layer.mergeAll(
     Layer.succeed(TokenEstimator.TokenEstimator, estimator(scenario)),
     Tools.toLayer({ work: handle, timed: handle, gated: handle, picky: handle, planned: handle }),
+    ScenarioLate.layer(world, world.late ?? ScenarioLate.makeWorld()),
     Layer.succeed(Model, scripted("scripted-1")),
     Layer.succeed(Second, scripted("scripted-2")),
     prices(scenario, world, {

@@ -6,6 +6,7 @@ import { AgentPath, Approval, type Envelope, type Event, Ordering, Transcript } 
 import * as Predicate from "effect/Predicate"
 import * as Scenario from "./Scenario.ts"
 import * as ScenarioBill from "./ScenarioBill.ts"
+import * as ScenarioLate from "./ScenarioLate.ts"
 import * as ScenarioQuestions from "./ScenarioQuestions.ts"
 import type { Report } from "./ScenarioRun.ts"
 
@@ -27,6 +28,7 @@ export const all = (report: Report): ReadonlyArray<string> => [
   ...messages(report),
   ...input(report),
   ...ScenarioQuestions.check(report.stored),
+  ...late(report),
   ...once(report)
 ]
 
@@ -146,6 +148,9 @@ const grants = ({ stored, world }: Report) => {
       .map(([id, count]) => `grant ${id} was used for ${count} calls`)
   ]
 }
+
+const late = ({ deaths, ended, scenario, stored, world }: Report) =>
+  ended ? ScenarioLate.check(stored, world.late, { deaths: deaths.length, isHooked: scenario.hooks }) : []
 
 const keyOf = (path: AgentPath.AgentPath, callId: string): string => `run:${AgentPath.key(path)}${callId}`
 

@@ -28,6 +28,7 @@ import * as GeneralWay from "./GeneralWay.ts"
 import * as Scenario from "./Scenario.ts"
 import * as ScenarioAgents from "./ScenarioAgents.ts"
 import * as ScenarioHooks from "./ScenarioHooks.ts"
+import * as ScenarioLate from "./ScenarioLate.ts"
 import * as ScenarioPeople from "./ScenarioPeople.ts"
 import { BudgetProbe } from "../budget/BudgetTree.ts"
 
@@ -184,13 +185,31 @@ const execute = (
           ? memoryHost({ shutdownMs: 0 })
           : journalHost(store, {
               gatherMs: 0,
-              pollMs: Number.POSITIVE_INFINITY,
+              // Another process may deliver results.
+              pollMs: scenario.late ? 1000 : Number.POSITIVE_INFINITY,
+              ...(scenario.late && scenario.seed % 3 === 0 ? { hibernateMs: 2000 } : {}),
               // Half of all scenarios make snapshots as often as possible.
               snapshotEvery: scenario.seed % 2 === 0 ? 1 : Number.POSITIVE_INFINITY
             })
       return yield* live(scenario, way === "usual" ? factory : GeneralWay.factory(factory), world, budget, ids, process)
     })
 
+    // A process that answers and does not execute.
+    const elsewhere =
+      scenario.late && journal !== undefined
+        ? yield* live(
+            scenario,
+            journalHost(journal, { carries: false, gatherMs: 0, pollMs: Number.POSITIVE_INFINITY }),
+            world,
+            budget,
+            ids,
+            undefined
+          )
+        : undefined
+    const deliver = (isDead?: boolean) =>
+      world.late === undefined
+        ? Effect.void
+        : ScenarioLate.deliverDue(life.runtime, elsewhere?.runtime, world, world.late, isDead)
     let life = yield* begin()
     if (scenario.givenGrant) {
       const given = { tool: "gated", scope: "thread", threadId, uses: Scenario.grantUses, by: "gil" } as const
@@ -208,14 +227,21 @@ const execute = (
           results: new Set(
             journal
               ?.marks(runId)
-              .filter((mark) => mark.kind === "result" && !Predicate.hasProperty(mark.value, "begunBefore"))
-              .map((mark) => mark.name)
+              .filter(
+                ({ kind, value }) =>
+                  kind === "result" &&
+                  !Predicate.hasProperty(value, "begunBefore") &&
+                  !Predicate.hasProperty(value, "asleep")
+              )
+              // The last part of a call that has slept ends it.
+              .map(({ name }) => name.replace(/\/slept\/\d+$/, ""))
           ),
           requests: world.requests.length,
           begun: world.begun.length,
           hooked: world.hooked?.length ?? 0
         })
         budget.restart()
+        yield* deliver(true)
         life = yield* begin()
         watched = yield* watch(life, scenario, accepted)
       }
@@ -223,7 +249,10 @@ const execute = (
         ticks === patienceTicks ? Effect.asVoid(life.runtime.cancel(runId)) : Effect.void,
         Effect.andThen(
           ScenarioPeople.answer(life.runtime, scenario, schedule),
-          ScenarioPeople.answerCalls(life.runtime, scenario, watched.calls, client)
+          Effect.andThen(
+            ScenarioPeople.answerCalls(life.runtime, scenario, watched.calls, client),
+            Effect.suspend(() => deliver())
+          )
         )
       )
       // A request to a crashed process is never answered.
@@ -231,6 +260,7 @@ const execute = (
       yield* TestClock.adjust(tickMs)
     }
     const ended = watched.fiber.pollUnsafe() !== undefined
+    if (ended && world.late !== undefined) yield* ScenarioLate.deliverAfterEnd(life.runtime, world, world.late)
     const stored = ended ? yield* Effect.orDie(Stream.runCollect(life.runtime.watch(runId))) : watched.seen
     const thread = yield* Effect.orDie(life.runtime.threads.get(threadId))
     const quotas = yield* Effect.orDie(life.runtime.quotas.usage())
@@ -239,6 +269,7 @@ const execute = (
     const [run] = (yield* life.runtime.runs.list({ principal: Scenario.requester.id })).runs
     const costs = yield* life.runtime.costs.by({ dimensions: ["agent", "model", "tool", "provider"] })
     yield* Scope.close(life.scope, Exit.void)
+    if (elsewhere !== undefined) yield* Scope.close(elsewhere.scope, Exit.void)
     return {
       scenario,
       acts,

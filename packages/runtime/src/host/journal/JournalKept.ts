@@ -51,6 +51,11 @@ export class JournalKept implements Kept {
     return this.answers.get(name)?.value
   }
 
+  /** The values with names that begin with `prefix`, as far as this process knows. */
+  under(prefix: string): ReadonlyArray<readonly [name: string, value: Json]> {
+    return Array.from(this.answers).flatMap(([name, { value }]) => (name.startsWith(prefix) ? [[name, value]] : []))
+  }
+
   find(name: string): Effect.Effect<Json | undefined> {
     return Effect.suspend(() => {
       const known = this.get(name)

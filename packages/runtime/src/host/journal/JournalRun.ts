@@ -37,6 +37,9 @@ import { JournalWriter } from "./JournalWriter.ts"
 import * as RunPast from "./RunPast.ts"
 import { Waits } from "./Waits.ts"
 
+/** The stored value of a wait whose answer hooks see first. */
+export const checked = "checked"
+
 export interface JournalRunOptions {
   readonly store: JournalStore
   readonly clock: Clock.Clock
@@ -207,12 +210,12 @@ export class JournalRun implements Engine, Work {
       )
     })
 
-  /** Stores that a defect has stopped it, with the rows of what was under way: no other life goes on with it. */
-  readonly strike: Effect.Effect<void> = Effect.suspend(() => {
-    if (this.past.isStruck) return Effect.void
-    this.mark("note", Names.struck, [], null, this.spending.struck ?? [])
-    return this.writer.flush
-  })
+  /** Stores a note, with rows of the ledger that no work settles any more. */
+  readonly note = (name: string, rows: ReadonlyArray<Entry.Entry>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      this.mark("note", name, [], null, rows)
+      return this.writer.flush
+    })
 
   readonly wait = <A>(
     name: string,
@@ -221,7 +224,8 @@ export class JournalRun implements Engine, Work {
     row: WaitRow
   ): Effect.Effect<{ readonly value: A; readonly waitedMs: number }> =>
     Effect.suspend(() => {
-      const asked = this.past.asks.has(name) ? Effect.void : this.settle("ask", name, row.path, null, [], [])
+      const seen = row.isChecked === true ? checked : null
+      const asked = this.past.asks.has(name) ? Effect.void : this.settle("ask", name, row.path, seen, [], [])
       return Effect.flatMap(Lease.parked(this.tree.lease, asked, this.now), () => {
         const startedAt = this.past.asks.get(name)?.at ?? this.now()
         this.clock.beginWait()

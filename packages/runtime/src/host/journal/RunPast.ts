@@ -15,8 +15,8 @@ export interface Past {
   readonly results: Map<string, Json>
   readonly emits: Set<string>
   readonly begins: Map<string, number>
-  /** When each wait began, and whose it is. */
-  readonly asks: Map<string, Pick<Mark, "at" | "path">>
+  /** When each wait began, whose it is, and what was stored of it. */
+  readonly asks: Map<string, Pick<Mark, "at" | "path" | "value">>
   readonly entries: Array<Entry.Entry>
   /** Costs that calls have reported and that have no row, by the names of their notes. */
   readonly costs: Map<string, Cost>

@@ -1,9 +1,9 @@
 /**
- * Ends a durable run whose loop failed with a defect: work in flight is charged, messages are added to the thread,
- * grants release their holds, and the log gets its last events. The stop is stored first, with the rows of the work in
+ * Ends a durable run whose loop failed with a defect: work in flight is charged, what was accepted and not read counts,
+ * messages are added to the thread, grants release their holds, and the log gets its last events. The stop is stored first, with the rows of the work in
  * flight: if the process crashes meanwhile, the next owner continues ending the run instead of executing it.
  */
-import type { Envelope } from "@reins/protocol"
+import { AgentPath, type Envelope } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { GrantStore } from "../../approval/GrantStore.ts"
@@ -12,8 +12,9 @@ import type { Cost } from "../../engine/Spending.ts"
 import type { Stores } from "../../engine/RunHost.ts"
 import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
+import * as Unread from "../../loop/Unread.ts"
 import * as Names from "../../run/Names.ts"
-import type { JournalRun } from "./JournalRun.ts"
+import { checked, type JournalRun } from "./JournalRun.ts"
 import type { JournalStore, StoreFailure } from "./JournalStore.ts"
 
 /** Ends `run`, whose `log` is open here. Its exit is a failure if the store failed; then the run continues. */
@@ -31,14 +32,31 @@ export const end = (
     const { reported } = run.spending
     run.spending.strike(run.now())
     yield* charge(grants, run, reported)
-    yield* run.strike
+    // No other life goes on with it.
+    if (!run.past.isStruck) yield* run.note(Names.struck, run.spending.struck ?? [])
     yield* grants.release(runId, run.now())
-    const unread = yield* run.inbox.unread(ThreadUpdate.receivedIn(envelopes), run.now())
+    const messages = yield* run.inbox.unread(ThreadUpdate.receivedIn(envelopes), run.now())
+    const unread = yield* Unread.collect(run, storedOf(run), grants, envelopes, messages)
+    if (unread.rows.length > 0) {
+      run.spending.settle(unread.rows)
+      yield* run.note(Names.unreadCosts, unread.rows)
+    }
     yield* ThreadUpdate.save(threads, record, run, RunFailure.said(record, envelopes, unread))
     yield* Effect.sync(() => RunFailure.force(run, envelopes, unread))
     yield* writer.flush
     yield* RunFailure.observed(record, run)
   }).pipe(Effect.exit)
+
+/** Its stored answers. */
+const storedOf = ({ kept, past }: JournalRun): Unread.Stored => ({
+  put: (name, value) => kept.put(name, value),
+  tickets: kept.under(Names.tickets),
+  clientWaits: Array.from(past.asks).flatMap(([name, { path, value }]) => {
+    const prefix = AgentPath.key(path)
+    if (!Names.isClient(prefix, name)) return []
+    return [{ name, key: AgentPath.callKey(path, Names.callOf(prefix, name)), isChecked: value === checked }]
+  })
+})
 
 /** Charges grants with the reported costs of unfinished calls. */
 const charge = (grants: GrantStore, { now, runId }: JournalRun, reported: ReadonlyArray<Cost>): Effect.Effect<void> =>

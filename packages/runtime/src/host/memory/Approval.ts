@@ -1,12 +1,15 @@
 /** What a run of the memory engine waits for from outside. */
-import type { Json } from "@reins/protocol"
+import { AgentPath, type Json } from "@reins/protocol"
 import * as Deferred from "effect/Deferred"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { WaitEnd, WaitRow } from "../../engine/Engine.ts"
+import type { MemoryKept } from "../../engine/Kept.ts"
 import type { AlarmListener, Deadline } from "../../kernel/Alarm.ts"
 import * as Erased from "../../kernel/Erased.ts"
 import type { SignalListener } from "../../kernel/Signal.ts"
+import type * as Unread from "../../loop/Unread.ts"
+import * as Names from "../../run/Names.ts"
 
 /** The run that waits. */
 interface Waiting {
@@ -50,6 +53,24 @@ export class Approval implements SignalListener, AlarmListener {
     for (const { end, name: waiting, run, value } of all ?? []) {
       if (value === undefined && end?.any?.names.includes(name) === true)
         run.answer(waiting, Erased.as<Json>(end.any.value))
+    }
+  }
+
+  /** The stored answers of a run that is ended by force. */
+  static stored(all: ReadonlyArray<Approval> = [], kept: MemoryKept): Unread.Stored {
+    return {
+      put: (name, value) =>
+        Effect.sync(() =>
+          Names.isTicketEnd(name)
+            ? (kept.first(name, value) ?? value)
+            : (all.find((one) => one.name === name)?.value ?? value)
+        ),
+      tickets: kept.under(Names.tickets),
+      clientWaits: all.flatMap(({ name, row }) =>
+        row?.reason === "client-tool"
+          ? [{ name, key: AgentPath.callKey(row.path, row.id), isChecked: row.isChecked === true }]
+          : []
+      )
     }
   }
 

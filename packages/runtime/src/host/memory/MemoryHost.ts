@@ -34,6 +34,8 @@ import { MemoryWebhooks } from "../../engine/WebhookStore.ts"
 import * as Names from "../../run/Names.ts"
 import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
+import * as Unread from "../../loop/Unread.ts"
+import { Approval as Wait } from "./Approval.ts"
 import { Questions } from "./Questions.ts"
 import { billOf, MemoryRun, type MemoryRunOwner } from "./MemoryRun.ts"
 import { MemoryAudit } from "../../approval/AuditStore.ts"
@@ -322,10 +324,16 @@ class Host implements RunHost, MemoryRunOwner {
     }
     this.grants.giveBack(run.runId, run.now())
     run.spending.strike(run.now())
-    const unread = run.unread(ThreadUpdate.receivedIn(run.log.envelopes))
-    const said = RunFailure.said(record, run.log.envelopes, unread)
+    const { envelopes } = run.log
+    const messages = run.unread(ThreadUpdate.receivedIn(envelopes))
+    // All of it is in memory.
+    const unread = Effect.runSync(
+      Unread.collect(run, Wait.stored(run.approvals, run.kept), this.grants, envelopes, messages)
+    )
+    run.spending.settle(unread.rows)
+    const said = RunFailure.said(record, envelopes, unread)
     this.threads.leave(record.threadId, record.runId, said, ThreadUpdate.keptOf(record, run), run.now())
-    RunFailure.force(run, run.log.envelopes, unread)
+    RunFailure.force(run, envelopes, unread)
     if (Exit.isFailure(exit)) {
       const logged = Effect.logError(`Run ${run.runId} failed`)
       Effect.runForkWith(this.context)(Effect.andThen(logged, RunFailure.observed(record, run)))

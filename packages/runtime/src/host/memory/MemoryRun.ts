@@ -76,7 +76,7 @@ export class MemoryRun implements Engine, Work {
   private readonly clock: RunClock
   private readonly alarm: Alarm
   /** The waits and answers; absent while there are none; usually one. */
-  private approvals: Array<Approval> | undefined
+  approvals: Array<Approval> | undefined
   /** The accepted messages; absent before the first and before the run's end. */
   private inbox: MemoryInbox | undefined
   /** The stored votes. Absent without any. */
