@@ -26,6 +26,37 @@ const spoken = (name: string) =>
 
 const avoidedIn = (name: string) => [...avoided.keys()].filter((word) => new RegExp(` ${word}s? `).test(spoken(name)))
 
+/** Phrases that a reader must guess at, each with a standard one. */
+const riddles: ReadonlyArray<readonly [RegExp, string]> = [
+  [/what became of/i, "the result of"],
+  [/\bnobody's\b/i, "say whose it is not, or that there is none"],
+  [/\bwhat (is|are|they are|it is) told\b/i, "the notices, the message, the error"],
+  [/\b(is|are) told of\b/i, "gets, receives, is notified of"],
+  [/\bthat is none\b/i, "invalid, absent"],
+  [/what the command line says/i, "the options of the command line"]
+]
+
+describe("the rule on plain wording", () => {
+  it.each(["What became of it.", "What is told is stored.", "It is told of ended runs."])("finds: %s", (text) => {
+    assert.isTrue(riddles.some(([phrase]) => phrase.test(text)))
+  })
+
+  it("holds for every file of the packages", () => {
+    const wrong = Repository.packages
+      .flatMap((one) => one.sources)
+      .flatMap(({ path }) =>
+        Repository.text(path)
+          .split("\n")
+          .flatMap((line, index) =>
+            riddles
+              .filter(([phrase]) => phrase.test(line))
+              .map(([phrase, better]) => `${path}:${index + 1}: ${phrase.source} (say: ${better})`)
+          )
+      )
+    assert.deepStrictEqual(wrong, [])
+  })
+})
+
 describe("the rule on words to avoid", () => {
   it.each(["Session", "sessionId", "maxSubAgents", "Subagent", "FunctionCall", "allow_list"])("finds %s", (name) => {
     assert.isNotEmpty(avoidedIn(name))

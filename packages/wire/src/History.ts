@@ -63,7 +63,7 @@ export class History {
     this.#messages.push(...before)
   }
 
-  /** What a system or developer message says. */
+  /** The text of a system or developer message. */
   instruct(text: string): void {
     if (text.trim() !== "") this.#instructions.push(text)
   }

@@ -70,7 +70,7 @@ export class Parking {
   readonly #answered = new Set<string>()
   #parked = false
 
-  /** True when nothing happens until somebody answers. */
+  /** True when the run only waits for answers. */
   get isParked(): boolean {
     return this.#parked
   }

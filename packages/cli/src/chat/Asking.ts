@@ -1,12 +1,15 @@
-/** Answers the approvals of a run: by asking the person at the terminal, or as the command line says for all of them. */
+/**
+ * Answers the approvals of a run: by asking the person at the terminal, or with the one answer that an option of the
+ * command line gives.
+ */
 import { type Approval, Decision } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import { Screen } from "../terminal/Screen.ts"
 import * as Question from "../view/Question.ts"
 
 /**
- * `prompt` asks; `deny` rejects; `once` approves each call; `session` approves the tool for the thread. All but `prompt` decline
- * to answer the questions of an agent, since an answer cannot be made up.
+ * `prompt` asks; `deny` rejects; `once` approves each call; `session` approves the tool for the thread. All but
+ * `prompt` decline to answer the questions of an agent, since an answer cannot be made up.
  */
 export const modes = ["prompt", "deny", "once", "session"] as const
 export type Mode = (typeof modes)[number]

@@ -1,6 +1,6 @@
 /**
- * A chat in the terminal: the shell around `ChatState`. It starts and watches runs, passes on what is typed, and draws; what follows
- * from what is decided there.
+ * A chat in the terminal: the shell around `ChatState`. It starts and watches runs, passes on what is typed, and draws;
+ * what follows from what is decided there.
  */
 import { type Approval, type Envelope, Money } from "@reins/protocol"
 import { Runtime } from "@reins/runtime"
@@ -309,7 +309,10 @@ const endings = {
   incomplete: codes.failed
 } as const
 
-/** What a run cost and how long it took: in a line; as tables if it was cancelled or nobody can ask for them. */
+/**
+ * What a run cost and how long it took: in one line; as tables if it was cancelled or there is no terminal to ask for
+ * them.
+ */
 const summary = (
   { cost, latency, root }: ChatCommands.Settings,
   last: ChatState.State["last"],

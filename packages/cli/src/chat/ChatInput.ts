@@ -1,6 +1,6 @@
 /**
- * What a person types, as happenings of a chat: keys of a terminal, whose line is edited here; lines where nothing can be redrawn; or
- * lines of a pipe, one after the other as the chat becomes idle.
+ * What a person types, as happenings of a chat: keys of a terminal, whose line is edited here; lines where nothing can
+ * be redrawn; or lines of a pipe, one after the other as the chat becomes idle.
  */
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as Deferred from "effect/Deferred"
@@ -73,5 +73,5 @@ export const piped = Effect.fnUntraced(function* (offer: (input: Input) => void)
   )
 })
 
-/** Nobody types: what was asked at the start is all. */
+/** Without a terminal: the only input is the question of the command line. */
 export const none = (offer: (input: Input) => void): Effect.Effect<void> => Effect.sync(() => offer({ _tag: "Left" }))

@@ -1,6 +1,6 @@
 /**
- * A chat as a state: what was typed, what the run does and what became of both go in; what is to be shown and done comes out. Pure:
- * `Chat` does what it says.
+ * A chat as a state machine: its inputs are what was typed and the events of the run; its outputs are what to show and
+ * to do. Pure: `Chat` does what it says.
  */
 import type { Approval, Decision, Envelope } from "@reins/protocol"
 import * as Question from "../view/Question.ts"

@@ -12,7 +12,7 @@ import type { Mode } from "../chat/Asking.ts"
 import { attend } from "./Attendance.ts"
 import * as Presenter from "./Presenter.ts"
 
-/** What the command line says. */
+/** The options of the command line. */
 export interface Given extends Omit<Workplace.Given, "isWatched"> {
   /** Absent: standard input is read. */
   readonly question: string | undefined
@@ -33,7 +33,7 @@ export const run = Effect.fnUntraced(function* (given: Given) {
   if (question.trim() === "")
     return yield* misused('There is no question. Give one: reins ask "What is in this folder?"')
   const presenter = yield* given.jsonOutput ? Presenter.json(given.hide) : Presenter.text(workplace.root, given.hide)
-  // Nobody could see a hidden question.
+  // A question in a hidden line would not be seen.
   const mode = given.approve === "prompt" && given.hide.has("approval-required") ? "deny" : given.approve
   yield* Effect.gen(function* () {
     const runtime = yield* Runtime

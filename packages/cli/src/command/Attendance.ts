@@ -1,6 +1,6 @@
 /**
- * Attends a run from its start to its end: shows its events, answers its approvals, and tells how it ended. Interrupting it cancels
- * the run and still shows its end, with both tables.
+ * Attends a run from its start to its end: shows its events, answers its approvals, and shows how it ended.
+ * Interrupting it cancels the run and still shows its end, with both tables.
  */
 import type { Envelope } from "@reins/protocol"
 import { type RunHandle, Runtime } from "@reins/runtime"
@@ -47,7 +47,7 @@ export const attend = Effect.fnUntraced(function* (handle: RunHandle, presenter:
       Effect.as(Deferred.await(leaving), undefined)
     )
     if (decision === undefined) return
-    // An approval that its run has closed meanwhile needs no answer; another problem is told.
+    // An approval that its run has closed meanwhile needs no answer; other errors are shown.
     yield* Effect.catch(runtime.respondToApproval(event.data.id, decision), (error) =>
       presenter.note(`${Text.harmless(error.message)}.`)
     )

@@ -16,7 +16,7 @@ import * as Workplace from "../setting/Workplace.ts"
 import { Screen } from "../terminal/Screen.ts"
 import * as Hidden from "../view/Hidden.ts"
 
-/** What the command line says. */
+/** The options of the command line. */
 export interface Given extends Omit<Workplace.Given, "isWatched"> {
   /** The first query. Absent: none. */
   readonly question: string | undefined
@@ -53,7 +53,7 @@ export const run = Effect.fnUntraced(function* (given: Given) {
     }
     return yield* chat<Screen | Stdio.Stdio>({
       settings,
-      // Nobody could see a hidden question.
+      // A question in a hidden line would not be seen.
       mode: given.approve === "prompt" && given.hide.has("approval-required") ? "deny" : given.approve,
       hidden: given.hide,
       banner: [

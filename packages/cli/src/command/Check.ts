@@ -9,7 +9,7 @@ import { codes, CommandFailed, misused } from "../setting/CommandFailed.ts"
 import { type OutputFailed, type ReaderLeft, Screen } from "../terminal/Screen.ts"
 import * as Text from "../text/Text.ts"
 
-/** What the command line says. */
+/** The options of the command line. */
 export interface Given {
   /** `-` is standard input. */
   readonly file: string

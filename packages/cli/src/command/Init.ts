@@ -6,7 +6,7 @@ import process from "node:process"
 import { ended, failed } from "../setting/CommandFailed.ts"
 import { Screen } from "../terminal/Screen.ts"
 
-/** What the command line says. */
+/** The options of the command line. */
 export interface Given {
   readonly folder: string
   readonly effect: boolean

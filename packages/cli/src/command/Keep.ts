@@ -17,7 +17,7 @@ import { type OutputFailed, type ReaderLeft, Screen } from "../terminal/Screen.t
 import * as Style from "../text/Style.ts"
 import * as Text from "../text/Text.ts"
 
-/** Which store is meant, and how it is told what was done. */
+/** The store, and the format of the report. */
 export interface Given {
   readonly store: string | undefined
   readonly path: string | undefined
@@ -84,7 +84,10 @@ const listed = ({ files, grants, messages, runs }: Omit<Holdings, "acts">): stri
   return parts.length < 2 ? (parts[0] ?? "nothing") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1) ?? ""}`
 }
 
-/** Rewrites the store without what was deleted. What to know where that cannot be done now: the deletion itself has been. */
+/**
+ * Rewrites the store without what was deleted. What to know where that cannot be done now: the deletion itself has
+ * been.
+ */
 const leftover = (archive: Pick<Archive, "compact">): Effect.Effect<string> =>
   Effect.match(archive.compact, {
     onFailure: () =>

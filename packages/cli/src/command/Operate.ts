@@ -1,4 +1,7 @@
-/** The commands of an operator, over the runs of a local store or of a server: each asks the desk and prints what it says. */
+/**
+ * The commands of an operator, over the runs of a local store or of a server: each asks the desk and prints what it
+ * says.
+ */
 import type { Approval, Grant } from "@reins/protocol"
 import { Audit, Decision, Envelope } from "@reins/protocol"
 import type { Runtime } from "@reins/runtime"
@@ -64,7 +67,7 @@ export const at = <R>(
         `${given.app} makes its own runtime, whose store is its own. Serve it, and name the server: --url.`
       )
     }
-    // Who looks where nothing was kept is told so, and leaves nothing there.
+    // Where there is no store, the command says so and creates none.
     yield* StoreArchive.isThere(place)
     const desk: Effect.Effect<Desk, CommandFailed, Runtime | Scope.Scope> = LocalDesk.make(place, given.tenant)
     yield* Effect.scoped(Effect.flatMap(desk, (made) => body(made, root))).pipe(Effect.provide(workplace.layer))

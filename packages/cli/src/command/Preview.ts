@@ -9,7 +9,7 @@ import { Screen } from "../terminal/Screen.ts"
 import * as Style from "../text/Style.ts"
 import * as Text from "../text/Text.ts"
 
-/** What the command line says. */
+/** The options of the command line. */
 export interface Given extends Omit<Workplace.Given, "carries" | "isUnasked" | "isWatched" | "makesStore" | "standIn"> {
   readonly question: string | undefined
   readonly thread: string | undefined

@@ -1,6 +1,6 @@
 /**
- * `reins replay`: runs a recorded run again on the code of today and shows where it would go another way; with a fork, goes
- * on from one of its events in a new run.
+ * `reins replay`: runs a recorded run again on the code of today and shows where it would go another way; with a fork,
+ * goes on from one of its events in a new run.
  */
 import type { Event } from "@reins/protocol"
 import { Fork, type ModelPort, type Replayed, Runtime } from "@reins/runtime"
@@ -25,7 +25,7 @@ import * as SideBySide from "../view/SideBySide.ts"
 import { attend } from "./Attendance.ts"
 import * as Presenter from "./Presenter.ts"
 
-/** What the command line says. */
+/** The options of the command line. */
 export interface Given {
   /** A run of the store, or a file of exported runs. */
   readonly what: string

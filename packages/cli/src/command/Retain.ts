@@ -9,7 +9,7 @@ import * as StoreChoice from "../setting/StoreChoice.ts"
 import { Screen } from "../terminal/Screen.ts"
 import * as Text from "../text/Text.ts"
 
-/** What the command line says: how long each is kept, such as `30d`; absent: it is not deleted. */
+/** The options of the command line: how long each is kept, such as `30d`; absent: it is not deleted. */
 export interface Given {
   readonly store: string | undefined
   readonly path: string | undefined

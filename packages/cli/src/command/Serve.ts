@@ -33,7 +33,7 @@ import * as Workplace from "../setting/Workplace.ts"
 import * as Interrupts from "../terminal/Interrupts.ts"
 import { Screen } from "../terminal/Screen.ts"
 
-/** What the command line says. */
+/** The options of the command line. */
 export interface Given extends Omit<Workplace.Given, "isWatched" | "isServed"> {
   /** Absent: those of the settings, else 4111 of this machine. */
   readonly port: number | undefined

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { CommandFailed, failed, sentenceOf } from "../setting/CommandFailed.ts"
 import * as Workplace from "../setting/Workplace.ts"
 
-/** What the command line says. */
+/** The options of the command line. */
 export type Given = Omit<Workplace.Given, "isWatched">
 
 /** Serves until the other side closes its end. Standard output belongs to the protocol. */

@@ -18,7 +18,10 @@ export interface Open {
 export interface Desk {
   /** A page of runs, the latest first. */
   readonly runs: (filter: Omit<RunFilter, "resourceId">) => Effect.Effect<ListedRun.Page, CommandFailed>
-  /** Sums of the cost ledger. `everyTenant`: of all tenants of a local store; a server tells of the key's. */
+  /**
+   * Sums of the cost ledger. `everyTenant`: of all tenants of a local store; a server has only those of the key's
+   * tenant.
+   */
   readonly costs: (
     options: Omit<CostOptions, "resourceId">,
     everyTenant: boolean

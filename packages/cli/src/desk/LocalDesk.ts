@@ -1,4 +1,7 @@
-/** The desk of a local store. It carries no run: an answer that is given here counts, and the run goes on where it is carried. */
+/**
+ * The desk of a local store. It carries no run: an answer that is given here counts, and the run goes on where it is
+ * carried.
+ */
 import { Runtime } from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -18,7 +21,7 @@ export const make = Effect.fnUntraced(function* (
   const runtime = yield* Runtime
   if (store._tag === "Memory") yield* StoreArchive.isThere(store)
   const resourceId = tenant
-  /** A run of another tenant is told from none by nothing. */
+  /** The same error for a run of another tenant and for an unknown run. */
   const known = (runId: string) =>
     Effect.flatMap(runtime.status(runId), (status) =>
       status?.resourceId === tenant

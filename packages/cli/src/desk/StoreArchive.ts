@@ -9,7 +9,7 @@ import * as StoreChoice from "../setting/StoreChoice.ts"
 export const telling = <A, E extends Error, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.mapError(effect, (error) => failed(StoreChoice.wordsOf(error), error))
 
-/** What a person is told who names a store that no other process can see. */
+/** The message for a store that no other process can see. */
 const inMemory = failed(
   "A store in memory ends with its process. Name the one that is meant: --store sqlite:FILE, or --url."
 )

@@ -1,10 +1,11 @@
 /**
- * Runs a shell command in a child process that is bounded: by time, by output, by processes, by the size of files it writes, and by an
- * allow-list of environment variables, with an empty home folder. When it ends, however it ends, everything it started is killed: its
- * process group, its PID namespace where the system lets us make one (`unshare`), and what still carries one of its marks: a variable, and
- * limits that a process cannot raise.
+ * Runs a shell command in a child process that is bounded: by time, by output, by processes, by the size of files it
+ * writes, and by an allow-list of environment variables, with an empty home folder. When it ends, however it ends,
+ * everything it started is killed: its process group, its PID namespace where the system lets us make one (`unshare`),
+ * and what still carries one of its marks: a variable, and limits that a process cannot raise.
  *
- * It is not a jail: a command that a person approves reads and writes what the person could. Not on Windows, which has no `sh`.
+ * It is not a jail: a command that a person approves reads and writes what the person could. Not on Windows, which has
+ * no `sh`.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -204,7 +205,10 @@ interface Exit {
   readonly signal?: string
 }
 
-/** Waits for the shell itself, and a moment for its output: what it left running in the background may hold that open for ever. */
+/**
+ * Waits for the shell itself, and a moment for its output: what it left running in the background may hold that open
+ * for ever.
+ */
 const exitOf = (child: ChildProcess): Effect.Effect<Exit, CommandNotStarted> =>
   Effect.callback<Exit, CommandNotStarted>((resume) => {
     const exit = (code: number | null, signal: NodeJS.Signals | null): Exit => ({
@@ -233,7 +237,7 @@ interface Status {
   readonly state: string
 }
 
-/** The processes of the system, as `/proc` tells them; none where there is no `/proc`. */
+/** The processes of the system, as listed in `/proc`; none where there is no `/proc`. */
 const processes: Effect.Effect<ReadonlyArray<Status>> = Effect.promise(() =>
   readdir("/proc")
     .then((names) =>
@@ -297,7 +301,10 @@ const hasLimits = (limits: string, mark: Mark): boolean =>
   new RegExp(`^Max processes +${mark.processes} +${mark.processes} `, "m").test(limits) &&
   new RegExp(`^Max open files +${mark.files} +${mark.files} `, "m").test(limits)
 
-/** Processes with one of these marks that are not dead yet. A process can clear its environment, and cannot raise its limits. */
+/**
+ * Processes with one of these marks that are not dead yet. A process can clear its environment, and cannot raise its
+ * limits.
+ */
 const marked = (mark: Mark): Effect.Effect<ReadonlyArray<number>> => {
   const variable = `${marker}=${mark.word}\0`
   const has = (file: string, fits: (text: string) => boolean) => readFile(file, "latin1").then(fits, () => false)

@@ -1,4 +1,4 @@
-/** Why a command did not do what it was asked: one sentence that says what to do, and the exit code. */
+/** Why a command failed: one sentence that names the cure, and the exit code. */
 import * as Cause from "effect/Cause"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -23,15 +23,15 @@ export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandF
 export const failed = (issue: string, cause?: unknown): CommandFailed =>
   new CommandFailed({ issue, code: codes.failed, ...(cause === undefined ? {} : { cause }) })
 
-/** The command line says something that cannot be meant. */
+/** The command line is invalid. */
 export const misused = (issue: string): CommandFailed => new CommandFailed({ issue, code: codes.misused })
 
 /** Whether an error is one of ours: it has a tag, and its message is written for people. */
 const isTold = (error: unknown): error is Error => error instanceof Error && Predicate.hasProperty(error, "_tag")
 
 /**
- * The sentence for whatever went wrong with `subject`: the message of an error that was meant for people. Of anything else only its
- * kind, since its message may quote what was said; the rest is in the cause.
+ * The sentence for whatever went wrong with `subject`: the message of an error that was meant for people. Of anything
+ * else only its kind, since its message may quote what was said; the rest is in the cause.
  */
 export const sentenceOf = (subject: string, cause: Cause.Cause<unknown>): string => {
   const found = Cause.findError(cause)

@@ -16,7 +16,7 @@ export const demo = "demo"
 /** The variable that names the model. */
 export const variable = "REINS_MODEL"
 
-/** What a person is told who has set no model. */
+/** The message when no model is set. */
 export const unset =
   `No model is set. Set ${variable} or pass --model, such as openai:gpt-5.2 with OPENAI_API_KEY, or ` +
   `openai-compatible:NAME@http://localhost:8080/v1 for a local server; or try the scripted demo: --model ${demo}`
@@ -57,7 +57,10 @@ export const unasked = (name: string | undefined): ModelPort => ({
   attempt: () => Effect.die(new Error("This command asks no model"))
 })
 
-/** The model as a service: `live`, which has the one of that name until it is given another. Charged by the prices that are there. */
+/**
+ * The model as a service: `live`, which has the one of that name until it is given another. Charged by the prices that
+ * are there.
+ */
 export const layer = (name: string | undefined, watched: boolean, live: LiveModel): Layer.Layer<Model, CommandFailed> =>
   Layer.effect(
     Model,

@@ -1,6 +1,6 @@
 /**
- * The settings of `reins serve` in the environment: one definition each, from which they are read, checked and listed. The
- * table in `docs/deploying.md` is `table` of these.
+ * The settings of `reins serve` in the environment: one definition each, from which they are read, checked and listed.
+ * The table in `docs/deploying.md` is `table` of these.
  */
 import { Webhook } from "@reins/runtime/journal"
 import * as Config from "effect/Config"
@@ -96,7 +96,7 @@ const origins = define({
 const webhookUrls = define({
   name: "REINS_WEBHOOK_URLS",
   meaning:
-    "addresses that are told of open questions and ended runs of every tenant, separated by commas; trusted as they are",
+    "addresses to which open questions and ended runs of every tenant are reported, separated by commas; they are not checked",
   absent: "those that operators add by the native interface",
   parse: (value) => {
     const urls = parts(value)
@@ -125,7 +125,7 @@ const webhookSecret = define({
 
 const webhookEvents = define({
   name: "REINS_WEBHOOK_EVENTS",
-  meaning: `what they are told: ${Webhook.events.map((event) => `\`${event}\``).join(", ")}, separated by commas`,
+  meaning: `which events they get: ${Webhook.events.map((event) => `\`${event}\``).join(", ")}, separated by commas`,
   absent: "both",
   parse: (value) => {
     const known = Webhook.events.filter((event) => parts(value).includes(event))
@@ -139,7 +139,7 @@ const webhookEvents = define({
 
 const webhookContent = define({
   name: "REINS_WEBHOOK_CONTENT",
-  meaning: "`true`: they are told what is asked and what was answered, too",
+  meaning: "`true`: they also get questions and answers",
   absent: "ids, names, times and money alone",
   parse: (value) =>
     value === "true" || value === "false"

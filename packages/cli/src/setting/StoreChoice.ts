@@ -1,4 +1,7 @@
-/** Where a command keeps its runs, as text on the command line or in the environment: `memory`, `sqlite:FILE`, `postgres://…`. */
+/**
+ * Where a command keeps its runs, as text on the command line or in the environment: `memory`, `sqlite:FILE`,
+ * `postgres://…`.
+ */
 import { Sqlite } from "@reins/store/sqlite"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -71,8 +74,8 @@ export const folderOf = (file: string): Effect.Effect<void, CommandFailed> => {
 }
 
 /**
- * The deployment over a store. `carries: false` for commands that only look or answer: they leave the runs to others. Fails with a
- * sentence where the store cannot be used.
+ * The deployment over a store. `carries: false` for commands that only look or answer: they leave the runs to others.
+ * Fails with a sentence where the store cannot be used.
  */
 export const layer = (store: Store, { carries }: { readonly carries: boolean }): Layer.Layer<never, CommandFailed> => {
   switch (store._tag) {
@@ -105,7 +108,7 @@ const telling = (layer: Layer.Layer<never, Error>): Layer.Layer<never, CommandFa
     )
   )
 
-/** The store's own words, for whoever writes a command and not a program. Pure. */
+/** The store's error, worded for users of the command line. Pure. */
 export const wordsOf = (error: Error): string =>
   ended(
     error.message

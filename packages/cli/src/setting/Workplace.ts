@@ -1,6 +1,6 @@
 /**
- * What a command works with: a runtime over an app or the built-in assistant, a model, a store. Everything that cannot be had is one
- * sentence.
+ * What a command works with: a runtime over an app or the built-in assistant, a model, a store. Everything that cannot
+ * be had is one sentence.
  */
 import { type Agent, Model, type ModelPort, Runtime } from "@reins/runtime"
 import * as Effect from "effect/Effect"
@@ -15,7 +15,7 @@ import { LiveModel } from "./LiveModel.ts"
 import * as ModelChoice from "./ModelChoice.ts"
 import * as StoreChoice from "./StoreChoice.ts"
 
-/** What the command line says. */
+/** The options of the command line. */
 export interface Given {
   /** The file of an app. Absent: the built-in assistant. */
   readonly app: string | undefined

@@ -1,4 +1,4 @@
-/** Who is told of Ctrl-C where the terminal sends it as a signal: a command that handles it itself, or else the process. */
+/** The receiver of Ctrl-C where the terminal sends it as a signal: a command that handles it, or else the process. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 

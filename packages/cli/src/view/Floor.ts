@@ -1,6 +1,6 @@
 /**
- * Who speaks: however many agents stream at once, a paragraph of one is shown at a time, and what the others say meanwhile waits. A
- * paragraph ends at an empty line, at anything but text, and when too much is queued behind it.
+ * Who speaks: however many agents stream at once, a paragraph of one is shown at a time, and what the others say
+ * meanwhile waits. A paragraph ends at an empty line, at anything but text, and when too much is queued behind it.
  */
 import { displayWidth } from "effect/cli/CliOutput"
 import * as Markdown from "../text/Markdown.ts"
@@ -87,7 +87,7 @@ export class Floor {
     return this.drain()
   }
 
-  /** Shows everything that waits, whoever speaks. */
+  /** Shows everything that waits, of every agent. */
   closeAll(): ReadonlyArray<string> {
     for (const voice of this.voices.values()) this.finish(voice)
     return this.drain()

@@ -1,10 +1,11 @@
 /**
- * A run as lines of JSON, one `{"event", "data"}` each, in the form of source 003: `text` (its last piece is `complete`), `step-start`,
- * `tool-call` (`started`, `input-available` for a question, `output-available`, `output-error`, `output-denied`), `tool-output-error` of a call
- * that was approved, `error`, `finish`, which is the last. A call's input and output are objects: any other value is put under `value`.
- * What that form has no word for goes under the name of our own event, with our own data. Pure but for its own state.
+ * A run as lines of JSON, one `{"event", "data"}` each, in the form of source 003: `text` (its last piece is
+ * `complete`), `step-start`, `tool-call` (`started`, `input-available` for a question, `output-available`,
+ * `output-error`, `output-denied`), `tool-output-error` of a call that was approved, `error`, `finish`, which is the
+ * last. A call's input and output are objects: any other value is put under `value`. What that form has no word for
+ * goes under the name of our own event, with our own data. Pure but for its own state.
  *
- * Carries the root view, and of the calls of specialists what became of those that were asked about. Specialists are calls.
+ * Carries the root view, and the decisions on calls of specialists. Specialists are calls.
  */
 import { Approval, Envelope, type Event, type Events, type Json } from "@reins/protocol"
 import { CallId } from "@reins/wire"
@@ -47,7 +48,7 @@ export class JsonLines {
     return [...this.spoken("complete"), ...this.told(event)]
   }
 
-  /** What became of a specialist's call that was asked about, which waits otherwise. */
+  /** The decision on a specialist's call; until then it waits. */
   private below(path: Envelope.Envelope["agentPath"], event: Event): ReadonlyArray<Line> {
     if (event.type !== "tool-invocation" && event.type !== "tool-agent") return []
     const id = CallId.make(path, event.toolInvocationId)

@@ -158,7 +158,8 @@ class Heard {
 const ended: ReadonlyArray<string> = ["TASK_STATE_COMPLETED", "TASK_STATE_INPUT_REQUIRED"]
 
 /**
- * The remote agent as a model. Its usage is what it tells of it, and nothing where it tells none: its bill is its own.
+ * The remote agent as a model. Its usage is what it reports, and zero without a report: it is billed by its own
+ * operator.
  *
  * @since 0.1.0
  * @category constructors

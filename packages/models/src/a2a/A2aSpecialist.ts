@@ -23,7 +23,7 @@ export interface Remote<Name extends string> {
 }
 
 /**
- * `description`: what a coordinator's model is told of it.
+ * `description`: for the coordinator's model.
  *
  * @since 0.1.0
  * @category models
@@ -51,7 +51,7 @@ const answers = Kit.toLayer({
  * A2aSpecialist.make("weather", { url, … })`, `specialists: [Weather.specialist]`, `Layer.provide(Weather.layer)`.
  * Nothing is sent before the first call.
  *
- * A person who approves may change the arguments: `answer` is then what the remote agent is told. A call that is
+ * A person who approves may change the arguments: `answer` is then sent to the remote agent. A call that is
  * cancelled cancels the remote task.
  *
  * @since 0.1.0

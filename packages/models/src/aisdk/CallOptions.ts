@@ -90,7 +90,9 @@ export const make = (
   }
 }
 
-/** How a provider is told to make one call at a time; where it cannot be told, further calls are left out. */
+/**
+ * The option of a provider for one call at a time; providers without it get no option, and further calls are left out.
+ */
 const oneCall = (provider: string): ModelRequest["providerOptions"] => {
   if (/^(openai|azure)\b/.test(provider)) return { openai: { parallelToolCalls: false } }
   return provider.startsWith("anthropic") ? { anthropic: { disableParallelToolUse: true } } : undefined
@@ -135,7 +137,7 @@ const toolsOf = (
       }))
 }
 
-/** The names of the tools that a conversation contains calls of, as `provider` is told it. */
+/** The names of the tools that a conversation has calls of, as they are sent to `provider`. */
 const called = (request: ModelRequest, provider: string): ReadonlySet<string> => {
   const names = new Set<string>()
   for (const message of request.messages) {

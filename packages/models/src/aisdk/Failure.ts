@@ -17,7 +17,7 @@ export interface About {
   readonly now: number
 }
 
-/** What can be read from an error, whoever made it. */
+/** The fields that can be read from any error. */
 interface Signs {
   readonly status: number | undefined
   readonly codes: ReadonlyArray<string>

@@ -156,7 +156,7 @@ export interface ServerOptions {
 const introduction = ({ name = "reins", version = "0.1.0" }: ServerOptions) => ({ name, version })
 
 /**
- * A server run as a child process. It lives as long as the layer, and its calls report progress.
+ * A server run as a child process. It ends with the layer, and its calls report progress.
  *
  * @since 0.1.0
  * @category layers

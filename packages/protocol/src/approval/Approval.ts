@@ -83,7 +83,7 @@ export const needAt = (approvals: Approvals, level: number): Need =>
   level === 0 ? approvals : (approvals.escalations?.[level - 1] ?? approvals.escalations?.at(-1) ?? approvals)
 
 /**
- * The approvals for a question: the same who may answer, of whom one is enough.
+ * The approvals for a question: the same people may answer, and one answer is sufficient.
  *
  * @since 0.1.0
  * @category operations
@@ -151,10 +151,10 @@ const Superseded = Schema.Struct({
 
 /**
  * How a request ended. `expired`, `cancelled` and `superseded` are set by the runtime, the others by a person. Expired
- * is not rejected. `answer`: the answer to a question, which fits its schema; `reject` of a question: the person declined
- * to answer. `superseded` with a `messageId`: the user wrote that message instead of answering, and the call did
- * not run; without: the definition of the tool has changed since, and a new request asks about the call with the new
- * one.
+ * is not rejected. `answer`: the answer to a question, which fits its schema; `reject` of a question: the person
+ * declined to answer. `superseded` with a `messageId`: the user wrote that message instead of answering, and the call
+ * did not run; without: the definition of the tool has changed since, and a new request asks about the call with the
+ * new one.
  *
  * @since 0.1.0
  * @category schemas

@@ -1,6 +1,6 @@
 /**
  * A question to a person, as the payload of an approval of kind `question`: its text, its options, and the JSON Schema
- * of its answer. Pure: reads the payload, says in words what answer is expected, and reads an answer that was typed.
+ * of its answer. Pure: reads the payload, describes the expected answer, and parses an answer that was typed.
  * Whether an answer fits the schema is validated by the runtime when the answer is given.
  */
 import * as Option from "effect/Option"
@@ -124,14 +124,14 @@ export const expected = (schema: Json): string => {
 
 const parsed = Schema.decodeUnknownOption(Schema.fromJsonString(Json))
 
-/** JSON of that kind, if the text is such. */
+/** The text parsed as JSON, if the result is accepted by the predicate. */
 const json = (text: string, isWanted: (value: Json) => boolean): Json | undefined =>
   Option.getOrUndefined(Option.filter(parsed(text), isWanted))
 
 /**
- * The answer that a person typed, as the schema wants it: an option by its number (from 1) or its text, a number, `yes`
- * or `no`, a list with commas, a form as JSON or as `name=value` lines, which semicolons may part, too. Text that cannot be read so is returned as it
- * is, so that the validation says what is expected.
+ * Converts typed text to the answer that the schema expects: an option by its number (from 1) or its text, a number,
+ * `yes` or `no`, a list separated by commas, a form as JSON or as `name=value` pairs separated by line breaks or
+ * semicolons. Text that cannot be converted is returned unchanged, so that validation reports what is expected.
  *
  * @since 0.1.0
  * @category operations
@@ -154,8 +154,8 @@ export const fromText = ({ options, schema }: Question, text: string): Json => {
 }
 
 /**
- * An answer that came as a value of another kind, as the schema wants it: text where it wants no text is read as if it was
- * typed, and a number or a truth value where it wants text is written as text. Anything else is unchanged.
+ * Converts an answer of another type to the one that the schema expects: text is read as if it was typed where the
+ * schema expects no text, and a number or a boolean becomes text where it expects text. Anything else is unchanged.
  *
  * @since 0.1.0
  * @category operations

@@ -93,8 +93,8 @@ export class ThreadExhausted extends Schema.TaggedError<ThreadExhausted>()("Thre
 }
 
 /**
- * The thread has no message at the index `place`, or no message of the run `place`: it was replaced already, or never was
- * there.
+ * The thread has no message at the index `place`, or no message of the run `place`: it was already replaced, or never
+ * existed.
  *
  * @since 0.1.0
  * @category errors

@@ -66,8 +66,8 @@ export class OutputInvalid extends Schema.TaggedError<OutputInvalid>()("OutputIn
 
 /**
  * An agent's own choice of what a step uses (`resolve`) failed. `kind`: the function failed (`failed`), had a defect
- * (`crashed`), or chose something that the agent does not have (`invalid`). `issue`: the failure's tag, or what is wrong
- * with the choice.
+ * (`crashed`), or chose something that the agent does not have (`invalid`). `issue`: the failure's tag, or what is
+ * wrong with the choice.
  *
  * @since 0.1.0
  * @category errors
@@ -122,8 +122,8 @@ export class HookEnded extends Schema.TaggedError<HookEnded>()("HookEnded", {
 }
 
 /**
- * A hook around a model step failed, died, took too long, or gave no verdict: nothing was let through. Its
- * cause is in the operator's log. `place`: where it failed.
+ * A hook around a model step failed, had a defect, timed out, or returned no verdict. The request or answer was
+ * withheld. The cause is in the operator's log. `place`: where the hook failed.
  *
  * @since 0.1.0
  * @category errors

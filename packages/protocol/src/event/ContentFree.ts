@@ -1,7 +1,7 @@
 /**
- * Events without what was said in them: which happened when, of which agent, tool and call, with which outcome and at what
- * cost. For readers who see the order of a run and its money, and nothing of its content. Each type lists what it keeps,
- * so that a field that is added later is left out until somebody adds it here.
+ * Events without content: their type, time, agent, tool, call, outcome and cost. For readers who may see what happened
+ * in a run and what it cost, and none of its texts. Each event type lists the fields that it keeps, so a field that is
+ * added later is left out until it is listed here.
  */
 import type { Envelope } from "./Envelope.ts"
 import type { Event } from "./Event.ts"

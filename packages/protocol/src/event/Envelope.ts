@@ -61,7 +61,7 @@ export const isRootView = (envelope: Envelope): boolean =>
   envelope.event.type === "approval-decision"
 
 /**
- * True for the envelopes of the progress view: the root view, and what specialists tell of their work: `tool-progress`,
+ * True for the envelopes of the progress view: the root view, and the progress of specialists: `tool-progress`,
  * `custom` and `budget_exhausted`.
  *
  * @since 0.1.0

@@ -116,7 +116,7 @@ export interface End extends Pick<
 
 /**
  * How a run ended, from a part of its log; `undefined` if the part does not end it. The last events of a run are in one
- * commit, so each commit alone tells.
+ * commit, so that one commit is sufficient.
  *
  * @since 0.1.0
  * @category operations
@@ -152,7 +152,7 @@ const summaryOf = (last: ReadonlyArray<Envelope>) => {
 }
 
 /**
- * What of a cost summary a list tells.
+ * The fields of a cost summary that a list shows.
  *
  * @since 0.1.0
  * @category operations

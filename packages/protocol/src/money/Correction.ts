@@ -1,7 +1,6 @@
 /**
- * What changes in the books where an estimated row of the ledger turns out to have been something else. Pure. The row
- * itself stays as it was stated; the change is a line of its own beside it, so that sums are exact and say what they are
- * made of.
+ * The correction of an estimated row of the ledger, once its real usage is known. Pure. The row itself is unchanged;
+ * the difference is a line of its own, so that sums are exact and every part of them can be traced.
  */
 import * as Money from "./Money.ts"
 import type { ModelEntry } from "./Entry.ts"
@@ -22,7 +21,7 @@ export interface Change {
 }
 
 /**
- * The change from what `entry` says to what was really used. `costNanoUsd`: what the provider charged, fees not
+ * The difference between `entry` and what was really used. `costNanoUsd`: what the provider charged, fees not
  * included; absent: `usage` at the row's price.
  *
  * @since 0.1.0

@@ -14,7 +14,7 @@ import type { CostNode, CostRow, CostSummary } from "./CostSummary.ts"
  * - `agent`: the specialist; absent: the run's root agent.
  * - `provider`: of a model, or of a tool that the provider ran for a fee.
  * - `unpriced`: calls whose price is unknown. They are not in `costNanoUsd`.
- * - `estimated`: some tokens were counted by us because a provider had not reported them.
+ * - `estimated`: the runtime estimated some tokens, because a provider had not reported them.
  *
  * @since 0.1.0
  * @category models
@@ -34,8 +34,8 @@ export interface Part {
 
 /**
  * A part with its run. `at`: when the run ended, in epoch milliseconds. `root`: the agent that was started, and `agent`
- * the one that spent. `principal`: the id of who started the run; absent: the run has no principal. `isCorrection`: its amounts are
- * changes of a line of the same run, agent and model, and may be below 0; absent: false.
+ * the one that spent. `principal`: the id of who started the run; absent: the run has no principal. `isCorrection`: its
+ * amounts are changes of a line of the same run, agent and model, and may be below 0; absent: false.
  *
  * @since 0.1.0
  * @category models

@@ -61,10 +61,10 @@ const TotalStruct = Schema.Struct({ ...names, ...sums }).annotate({ identifier: 
 
 /**
  * One group: its values of the dimensions asked for, and its sums. A value is absent where a line has none, such as the
- * principal of a run without one. `runs`: how many runs spent it. The other fields are as on a row of a
- * cost summary: `costUsd` is absent if `unpriced` is above 0, and `pricedUsd` is then a lower bound. `corrections`: how many
- * estimated rows were corrected since, which is in all sums; absent: none. `correctedNanoUsd`: what that added to the
- * cost, or took away.
+ * principal of a run without one. `runs`: how many runs spent it. The other fields are as on a row of a cost summary:
+ * `costUsd` is absent if `unpriced` is above 0, and `pricedUsd` is then a lower bound. `corrections`: how many
+ * estimated rows were corrected since, which is in all sums; absent: none. `correctedNanoUsd`: by how much that raised
+ * the cost; negative where it lowered it.
  *
  * @since 0.1.0
  * @category schemas
@@ -149,7 +149,7 @@ export const total = (values: Values, sums: Sums): CostTotal => {
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 /**
- * The report of `totals`, which may be one more than `limit`; they are ordered here.
+ * The report of `totals`, which may have one more than `limit`. Sorts them.
  *
  * @since 0.1.0
  * @category constructors
@@ -249,7 +249,7 @@ export const fold = (lines: ReadonlyArray<CostLine>, asked: ReadonlyArray<Dimens
 
 const columns = ["runs", "calls", "costNanoUsd", "unpriced", "promptTokens", "completionTokens", "estimated"] as const
 
-/** A text that a spreadsheet neither splits nor executes. */
+/** Escapes a text so that a spreadsheet neither splits nor executes it. */
 const quoted = (text: string): string => `"${(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`
 
 /**

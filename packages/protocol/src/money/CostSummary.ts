@@ -352,8 +352,8 @@ const CostSummaryStruct = Schema.Struct({
 
 /**
  * What a run cost. The money fields are as on a row, over the whole run: `costUsd` is absent if any call has no known
- * price, and `pricedUsd` is then a lower bound. `estimated` means that some tokens were counted by us because a
- * provider had not reported them.
+ * price, and `pricedUsd` is then a lower bound. `estimated` means that the runtime estimated some tokens,
+ * because a provider had not reported them.
  *
  * @since 0.1.0
  * @category schemas

@@ -92,7 +92,7 @@ export interface Member extends AgentModels.AgentModels {
   readonly search?: ToolSearch.ToolSearch | undefined
   /** The names of what is sent only once it is loaded; absent: all definitions are sent. */
   readonly withheld?: ReadonlySet<string> | undefined
-  /** What its model is told of its typed answer; absent: it answers with text. */
+  /** The instructions about its typed answer; absent: it answers with text. */
   readonly output: { readonly name: string; readonly schema: Json } | undefined
   /** Checks its typed answer. */
   readonly check: TypedAnswer.Check | undefined

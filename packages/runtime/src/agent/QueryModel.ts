@@ -1,6 +1,6 @@
 /**
- * A query's choice of its agent's model, and settings for it: limits and format of answers, and sampling. They are part of the run's
- * record, so that a resumed run has the same; specialists below the agent keep their own.
+ * A query's choice of its agent's model, and settings for it: limits and format of answers, and sampling. They are part
+ * of the run's record, so that a resumed run has the same; specialists below the agent keep their own.
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -21,10 +21,10 @@ const QueryModelStruct = Schema.Struct({
 }).annotate({ identifier: "QueryModel" })
 
 /**
- * `name`: one of the agent's `models`, or `provider:model` of one; absent: the agent's own. `maxOutputTokens`: the maximum
- * output tokens of a step; the smaller of this and the agent's own applies. `output`: a JSON Schema for the final text: the
- * model is told of it, and the text is checked by it as an agent's own typed answer is (`Agent.make`). Its value is the
- * `output` of the event `finish`.
+ * `name`: one of the agent's `models`, or `provider:model` of one; absent: the agent's own. `maxOutputTokens`: the
+ * maximum output tokens of a step; the smaller of this and the agent's own applies. `output`: a JSON Schema for the
+ * final text: the model gets it in its request, and the text is checked by it as an agent's own typed answer is
+ * (`Agent.make`). Its value is the `output` of the event `finish`.
  *
  * @since 0.1.0
  * @category schemas

@@ -77,8 +77,8 @@ export interface Correction {
 export const firstCorrection = 1_000_000
 
 /**
- * What became of a correction: the row was `known` to be corrected, and nothing changed; the thread is `busy` with a run
- * that would overwrite its totals; the ledger has no line of the run any more (`unbooked`).
+ * The result of a correction: the row was already corrected (`known`), and nothing changed; the thread is `busy` with a
+ * run that would overwrite its totals; the ledger has no line of the run any more (`unbooked`).
  *
  * @since 0.1.0
  * @category models

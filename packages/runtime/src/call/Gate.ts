@@ -2,8 +2,8 @@
  * Decides whether one tool call may run now.
  *
  * A `Gate` never runs the call and never waits for a person: its verdict is allow, granted (a person allowed it
- * before), ask, the question that the call itself asks, deny, or that the arguments are invalid. `Question` waits; `ToolStep` runs the call, with the `Permit`
- * that only the gate makes.
+ * before), ask, the question that the call itself asks, deny, or that the arguments are invalid. `Question` waits;
+ * `ToolStep` runs the call, with the `Permit` that only the gate makes.
  *
  * A predicate that fails, dies or takes too long means ask. The verdict is stored, since the predicate may return
  * another one next time.
@@ -154,8 +154,9 @@ export interface Round {
 
 /**
  * Judges one call. After a change of definition a person is asked unless the policy denies, since the model made the
- * call for the old one. A tool that the runtime runs and that never needs approval is allowed at once, without an activity: it
- * validates its arguments itself. A client tool is always judged, so that no caller gets invalid arguments.
+ * call for the old one. A tool that the runtime runs and that never needs approval is allowed at once, without an
+ * activity: it validates its arguments itself. A client tool is always judged, so that no caller gets invalid
+ * arguments.
  */
 export const judge = (context: CallContext, { changes, subject }: Round): Effect.Effect<Verdict> => {
   const { agent, run, tool } = context
@@ -205,7 +206,7 @@ const consider = (context: CallContext, work: Work, isAnew: boolean): Effect.Eff
 
 const decide = (context: CallContext, work: Work, args: unknown, isAnew: boolean): Effect.Effect<Verdict> =>
   Task.flatMap(rulingOf(context, work, context.tool.policy, args), (ruling): Effect.Effect<Verdict> => {
-    // A cancelled run asks nobody.
+    // A cancelled run does not ask.
     if (work.cancel.requested) return Effect.succeed(cancelled)
     if (typeof ruling !== "boolean") return Effect.succeed({ _tag: "Denied", reason: ruling.deny })
     if (context.tool.asks !== undefined) return Effect.succeed(questionIn(context, work, context.tool.asks, args))
@@ -214,7 +215,7 @@ const decide = (context: CallContext, work: Work, args: unknown, isAnew: boolean
     return Effect.succeed(isRuled(context) ? { _tag: "Allow", toolHash: context.tool.hash } : allow)
   })
 
-/** The question that the call asks: one answer is enough, whoever may give it. */
+/** The question that the call asks: one answer is sufficient. */
 const questionIn = ({ run, tool }: CallContext, work: Work, asks: Asks, args: unknown): Verdict => {
   const found = Result.try(() => asks(args))
   if (Result.isFailure(found))

@@ -17,7 +17,7 @@ export interface Kept {
   readonly find: (name: string) => Effect.Effect<Json | undefined>
 }
 
-/** Of a run that lives in this process. */
+/** For a run in the memory of this process. */
 export class MemoryKept implements Kept {
   private values: Map<string, Json> | undefined
 

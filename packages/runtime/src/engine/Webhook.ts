@@ -1,6 +1,6 @@
 /**
- * Web hooks and what they are told, as data: a question to a person, or the end of a run, as the events of a commit tell
- * of it. Without content: ids, names, times and money.
+ * Web hooks and their notices, as data: a question to a person, or the end of a run, derived from the events of a
+ * commit. Without content: ids, names, times and money.
  */
 import { AgentPath, Approval, type Envelope, ListedRun } from "@reins/protocol"
 import * as Schema from "effect/Schema"
@@ -22,7 +22,7 @@ export const events = ["approval.required", "run.ended"] as const
 export const recovering = 3
 
 /**
- * What a web hook is told: that a person is asked, or that a run has ended.
+ * The events of a web hook: a person is asked, or a run has ended.
  *
  * @since 0.2.0
  * @category schemas
@@ -54,9 +54,9 @@ const WebhookStruct = Schema.Struct({
  * A web hook as it is stored.
  *
  * **Details**
- * - `resourceId`: whose runs it is told of; absent: those of every tenant.
- * - `runId`: the one run whose states it is told, in a protocol's words (`push`); absent: it is told of `events`.
- * - `content`: whether it is told what is asked and what was answered. Otherwise: ids, names, times and money.
+ * - `resourceId`: the tenant of the runs; absent: every tenant.
+ * - `runId`: the one run whose states are sent, in a protocol's format (`push`); absent: `events` are sent.
+ * - `content`: whether questions and answers are sent. Otherwise: ids, names, times and money.
  * - `source`: who manages it: callers of the API, the settings of a process, or a client of a protocol.
  * - `secrets`: sign what is sent, the current one first. Empty: the process that sends has them.
  * - `push`: the client's own name for it, its protocol, and what is sent along as its receiver's credentials.
@@ -97,7 +97,7 @@ export type NoticeFacts = Schema.Schema.Type<typeof FactsUnion>
 export const NoticeFacts: Schema.Codec<NoticeFacts> = FactsUnion
 
 /**
- * One fact to tell, before it is known who is told. `name` tells it from the others of its run, so that it is stored
+ * A fact that becomes a notice for each of its web hooks. `name` identifies it within its run, so that it is stored
  * once. `at`: epoch milliseconds.
  *
  * @since 0.2.0
@@ -111,8 +111,8 @@ export interface NewNotice {
 }
 
 /**
- * A fact that a web hook has yet to be told, and the run that it is about. `attempts`: how often it was sent in vain.
- * `nextAt`: when it is sent next, in epoch milliseconds.
+ * A fact that has not been sent to a web hook yet, and its run. `attempts`: the number of failed attempts. `nextAt`: when
+ * it is sent next, in epoch milliseconds.
  *
  * @since 0.2.0
  * @category models
@@ -128,7 +128,7 @@ export interface Notice extends NewNotice {
 const ended = "ended"
 
 /**
- * What the end of a run is told as.
+ * The event of the end of a run.
  *
  * @since 0.2.0
  * @category operations
@@ -141,7 +141,7 @@ export const noticeOfEnd = (end: ListedRun.End): NewNotice => ({
 })
 
 /**
- * What a question is told as.
+ * The event of a question.
  *
  * @since 0.2.0
  * @category operations

@@ -1,6 +1,6 @@
 /**
- * The port for web hooks, and the outbox of what they are told. A store writes a notice for each web hook in the commit
- * of the event that it tells of, so that none is lost with a process. Whoever sends leases a web hook, so that several
+ * The port for web hooks and their outbox. A store writes a notice for each web hook in the commit
+ * of its event, so that none is lost with a process. A sender leases a web hook, so that several
  * processes share the work; sending itself is in `@reins/server`. `MemoryWebhooks` keeps both in memory.
  */
 import { type AgentPath, type Approval, type Envelope, ListedRun } from "@reins/protocol"
@@ -52,7 +52,7 @@ export interface LeasedWebhook {
 
 /**
  * Who leases web hooks, and until when. `known`: the ids of web hooks of settings that this process can sign for.
- * `protocols`: whether it tells those that clients of protocols have set.
+ * `protocols`: whether it sends to those that clients of protocols have set.
  *
  * @since 0.2.0
  * @category models
@@ -67,8 +67,8 @@ export interface WebhookLease {
 }
 
 /**
- * How the work of a lease ended. `failure`: why the last attempt failed; absent: none did. `nextAt`: the web hook is not
- * leased before; absent: at once, if there is anything to tell.
+ * How the work of a lease ended. `failure`: why the last attempt failed; absent: none did. `nextAt`: the web hook is
+ * not leased before; absent: at once, if there is anything to tell.
  *
  * @since 0.2.0
  * @category models
@@ -108,11 +108,11 @@ export interface WebhookStore {
     readonly limit?: number | undefined
   }) => Effect.Effect<ReadonlyArray<WebhookStanding>>
   /**
-   * What the web hook has yet to be told is due at `now`, however often it has failed. With `resourceId`, only that
+   * Makes all notices of the web hook due at `now`, however often they have failed. With `resourceId`, only that
    * tenant's. False when there is none.
    */
   readonly retry: (id: string, now: number, resourceId?: string) => Effect.Effect<boolean>
-  /** Leases web hooks that nobody leases and that have something to tell. */
+  /** Leases web hooks that are not leased and have due notices. */
   readonly lease: (lease: WebhookLease) => Effect.Effect<ReadonlyArray<LeasedWebhook>>
   /** Extends a lease. False when another process has it, or the web hook is gone. */
   readonly extend: (id: string, owner: string, until: number) => Effect.Effect<boolean>
@@ -122,7 +122,7 @@ export interface WebhookStore {
   readonly due: (id: string, now: number, limit: number) => Effect.Effect<ReadonlyArray<Notice>>
   /** The notice was accepted: it is deleted. */
   readonly accepted: (notice: Notice) => Effect.Effect<void>
-  /** The notice was sent in vain. `nextAt`: when it is sent again; absent: it is given up and deleted. */
+  /** The attempt to send the notice failed. `nextAt`: when it is sent again; absent: it is given up and deleted. */
   readonly refused: (notice: Notice, nextAt: number | undefined) => Effect.Effect<void>
   /** What the run's web hook was told. */
   readonly told: (id: string, seq: number) => Effect.Effect<void>

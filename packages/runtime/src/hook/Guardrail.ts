@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Hook from "./Hook.ts"
 
 /**
- * A check: returns why the text is not let through, or `undefined` if it is. It may ask a model (`ask`), or fail: then
+ * A check: returns why the text is refused, or `undefined` if it passes. It may ask a model (`ask`), or fail: then
  * nothing is let through.
  *
  * @since 0.1.0

@@ -28,7 +28,7 @@ const MemoryStruct = Schema.Struct({
  * **Details**
  * - `resourceId`, `principal`, `agent`: whom it belongs to. `principal` absent: all principals of the tenant; `agent`
  *   absent: all agents.
- * - `kind`, `tags`: as whoever wrote it named them.
+ * - `kind`, `tags`: as its writer named them.
  * - `createdAt`, `updatedAt`, `expiresAt`: in epoch milliseconds. It is updated when the same text is remembered again.
  *   `expiresAt` absent: it does not expire.
  * - `runId`, `writtenBy`: the run that remembered it and that run's agent. Absent: code did.
@@ -209,7 +209,7 @@ const byTime = (a: Memory, b: Memory): number => b.updatedAt - a.updatedAt || (a
 
 /**
  * The best memories for a query at a time, in epoch milliseconds: by its words, and of those that fit as well, the
- * latest. A query without words: the latest of all. Only these memories count, so that nobody's ranking tells of
+ * latest. A query without words: the latest of all. Only these memories count, so that a ranking reveals nothing of
  * others.
  *
  * @since 0.1.0

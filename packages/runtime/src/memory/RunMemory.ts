@@ -108,7 +108,7 @@ const usual = 10
 export const limitOf = (limit: number | undefined): number =>
   limit === undefined || Number.isNaN(limit) ? usual : Math.min(100, Math.max(1, Math.floor(limit)))
 
-/** The memory of a run, or of whoever else remembers there. */
+/** The memory of a run, or of another writer of the same scope. */
 export const make = (who: Rememberer): RunMemory => {
   const within = <A, E>(reach: MemoryReach | undefined, work: (scope: Memory.MemoryScope) => Effect.Effect<A, E>) =>
     Effect.suspend(() => Effect.flatMap(scopeOf(who, reach ?? {}), work))

@@ -1,10 +1,10 @@
-/** What the lookup of tenants' credentials has found, for as long as it says, in this process's memory. */
+/** Caches tenants' credentials in this process's memory, for as long as their lookup allows. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { Asked, Found, Lookup } from "./ModelCredentials.ts"
 
-/** What a lookup came to. `unavailable`: it failed. */
+/** The result of a lookup. `unavailable`: it failed. */
 export type Held =
   | { readonly _tag: "Key"; readonly key: Redacted.Redacted; readonly baseURL: string | undefined }
   | { readonly _tag: "Shared" }
@@ -17,7 +17,7 @@ const longest = "10 seconds"
 /** How many credentials are kept: tenants come and go. */
 const most = 10_000
 
-/** What a lookup has found, for as long as it says. Mutable; one for each runtime. */
+/** The cached credentials of a runtime. Mutable. */
 export class CredentialCache {
   readonly #lookup: Lookup
   readonly #cacheMs: number

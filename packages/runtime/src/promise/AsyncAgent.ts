@@ -67,8 +67,8 @@ export interface AsyncAgent<
   /** The schema of a specialist's input. The caller gets an error for invalid input. Absent: one string, `prompt`. */
   readonly input?: Parameters | undefined
   /**
-   * The schema of its answer, which must be JSON then. An answer that is invalid is retracted and asked for once more, as
-   * one more step; a second one ends the run with `OutputInvalid`. Absent: the answer is text.
+   * The schema of its answer, which must be JSON then. An answer that is invalid is retracted and asked for once more,
+   * as one more step; a second one ends the run with `OutputInvalid`. Absent: the answer is text.
    */
   readonly output?: Parameters | undefined
   /** The system prompt. */
@@ -86,8 +86,8 @@ export interface AsyncAgent<
   /** Further models, by name: those that `resolve` may choose, and a query for its run. Absent: none. */
   readonly models?: { readonly [name: string]: AnyModel | string } | undefined
   /**
-   * Chooses what a step uses, before each step: one of `models`, instructions, tools, provider options and settings. Its
-   * choice is stored with the run. It narrows: it adds no tools. A rejection, a throw or an invalid choice ends the
+   * Chooses what a step uses, before each step: one of `models`, instructions, tools, provider options and settings.
+   * Its choice is stored with the run. It narrows: it adds no tools. A rejection, a throw or an invalid choice ends the
    * agent with `ResolveFailed`. Absent: every step uses the same.
    */
   readonly resolve?: ((context: ResolveContext) => Resolution | undefined | Promise<Resolution | undefined>) | undefined
@@ -109,18 +109,23 @@ export interface AsyncAgent<
    * runtime's.
    */
   readonly repeatedCallLimit?: Agent.CallLimit | undefined
-  /** Whether it waits for the results of calls that answered with a receipt, when it has answered itself. Absent: `wait`. */
+  /**
+   * Whether it waits for the results of calls that answered with a receipt, when it has answered itself. Absent:
+   * `wait`.
+   */
   readonly onOpenResults?: "wait" | "end" | undefined
   /** How a thread that grows too long is shortened: `Compaction.slidingWindow(…)`, `Compaction.summarise(…)`. */
   readonly compaction?: Compaction.Strategy | undefined
-  /** Code around its model steps and its calls, the outermost first, inside of the runtime's; see `hook`. Absent: none. */
+  /**
+   * Code around its model steps and its calls, the outermost first, inside of the runtime's; see `hook`. Absent: none.
+   */
   readonly hooks?: ReadonlyArray<Hook> | undefined
   /**
-   * Up to how many tools their definitions are all sent to the model; above it, the model searches them. `false`: all are
-   * always sent. Absent: above 40.
+   * The most tools whose definitions are all sent to the model; an agent with more lets the model search them. `false`:
+   * all are always sent. Absent: 40.
    */
   readonly toolSearch?: ToolSearch.Options | false | undefined
-  /** What it is reminded of when a run of it starts: memories, added to its instructions. Absent: nothing. */
+  /** The memories that are added to its instructions when a run of it starts. Absent: none. */
   readonly recall?: Agent.Recall | undefined
   /** Options passed to the provider unchanged, by provider name. */
   readonly providerOptions?: { readonly [provider: string]: Json } | undefined
@@ -294,7 +299,7 @@ export const modelLayer = (key: ModelKey, model: AnyModel): Layer.Layer<Model, u
 
 const quoted = (name: string): string => JSON.stringify(name)
 
-/** Without `models` a name stands for nothing. */
+/** A model's name is invalid where the runtime has no `models`. */
 export const unnamed = (name: string): never => {
-  throw new Error(`Model ${JSON.stringify(name)} is a name. Pass a model, or use createRuntime of package reins`)
+  throw new Error(`Model ${JSON.stringify(name)} is a name. Pass a model port, or use createRuntime of package reins`)
 }

@@ -6,9 +6,9 @@ import * as Effect from "effect/Effect"
 import * as Hook from "../hook/Hook.ts"
 
 /**
- * What a hook's function gets besides what it is about: `ask` asks a model within the run's budget and rejects with
- * `AskFailed`; `reportCost` adds US dollars that the hook has spent itself; `signal` is aborted when the function is late,
- * or the run is cancelled.
+ * The second argument of a hook's function: `ask` asks a model within the run's budget and rejects with `AskFailed`;
+ * `reportCost` adds US dollars that the hook has spent itself; `signal` is aborted when the function times out or the run
+ * is cancelled.
  *
  * @since 0.1.0
  * @category models
@@ -30,8 +30,8 @@ export type GivenCall = Given<Hook.Call> & { readonly issueOf: (args: Json) => P
 type Said<V extends keyof Hook.Verdicts> = Hook.Verdicts[V] | Promise<Hook.Verdicts[V]>
 
 /**
- * A hook. Functions that throw, take longer than `timeoutMs` (absent: 30 seconds), or return something else than a verdict
- * let nothing through.
+ * A hook. If a function throws, takes longer than `timeoutMs` (absent: 30 seconds), or returns no verdict, the call or
+ * step does not continue.
  *
  * **Details**
  * - `beforeCall`, `afterCall`: around calls. `beforeStep`, `afterStep`: around model steps.

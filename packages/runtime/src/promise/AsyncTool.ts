@@ -58,24 +58,24 @@ export interface Call extends Pick<
   readonly flowUi: (dsl: Json) => Promise<void>
   /** Emits a hint for a placeholder. */
   readonly hint: (text: string) => Promise<void>
-  /** What is remembered across threads, of the run's principal and tenant; rejects as `RunMemory` fails. */
+  /** The memory of the run's principal and tenant; its functions reject as those of `RunMemory` fail. */
   readonly memory: PromisedMemory
   /** Adds to the cost of this call, in US dollars. Rejects with `Money.InvalidAmount` for an invalid amount. */
   readonly reportCost: (usd: number) => Promise<void>
   /**
-   * Opens the call's ticket, for an answer that comes later. `return ticket.end()` ends the function with the receipt; its
-   * promise never settles. See `ToolRun.later`.
+   * Opens the call's ticket, for an answer that comes later. `return ticket.end()` ends the function with the receipt;
+   * its promise never settles. See `ToolRun.later`.
    */
   readonly later: (options: LaterOptions) => Promise<AsyncTicket>
   /**
-   * Sleeps, for seconds or for weeks, over restarts of the process: the function stops here, and when the time has come it
-   * is called again from its start, where this resolves at once. The promise of a function that stopped never settles, so
-   * its `finally` blocks do not run: hold no resource across a sleep. See `ToolRun.sleep`.
+   * Sleeps, for seconds or for weeks, over restarts of the process: the function stops here, and when the time has come
+   * it is called again from its start, where this resolves at once. The promise of a function that stopped never
+   * settles, so its `finally` blocks do not run: hold no resource across a sleep. See `ToolRun.sleep`.
    */
   readonly sleep: (duration: Duration.Input) => Promise<void>
   /**
    * Runs `work`, and stores what it returns, JSON or nothing, as a receipt under the call's idempotency key and `name`:
-   * asked for again, by a retry or a later run of the same call, it returns that and does not run `work`. See
+   * a retry or a repetition of the same call returns the stored value and does not run `work`. See
    * `ToolRun.once`.
    */
   readonly once: <A extends Json | void>(name: string, work: () => Promise<A> | A) => Promise<A>
@@ -97,7 +97,7 @@ export interface AsyncTicket {
  * A tool.
  *
  * **Details**
- * - `needsApproval`: true, or a function of the arguments that says true, means that a person is asked first. One that
+ * - `needsApproval`: true, or a function of the arguments that returns true, means that a person is asked first. One that
  *   throws or takes too long means ask.
  * - `execute`: absent, the caller of the runtime runs it and submits the result by `submitToolResult`.
  * - `timeoutMs`, `retries`: of one attempt, and how often a failed one is retried. Absent: no limit, never.
@@ -136,7 +136,7 @@ export interface AsyncTool<P extends Parameters> {
 }
 
 /**
- * A tool that stands alone, its arguments typed by its parameters.
+ * A tool as a value, with its arguments typed by its parameters.
  *
  * @since 0.1.0
  * @category constructors

@@ -1,4 +1,7 @@
-/** For tests of programs without Effect: a run that was exported from a store goes the same way on their runtime. */
+/**
+ * For regression tests of programs without Effect: replays a run that was exported from a store on their runtime, and
+ * rejects if it differs.
+ */
 import * as Effect from "effect/Effect"
 import { expectSame } from "../replay/Replay.ts"
 import type { PromiseRuntime } from "./PromiseShape.ts"

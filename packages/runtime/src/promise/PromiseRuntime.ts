@@ -35,7 +35,7 @@ import type {
   RunVerbs
 } from "./PromiseShape.ts"
 
-/** An agent that may name these tools and servers. What the servers' tools are called is only known when they run. */
+/** An agent that may name these tools and servers. The names of the servers' tools are only known when they run. */
 type AgentOf<Tools, Mcp> = AsyncAgent<
   keyof Tools & string,
   keyof Mcp & string,
@@ -144,7 +144,7 @@ export const createRuntime = <
   }
   const unknown = (name: string) =>
     new QueryRejected({ reason: new QueryRejections.UnknownAgent({ name, known: [...built.specialists.keys()] }) })
-  /** What a verb is asked, as the runtime's own verbs are. A specialist's own schema validates its input. */
+  /** The arguments of a verb as those of the runtime's verb. A specialist's own schema validates its input. */
   const told = (first: First, second: unknown, third: AnyOptions | undefined): Told => {
     if (typeof first === "string" || !("name" in first)) {
       return { asked: Types.as<AnyOptions | undefined>(second) ?? {}, given: (options) => [first, options] }
@@ -160,7 +160,7 @@ export const createRuntime = <
     }
     return { asked: third ?? {}, given }
   }
-  /** What a verb is given, with the schema of its answer as the runtime's. */
+  /** The arguments of a verb, with the schema of its answer converted for the runtime. */
   const typed = ({ given }: Told, { output, ...options }: Plain<AnyOptions>): Verbs.Given | QueryRejected => {
     const made = toOutput(options.agent ?? built.agents[0]?.name ?? "", output)
     return made instanceof QueryRejected ? made : given({ ...options, ...made })
@@ -259,16 +259,16 @@ export const createRuntime = <
 
 type AnyOptions = QueryOptions & Partial<OutputOptions>
 
-/** The first that a verb is given: a prompt, or an agent's value. */
+/** The first argument of a verb: a prompt, or an agent's value. */
 type First = Message.Prompt | { readonly name: string; readonly description?: string | undefined }
 
-/** A verb's options, and what follows of them for the runtime's verb. */
+/** A verb's options, converted for the runtime's verb. */
 interface Told {
   readonly asked: AnyOptions
   readonly given: (options: Verbs.Asks) => Verbs.Given | QueryRejected
 }
 
-/** The runtime's verbs, whatever they are given. */
+/** The runtime's verbs, with their argument types erased. */
 interface ErasedVerbs {
   readonly query: (...given: Verbs.Given) => Stream.Stream<Event, QueryRejected>
   readonly complete: (...given: Verbs.Given) => Effect.Effect<Completion<Types.Any>, QueryRejected | RunError>

@@ -64,9 +64,10 @@ export type RunOptions = Omit<
 >
 
 /**
- * The answer that a query asks for, of an agent without an `output` of its own: a schema of some library, or JSON Schema. The
- * model is told of it, and the answer is checked by what its JSON Schema says and then decoded by it. An invalid answer is
- * asked for once more. Rules that JSON Schema cannot say are only checked for the caller: give them to an agent.
+ * The answer that a query asks for, of an agent without an `output` of its own: a schema of some library, or JSON
+ * Schema. The model gets it in its request, and the answer is checked by what its JSON Schema says and then decoded by
+ * it. An invalid answer is asked for once more. Rules that JSON Schema cannot say are only checked for the caller: give
+ * them to an agent.
  *
  * @since 0.2.0
  * @category models

@@ -3,7 +3,7 @@ import type * as Effect from "effect/Effect"
 import type { RuntimeShape } from "../runtime/RuntimeShape.ts"
 import type { PromiseRuntime } from "./PromiseShape.ts"
 
-/** Runs what the runtime does. */
+/** Runs an effect with the runtime. */
 type Promised = <A, E>(effect: (runtime: RuntimeShape) => Effect.Effect<A, E>) => Promise<A>
 
 export const memoryOf = (promise: Promised): PromiseRuntime["memory"] => ({

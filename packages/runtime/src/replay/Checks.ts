@@ -1,8 +1,8 @@
 /**
  * Compares the work of one activity, done again, with what the log has of it: one pure rule for each kind of work.
  *
- * What an owner of the run could not have decided otherwise is not compared: what a cancel or a time limit cut, and what
- * siblings had reserved of a shared limit at that moment.
+ * What an owner of the run could not have decided otherwise is not compared: what a cancel or a time limit cut, and
+ * what siblings had reserved of a shared limit at that moment.
  */
 import { Budget, type Entry, type Event, type Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -17,7 +17,7 @@ import { StepValue, textOf } from "../step/StepValue.ts"
 import { between, type Difference } from "./Divergence.ts"
 import type { Asked } from "./Substitution.ts"
 
-/** An activity in the log, and what became of it now: it ended, or it asked a model or a tool. */
+/** An activity in the log, and its result in the replay: it ended, or it asked a model or a tool. */
 export interface Compared {
   readonly mark: Mark
   readonly asked: Asked | undefined
@@ -111,7 +111,10 @@ const model: Check = ({ asked, digests, hasDied, mark, settled, tree }) => {
 
 const readStep = Schema.decodeUnknownOption(StepValue)
 
-/** A typed answer that was accepted and is not now, or the other way: rules of a schema that its JSON Schema does not say. */
+/**
+ * A typed answer that was accepted and is not now, or the other way: rules of a schema that its JSON Schema does not
+ * say.
+ */
 export const answer = ({ value }: Mark, asked: Asked | undefined): Effect.Effect<Difference | undefined> => {
   const check = asked?._tag === "Model" ? asked.check : undefined
   const step = check === undefined ? undefined : Option.getOrUndefined(readStep(value))

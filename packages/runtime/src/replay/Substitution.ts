@@ -27,7 +27,7 @@ export type Asked =
   /** A model, by a hook. */
   | { readonly _tag: "Hook" }
 
-/** Who is told what would have been asked, in the work of one activity. */
+/** The recorder of the requests and calls that one activity would have made. */
 export const Asking: Context.Reference<(asked: Asked) => void> = Context.Reference<(asked: Asked) => void>(
   "@reins/runtime/replay/Asking",
   { defaultValue: () => () => {} }
@@ -40,8 +40,8 @@ const ask = (asked: Asked): Effect.Effect<never> =>
   })
 
 /**
- * The agents of a runtime, with substitutes for their models and tools. `predicateMs`: how long a policy may take before
- * a person is asked instead; the time of a run stands still while it is replayed.
+ * The agents of a runtime, with substitutes for their models and tools. `predicateMs`: how long a policy may take
+ * before a person is asked instead; the time of a run stands still while it is replayed.
  */
 export const of = ({ first, members }: AgentRegistry, predicateMs: number): AgentRegistry => {
   const made = new Map<Member, Member>()

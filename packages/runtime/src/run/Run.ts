@@ -28,7 +28,7 @@ export interface Settings {
   readonly keys: ProviderKeys
   /** How often a model request is sent again while nothing of its answer was shown. */
   readonly modelRetries: number
-  /** Whether the log tells of each. */
+  /** Whether the log has an event for each. */
   readonly tellsRetries: boolean
   /** Whether the log has the input of calls while the model writes it. */
   readonly showsInput: boolean

@@ -1,7 +1,7 @@
 /**
- * Takes late results of calls that ended with a receipt (`ToolRun.later`). A result is validated against what the ticket
- * stores of its tool, in any process and without the agent's code, and is accepted at most once: one write decides
- * between two deliveries, the ticket's expiry and the end of its run.
+ * Takes late results of calls that ended with a receipt (`ToolRun.later`). A result is validated against what the
+ * ticket stores of its tool, in any process and without the agent's code, and is accepted at most once: one write
+ * decides between two deliveries, the ticket's expiry and the end of its run.
  */
 import { type Json, Money } from "@reins/protocol"
 import * as Clock from "effect/Clock"
@@ -15,7 +15,7 @@ import { ResultRefused } from "./NotFound.ts"
 import type { RuntimeParts } from "./RuntimeParts.ts"
 
 /**
- * What a call came to: its result, as its tool's schema says, or a failure, which the model reads as it is.
+ * The late result of a call: a value that fits its tool's schema, or a failure, which the model reads unchanged.
  *
  * @since 0.2.0
  * @category models
@@ -35,8 +35,8 @@ export interface DeliverOptions {
 }
 
 /**
- * A ticket. `schema`: the JSON Schema of its tool's results. `expiresAt`: in epoch milliseconds; absent: never. `state`:
- * `open` while a result is accepted.
+ * A ticket. `schema`: the JSON Schema of its tool's results. `expiresAt`: in epoch milliseconds; absent: never.
+ * `state`: `open` while a result is accepted.
  *
  * @since 0.2.0
  * @category models

@@ -1,4 +1,6 @@
-/** The settings of a runtime: its options with defaults applied, and the services that are read when its layer is built. */
+/**
+ * The settings of a runtime: its options with defaults applied, and the services that are read when its layer is built.
+ */
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -28,7 +30,7 @@ const warnOfPrice = (services: Context.Context<never>) => {
     )
 }
 
-/** What a host is told of a runtime's settings when it is made. */
+/** The settings of a runtime that its host needs. */
 export const told =
   ({ measures, observer }: Effect.Success<ReturnType<typeof make>>) =>
   <A, E, R>(made: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

@@ -221,7 +221,7 @@ export interface RuntimeShape {
      */
     readonly list: (filter?: RunFilter) => Effect.Effect<ListedRun.Page>
     /**
-     * A run as lists tell of it, with its summaries once it has ended; those of a run whose events were deleted are
+     * A run with the fields of lists, and its summaries once it has ended; those of a run whose events were deleted are
      * gone. `undefined` when it is unknown; with `resourceId`, also when it belongs to another tenant.
      */
     readonly get: (runId: string, options?: TenantOptions) => Effect.Effect<RunDetail | undefined>
@@ -456,7 +456,7 @@ export interface RuntimeShape {
       options?: { readonly resourceId?: string | undefined }
     ) => Effect.Effect<void, QueryRejections.InvalidBudget | ThreadNotFound>
     /**
-     * Says something of a thread: its title, metadata, votes on its messages. What is absent stays, `undefined`
+     * Changes a thread's description: its title, metadata, votes on its messages. What is absent stays, `undefined`
      * removes; a vote takes the place of the earlier one on its message. Makes the thread where there is none. With
      * `resourceId`, the thread of that tenant.
      */

@@ -89,18 +89,19 @@ export interface QueryOptions extends RunOptions {
   readonly history?: ReadonlyArray<Message.Message> | undefined
   /**
    * The effect of `history` on an existing thread: none (`"ignore"`, the default); it is appended (`"append"`); or it
-   * replaces the thread's messages from the first turn that differs (`"replace"`, see `Transcript.align`), which are kept
-   * as a branch. Applied in the transaction that starts the run: a refused query changes nothing.
+   * replaces the thread's messages from the first turn that differs (`"replace"`, see `Transcript.align`), which are
+   * kept as a branch. Applied in the transaction that starts the run: a refused query changes nothing.
    */
   readonly onThread?: "ignore" | "append" | "replace" | undefined
   /**
-   * What of its thread the query replaces: everything from this message on, which is kept as a branch (`threads.branches`).
-   * The index of a message in `threads.get`, or the id of a run, for the first message that it added: the run's prompt is
-   * asked again, or edited. Decided and made in the transaction that starts the run. The cut is moved to the front of a
-   * call whose result would be missing. Absent: the query continues its thread.
+   * What of its thread the query replaces: everything from this message on, which is kept as a branch
+   * (`threads.branches`). The index of a message in `threads.get`, or the id of a run, for the first message that it
+   * added: the run's prompt is asked again, or edited. Decided and made in the transaction that starts the run. The cut
+   * is moved to the front of a call whose result would be missing. Absent: the query continues its thread.
    *
    * **Gotchas**: needs `threadId`, and no `history`. A query with it never becomes a message of a running run: with
-   * `onBusy: "steer"` it waits for that run's end. **Errors**: `PlaceNotFound` if the thread has no such message or run.
+   * `onBusy: "steer"` it waits for that run's end. **Errors**: `PlaceNotFound` if the thread has no such message or
+   * run.
    */
   readonly replaces?: Place | undefined
   /**
@@ -177,8 +178,8 @@ export interface RunHandle<out Out = string> {
   /** Every envelope, from the first. */
   readonly envelopes: Stream.Stream<Envelope.Envelope>
   /**
-   * A typed answer as it is written, as JSON that is not checked yet, and then the checked one (`Output.partials`). Each
-   * reader derives it for itself. Without a typed answer: what the text says as far as it is JSON.
+   * A typed answer as it is written, as JSON that is not checked yet, and then the checked one (`Output.partials`).
+   * Each reader derives it for itself. Without a typed answer: what the text says as far as it is JSON.
    */
   readonly partialOutput: Stream.Stream<Json>
   /** Waits for the end. */
@@ -204,7 +205,7 @@ export type PlainAgent<Out = unknown> = Agent.Agent<Erased.Any, Erased.Any, Out>
  *
  * **Details**
  * - `output`: the schema of the answer, for an agent without one of its own; others are refused with `InvalidInput`. The
- *   model is told of it, the answer is checked by what its JSON Schema says, and decoded by it for the caller. An invalid
+ *   model gets it in its request, the answer is checked by what its JSON Schema says, and decoded by it for the caller. An invalid
  *   answer is asked for once more; see `Agent.make`. What JSON Schema cannot say, such as a filter of your own, is only
  *   checked for the caller: the record of a run has the JSON Schema. Give it to an agent to have it repaired.
  *

@@ -1,5 +1,5 @@
 /**
- * Web hooks as callers manage them: an address that is told of open questions and ended runs. What is told is stored
+ * The operations on web hooks: addresses to which open questions and ended runs are reported. A notice is stored
  * with its event; a server, or `Webhooks.layer` of `@reins/server`, sends it.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
@@ -19,10 +19,10 @@ import type { RuntimeParts } from "./RuntimeParts.ts"
  *
  * **Details**
  * - `url`: where it is sent, over `http` or `https`. A server that takes one from a client also refuses addresses of its
- *   own network; so does whoever sends.
- * - `resourceId`: of whose runs it is told. Absent: of every tenant.
+ *   own network; so does the sender.
+ * - `resourceId`: the tenant of the runs. Absent: every tenant.
  * - `events`: absent: all.
- * - `content`: whether it is told what is asked and what was answered, besides ids, names, times and money. Absent: no.
+ * - `content`: whether questions and answers are sent, besides ids, names, times and money. Absent: no.
  * - `secret`: signs what is sent: `whsec_` and 24 to 64 bytes as Base64. Absent: a new one.
  *
  * @since 0.2.0
@@ -156,8 +156,8 @@ const waitingOf = ({ at, attempts, event, facts, name, nextAt, run }: Webhook.No
 })
 
 /**
- * What a web hook has yet to be told, without content: of which run, what happened when, how often it was sent in vain
- * (`attempts`), and when it is sent next (`nextAt`). Times are epoch milliseconds. `name` tells it from the others of its
+ * A notice that waits for a web hook, without content: its run, event and time, the number of failed attempts
+ * (`attempts`), and when it is sent next (`nextAt`). Times are epoch milliseconds. `name` identifies it within its
  * run.
  *
  * @since 0.2.0
@@ -177,12 +177,12 @@ interface OfTenant {
  */
 export interface Webhooks {
   /**
-   * Adds a web hook: an address that is told when a person is asked and when a run ends. It is told of what happens
-   * after this, once, by whichever process sends; what is told is stored in the commit of its event, so that none is
-   * lost. Fails with `WebhookInvalid`, which names the field.
+   * Adds a web hook: an address that gets a notice when a person is asked and when a run ends. It gets the notices of
+   * later events, each once, from any process that sends; a notice is stored in the commit of its event, so that none
+   * is lost. Fails with `WebhookInvalid`, which names the field.
    *
-   * **Gotchas**: a server with the option `webhooks` sends. Where this process has none yet, the first web hook that it
-   * adds is a warning in the log.
+   * **Gotchas**: a server with the option `webhooks` sends. Where this process has none yet, adding its first web hook
+   * logs a warning.
    */
   readonly add: (webhook: NewWebhook) => Effect.Effect<AddedWebhook, WebhookInvalid>
   /** Web hooks and how they do, in order of creation. With `resourceId`, only that tenant's own. */
@@ -195,14 +195,14 @@ export interface Webhooks {
   /** Removes a web hook and what it was not told yet. False when there is none, or not of the tenant. */
   readonly remove: (id: string, options?: OfTenant) => Effect.Effect<boolean>
   /**
-   * Web hooks that clients of a protocol (A2A) have set for their runs, in order of creation: they are told the states of
-   * that run, and are removed when it has ended. `limit`: the most of them, 1,000 if absent.
+   * Web hooks that clients of a protocol (A2A) have set for their runs, in order of creation: they get the states of that
+   * run, and are removed when it has ended. `limit`: the most of them, 1,000 if absent.
    */
   readonly ofRuns: (
     options?: OfTenant & { readonly limit?: number | undefined }
   ) => Effect.Effect<ReadonlyArray<RunWebhookInfo>>
   /**
-   * What a web hook has yet to be told, the next one first. `limit`: the most of it, 100 if absent. `undefined` when
+   * The notices that wait for a web hook, the next one first. `limit`: the most of them, 100 if absent. `undefined` when
    * there is no such web hook; with `resourceId`, also when it is not that tenant's.
    */
   readonly waiting: (
@@ -210,11 +210,11 @@ export interface Webhooks {
     options?: OfTenant & { readonly limit?: number | undefined }
   ) => Effect.Effect<ReadonlyArray<WaitingNotice> | undefined>
   /**
-   * Has what waits sent at once, instead of after the delay that its failures have earned. False when there is no such
-   * web hook, or not of the tenant.
+   * Sends the waiting notices at once, instead of after the delay of their failures. False when there is no such web
+   * hook, or not of the tenant.
    */
   readonly retry: (id: string, options?: OfTenant) => Effect.Effect<boolean>
-  /** The store of web hooks and notices, for whoever sends them. */
+  /** The store of web hooks and notices, for their sender. */
   readonly outbox: WebhookStore
 }
 

@@ -113,7 +113,7 @@ const hookedStep = (
     if (before.request !== asked) ask.rewritten = before.request
     return Task.flatMap(paid.send(), (sent): Effect.Effect<Settled<StepValue>> => {
       if (sent._tag !== "Completed") {
-        // What nobody has checked is not kept.
+        // An answer that was not checked is not kept.
         const unchecked = ask.holds === true ? { ...sent, content: [] } : sent
         return Exit.succeed(spender.settled(digested(ask, settled(paid, options, unchecked, nothing))))
       }

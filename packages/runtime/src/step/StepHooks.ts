@@ -1,8 +1,8 @@
 /**
- * The hooks around one model step, within its work. Before: what they make of the request is what the model gets, and the
- * conversation is unchanged. After: they see the finished answer, before its calls are announced and anything of it is
- * kept. An answer that is held (`holdsText`) is shown when they have let it through; one that was streamed is retracted
- * where they change or refuse it.
+ * The hooks around one model step, within its work. Before: what they make of the request is what the model gets, and
+ * the conversation is unchanged. After: they see the finished answer, before its calls are announced and anything of it
+ * is kept. An answer that is held (`holdsText`) is shown when they have let it through; one that was streamed is
+ * retracted where they change or refuse it.
  */
 import { type Budget, Event, type Message, RunErrors, type Usage } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
@@ -143,7 +143,7 @@ export const spoken = ({ content, sources = [] }: Answer): ReadonlyArray<Event> 
   return [...said, ...sources]
 }
 
-/** What readers of a streamed answer are told that hooks have changed or refused. */
+/** The message to readers of a streamed answer that hooks have changed or refused. */
 export const retracted = (hook: string | undefined): Event => ({
   type: "step-retracted",
   reason: hook === undefined ? "a hook changed the answer" : `the hook ${JSON.stringify(hook)} refused the answer`

@@ -38,7 +38,7 @@ export interface CrashingJournal {
 }
 
 /**
- * A view of `journal` that crashes once; without a death it never does.
+ * A view of `journal` that crashes once; without a `death`, never.
  *
  * @since 0.1.0
  * @category operations
@@ -48,7 +48,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
   let costs = 0
   const died = Deferred.makeUnsafe<void>()
   const buried = Deferred.makeUnsafe<void>()
-  const silence = Effect.andThen(Deferred.await(buried), Effect.die(new Error("this process is gone")))
+  const silence = Effect.andThen(Deferred.await(buried), Effect.die(new Error("The simulated process has crashed")))
   const alive = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.suspend(() => (dead ? silence : effect))
   const { grants, memories, threads } = journal
@@ -136,7 +136,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
         costs += batch.marks.filter(({ kind, name }) => kind === "note" && Names.isCost(name)).length
         if (death === undefined || !isReached(death, batch, costs)) return journal.commit(batch)
         dead = true
-        // Nobody sees the death before what is kept of it is stored.
+        // The crash is only visible after what the test recorded of it is stored.
         const kept = death.when === "before" ? Effect.void : Effect.exit(journal.commit(batch))
         return Effect.andThen(kept, Effect.andThen(Deferred.succeed(died, undefined), last))
       }),

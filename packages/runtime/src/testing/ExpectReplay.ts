@@ -1,6 +1,6 @@
 /**
- * For tests: a run that was exported from a store goes the same way on the runtime of the test. Programs without Effect
- * have `expectReplay` of `@reins/runtime/promise`.
+ * For regression tests: replays a run that was exported from a store on the runtime of the test, and fails if it
+ * differs. Programs without Effect have `expectReplay` of `@reins/runtime/promise`.
  */
 import * as Effect from "effect/Effect"
 import { expectSame, type NotReplayed, type ReplayDiffers } from "../replay/Replay.ts"

@@ -71,7 +71,7 @@ export const clauses = (words: Words): ReadonlyArray<Clause<RunHostFactory>> => 
   return [
     ...[false, true].map((isJudged) =>
       clause(
-        `votes count once per principal until there are enough, and each is recorded${isJudged ? ", where a judge decides" : ""}`,
+        `votes count once per principal until there are enough, and each is recorded${isJudged ? ", with a predicate that decides" : ""}`,
         hosted(votes(words), (host) =>
           Effect.gen(function* () {
             yield* same(
@@ -84,13 +84,13 @@ export const clauses = (words: Words): ReadonlyArray<Clause<RunHostFactory>> => 
             if (isJudged) yield* same(yield* cast("mallory", "t1"), { _tag: "Forbidden" }, "a vote that is not allowed")
             yield* same(yield* cast("ana", "t2"), { _tag: "Counted", given: 1 }, "the first vote")
             yield* same(yield* cast("ana", "t3"), { _tag: "Counted", given: 1 }, "the same principal's second")
-            yield* same((yield* host.answers("run", Names.ballots("q", 0))).size, 1, "how many ballots are stored")
+            yield* same((yield* host.answers("run", Names.ballots("q", 0))).size, 1, "the number of stored ballots")
             yield* same((yield* cast("ben", "t4"))._tag, "Taken", "the second vote")
             const all = yield* log(host)
             const said = all.flatMap(({ event }) =>
               event.type === "text" ? [event.text] : event.type === "custom" ? [event.data] : []
             )
-            yield* same(said, [["ana", 1], "ana, ben"], "what the run said")
+            yield* same(said, [["ana", 1], "ana, ben"], "the events of the run")
             const late = yield* cast("cy", "t5")
             // The run may have ended by now.
             yield* same(late._tag === "Resolved" || late._tag === "Unknown", true, "that a later vote is refused")

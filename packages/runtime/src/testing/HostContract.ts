@@ -189,7 +189,7 @@ export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
     hosted(waits, (host) =>
       Effect.gen(function* () {
         yield* start(host)
-        yield* same(yield* host.answer("run", "early", "one"), { _tag: "Taken" }, "an answer that nobody waits for")
+        yield* same(yield* host.answer("run", "early", "one"), { _tag: "Taken" }, "an answer without a wait")
         const again = yield* host.answer("run", "early", "two")
         yield* same(again, { _tag: "Resolved", value: "one" }, "a second one")
         yield* same(yield* host.answer("run", "answer", "first"), { _tag: "Taken" }, "the first answer")
@@ -224,7 +224,7 @@ export const clauses: ReadonlyArray<Clause<RunHostFactory>> = [
         const leaver = yield* Effect.forkChild(Stream.runHead(host.watch("run", { after: 0, bounded: true })))
         yield* host.answer("run", "answer", "go")
         yield* Fiber.join(leaver)
-        yield* same(types(yield* Fiber.join(early)), types(yield* log(host)), "what both saw")
+        yield* same(types(yield* Fiber.join(early)), types(yield* log(host)), "the events of both")
       })
     )
   ),

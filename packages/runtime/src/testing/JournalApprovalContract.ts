@@ -58,12 +58,12 @@ export const approvals: ReadonlyArray<Clause> = [
       yield* same(
         given.map((one) => one ?? 0).toSorted((a, b) => a - b),
         [-1, -1, -1, 1, 2, 3, 4, 5],
-        "what each was counted as"
+        "the count after each vote"
       )
       yield* same((yield* Effect.orDie(store.find("run", "approval/a1")))?.value, 5, "the answer")
       const stored = yield* Effect.orDie(store.answers("run", "approval/a1/by/"))
-      yield* same(stored.size, 5, "how many ballots are stored")
-      yield* same((yield* ids(store)).length, 5, "how many acts record them")
+      yield* same(stored.size, 5, "the number of stored ballots")
+      yield* same((yield* ids(store)).length, 5, "the number of acts")
     })
   ),
   clause("an amendment sees concurrent answers, and stores all of its changes or none", (store) =>
@@ -85,7 +85,7 @@ export const approvals: ReadonlyArray<Clause> = [
         concurrency: "unbounded"
       })
       const isFirst = voted === "first"
-      yield* same(answered._tag, isFirst ? "Resolved" : "Taken", "what became of the other")
+      yield* same(answered._tag, isFirst ? "Resolved" : "Taken", "the result of the other answer")
       const stored = yield* Effect.orDie(store.answers("run", "approval/a2"))
       yield* same(stored.get("approval/a2"), isFirst ? "amended" : "plain", "the answer")
       yield* same(stored.has("approval/a2/by/x"), isFirst, "that the ballot is stored only with its answer")
@@ -166,11 +166,11 @@ export const approvals: ReadonlyArray<Clause> = [
       const all = ["c", "b", "d", "e", "a"]
       yield* same(yield* ids(store), all, "a tenant's acts")
       yield* same(yield* ids(store, { resourceId: "foreign" }), ["f"], "another tenant's")
-      yield* same(yield* ids(store, { principal: "cy" }), [], "another tenant's principal's")
+      yield* same(yield* ids(store, { principal: "cy" }), [], "the acts of another tenant's principal")
       yield* same(yield* ids(store, { threadId: "other" }), ["e"], "a thread's")
       yield* same(yield* ids(store, { runId: "other" }), ["d"], "a run's")
       yield* same(yield* ids(store, { principal: "ben" }), ["d"], "a principal's")
-      yield* same(yield* ids(store, { since: 2000, until: 3000 }), ["d", "e"], "those of some time")
+      yield* same(yield* ids(store, { since: 2000, until: 3000 }), ["d", "e"], "the acts within a time range")
       for (const limit of [1, 2, 5]) {
         const read: Array<string> = []
         let after: string | undefined
@@ -197,7 +197,7 @@ export const approvals: ReadonlyArray<Clause> = [
       yield* same(
         [used?.by, used?.toolInvocationId, used?.toolHash, used?.at],
         ["ana", "c1", "h", 5000],
-        "who allowed which call, under which definition, when"
+        "the fields of the acts"
       )
       yield* kept.claim("k2", claim, 6000)
       yield* kept.settle("k2", "g1", 0, 6000)
@@ -209,7 +209,7 @@ export const approvals: ReadonlyArray<Clause> = [
       yield* same(
         (yield* kinds(store)).slice(2),
         ["used g1", "exhausted g1", "granted g2", "exhausted g2", "granted g3", "revoked g3"],
-        "what came after"
+        "the later acts"
       )
       yield* same(
         (yield* history(store, { principal: "ben" })).acts.map(({ kind }) => kind),
@@ -235,8 +235,8 @@ export const grants: ReadonlyArray<Clause> = [
         { concurrency: "unbounded" }
       )
       const held = new Set(keys.filter((_, index) => taken[index] !== undefined))
-      yield* same(held.size, 2, "how many calls took a use")
-      yield* same(yield* kept.list("tenant"), [], "grants that are left")
+      yield* same(held.size, 2, "the number of uses")
+      yield* same(yield* kept.list("tenant"), [], "the remaining grants")
     })
   ),
   clause("a grant with a money limit holds each call's maximum cost, and releases what was not spent", (store) =>
@@ -252,9 +252,9 @@ export const grants: ReadonlyArray<Clause> = [
         { concurrency: "unbounded" }
       )
       const holders = keys.filter((_, index) => taken[index] !== undefined)
-      yield* same(holders.length, 1, "how many calls share the money")
-      yield* same(taken.find((one) => one !== undefined)?.nanoUsdHeld, 10, "what it holds")
-      yield* same(yield* left, [[0, 10]], "what is left then")
+      yield* same(holders.length, 1, "the number of calls that hold money")
+      yield* same(taken.find((one) => one !== undefined)?.nanoUsdHeld, 10, "its hold")
+      yield* same(yield* left, [[0, 10]], "what is left while it is held")
       const [holder = ""] = holders
       yield* same((yield* kept.claim(holder, claim, 5000))?.nanoUsdHeld, 10, "what it holds when it is claimed again")
       yield* kept.settle(holder, "g1", 4, 5000)

@@ -1,5 +1,5 @@
 /**
- * The part of the journal contract about what is replaced of threads: rewinds, branches and returns to them, and queries
+ * The part of the journal contract about replaced parts of threads: rewinds, branches and returns to them, and queries
  * that replace a part of their thread in the transaction that starts their run.
  */
 import { Budget, type Message } from "@reins/protocol"
@@ -49,15 +49,15 @@ const threeRuns = Effect.fnUntraced(function* (store: JournalStore) {
   }
 })
 
-/** All of them. */
+/** All clauses about branches. */
 export const clauses: ReadonlyArray<Clause> = [
   clause("what a rewind replaces is kept as a branch, and returning to it gives it back as it was", (store) =>
     Effect.gen(function* () {
       yield* threeRuns(store)
       const done = yield* rewind(store, "r2", "b1")
-      yield* same(done, { _tag: "Changed", version: 2, branchId: "b1" }, "what the rewind returns")
-      yield* same(yield* read(store), "q1 a1", "what the thread holds")
-      yield* same(yield* read(store, "b1"), "q1 a1 q2 a2 q3 a3", "what the branch holds")
+      yield* same(done, { _tag: "Changed", version: 2, branchId: "b1" }, "the result of the rewind")
+      yield* same(yield* read(store), "q1 a1", "the messages of the thread")
+      yield* same(yield* read(store, "b1"), "q1 a1 q2 a2 q3 a3", "the messages of the branch")
       yield* same(yield* listed(store), ["b1: thread 2-6 r2@2,r3@4"], "the branches")
       yield* same(
         [yield* store.threads.before("thread", "r1"), yield* store.threads.before("thread", "r2")],
@@ -68,13 +68,17 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(
         yield* back(store, "b1", "b2"),
         { _tag: "Changed", version: 6, branchId: "b2" },
-        "what the return says"
+        "the result of the return"
       )
-      yield* same(yield* read(store), "q1 a1 q2 a2 q3 a3", "what the thread holds then")
+      yield* same(yield* read(store), "q1 a1 q2 a2 q3 a3", "the messages of the thread after the return")
       yield* same(yield* listed(store), ["b2: thread 2-4 r4@2"], "the branches then")
-      yield* same(yield* read(store, "b2"), "q1 a1 q4 a4", "what the other branch holds")
-      yield* same(yield* store.threads.before("thread", "r3"), 4, "where a run began that came back")
-      yield* same(yield* back(store, "b2", "b3"), { _tag: "Changed", version: 4, branchId: "b3" }, "the other way")
+      yield* same(yield* read(store, "b2"), "q1 a1 q4 a4", "the messages of the other branch")
+      yield* same(yield* store.threads.before("thread", "r3"), 4, "the start of a restored run")
+      yield* same(
+        yield* back(store, "b2", "b3"),
+        { _tag: "Changed", version: 4, branchId: "b3" },
+        "the return to the other branch"
+      )
       yield* same([yield* read(store), yield* listed(store)], ["q1 a1 q4 a4", ["b3: thread 2-6 r2@2,r3@4"]], "the rest")
     })
   ),
@@ -92,36 +96,34 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* read(store, "late"), "q1 a1 q2 a2 q3 a3", "the earlier one")
       yield* same(yield* read(store, "early"), "q1 a1 q2 a2 q4", "the later one")
       yield* same(yield* back(store, "late", "none"), { _tag: "Changed", version: 6 }, "a return that replaces nothing")
-      yield* same(yield* read(store), "q1 a1 q2 a2 q3 a3", "what the thread holds")
-      yield* same(yield* listed(store), ["early: thread 4-5 r4@4"], "what is left of the branch between them")
-      yield* same(yield* read(store, "early"), "q1 a1 q2 a2 q4", "what it holds")
+      yield* same(yield* read(store), "q1 a1 q2 a2 q3 a3", "the messages of the thread")
+      yield* same(yield* listed(store), ["early: thread 4-5 r4@4"], "the remaining branch between them")
+      yield* same(yield* read(store, "early"), "q1 a1 q2 a2 q4", "its messages")
     })
   ),
-  clause(
-    "a rewind to a place that is not there, of another tenant's thread or of a leased one, changes nothing",
-    (store) =>
-      Effect.gen(function* () {
-        yield* threeRuns(store)
-        for (const place of [7, -1, 0.5, Number.NaN, "r9", ""]) {
-          yield* same(yield* rewind(store, place, "b"), { _tag: "Misplaced" }, `a rewind to ${place}`)
-        }
-        yield* same(yield* back(store, "none", "b"), { _tag: "Misplaced" }, "a return to an unknown branch")
-        yield* same(yield* rewind(store, 2, "b", "other"), { _tag: "Unknown" }, "another tenant's")
-        yield* same(yield* rewind(store, 6, "b"), { _tag: "Changed", version: 6 }, "a rewind to the end")
-        const { epoch } = yield* begin(store)
-        yield* same(yield* rewind(store, 2, "b"), { _tag: "Busy", runId: "run" }, "one while a run leases it")
-        yield* commit(store, epoch, finish(1))
-        yield* same([yield* read(store), yield* listed(store)], ["q1 a1 q2 a2 q3 a3", []], "what the thread holds")
-        yield* store.threads.limit("empty", "tenant", { maxSteps: 1 })
-        const empty = { _tag: "Rewind", to: 0, branchId: "b" } as const
-        yield* same(
-          yield* store.threads.change("empty", "tenant", empty),
-          { _tag: "Changed", version: 0 },
-          "an empty one"
-        )
-      })
+  clause("a rewind to an unknown message, of another tenant's thread or of a leased thread, changes nothing", (store) =>
+    Effect.gen(function* () {
+      yield* threeRuns(store)
+      for (const place of [7, -1, 0.5, Number.NaN, "r9", ""]) {
+        yield* same(yield* rewind(store, place, "b"), { _tag: "Misplaced" }, `a rewind to ${place}`)
+      }
+      yield* same(yield* back(store, "none", "b"), { _tag: "Misplaced" }, "a return to an unknown branch")
+      yield* same(yield* rewind(store, 2, "b", "other"), { _tag: "Unknown" }, "another tenant's")
+      yield* same(yield* rewind(store, 6, "b"), { _tag: "Changed", version: 6 }, "a rewind to the end")
+      const { epoch } = yield* begin(store)
+      yield* same(yield* rewind(store, 2, "b"), { _tag: "Busy", runId: "run" }, "one while a run leases it")
+      yield* commit(store, epoch, finish(1))
+      yield* same([yield* read(store), yield* listed(store)], ["q1 a1 q2 a2 q3 a3", []], "the messages of the thread")
+      yield* store.threads.limit("empty", "tenant", { maxSteps: 1 })
+      const empty = { _tag: "Rewind", to: 0, branchId: "b" } as const
+      yield* same(
+        yield* store.threads.change("empty", "tenant", empty),
+        { _tag: "Changed", version: 0 },
+        "an empty one"
+      )
+    })
   ),
-  clause("a rewind never parts a call from its result", (store) =>
+  clause("a rewind never separates a call from its result", (store) =>
     Effect.gen(function* () {
       const call = { type: "tool-call", id: "c", name: "look", args: {} } as const
       const result = { type: "tool-result", id: "c", name: "look", result: 1 } as const
@@ -132,40 +134,42 @@ export const clauses: ReadonlyArray<Clause> = [
         says("q2")
       ])
       yield* same(yield* rewind(store, 2, "b"), { _tag: "Changed", version: 1, branchId: "b" }, "a cut between them")
-      yield* same(yield* read(store, "b"), "q1 tool-call tool-result q2", "what the branch holds")
+      yield* same(yield* read(store, "b"), "q1 tool-call tool-result q2", "the messages of the branch")
     })
   ),
-  clause("money is not given back, limits stay, and summaries go and come back with what they cover", (store) =>
-    Effect.gen(function* () {
-      const summary = (covers: number) => ({ strategy: "summary", covers, text: "In short." })
-      const spent = { ...Budget.nothingSpent, steps: 2 }
-      const kept = (...summaries: ReadonlyArray<readonly [string, number]>): Kept => ({
-        spent,
-        summaries: Object.fromEntries(summaries.map(([name, covers]) => [name, summary(covers)]))
+  clause(
+    "usage is not refunded, limits stay, and summaries are removed and restored with the messages that they cover",
+    (store) =>
+      Effect.gen(function* () {
+        const summary = (covers: number) => ({ strategy: "summary", covers, text: "In short." })
+        const spent = { ...Budget.nothingSpent, steps: 2 }
+        const kept = (...summaries: ReadonlyArray<readonly [string, number]>): Kept => ({
+          spent,
+          summaries: Object.fromEntries(summaries.map(([name, covers]) => [name, summary(covers)]))
+        })
+        yield* store.threads.limit("thread", "tenant", { maxSteps: 9 })
+        const first = yield* begin(store)
+        yield* store.threads.append("thread", "run", ["1", "2", "3"].map(says), kept(["short", 1], ["long", 3]))
+        yield* commit(store, first.epoch, finish(1))
+        yield* rewind(store, 2, "b")
+        const info = yield* store.threads.info("thread")
+        yield* same([info?.spent, info?.limits], [spent, { maxSteps: 9 }], "what is spent of the limits")
+        yield* create(store, { runId: "next" })
+        const next = yield* open(store, "next")
+        yield* same(next.record.thread?.kept, kept(["short", 1]), "what the next run finds")
+        yield* Effect.orDie(store.abandon("next", 2000))
+        yield* back(store, "b", "c")
+        yield* create(store, { runId: "last" })
+        const last = yield* open(store, "last")
+        yield* same(last.record.thread?.kept, kept(["short", 1], ["long", 3]), "what a run finds after the return")
       })
-      yield* store.threads.limit("thread", "tenant", { maxSteps: 9 })
-      const first = yield* begin(store)
-      yield* store.threads.append("thread", "run", ["1", "2", "3"].map(says), kept(["short", 1], ["long", 3]))
-      yield* commit(store, first.epoch, finish(1))
-      yield* rewind(store, 2, "b")
-      const info = yield* store.threads.info("thread")
-      yield* same([info?.spent, info?.limits], [spent, { maxSteps: 9 }], "what is spent of the limits")
-      yield* create(store, { runId: "next" })
-      const next = yield* open(store, "next")
-      yield* same(next.record.thread?.kept, kept(["short", 1]), "what the next run finds")
-      yield* Effect.orDie(store.abandon("next", 2000))
-      yield* back(store, "b", "c")
-      yield* create(store, { runId: "last" })
-      const last = yield* open(store, "last")
-      yield* same(last.record.thread?.kept, kept(["short", 1], ["long", 3]), "what a run finds after the return")
-    })
   ),
   clause("a query replaces a part of its thread in the transaction that starts its run, or not at all", (store) =>
     Effect.gen(function* () {
       yield* threeRuns(store)
       const start = (runId: string, to: Place, branchId: string, more = {}) =>
         store.create(record({ runId, ...more }), { _tag: "Rewind", to, branchId })
-      yield* same(yield* tagOf(start("x", "r9", "b")), "PlaceNotFound", "a run that replaces what is not there")
+      yield* same(yield* tagOf(start("x", "r9", "b")), "PlaceNotFound", "a run that replaces an unknown message")
       yield* same(
         yield* tagOf(start("x", "r2", "b", { resourceId: "other" })),
         "ThreadForbidden",
@@ -174,26 +178,30 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(
         [yield* store.unfinished.pipe(Effect.orDie), yield* listed(store)],
         [[], []],
-        "what was stored of them"
+        "what was stored of the rejected runs"
       )
-      yield* same((yield* store.threads.info("thread"))?.runId, undefined, "who holds the thread")
+      yield* same((yield* store.threads.info("thread"))?.runId, undefined, "the run that leases the thread")
       yield* same(yield* tagOf(start("run", "r2", "b")), "no failure", "a run that replaces")
       const opened = yield* open(store)
       yield* same([words(opened.history), opened.record.historyVersion], ["q1 a1", 2], "what it starts from")
-      yield* same(yield* listed(store), ["b: thread 2-6 r2@2,r3@4"], "what is kept")
+      yield* same(yield* listed(store), ["b: thread 2-6 r2@2,r3@4"], "the branches")
       const [branch] = yield* store.threads.branches("thread")
-      yield* same(branch?.replacedBy, "run", "who replaced it")
-      yield* same(yield* tagOf(start("late", "r1", "c")), "ThreadBusy", "one beside it")
-      // A next owner decides nothing anew.
+      yield* same(branch?.replacedBy, "run", "the run that replaced it")
+      yield* same(yield* tagOf(start("late", "r1", "c")), "ThreadBusy", "a concurrent run")
+      // The next owner does not apply the change again.
       yield* same(words((yield* open(store)).history), "q1 a1", "what its next owner starts from")
       yield* store.threads.append("thread", "run", [says("Q2"), says("A2")])
       yield* commit(store, (yield* open(store)).epoch, finish(1))
-      yield* same(yield* tagOf(start("again", "r2", "c")), "PlaceNotFound", "one that replaces the same once more")
-      yield* same(yield* read(store), "q1 a1 Q2 A2", "what the thread holds")
+      yield* same(
+        yield* tagOf(start("again", "r2", "c")),
+        "PlaceNotFound",
+        "a run that replaces the same message again"
+      )
+      yield* same(yield* read(store), "q1 a1 Q2 A2", "the messages of the thread")
     })
   ),
   clause(
-    "the history of a query is laid in the transaction that starts its run, and what it replaces is kept",
+    "a query that brings its history changes the thread in the transaction that starts its run, and keeps what it replaces as a branch",
     (store) =>
       Effect.gen(function* () {
         const start = (runId: string, onThread: "append" | "ignore" | "replace", shown: string, branchId = runId) =>
@@ -204,17 +212,21 @@ export const clauses: ReadonlyArray<Clause> = [
           return words(opened.history)
         })
         yield* Effect.orDie(start("r1", "ignore", "one two"))
-        yield* same(yield* tagOf(start("r2", "replace", "one three")), "ThreadBusy", "one beside it")
-        yield* same(yield* said("r1"), "one two", "what a new thread begins with")
+        yield* same(yield* tagOf(start("r2", "replace", "one three")), "ThreadBusy", "a concurrent run")
+        yield* same(yield* said("r1"), "one two", "a new thread")
         yield* Effect.orDie(start("r3", "ignore", "four"))
-        yield* same(yield* said("r3"), "one two", "what a thread is that has messages")
+        yield* same(yield* said("r3"), "one two", "a thread whose messages are replaced")
         yield* Effect.orDie(start("r4", "append", "three"))
-        yield* same(yield* said("r4"), "one two three", "what one is that gets more")
+        yield* same(yield* said("r4"), "one two three", "a thread with an appended message")
         yield* Effect.orDie(start("r5", "replace", "one TWO"))
-        yield* same(yield* said("r5"), "one TWO", "what one is that was edited")
-        yield* same(yield* read(store, "r5"), "one two three", "what was replaced")
+        yield* same(yield* said("r5"), "one TWO", "a thread with an edited message")
+        yield* same(yield* read(store, "r5"), "one two three", "the replaced messages")
         yield* Effect.orDie(start("r6", "replace", "one TWO"))
-        yield* same([yield* said("r6"), (yield* listed(store)).length], ["one TWO", 1], "one that says the same")
+        yield* same(
+          [yield* said("r6"), (yield* listed(store)).length],
+          ["one TWO", 1],
+          "a thread with an unchanged history"
+        )
       })
   ),
   clause("a late second append of a run adds nothing when its messages are in a branch", (store) =>
@@ -222,11 +234,11 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* threeRuns(store)
       yield* rewind(store, "r3", "b")
       yield* store.threads.append("thread", "r3", [says("q3"), says("a3")])
-      yield* same(yield* read(store), "q1 a1 q2 a2", "what the thread holds")
+      yield* same(yield* read(store), "q1 a1 q2 a2", "the messages of the thread")
     })
   ),
   clause(
-    "messages that are replaced for good take the branches with them that need them, and a thread all of its own",
+    "a rewrite deletes the branches that depend on the replaced messages, and deleting a thread deletes all of its branches",
     (store) =>
       Effect.gen(function* () {
         yield* threeRuns(store)
@@ -235,12 +247,12 @@ export const clauses: ReadonlyArray<Clause> = [
         yield* rewind(store, 1, "early")
         yield* back(store, "late", "none")
         const rewrite = { version: 6, keep: 1, messages: [says("new")] }
-        yield* same([...(yield* listed(store))].length, 0, "branches that are beginnings of the thread")
+        yield* same([...(yield* listed(store))].length, 0, "the number of branches that are a beginning of the thread")
         yield* rewind(store, 4, "late")
         yield* store.threads.append("thread", "r4", [says("q4"), says("a4")])
         yield* same(yield* store.threads.rewrite("thread", "tenant", rewrite), true, "that it is replaced")
         yield* same([yield* listed(store), yield* read(store)], [[], "q1 new"], "what is left")
-        yield* same(yield* read(store, "late"), "", "what is left of the branch")
+        yield* same(yield* read(store, "late"), "", "the messages of the deleted branch")
         yield* rewind(store, 0, "all")
         const { epoch } = yield* begin(store, { runId: "silent" })
         yield* Effect.orDie(
@@ -259,7 +271,7 @@ export const clauses: ReadonlyArray<Clause> = [
         yield* same(yield* store.threads.remove("thread"), true, "that it is deleted")
         yield* same(yield* store.threads.branches("thread"), [], "the branches of a deleted thread")
         yield* store.threads.begin("thread", "tenant", [])
-        yield* same(yield* read(store, "all"), "", "what a new thread of its name has of them")
+        yield* same(yield* read(store, "all"), "", "the branch of a new thread with the same id")
       })
   )
 ]

@@ -39,11 +39,11 @@ const runs: ReadonlyArray<Clause> = [
   clause("a run is unknown before it is created", (store) =>
     Effect.gen(function* () {
       yield* same(yield* status(store), undefined, "the status")
-      yield* same(yield* Effect.orDie(store.open("run", 0)), undefined, "what is opened")
+      yield* same(yield* Effect.orDie(store.open("run", 0)), undefined, "the opened run")
       yield* same(yield* read(store), [], "its events")
-      yield* same(yield* Effect.orDie(store.unfinished), [], "what has not ended")
+      yield* same(yield* Effect.orDie(store.unfinished), [], "the runs that have not ended")
       yield* same(yield* answer(store, "ask/c1", "yes"), { _tag: "Unknown" }, "an answer")
-      yield* same(yield* Effect.orDie(store.find("run", "ask/c1")), undefined, "what is found")
+      yield* same(yield* Effect.orDie(store.find("run", "ask/c1")), undefined, "the answer")
       yield* same(yield* Effect.orDie(store.approval("a1")), undefined, "a question")
     })
   ),
@@ -58,7 +58,7 @@ const runs: ReadonlyArray<Clause> = [
       const { agent, resourceId, runId, threadId } = wanted
       const about = { runId, threadId, resourceId, agent, state: "running", lastSeq: 0 }
       yield* same(yield* status(store), about, "the status")
-      yield* same(yield* Effect.orDie(store.unfinished), ["run"], "what has not ended")
+      yield* same(yield* Effect.orDie(store.unfinished), ["run"], "the runs that have not ended")
     })
   ),
   clause("an id identifies one run, also when several are created at once", (store) =>
@@ -68,9 +68,9 @@ const runs: ReadonlyArray<Clause> = [
         ids.map((threadId) => tagOf(store.create(record({ threadId })))),
         { concurrency: "unbounded" }
       )
-      yield* same(tags.toSorted(), ["RunExists", "RunExists", "no failure"], "who was refused")
+      yield* same(tags.toSorted(), ["RunExists", "RunExists", "no failure"], "the refusals")
       const held = yield* Effect.forEach(ids, (id) => store.threads.info(id))
-      yield* same(held.filter((info) => info !== undefined).length, 1, "threads that were leased")
+      yield* same(held.filter((info) => info !== undefined).length, 1, "the number of leased threads")
     })
   ),
   clause("a thread has one run at a time; a refused run stores nothing", (store) =>
@@ -92,10 +92,14 @@ const runs: ReadonlyArray<Clause> = [
           ),
           { concurrency: "unbounded" }
         )
-        yield* same(tags.toSorted(), ["ThreadForbidden", "no failure"], "who was refused")
+        yield* same(tags.toSorted(), ["ThreadForbidden", "no failure"], "the refusals")
         const winner = tenants[tags.indexOf("no failure")]
         const info = yield* store.threads.info(threadId)
-        yield* same([info?.resourceId, info?.runId], [winner, `${winner}-${round}`], "who owns and holds the thread")
+        yield* same(
+          [info?.resourceId, info?.runId],
+          [winner, `${winner}-${round}`],
+          "the tenant and the run of the thread"
+        )
       }
     })
   ),
@@ -112,7 +116,7 @@ const runs: ReadonlyArray<Clause> = [
         )
         yield* same(started, begun ? "ThreadForbidden" : "no failure", "the start")
         if (!begun) yield* same((yield* open(store, runId)).history, [], "what the run starts from")
-        yield* same((yield* store.threads.info(threadId))?.resourceId, begun ? "b" : "a", "who owns the thread")
+        yield* same((yield* store.threads.info(threadId))?.resourceId, begun ? "b" : "a", "the tenant of the thread")
       }
     })
   ),
@@ -147,7 +151,7 @@ const runs: ReadonlyArray<Clause> = [
       yield* same((yield* store.threads.info("thread"))?.runId, undefined, "the thread's run after the end")
       yield* same((yield* status(store))?.state, "ended", "the state")
       yield* same(yield* Effect.orDie(store.open("run", 0)), undefined, "an ended run, opened")
-      yield* same(yield* Effect.orDie(store.unfinished), [], "what has not ended")
+      yield* same(yield* Effect.orDie(store.unfinished), [], "the runs that have not ended")
       yield* create(store, { runId: "next" })
       const next = yield* open(store, "next")
       yield* same([next.record.historyVersion, next.history], [1, [says("hello")]], "what the next run starts from")
@@ -164,12 +168,12 @@ const runs: ReadonlyArray<Clause> = [
       const ended = yield* status(store)
       yield* same([ended?.state, ended?.lastSeq], ["ended", 3], "the status")
       yield* same((yield* read(store)).length, 3, "its events")
-      yield* same(yield* Effect.orDie(store.pending("tenant")), [], "what is asked")
+      yield* same(yield* Effect.orDie(store.pending("tenant")), [], "the open questions")
       const late = { runId: "run", epoch, envelopes: [text(4)], marks: [] }
       yield* same(yield* tagOf(store.commit(late)), "Fenced", "a commit of its owner")
       yield* same(yield* answer(store, "ask/c1", "yes"), { _tag: "Unknown" }, "an answer")
       yield* same(yield* Effect.orDie(store.hasClientCall("run", [], "c1")), false, "that a client call is open")
-      yield* same((yield* store.threads.info("thread"))?.runId, undefined, "who holds the thread")
+      yield* same((yield* store.threads.info("thread"))?.runId, undefined, "the run that leases the thread")
       yield* same(yield* store.threads.remove("thread", "tenant"), true, "that the thread was removed")
     })
   ),
@@ -194,9 +198,9 @@ const threads: ReadonlyArray<Clause> = [
       yield* store.threads.append("nowhere", "run", [says("lost")])
       yield* same(yield* store.threads.read("thread"), [says("one"), says("two")], "the messages")
       yield* same(yield* store.threads.read("thread", { version: 1 }), [says("one")], "the first message")
-      yield* same(yield* store.threads.read("nowhere"), [], "the messages of no thread")
+      yield* same(yield* store.threads.read("nowhere"), [], "the messages of an unknown thread")
       const { runId, version } = (yield* store.threads.info("thread")) ?? {}
-      yield* same([version, runId], [2, "run"], "what is known of it")
+      yield* same([version, runId], [2, "run"], "its information")
     })
   ),
   clause("a thread is imported with messages once, and a run continues from them", (store) =>
@@ -204,7 +208,7 @@ const threads: ReadonlyArray<Clause> = [
       const begun = (text: string) => store.threads.begin("thread", "tenant", [says(text), says("more")])
       yield* same([yield* begun("one"), yield* begun("two")], [true, false], "that it began")
       const { resourceId, runId, version } = (yield* store.threads.info("thread")) ?? {}
-      yield* same([resourceId, version, runId], ["tenant", 2, undefined], "what is known of it")
+      yield* same([resourceId, version, runId], ["tenant", 2, undefined], "its information")
       const { epoch, history } = yield* begin(store)
       yield* same(history, [says("one"), says("more")], "what the run starts from")
       yield* store.threads.append("thread", "run", [says("three")])
@@ -241,7 +245,7 @@ const threads: ReadonlyArray<Clause> = [
       yield* same(removed, [false, true, false], "what was removed")
       yield* same(yield* ids, ["a", "m"], "the threads that are left")
       yield* same(yield* store.threads.read("z"), [], "the messages of a deleted one")
-      yield* same(yield* store.threads.info("z"), undefined, "what is known of it")
+      yield* same(yield* store.threads.info("z"), undefined, "its information")
     })
   )
 ]

@@ -1,6 +1,6 @@
 /**
- * The part of the journal contract about corrections of the cost ledger: a line of their own, once for each row, with the
- * totals of the thread.
+ * The part of the journal contract about corrections of the cost ledger: each is a line of its own, once per row, and
+ * changes the totals of the thread.
  */
 import { Budget, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -8,7 +8,7 @@ import { type Correction, firstCorrection } from "../budget/CostStore.ts"
 import { clauses as ledger, model, noon, report, run, told } from "./JournalCostContract.ts"
 import { begin, type Clause, clause, commit, finish, same } from "./JournalSamples.ts"
 
-/** All of them, with those of the ledger itself. */
+/** All clauses about the cost ledger, corrections included. */
 export const clauses: ReadonlyArray<Clause> = [
   ...ledger,
   clause("a correction is a line beside the one that it corrects, once, in any order of corrections", (store) =>
@@ -36,10 +36,10 @@ export const clauses: ReadonlyArray<Clause> = [
       const both = yield* Effect.all([correct(helper), correct(helper), correct(correction(0, -40))], {
         concurrency: "unbounded"
       })
-      yield* same(both.toSorted(), ["corrected", "corrected", "known"], "what became of them")
+      yield* same(both.toSorted(), ["corrected", "corrected", "known"], "the results of concurrent corrections")
       yield* same(yield* correct(correction(0, 999)), "known", "another correction of the same row")
-      yield* same(yield* correct(correction(1, 1, { model: "other" })), "unbooked", "one of no line")
-      yield* same(yield* correct(correction(0, 1, { runId: "nobody" })), "unbooked", "one of no run")
+      yield* same(yield* correct(correction(1, 1, { model: "other" })), "unbooked", "a correction of an unknown line")
+      yield* same(yield* correct(correction(0, 1, { runId: "nobody" })), "unbooked", "a correction of an unknown run")
       const { sum } = yield* report(store)
       yield* same(
         [sum.costNanoUsd, sum.corrections, sum.correctedNanoUsd, sum.promptTokens, sum.completionTokens, sum.calls],
@@ -50,14 +50,14 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(
         groups.map((group) => group.at(-1)),
         [110, 35],
-        "what each agent spent"
+        "the costs of each agent"
       )
       yield* same(
         groups.map((group) => group.slice(0, -1)),
         before.map((group) => group.slice(0, -1)),
-        "the groups, which stay"
+        "the groups, unchanged"
       )
-      yield* same((yield* report(store, [], { principal: "ana" })).sum.costNanoUsd, 145, "what the principal's cost")
+      yield* same((yield* report(store, [], { principal: "ana" })).sum.costNanoUsd, 145, "the costs of the principal")
     })
   ),
   clause("a correction waits for the run that is active on the thread, and changes its totals", (store) =>
@@ -82,21 +82,21 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* Effect.orDie(store.correct(correction)), "busy", "a correction while a run is active")
       const change = { costNanoUsd: 0, unpriced: 0, promptTokens: 0, completionTokens: 0 }
       const foreign = { ...correction, place: firstCorrection + 1, resourceId: "other", change }
+      yield* same(yield* Effect.orDie(store.correct(foreign)), "corrected", "a correction on another tenant's thread")
       yield* same(
-        yield* Effect.orDie(store.correct(foreign)),
-        "corrected",
-        "one of a run whose thread another tenant has"
+        (yield* report(store, [], { runId: "r1" })).sum.costNanoUsd,
+        100,
+        "the ledger while the run is active"
       )
-      yield* same((yield* report(store, [], { runId: "r1" })).sum.costNanoUsd, 100, "the ledger then")
       yield* commit(
         store,
         epoch,
         finish(1).map((one) => ({ ...one, runId: "r2", threadId: "of r1" })),
         { runId: "r2" }
       )
-      yield* same(yield* Effect.orDie(store.correct(correction)), "corrected", "a correction after it")
+      yield* same(yield* Effect.orDie(store.correct(correction)), "corrected", "a correction after the run")
       const { inputTokens, nanoUsd, outputTokens } = (yield* threads.info("of r1"))?.spent ?? Budget.nothingSpent
-      yield* same([nanoUsd, inputTokens, outputTokens], [30, 25, 0], "what the thread has used")
+      yield* same([nanoUsd, inputTokens, outputTokens], [30, 25, 0], "the totals of the thread")
     })
   )
 ]

@@ -1,6 +1,6 @@
 /**
  * The part of the journal contract about the cost ledger: a run is booked once, in the commit of its cost summary; sums
- * are exact in whatever grouping; and they outlive what they tell of.
+ * are exact in whatever grouping; and lines outlive the runs and threads that they are about.
  */
 import { type CostReport, CostSummary, type Entry, type Envelope } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -87,14 +87,14 @@ const none: CostReport.CostTotal = {
   estimated: false
 }
 
-/** All of them. */
+/** All clauses about the cost ledger. */
 export const clauses: ReadonlyArray<Clause> = [
   clause("a run is booked with its cost summary, once, and not before", (store) =>
     Effect.gen(function* () {
       yield* same(yield* report(store), { dimensions: [], totals: [], sum: none }, "the ledger of an empty store")
       const { epoch } = yield* begin(store)
       yield* commit(store, epoch, [text(1)])
-      yield* same((yield* report(store)).sum, none, "what a running run costs")
+      yield* same((yield* report(store)).sum, none, "the costs of a running run")
       const { epoch: own, last } = yield* run(store, "one", [
         model("large", 7),
         model("large", undefined),
@@ -111,12 +111,12 @@ export const clauses: ReadonlyArray<Clause> = [
         completionTokens: 6
       }
       const { costUsd: _, ...priced } = sum
-      yield* same((yield* report(store)).sum, priced, "what an ended run cost")
+      yield* same((yield* report(store)).sum, priced, "the costs of an ended run")
       const again = { runId: "one", epoch: own, envelopes: last, marks: [] }
       yield* Effect.ignore(store.commit({ ...again, epoch: own - 1 }))
-      yield* same((yield* report(store)).sum, priced, "what it cost after a commit that was fenced")
+      yield* same((yield* report(store)).sum, priced, "its costs after a fenced commit")
       yield* commit(store, epoch, failure(2))
-      yield* same((yield* report(store)).sum.runs, 1, "runs that spent something")
+      yield* same((yield* report(store)).sum.runs, 1, "the number of runs")
     })
   ),
   clause("sums are grouped by each dimension, and add up to the same", (store) =>
@@ -250,7 +250,7 @@ export const clauses: ReadonlyArray<Clause> = [
       }
     })
   ),
-  clause("an abandoned run is booked with what its marks tell, as an estimate", (store) =>
+  clause("an abandoned run is booked with the costs in its marks, as an estimate", (store) =>
     Effect.gen(function* () {
       const { epoch } = yield* begin(store)
       const reported = {
@@ -278,14 +278,14 @@ export const clauses: ReadonlyArray<Clause> = [
           ["desk", "large", undefined, 7, "2024-10-04"],
           ["helper", undefined, "buy", 50, "2024-10-04"]
         ],
-        "what is booked"
+        "the booked costs"
       )
       yield* same([sum.costNanoUsd, sum.estimated, sum.runs], [59, true, 1], "the sum")
       const { runs } = yield* Effect.orDie(store.list({ resourceId: "tenant", limit: 10 }))
-      yield* same([runs[0]?.endReason, runs[0]?.costNanoUsd], ["abandoned", 59], "what the list tells")
+      yield* same([runs[0]?.endReason, runs[0]?.costNanoUsd], ["abandoned", 59], "the run in the list")
       yield* begin(store, { runId: "bare", threadId: "bare" })
       yield* Effect.orDie(store.abandon("bare", noon))
-      yield* same((yield* report(store)).sum.runs, 1, "runs that spent something")
+      yield* same((yield* report(store)).sum.runs, 1, "the number of runs")
     })
   ),
   clause("the ledger outlives threads, takes any string as a name, and sums more than a number holds", (store) =>

@@ -38,7 +38,7 @@ export const clauses: ReadonlyArray<Clause> = [
           ["f1", "f0"],
           "the files of the thread"
         )
-        yield* same((yield* kept.list("files"))[0], info, "what is known of a file")
+        yield* same((yield* kept.list("files"))[0], info, "the information of a file")
         yield* same(yield* kept.list("other"), [], "the files of another thread")
         yield* kept.put({ ...file, filename: "b", content: bytes.slice(0, 2), sizeBytes: 2 })
         yield* same(

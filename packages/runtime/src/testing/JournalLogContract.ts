@@ -38,7 +38,7 @@ export const log: ReadonlyArray<Clause> = [
       yield* same(second.epoch > first.epoch, true, "that the epoch rose")
       const stale = { runId: "run", epoch: first.epoch, envelopes: [text(1)], marks: [mark("model/1", 1)] }
       yield* same(yield* tagOf(store.commit(stale)), "Fenced", "a commit of the previous owner")
-      yield* same(yield* tagOf(store.commit({ ...stale, runId: "nobody" })), "Fenced", "a commit for no run")
+      yield* same(yield* tagOf(store.commit({ ...stale, runId: "nobody" })), "Fenced", "a commit of an unknown run")
       yield* commit(store, second.epoch, [text(1)])
       const third = yield* open(store)
       yield* same([third.envelopes, third.marks], [[text(1)], []], "what is kept")
@@ -164,17 +164,17 @@ export const outside: ReadonlyArray<Clause> = [
       )
       const first = yield* Effect.orDie(store.find("run", "ask/c1"))
       const taken = names.filter((_, index) => all[index]?._tag === "Taken")
-      yield* same(taken, [first?.value], "whose answer was taken")
+      yield* same(taken, [first?.value], "the accepted answer")
       const later = all.filter((each) => each._tag === "Resolved")
       yield* same(
         later,
         later.map(() => ({ _tag: "Resolved", value: first?.value })),
-        "what the others got"
+        "the results of the others"
       )
-      yield* same(later.length, 19, "how many got it")
+      yield* same(later.length, 19, "the number of refused answers")
     })
   ),
-  clause("an ended run stays ended, whatever its owner still writes", (store) =>
+  clause("an ended run stays ended after later writes of its owner", (store) =>
     Effect.gen(function* () {
       const { epoch } = yield* begin(store)
       yield* commit(store, epoch, finish(1))
@@ -191,7 +191,7 @@ export const outside: ReadonlyArray<Clause> = [
       yield* answer(store, "ask/c1", "yes")
       yield* commit(store, epoch, finish(1))
       yield* same(yield* answer(store, "ask/c2", "yes"), { _tag: "Unknown" }, "an answer after the end")
-      yield* same(yield* Effect.orDie(store.find("run", "ask/c2")), undefined, "what is kept of it")
+      yield* same(yield* Effect.orDie(store.find("run", "ask/c2")), undefined, "the stored answer")
       yield* same((yield* Effect.orDie(store.find("run", "ask/c1")))?.value, "yes", "the answer before the end")
     })
   ),
@@ -209,7 +209,7 @@ export const outside: ReadonlyArray<Clause> = [
       yield* same(
         (yield* pending("stranger")).map((each) => each.request.id),
         ["c"],
-        "the other tenant's"
+        "the questions of the other tenant"
       )
       const { event } = asks(2, "a", nested)
       const asked = {

@@ -1,6 +1,6 @@
 /**
- * The part of the journal contract about memories: each is remembered once, seen by whom it belongs to and by nobody
- * else, found by its words, and bounded.
+ * The part of the journal contract about memories: each is remembered once, visible in its own scope only, found by its
+ * words, and limited in number and size.
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -51,7 +51,7 @@ const part = (name: string, check: (store: MemoryStore) => Effect.Effect<void>):
  * @category constants
  */
 export const clauses: ReadonlyArray<Clause> = [
-  part("a memory is returned as it was remembered, whatever its text", (store) =>
+  part("a memory is returned unchanged, with any text", (store) =>
     Effect.gen(function* () {
       const text = `It's "50%"; DROP TABLE x; -- \u0000 \u{1F600} \ud800 नमस्ते`
       const given = note("m", ` ${text} `, {
@@ -88,7 +88,7 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* Effect.orDie(remember(store, note("n", "Likes cake")))
       const again = yield* Effect.orDie(remember(store, note("m", "Likes tea", { at: 1500 })))
       yield* same(again, { memory: first.memory, isNew: false }, "what the repeated call has remembered")
-      yield* same(yield* listed(store, shared), ["m", "n"], "what is there")
+      yield* same(yield* listed(store, shared), ["m", "n"], "the stored memories")
     })
   ),
   part("the same text is remembered once in a scope, and updated", (store) =>
@@ -103,27 +103,27 @@ export const clauses: ReadonlyArray<Clause> = [
       )
       yield* same(yield* recalled(store, "drink"), ["m"], "what its new tag finds")
       yield* Effect.orDie(remember(store, note("of bob", "Likes tea", { scope: bob })))
-      yield* same(yield* listed(store, shared), ["m", "of bob"], "what is there")
+      yield* same(yield* listed(store, shared), ["m", "of bob"], "the stored memories")
     })
   ),
-  part("when several remember one text at once, one memory is made; a limit holds, too", (store) =>
+  part("concurrent calls with one text make one memory, and never exceed a limit together", (store) =>
     Effect.gen(function* () {
       const ids = ["a", "b", "c", "d", "e"]
       const one = yield* Effect.forEach(ids, (id) => Effect.orDie(remember(store, note(id, "Likes tea"))), {
         concurrency: "unbounded"
       })
-      yield* same(one.filter(({ isNew }) => isNew).length, 1, "how many are new")
-      yield* same((yield* listed(store, shared)).length, 1, "how many are there")
+      yield* same(one.filter(({ isNew }) => isNew).length, 1, "the number of new memories")
+      yield* same((yield* listed(store, shared)).length, 1, "the number of stored memories")
       const more = yield* Effect.forEach(
         ids,
         (id) => Effect.result(remember(store, note(`more ${id}`, `Fact ${id}`), { memories: 3 })),
         { concurrency: "unbounded" }
       )
-      yield* same(more.filter(Result.isSuccess).length, 2, "how many were taken")
-      yield* same((yield* listed(store, shared)).length, 3, "how many are there with them")
+      yield* same(more.filter(Result.isSuccess).length, 2, "the number of accepted memories")
+      yield* same((yield* listed(store, shared)).length, 3, "the number of stored memories")
     })
   ),
-  part("a tenant sees nothing of another, and a principal nothing of another", (store) =>
+  part("memories are not visible to other tenants or other principals", (store) =>
     Effect.gen(function* () {
       yield* Effect.orDie(remember(store, note("ann", "secret tea")))
       yield* Effect.orDie(remember(store, note("bob", "secret tea", { scope: bob })))
@@ -149,14 +149,14 @@ export const clauses: ReadonlyArray<Clause> = [
         ],
         "what bob sees"
       )
-      yield* same(yield* seen(shared), [["tenant"], ["tenant"]], "what nobody in particular sees")
+      yield* same(yield* seen(shared), [["tenant"], ["tenant"]], "the memories without a principal")
       yield* same(yield* seen(stranger), [["stranger"], ["stranger"]], "what another tenant sees")
       yield* same(yield* seen({ resourceId: "third" }), [[], []], "what a third tenant sees")
       yield* same(yield* listed(store, { resourceId: "other" }), ["stranger"], "what another tenant lists")
       yield* same(yield* store.forget("ann", { resourceId: "other" }), false, "that another tenant forgot it")
     })
   ),
-  part("what an agent keeps for itself is seen by no other agent", (store) =>
+  part("a memory of one agent is not visible to another agent", (store) =>
     Effect.gen(function* () {
       yield* Effect.orDie(remember(store, note("own", "tea at five", { scope: { ...ann, agent: "desk" } })))
       yield* Effect.orDie(remember(store, note("any", "tea at four")))
@@ -169,7 +169,7 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* listed(store, { ...ann, isExact: true }), ["any"], "what is listed of the scope alone")
     })
   ),
-  part("the words of a query find what has them, the best first", (store) =>
+  part("a query finds the memories with its words, best match first", (store) =>
     Effect.gen(function* () {
       yield* all(store, [
         "The customer prefers delivery on Friday mornings",
@@ -185,7 +185,7 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* recalled(store, "nothing of it"), [], "other words")
     })
   ),
-  part("of what fits as well, the latest comes first, and without words the latest", (store) =>
+  part("equally good matches are returned latest first, and a query without words returns the latest", (store) =>
     Effect.gen(function* () {
       for (const [id, at] of [
         ["old", 1000],
@@ -201,7 +201,7 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* ids(" ?! "), ["new", "middle"], "for no word")
     })
   ),
-  part("no character of a query has a meaning of its own", (store) =>
+  part("a query has no special characters", (store) =>
     Effect.gen(function* () {
       yield* all(store, ["one tea", "two cakes", "NOT AND OR NEAR"])
       const queries = [
@@ -224,7 +224,7 @@ export const clauses: ReadonlyArray<Clause> = [
         yield* same(found.includes("m0"), true, `that ${JSON.stringify(query)} finds it`)
       }
       yield* same(yield* recalled(store, "NEAR"), ["m2"], "a word of the index's own language")
-      yield* same((yield* recalled(store, "")).length, 3, "how many are there after them")
+      yield* same((yield* recalled(store, "")).length, 3, "the number of stored memories")
     })
   ),
   part("words of other languages are found, accents and case aside", (store) =>
@@ -262,7 +262,7 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* refusal(store, note("x", "third"), { memories: 2 }), "no failure", "one in its place")
     })
   ),
-  part("what has expired is not there, and makes room", (store) =>
+  part("an expired memory is not found and does not count", (store) =>
     Effect.gen(function* () {
       yield* Effect.orDie(remember(store, note("m", "Away until Monday", { expiresAt: 1500 })))
       const at = (at: number) =>
@@ -275,7 +275,7 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same([anew.isNew, anew.memory.expiresAt], [true, undefined], "the same text anew")
     })
   ),
-  part("what is forgotten is gone, once, by who reaches it", (store) =>
+  part("a memory is forgotten once, and only within its scope", (store) =>
     Effect.gen(function* () {
       yield* Effect.orDie(remember(store, note("m", "Likes tea")))
       yield* Effect.orDie(remember(store, note("t", "Shop closes at six", { scope: shared })))
@@ -284,11 +284,11 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* store.forget("t", { ...ann, isExact: true }), false, "the tenant's, by a principal")
       yield* same(yield* store.forget("m", { ...ann, isExact: true }), true, "by its principal")
       yield* same(yield* store.forget("m", shared), false, "again")
-      yield* same(yield* store.forget("t", shared), true, "by who is trusted with the tenant")
+      yield* same(yield* store.forget("t", shared), true, "by the tenant itself")
       yield* same([yield* recalled(store, "tea"), yield* recalled(store, "")], [[], []], "what is left")
     })
   ),
-  part("lists come in pages, the latest first, whatever is made meanwhile", (store) =>
+  part("lists are paged, latest first, and new memories do not move a page", (store) =>
     Effect.gen(function* () {
       for (const [id, at] of [
         ["a", 1000],

@@ -50,7 +50,7 @@ const refusal = (store: JournalStore, asked: ReturnType<typeof record>) =>
 
 const ids = (count: number) => Array.from({ length: count }, (_, index) => `run${index}`)
 
-/** All of them. */
+/** All clauses about quotas. */
 export const clauses: ReadonlyArray<Clause> = [
   clause("of runs that start at once, a quota admits as many as it allows, and a refused run is not stored", (store) =>
     Effect.gen(function* () {
@@ -70,7 +70,7 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(
         [late?.limit, late?.max, late?.used, late?.retryAfterMs],
         ["quota.maxRuns", 20, 20, day / 2],
-        "what the refusal says"
+        "the refusal"
       )
       yield* create(store, run("next", { startedAt: noon + day / 2 }))
       yield* same(yield* numbers(store, noon + day / 2), [0, 0, 1, 0, 0], "what is used on the next day")
@@ -89,7 +89,11 @@ export const clauses: ReadonlyArray<Clause> = [
         [30, 30, 30, 10, 0, 0, 0, 0],
         "what each of them holds"
       )
-      yield* same(leases.filter(({ short }) => short?.limit === "maxCostUsd").length, 5, "how many are short of money")
+      yield* same(
+        leases.filter(({ short }) => short?.limit === "maxCostUsd").length,
+        5,
+        "the number of leases that are short of money"
+      )
       yield* same(yield* numbers(store), [0, 0, 8, 100, 240], "what is held then")
       const [first = ""] = ids(8).filter((_, index) => held[index] === 30)
       // It has used 4 of its 30, and needs 10 more.
@@ -104,7 +108,7 @@ export const clauses: ReadonlyArray<Clause> = [
       const early = used(7, 70)
       for (const _ of [1, 2]) yield* extend(store, "run0", { nanoUsd: 5, tokens: 5 }, { used: [early] })
       yield* same(yield* numbers(store), [7, 70, 1, 5, 5], "what is used and held")
-      // Midnight comes: until then it had used 9, since then 11 more.
+      // At midnight it had used 9; since then it has used 11 more.
       const sums = [used(9, 90, noon + 1), used(20, 200, noon + day)]
       yield* end(store, "run0", epoch, ...sums)
       yield* same(yield* numbers(store, noon + day), [11, 110, 0, 0, 0], "the day on which it ended")
@@ -113,33 +117,31 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* numbers(store, noon + day), [11, 110, 0, 0, 0], "what is used after it")
     })
   ),
-  clause(
-    "runs that end while others reserve are counted in what is used or in what is held, never in neither",
-    (store) =>
-      Effect.gen(function* () {
-        const opened = yield* Effect.forEach(ids(10), (runId) => begin(store, run(runId)))
-        yield* create(store, run("other"))
-        yield* Effect.forEach(ids(10), (runId) => extend(store, runId, { nanoUsd: 10, tokens: 10 }), { discard: true })
-        const [asked] = yield* Effect.all(
-          [
-            Effect.forEach(Array.from({ length: 12 }), () => extend(store, "other", { nanoUsd: 1, tokens: 1 })),
-            Effect.all(
-              opened.map(({ epoch }, index) => end(store, `run${index}`, epoch, used(10, 10))),
-              { concurrency: "unbounded" }
-            )
-          ],
-          { concurrency: "unbounded" }
-        )
-        yield* same(
-          asked.map(({ nanoUsd }) => nanoUsd),
-          Array.from({ length: 12 }, () => 0),
-          "what is left for another"
-        )
-        yield* same(yield* numbers(store), [100, 100, 11, 0, 1], "what is used in the end")
-      })
+  clause("runs that end while others reserve always count, as used or as held", (store) =>
+    Effect.gen(function* () {
+      const opened = yield* Effect.forEach(ids(10), (runId) => begin(store, run(runId)))
+      yield* create(store, run("other"))
+      yield* Effect.forEach(ids(10), (runId) => extend(store, runId, { nanoUsd: 10, tokens: 10 }), { discard: true })
+      const [asked] = yield* Effect.all(
+        [
+          Effect.forEach(Array.from({ length: 12 }), () => extend(store, "other", { nanoUsd: 1, tokens: 1 })),
+          Effect.all(
+            opened.map(({ epoch }, index) => end(store, `run${index}`, epoch, used(10, 10))),
+            { concurrency: "unbounded" }
+          )
+        ],
+        { concurrency: "unbounded" }
+      )
+      yield* same(
+        asked.map(({ nanoUsd }) => nanoUsd),
+        Array.from({ length: 12 }, () => 0),
+        "what is left for another"
+      )
+      yield* same(yield* numbers(store), [100, 100, 11, 0, 1], "what is used in the end")
+    })
   ),
   clause(
-    "a run that ended with less than was booked of it is corrected, and one without a summary of costs keeps none",
+    "a run that ended with less than was booked is corrected, and a run without a cost summary counts as unused",
     (store) =>
       Effect.gen(function* () {
         const { epoch } = yield* begin(store, run("run0"))
@@ -150,7 +152,7 @@ export const clauses: ReadonlyArray<Clause> = [
       })
   ),
   clause(
-    "of several quotas the least counts, principals are counted apart, and nothing is held of what has no limit",
+    "the lowest of several quotas applies, principals are counted separately, and nothing is held where there is no limit",
     (store) =>
       Effect.gen(function* () {
         const monthly = Quota.make({ per: "tenant", window: "month", maxCostUsd: 1 })
@@ -171,18 +173,18 @@ export const clauses: ReadonlyArray<Clause> = [
         yield* same(yield* numbers(store, noon, free), [0, 0, 1, 0, 0], "what is held of it")
       })
   ),
-  clause("a run that is given up holds nothing any more, and counts as having used what it held", (store) =>
+  clause("an abandoned run holds nothing, and its reservation counts as used", (store) =>
     Effect.gen(function* () {
       yield* create(store, run("run"))
       yield* extend(store, "run", { nanoUsd: 30, tokens: 100 }, { used: [used(20, 50)] })
       yield* same(yield* numbers(store), [20, 50, 1, 30, 100], "before")
-      yield* same(yield* Effect.orDie(store.abandon("run", noon + 1)), true, "that it is given up")
+      yield* same(yield* Effect.orDie(store.abandon("run", noon + 1)), true, "that it is abandoned")
       yield* same(yield* numbers(store), [50, 150, 1, 0, 0], "after")
-      yield* same(yield* Effect.orDie(store.abandon("run", noon + 2)), false, "that it is given up again")
+      yield* same(yield* Effect.orDie(store.abandon("run", noon + 2)), false, "that it is abandoned again")
       yield* same(yield* numbers(store), [50, 150, 1, 0, 0], "then")
     })
   ),
-  clause("limits that are set hold for the next that asks, until they are taken back", (store) =>
+  clause("changed limits apply to the next request, until they are reset", (store) =>
     Effect.gen(function* () {
       const [key = ""] = own.map((charge) => charge.key)
       yield* create(store, run("run0"))
@@ -199,7 +201,7 @@ export const clauses: ReadonlyArray<Clause> = [
     })
   ),
   clause(
-    "what a lost step was booked for is taken back where it was booked, also by the commit that ends the run",
+    "the use of a lost step is subtracted at the time of its booking, also by the commit that ends the run",
     (store) =>
       Effect.gen(function* () {
         const sliding = charges(Quota.make({ per: "tenant", window: "10 days", maxCostUsd: 1 }))
@@ -207,15 +209,19 @@ export const clauses: ReadonlyArray<Clause> = [
         const asked = { charges: sliding, now: noon + 5 * day }
         yield* extend(store, "run0", none, { ...asked, used: [used(4, 40)] })
         yield* extend(store, "run0", none, { ...asked, used: [used(10, 100, noon + 5 * day)] })
-        // The next owner knows of the first use only: of a part of the step, and then of nothing.
+        // The next owner has only the first use: first a part of the step, then none of it.
         yield* extend(store, "run0", none, { ...asked, used: [used(7, 70)] })
         yield* same(yield* numbers(store, noon + 5 * day, sliding), [7, 70, 1, 0, 0], "what is used then")
         yield* end(store, "run0", epoch, used(4, 40))
         yield* same(yield* numbers(store, noon + 5 * day, sliding), [4, 40, 1, 0, 0], "what is used in the end")
-        yield* same(yield* numbers(store, noon + 12 * day, sliding), [0, 0, 0, 0, 0], "when the first use is forgotten")
+        yield* same(
+          yield* numbers(store, noon + 12 * day, sliding),
+          [0, 0, 0, 0, 0],
+          "the use after the window of the first"
+        )
       })
   ),
-  clause("a sliding window forgets use that is older than its length", (store) =>
+  clause("a sliding window does not count use that is older than its length", (store) =>
     Effect.gen(function* () {
       const sliding = charges(Quota.make({ per: "tenant", window: "10 days", maxCostUsd: 0.000_000_01 }))
       const { epoch } = yield* begin(store, run("run0", { quotas: sliding }))
@@ -223,7 +229,7 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* tagOf(store.create(run("run1", { quotas: sliding }))), "QuotaExhausted", "a run on that day")
       const later = { quotas: sliding, startedAt: noon + 9 * day }
       const waits = (yield* refusal(store, run("run1", later)))?.retryAfterMs ?? 0
-      yield* same(waits > 0 && waits <= day + day / 10, true, "when it says that there is more")
+      yield* same(waits > 0 && waits <= day + day / 10, true, "the delay until more is available")
       yield* create(store, run("run1", { quotas: sliding, startedAt: later.startedAt + waits }))
     })
   )

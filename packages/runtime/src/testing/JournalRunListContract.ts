@@ -1,5 +1,5 @@
 /**
- * The part of the journal contract about lists of runs: what they tell, what selects them, and pages that nothing moves.
+ * The part of the journal contract about lists of runs: their fields, their filters, and stable pages.
  */
 import { CostSummary, type Entry, type Envelope, type FinishReason, type ListedRun } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -78,7 +78,7 @@ const runs = (
     })
   )
 
-/** All of them. */
+/** All clauses about lists of runs. */
 export const clauses: ReadonlyArray<Clause> = [
   clause("a run is listed from its creation on, with its end and its costs once it has ended", (store) =>
     Effect.gen(function* () {
@@ -117,7 +117,7 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same([lost.costNanoUsd, lost.promptTokens], [undefined, undefined], "what it cost")
     })
   ),
-  clause("names that no text column holds match no run", (store) =>
+  clause("names that a text column cannot store match no run", (store) =>
     Effect.gen(function* () {
       yield* begin(store)
       for (const name of ["desk\0", "\ud800", "\u0001"]) {
@@ -135,15 +135,15 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* commit(store, epoch, [asks(1, "a1")])
       yield* same(yield* state, "waiting", "the state with a question")
       yield* same(yield* ids(store, { state: "waiting" }), ["run"], "who waits")
-      yield* same(yield* ids(store, { state: "running" }), ["other"], "who does not")
-      yield* same(yield* ids(store, { state: "open" }), ["run", "other"], "who has not ended")
+      yield* same(yield* ids(store, { state: "running" }), ["other"], "the runs that do not wait")
+      yield* same(yield* ids(store, { state: "open" }), ["run", "other"], "the runs that have not ended")
       yield* commit(store, epoch, [decides(2, "a1")])
       yield* same(yield* state, "running", "the state after the decision")
       yield* commit(store, epoch, [calls(3, "c1")])
       yield* same(yield* state, "waiting", "the state with a client call")
       yield* commit(store, epoch, [results(4, "c1")])
       yield* same(yield* state, "running", "the state after its result")
-      yield* same(yield* ids(store, { state: "ended" }), [], "who has ended")
+      yield* same(yield* ids(store, { state: "ended" }), [], "the runs that have ended")
     })
   ),
   clause("each field of a query selects runs, and all given fields together", (store) =>
@@ -177,9 +177,9 @@ export const clauses: ReadonlyArray<Clause> = [
       for (const [query, wanted] of expected) yield* same(yield* ids(store, query), wanted, JSON.stringify(query))
     })
   ),
-  clause("pages follow one another, whatever starts and ends between them", (store) =>
+  clause("pages list every run once, also when runs start and end between them", (store) =>
     Effect.gen(function* () {
-      // Several of one millisecond, and ids with everything that an id may have.
+      // Several within one millisecond, and ids with unusual characters.
       const names = ["a", "b.1", "c\u0000", "\ud800", "e", "f", "g"]
       for (const [index, runId] of names.entries()) {
         yield* begin(store, { runId, threadId: `t${index}`, startedAt: 1000 + Math.floor(index / 3) })
@@ -195,10 +195,10 @@ export const clauses: ReadonlyArray<Clause> = [
         yield* create(store, { runId: `later${page}`, threadId: `later${page}`, startedAt: 5000 + page })
         yield* Effect.orDie(store.abandon(names[page] ?? "", 6000))
       }
-      yield* same(seen.length, names.length, "how many were seen")
-      yield* same(seen.toSorted(), names.toSorted(), "who was seen")
+      yield* same(seen.length, names.length, "the number of listed runs")
+      yield* same(seen.toSorted(), names.toSorted(), "the listed runs")
       const first = yield* list(store, { limit: 1, after: "nonsense" })
-      yield* same(first.runs[0]?.runId, "later2", "what an invalid cursor reads")
+      yield* same(first.runs[0]?.runId, "later2", "the first run after an invalid cursor")
     })
   )
 ]

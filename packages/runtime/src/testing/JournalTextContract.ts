@@ -67,7 +67,7 @@ export const long: ReadonlyArray<Clause> = [
       }
       yield* isReadAs(store, events, "the log")
       yield* same((yield* status(store))?.lastSeq, events.length, "the last number")
-      yield* same((yield* open(store)).envelopes, events, "what an owner finds")
+      yield* same((yield* open(store)).envelopes, events, "the events that an owner reads")
     })
   ),
   clause("packing changes nothing that is read, and nothing of a running run", (store) =>
@@ -99,8 +99,8 @@ export const long: ReadonlyArray<Clause> = [
       const next = yield* open(store)
       yield* commit(store, next.epoch, events.slice(45))
       const last = yield* open(store)
-      yield* same([last.envelopes, last.marks], [events.slice(45), [snapshot(45)]], "what an owner finds")
-      yield* same(yield* read(store, 0), events, "what a reader finds")
+      yield* same([last.envelopes, last.marks], [events.slice(45), [snapshot(45)]], "the events that an owner reads")
+      yield* same(yield* read(store, 0), events, "the events that a reader reads")
     })
   )
 ]

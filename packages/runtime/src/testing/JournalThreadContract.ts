@@ -35,7 +35,7 @@ const at = <A, E>(millis: number, effect: Effect.Effect<A, E>): Effect.Effect<A,
     )
   )
 
-/** All of them. */
+/** All clauses about threads. */
 export const clauses: ReadonlyArray<Clause> = [
   clause("a free thread is leased only to a run of its own tenant", (store) =>
     Effect.gen(function* () {
@@ -43,41 +43,43 @@ export const clauses: ReadonlyArray<Clause> = [
       const stranger = record({ runId: "stranger", resourceId: "b" })
       yield* same(yield* tagOf(store.create(stranger)), "ThreadForbidden", "another tenant's run")
       yield* same(yield* status(store, "stranger"), undefined, "the refused run")
-      yield* same((yield* store.threads.info("thread"))?.runId, undefined, "who holds the thread")
+      yield* same((yield* store.threads.info("thread"))?.runId, undefined, "the run that leases the thread")
       yield* same(yield* tagOf(store.create(record({ resourceId: "a" }))), "no failure", "its own tenant's run")
     })
   ),
-  clause("notes are their tenant's own, change by one writer at a time, and go with their thread", (store) =>
-    Effect.gen(function* () {
-      const { notes } = store.threads
-      if (notes === undefined) return
-      const mine = { threadId: "thread", resourceId: "tenant" }
-      const theirs = { ...mine, resourceId: "stranger" }
-      const runs = ["r1", "r2"].map((runId) => ({ runId, note: `of ${runId} \u0000 ä` }))
-      const first = yield* notes.put(mine, { version: 0, thread: "{}", runs })
-      yield* same(first > 0, true, "that they were written")
-      yield* same(yield* notes.put(mine, { version: 0, thread: "other", runs: [] }), 0, "a second first one")
-      const second = yield* notes.put(mine, { version: first, thread: "more", runs: [{ runId: "r1", note: "new" }] })
-      yield* same(yield* notes.put(mine, { version: first, thread: "late", runs: [] }), 0, "a late one")
-      yield* same(yield* notes.version(mine), second, "their version")
-      const found = { version: second, thread: "more", runs: [{ runId: "r1", note: "new" }, ...runs.slice(1)] }
-      yield* same(yield* notes.get(mine), found, "what is noted")
-      yield* same([yield* notes.version(theirs), yield* notes.get(theirs)], [0, undefined], "another tenant's")
-      yield* notes.put(theirs, { version: 0, thread: "theirs", runs: [] })
-      yield* same(
-        (yield* notes.list("tenant")).map(({ threadId }) => threadId),
-        ["thread"],
-        "the threads that have some"
-      )
-      yield* notes.remove(mine)
-      yield* same(yield* notes.get(mine), undefined, "what is noted after they were removed")
-      yield* same((yield* notes.get(theirs))?.thread, "theirs", "what others noted")
-      yield* store.threads.begin("noted", "tenant", [says("one")])
-      const noted = { threadId: "noted", resourceId: "tenant" }
-      yield* notes.put(noted, { version: 0, thread: "{}", runs: runs.slice(0, 1) })
-      yield* store.threads.remove("noted")
-      yield* same(yield* notes.get(noted), undefined, "what is noted of a thread that was deleted")
-    })
+  clause(
+    "notes belong to their tenant, are changed by one writer at a time, and are deleted with their thread",
+    (store) =>
+      Effect.gen(function* () {
+        const { notes } = store.threads
+        if (notes === undefined) return
+        const mine = { threadId: "thread", resourceId: "tenant" }
+        const theirs = { ...mine, resourceId: "stranger" }
+        const runs = ["r1", "r2"].map((runId) => ({ runId, note: `of ${runId} \u0000 ä` }))
+        const first = yield* notes.put(mine, { version: 0, thread: "{}", runs })
+        yield* same(first > 0, true, "that they were written")
+        yield* same(yield* notes.put(mine, { version: 0, thread: "other", runs: [] }), 0, "a second first version")
+        const second = yield* notes.put(mine, { version: first, thread: "more", runs: [{ runId: "r1", note: "new" }] })
+        yield* same(yield* notes.put(mine, { version: first, thread: "late", runs: [] }), 0, "an outdated version")
+        yield* same(yield* notes.version(mine), second, "their version")
+        const found = { version: second, thread: "more", runs: [{ runId: "r1", note: "new" }, ...runs.slice(1)] }
+        yield* same(yield* notes.get(mine), found, "the notes")
+        yield* same([yield* notes.version(theirs), yield* notes.get(theirs)], [0, undefined], "another tenant's")
+        yield* notes.put(theirs, { version: 0, thread: "theirs", runs: [] })
+        yield* same(
+          (yield* notes.list("tenant")).map(({ threadId }) => threadId),
+          ["thread"],
+          "the threads with notes"
+        )
+        yield* notes.remove(mine)
+        yield* same(yield* notes.get(mine), undefined, "the notes after they were removed")
+        yield* same((yield* notes.get(theirs))?.thread, "theirs", "the notes of another tenant")
+        yield* store.threads.begin("noted", "tenant", [says("one")])
+        const noted = { threadId: "noted", resourceId: "tenant" }
+        yield* notes.put(noted, { version: 0, thread: "{}", runs: runs.slice(0, 1) })
+        yield* store.threads.remove("noted")
+        yield* same(yield* notes.get(noted), undefined, "the notes of a deleted thread")
+      })
   ),
   clause("a leased thread cannot be imported, not even by its own tenant", (store) =>
     Effect.gen(function* () {
@@ -102,12 +104,12 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* store.threads.begin("thread", "tenant", [says("one")]), true, "that it begins with messages")
       const { epoch, history, record } = yield* begin(store)
       yield* same(history, [says("one")], "what the run starts from")
-      yield* same(record.thread, { limits: { maxSteps: 3, maxCostUsd: Infinity } }, "what stands beside the messages")
+      yield* same(record.thread, { limits: { maxSteps: 3, maxCostUsd: Infinity } }, "the limits of the thread")
       yield* limit(5)
-      yield* same((yield* open(store)).record.thread?.limits?.maxSteps, 3, "the limits that the run goes on with")
+      yield* same((yield* open(store)).record.thread?.limits?.maxSteps, 3, "the limits of the running run")
       yield* same(yield* limits, { maxSteps: 5, maxCostUsd: Infinity }, "the limits of the next run")
       yield* limit(undefined)
-      yield* same(yield* limits, undefined, "the limits that were lifted")
+      yield* same(yield* limits, undefined, "the limits after they were removed")
       yield* same((yield* store.threads.info("thread"))?.version, 1, "the messages")
       yield* commit(store, epoch + 1, finish(1))
     })
@@ -119,30 +121,30 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* commit(store, epoch, finish(1))
       const { createdAt: _, updatedAt: __, ...info } = (yield* store.threads.info("thread")) ?? {}
       const known = { threadId: "thread", resourceId: "tenant", version: 0, runId: undefined, limits: { maxSteps: 3 } }
-      yield* same(info, known, "what is known of it")
+      yield* same(info, known, "its information")
       yield* store.threads.limit("thread", "tenant", undefined)
-      yield* same(yield* store.threads.info("thread"), undefined, "what is known of it then")
+      yield* same(yield* store.threads.info("thread"), undefined, "its information after the removal")
     })
   ),
-  clause("what is said of a thread stays with it, changes member by member, and is its tenant's alone", (store) =>
+  clause("a thread's description is stored with it, changes field by field, and only by its tenant", (store) =>
     Effect.gen(function* () {
       const { describe, info } = store.threads
       const said = Effect.map(info("thread"), (found) => found?.description)
       const up = { messageId: "m1", isUp: true }
-      yield* same(yield* describe("thread", "tenant", { title: "Tides", votes: [up] }), true, "that it is said")
-      yield* same(yield* describe("thread", "other", { title: "Mine" }), false, "that another tenant says it")
+      yield* same(yield* describe("thread", "tenant", { title: "Tides", votes: [up] }), true, "that it is described")
+      yield* same(yield* describe("thread", "other", { title: "Mine" }), false, "that another tenant describes it")
       const down = { messageId: "m2", isUp: false }
       yield* describe("thread", "tenant", { metadata: { topic: ["sea"] }, votes: [{ ...up, isUp: false }, down] })
       const votes = [{ messageId: "m1", isUp: false }, down]
-      yield* same(yield* said, { title: "Tides", metadata: { topic: ["sea"] }, votes }, "what is said")
+      yield* same(yield* said, { title: "Tides", metadata: { topic: ["sea"] }, votes }, "the description")
       const { epoch } = yield* begin(store)
       yield* commit(store, epoch, finish(1))
-      yield* same((yield* said)?.title, "Tides", "what is said after a run")
+      yield* same((yield* said)?.title, "Tides", "the title after a run")
       yield* describe("thread", "tenant", { title: undefined, metadata: undefined, votes: undefined })
-      yield* same(yield* info("thread"), undefined, "what is left of a thread of which nothing is said")
+      yield* same(yield* info("thread"), undefined, "a thread without a description and messages")
     })
   ),
-  clause("a thread says when it was made and when it was last written", (store) =>
+  clause("a thread has the times of its creation and of its last change", (store) =>
     Effect.gen(function* () {
       const times = Effect.map(store.threads.info("thread"), (found) => [found?.createdAt, found?.updatedAt])
       const { append, begin, rewrite } = store.threads
@@ -153,29 +155,31 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* at(3000, rewrite("thread", "tenant", { version: 2, keep: 1, messages: [] }))
       yield* same(yield* times, [1000, 3000], "when it was rewritten")
       yield* at(4000, store.threads.describe("thread", "tenant", { title: "Tides" }))
-      yield* same(yield* times, [1000, 4000], "when something was said of it")
+      yield* same(yield* times, [1000, 4000], "the times after it was described")
     })
   ),
-  clause("the next run finds what a run left in its thread; only the lease holder can write it", (store) =>
-    Effect.gen(function* () {
-      const kept = (steps: number): Kept => ({
-        spent: { ...Budget.nothingSpent, steps, callsPerTool: { look: steps } },
-        summaries: { agent: { strategy: "summary", covers: 1, text: "In short." } }
+  clause(
+    "a run's totals and summaries are stored with its thread for the next run, and only by the run that leases it",
+    (store) =>
+      Effect.gen(function* () {
+        const kept = (steps: number): Kept => ({
+          spent: { ...Budget.nothingSpent, steps, callsPerTool: { look: steps } },
+          summaries: { agent: { strategy: "summary", covers: 1, text: "In short." } }
+        })
+        const first = yield* begin(store)
+        yield* same(first.record.thread, undefined, "what the first run finds")
+        yield* store.threads.append("thread", "run", [says("one"), says("two")], kept(1))
+        yield* store.threads.append("thread", "run", [says("one"), says("two")], kept(1))
+        yield* store.threads.append("thread", "stranger", [], kept(9))
+        yield* commit(store, first.epoch, finish(1))
+        yield* same((yield* store.threads.info("thread"))?.spent?.steps, 1, "what is spent")
+        yield* create(store, { runId: "next" })
+        yield* same((yield* open(store, "next")).record.thread, { kept: kept(1) }, "what the next run finds")
+        // A run that failed with a defect reports nothing, but has spent.
+        yield* store.threads.append("thread", "next", [], kept(2))
+        yield* same((yield* open(store, "next")).record.thread, { kept: kept(1) }, "what it found")
+        yield* same((yield* store.threads.info("thread"))?.spent?.steps, 2, "what is spent then")
       })
-      const first = yield* begin(store)
-      yield* same(first.record.thread, undefined, "what the first run finds")
-      yield* store.threads.append("thread", "run", [says("one"), says("two")], kept(1))
-      yield* store.threads.append("thread", "run", [says("one"), says("two")], kept(1))
-      yield* store.threads.append("thread", "stranger", [], kept(9))
-      yield* commit(store, first.epoch, finish(1))
-      yield* same((yield* store.threads.info("thread"))?.spent?.steps, 1, "what is spent")
-      yield* create(store, { runId: "next" })
-      yield* same((yield* open(store, "next")).record.thread, { kept: kept(1) }, "what the next run finds")
-      // A run that failed with a defect reports nothing, but has spent.
-      yield* store.threads.append("thread", "next", [], kept(2))
-      yield* same((yield* open(store, "next")).record.thread, { kept: kept(1) }, "what it found")
-      yield* same((yield* store.threads.info("thread"))?.spent?.steps, 2, "what is spent then")
-    })
   ),
   clause("its tenant can replace the end of a free thread if its length is unchanged", (store) =>
     Effect.gen(function* () {
@@ -210,9 +214,9 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* rewrite(2, 1, []), false, "that it is replaced when it has grown")
       yield* same(yield* rewrite(3, 1, [], "other"), false, "that another tenant replaces it")
       yield* same(yield* rewrite(3, 1, ["2", "3", "4"]), true, "that it is replaced")
-      yield* same(yield* read, ["one", "2", "3", "4"].map(says), "what it holds")
+      yield* same(yield* read, ["one", "2", "3", "4"].map(says), "its messages")
       yield* same(yield* rewrite(4, 1, ["II"]), true, "that it is replaced again")
-      yield* same(yield* read, ["one", "II"].map(says), "what it holds then")
+      yield* same(yield* read, ["one", "II"].map(says), "the messages after that")
       yield* same(
         [yield* store.threads.before("thread", "run"), yield* store.threads.before("thread", "next")],
         [0, undefined],

@@ -1,6 +1,6 @@
 /**
- * The part of the journal contract about web hooks: what commits give to tell, who may send it, and what is kept of an
- * address that does not answer.
+ * The part of the journal contract about web hooks: the notices that commits add, the lease of a web hook, and the
+ * state of an address that does not answer.
  */
 import * as Effect from "effect/Effect"
 import type { Notice, StoredWebhook } from "../engine/Webhook.ts"
@@ -57,17 +57,17 @@ const told = Effect.fnUntraced(function* (store: JournalStore) {
   yield* commit(store, epoch, [decides(3, "a1"), ...finish(4)])
 })
 
-/** The only standing of a tenant's web hooks. */
+/** The state of the tenant's only web hook. */
 const standing = ({ webhooks }: JournalStore) => Effect.map(webhooks.list({ resourceId: "tenant" }), ([one]) => one)
 
 const first = (store: JournalStore): Effect.Effect<Notice> =>
   Effect.flatMap(due(store), ([notice]) =>
-    notice === undefined ? Effect.die(new Error("there is no notice")) : Effect.succeed(notice)
+    notice === undefined ? Effect.die(new Error("No notice is due")) : Effect.succeed(notice)
   )
 
-/** All of them. */
+/** All clauses about web hooks. */
 export const clauses: ReadonlyArray<Clause> = [
-  clause("a question and an end are to be told once they are committed, with the run and without content", (store) =>
+  clause("a question and the end of a run add a notice in their commit, with its run and without content", (store) =>
     Effect.gen(function* () {
       yield* store.webhooks.put(webhook())
       yield* told(store)
@@ -101,20 +101,20 @@ export const clauses: ReadonlyArray<Clause> = [
             facts: { endedAt: 1006, endReason: "stop", costNanoUsd: 0, promptTokens: 0, completionTokens: 0 }
           }
         ],
-        "what is told"
+        "the notices"
       )
     })
   ),
-  clause("a question that is decided in the commit that asks it is told nobody", (store) =>
+  clause("a question that is decided in its own commit adds no notice", (store) =>
     Effect.gen(function* () {
       yield* store.webhooks.put(webhook())
       const { epoch } = yield* begin(store)
       yield* commit(store, epoch, [asks(1, "a1"), decides(2, "a1")])
-      yield* same(yield* names(store), [], "what is told")
+      yield* same(yield* names(store), [], "the notices")
     })
   ),
   clause(
-    "a web hook is told of its tenant's runs and of the events it asks for, one of no tenant of all runs",
+    "a web hook gets the events that it asks for of its tenant's runs, and one without a tenant of all runs",
     (store) =>
       Effect.gen(function* () {
         const { resourceId: _, ...everybody } = webhook({ id: "all" })
@@ -129,17 +129,17 @@ export const clauses: ReadonlyArray<Clause> = [
         yield* same(yield* names(store, "asks"), ["approval.required a1"], "of questions")
       })
   ),
-  clause("an abandoned run is told to have ended", (store) =>
+  clause("an abandoned run adds a notice of its end", (store) =>
     Effect.gen(function* () {
       yield* store.webhooks.put(webhook())
       yield* begin(store)
       yield* Effect.orDie(store.abandon("run", 3000))
       const [notice] = yield* due(store)
-      yield* same([notice?.event, notice?.at], ["run.ended", 3000], "what is told")
+      yield* same([notice?.event, notice?.at], ["run.ended", 3000], "the notices")
       yield* same(notice?.facts, { endedAt: 3000, endReason: "abandoned" }, "its facts")
     })
   ),
-  clause("a web hook is leased by one process at a time, while it has something to tell", (store) =>
+  clause("a web hook with due notices is leased by one process at a time", (store) =>
     Effect.gen(function* () {
       yield* store.webhooks.put(webhook())
       yield* same(yield* leased(store, asking(2000)), [], "what is leased before there is a notice")
@@ -161,14 +161,18 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* leased(store, asking(70_001, { owner })), [], "what its earlier owner has released")
     })
   ),
-  clause("a notice is told until it is accepted or given up, and waits after each failure", (store) =>
+  clause("a notice is due until it is accepted or given up, and is delayed after each failure", (store) =>
     Effect.gen(function* () {
       yield* store.webhooks.put(webhook())
       yield* told(store)
       const notice = yield* first(store)
       yield* store.webhooks.refused(notice, 9000)
-      yield* same(yield* names(store, "hook", 8999), ["run.ended ended"], "what is due meanwhile")
-      yield* same(yield* names(store, "hook", 9000), ["run.ended ended", "approval.required a1"], "what is due then")
+      yield* same(yield* names(store, "hook", 8999), ["run.ended ended"], "the notices that are due during the delay")
+      yield* same(
+        yield* names(store, "hook", 9000),
+        ["run.ended ended", "approval.required a1"],
+        "the notices that are due after it"
+      )
       const [, again] = yield* due(store)
       yield* same([again?.attempts, again?.nextAt], [1, 9000], "its attempts, and when it is sent next")
       yield* store.webhooks.accepted({ ...notice, attempts: 1 })
@@ -179,7 +183,7 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same([waiting, lost], [0, 1], "its standing")
     })
   ),
-  clause("the standing of a web hook tells since when it fails and why, until something is accepted", (store) =>
+  clause("the state of a web hook says since when it fails and why, until a notice is accepted", (store) =>
     Effect.gen(function* () {
       const { webhooks } = store
       yield* webhooks.put(webhook())
@@ -195,17 +199,17 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* standing(store), failing, "while it fails")
       yield* webhooks.refused(yield* first(store), 900_000)
       const [again] = yield* webhooks.lease(asking(5000))
-      yield* same([again?.failures, again?.failingSince], [3, 2000], "what its next owner is told")
+      yield* same([again?.failures, again?.failingSince], [3, 2000], "the state that the next owner gets")
       yield* webhooks.release("hook", "first", { at: 5000, accepted: true })
       yield* same(yield* standing(store), { ...kept, failures: 0, acceptedAt: 5000 }, "once something is accepted")
-      yield* same((yield* due(store, "hook", 5000)).length, 2, "what is due at once then")
+      yield* same((yield* due(store, "hook", 5000)).length, 2, "the number of due notices")
       yield* leased(store, asking(6000))
       yield* webhooks.release("hook", "first", { at: 6000, accepted: true, failure: "status 500", nextAt: 7000 })
       const mixed = { ...kept, failures: 1, failingSince: 6000, lastError: "status 500", acceptedAt: 6000 }
       yield* same(yield* standing(store), mixed, "when one of several failed")
     })
   ),
-  clause("what waits for a failing web hook is due at once when its tenant asks for that", (store) =>
+  clause("the notices of a failing web hook are due at once after a retry by its tenant", (store) =>
     Effect.gen(function* () {
       const { webhooks } = store
       yield* webhooks.put(webhook())
@@ -213,20 +217,20 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* leased(store, asking(2000))
       for (const notice of yield* due(store)) yield* webhooks.refused(notice, 90_000)
       yield* webhooks.release("hook", "first", { at: 2000, accepted: false, failure: "status 500", nextAt: 80_000 })
-      yield* same(yield* webhooks.retry("hook", 3000, "other"), false, "that another tenant asks")
-      yield* same(yield* leased(store, asking(3000)), [], "what is leased before")
-      yield* same(yield* webhooks.retry("hook", 3000, "tenant"), true, "that its tenant asks")
+      yield* same(yield* webhooks.retry("hook", 3000, "other"), false, "that another tenant retries it")
+      yield* same(yield* leased(store, asking(3000)), [], "what is leased before the retry")
+      yield* same(yield* webhooks.retry("hook", 3000, "tenant"), true, "that its tenant retries it")
       yield* same((yield* due(store, "hook", 3000)).length, 2, "what is due")
-      yield* same(yield* leased(store, asking(3000)), ["hook"], "what is leased then")
-      yield* same(yield* webhooks.retry("nobody", 3000), false, "that somebody asks for none")
+      yield* same(yield* leased(store, asking(3000)), ["hook"], "what is leased after the retry")
+      yield* same(yield* webhooks.retry("nobody", 3000), false, "that an unknown one is retried")
     })
   ),
-  clause("web hooks of settings are leased by processes that know them only", (store) =>
+  clause("web hooks of settings are leased only by processes that have these settings", (store) =>
     Effect.gen(function* () {
       yield* store.webhooks.put(webhook({ source: "settings", secrets: [] }))
       yield* told(store)
-      yield* same(yield* leased(store, asking(2000, { known: ["another"] })), [], "by one that does not")
-      yield* same(yield* leased(store, asking(2000, { known: ["hook"] })), ["hook"], "by one that does")
+      yield* same(yield* leased(store, asking(2000, { known: ["another"] })), [], "by a process without them")
+      yield* same(yield* leased(store, asking(2000, { known: ["hook"] })), ["hook"], "by a process with them")
     })
   ),
   clause("a web hook is replaced by its id, keeps its notices, and has two secrets at most", (store) =>
@@ -243,12 +247,12 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* webhooks.rotate("hook", "three")
       yield* same((yield* standing(store))?.webhook.secrets, ["three", "two"], "its secrets after another rotation")
       yield* webhooks.put(webhook({ id: "set", source: "settings", secrets: [] }))
-      yield* same(yield* webhooks.rotate("set", "two"), false, "that one of settings is rotated")
-      yield* same(yield* webhooks.remove("set", "tenant"), false, "that its tenant removes one of settings")
+      yield* same(yield* webhooks.rotate("set", "two"), false, "that a web hook of settings is rotated")
+      yield* same(yield* webhooks.remove("set", "tenant"), false, "that its tenant removes a web hook of settings")
       yield* same(yield* webhooks.rotate("nobody", "two"), false, "that an unknown one is rotated")
     })
   ),
-  clause("a removed web hook is told nothing more, and only its tenant removes it", (store) =>
+  clause("a removed web hook gets no further notices, and only its tenant removes it", (store) =>
     Effect.gen(function* () {
       const { webhooks } = store
       yield* webhooks.put(webhook())
@@ -259,30 +263,30 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same([yield* standing(store), (yield* due(store)).length], [undefined, 0], "what is left")
     })
   ),
-  clause("the web hook of one run is always to be told, from the event on that it was told of last", (store) =>
+  clause("the web hook of one run is always due, from the last event that was sent to it on", (store) =>
     Effect.gen(function* () {
       const { webhooks } = store
       const push = { id: "theirs", dialect: "a2a", token: "t" }
       yield* webhooks.put(webhook({ id: "push", runId: "run", events: [], source: "protocol", secrets: [], push }), 3)
       yield* create(store)
       yield* open(store)
-      yield* same(yield* leased(store, asking(2000, { protocols: false })), [], "by one without protocols")
+      yield* same(yield* leased(store, asking(2000, { protocols: false })), [], "by a process without protocols")
       const [own] = yield* webhooks.lease(asking(2000))
       yield* same([own?.webhook.push, own?.toldSeq], [push, 3], "what is leased")
       yield* webhooks.told("push", 7)
       yield* webhooks.told("push", 5)
       yield* webhooks.release("push", "first", { at: 2000, accepted: true, nextAt: 3000 })
       const [then] = yield* webhooks.lease(asking(3000))
-      yield* same(then?.toldSeq, 7, "what it was told of last")
+      yield* same(then?.toldSeq, 7, "the last event that was sent")
       const listed = yield* webhooks.list({ runId: "run" })
       yield* same(listed.length, 1, "the web hooks of the run")
-      yield* same(yield* webhooks.list({}), [], "those of no run")
+      yield* same(yield* webhooks.list({}), [], "the web hooks without a run")
       yield* webhooks.put(webhook({ id: "later", runId: "two", events: [], source: "protocol", createdAt: 600 }))
       const ofRuns = (query: { readonly resourceId?: string; readonly limit?: number }) =>
         Effect.map(webhooks.list({ ...query, isOfRun: true }), (all) => all.map((one) => one.webhook.id))
-      yield* same(yield* ofRuns({ resourceId: "tenant" }), ["push", "later"], "those of every run")
-      yield* same(yield* ofRuns({ limit: 1 }), ["push"], "the first of them")
-      yield* same(yield* ofRuns({ resourceId: "other" }), [], "those of another tenant")
+      yield* same(yield* ofRuns({ resourceId: "tenant" }), ["push", "later"], "the web hooks of all runs")
+      yield* same(yield* ofRuns({ limit: 1 }), ["push"], "the first web hook")
+      yield* same(yield* ofRuns({ resourceId: "other" }), [], "the web hooks of another tenant")
       yield* same(yield* webhooks.remove("later", "tenant"), true, "that its tenant removes it")
     })
   )

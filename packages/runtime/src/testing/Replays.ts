@@ -1,6 +1,6 @@
 /**
- * Replays every run that a host has executed, when the host closes: whatever a test does with its runs, their logs must
- * tell the same story again. It needs a journal in memory, since a replay reads what a store exports.
+ * Replays every run that a host has executed when the host closes, for tests: each log must replay without a
+ * difference. It needs a journal in memory, since a replay reads what a store exports.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -11,7 +11,7 @@ import * as MemoryJournal from "../host/journal/MemoryJournal.ts"
 import { type NotReplayed, type Replayed, Replayer } from "../replay/Replay.ts"
 
 /**
- * What a replay came to: the same way, another way, or why there was none.
+ * The result of a replay: equal, different, or why the run could not be replayed.
  *
  * @since 0.1.0
  * @category models

@@ -62,7 +62,7 @@ export const makeWorld = (): World => ({
   late: ScenarioLate.makeWorld()
 })
 
-/** What throws, when it is called, as the scenario has it; counted anew for each owner. */
+/** Throws at the call that the scenario has drawn; calls are counted per owner. */
 const throwing = ({ defect }: Scenario.Scenario, of: Scenario.Defect["of"]): (() => boolean) => {
   if (defect?.of !== of) return () => false
   let calls = 0
@@ -82,24 +82,24 @@ const failure = Schema.Struct({ sorry: Schema.String })
 
 const options = { parameters, success, failure, dependencies: [ToolRun] }
 const Work = Tool.make("work", {
-  description: "Works, and shows the model more than it says",
+  description: "Works, and returns rich content",
   ...options,
   toModelOutput: ({ done }) => [
     Prompt.makePart("text", { text: done }),
     Prompt.makePart("file", { mediaType: "image/png", data: "iVBORw0KGgo=" })
   ]
 })
-const Timed = Tool.make("timed", { description: "Works, for a second at most", ...options })
+const Timed = Tool.make("timed", { description: "Works, with a timeout of one second", ...options })
   .annotate(ToolSettings.Timeout, 1000)
   .annotate(ToolSettings.Retries, 1)
   // Less than some of its calls cost.
   .annotate(ToolSettings.MaxCostUsd, 0.000_002)
-const Gated = Tool.make("gated", { description: "Works when it may", ...options, needsApproval: true }).annotate(
+const Gated = Tool.make("gated", { description: "Works after an approval", ...options, needsApproval: true }).annotate(
   ToolSettings.MaxCostUsd,
   ({ forMs }: Arguments) => costOf(forMs)
 )
 const Picky = Tool.make("picky", {
-  description: "Asks now and then",
+  description: "Asks for approval depending on its arguments",
   ...options,
   needsApproval: ({ asks, behaviour }) => {
     if (behaviour === "dies") throw new Error("a predicate that throws")
@@ -319,7 +319,7 @@ const prices = (scenario: Scenario.Scenario, world: World, table: Parameters<typ
     Prices.Prices,
     Effect.map(Prices.Prices, (book) => ({
       find: (provider: string, model: string, at: number) => {
-        // Whoever starts a run asks it, too.
+        // The start of a run asks for prices, too.
         if (world.requests.length > 0 && isBroken()) throw new Error("a price book that throws")
         return book.find(provider, model, at)
       }

@@ -54,7 +54,9 @@ const toolCosts = ({ children, rows }: CostSummary.CostNode): number =>
   rows.reduce((sum, row) => (row.kind === "tool" ? sum + row.costNanoUsd : sum), 0) +
   children.reduce((sum, child) => sum + toolCosts(child), 0)
 
-/** The ledger and the list of runs tell of the run what its summary tells, to the nano-dollar, and nothing before its end. */
+/**
+ * The ledger and the list of runs have the same sums as the run's summary, to the nano-dollar, and none before its end.
+ */
 const books = ({ books, ended, stored }: Report) => {
   if (books === undefined) return []
   const { costs, run } = books
@@ -139,7 +141,7 @@ const quotas = ({ ended, quotas, stored }: Report) => {
   return quotas.flatMap((quota) => {
     const { limit = Number.POSITIVE_INFINITY, reserved, used } = quota.costNanoUsd
     const faults: Array<string> = []
-    // A sliding window forgets older use.
+    // A sliding window does not count older use.
     const isWhole = typeof quota.window === "string"
     if (isWhole ? used !== costNanoUsd : used > costNanoUsd) {
       faults.push(`the quota ${quota.name} says ${used} nano-dollars, the summary ${costNanoUsd}`)

@@ -14,7 +14,7 @@ import type { RuntimeShape } from "../runtime/RuntimeShape.ts"
 import { ToolRun } from "../tool/ToolRun.ts"
 
 /**
- * A ticket, as the outside knows it: how its result is to be delivered, and what became of that.
+ * A ticket, as the outside knows it: how its result is to be delivered, and the outcome of the delivery.
  *
  * @since 0.2.0
  * @category models

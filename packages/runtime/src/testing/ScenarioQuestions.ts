@@ -34,10 +34,10 @@ const fitting = ({ options: [first = "this"] = [], schema }: Question.Question):
   return type === "array" ? [first] : type === "object" ? { count: 3 } : first
 }
 
-/** An answer that no question takes. */
+/** An answer that fits no question. */
 export const wrong: Decision = Decision.answer({ nothing: null })
 
-/** What a person says; to reject is to decline. */
+/** A person's decision; a rejection declines to answer. */
 export const decision = (request: Approval.Request, says: "approve" | "reject" | "revise"): Decision => {
   const asked = Question.of(request)
   return asked === undefined || says === "reject"

@@ -55,7 +55,7 @@ export interface Report {
   readonly exported?: ReadonlyArray<string> | undefined
   /** For each crash: what was stored, and what had been executed. */
   readonly deaths: ReadonlyArray<Remembered>
-  /** What the store's list tells of the run, and the sums of its ledger; absent when the report is not from this runner. */
+  /** The run in the store's list, and the sums of its ledger. Absent: the report is not from this runner. */
   readonly books?: { readonly run: ListedRun.ListedRun | undefined; readonly costs: CostReport.CostReport } | undefined
   /** The quotas' standings on the day on which the run ended. */
   readonly quotas: ReadonlyArray<Quota.Usage>
@@ -145,7 +145,7 @@ export const replayed = (
     })
   ).pipe(Effect.provide(TestClock.layer()))
 
-/** A store, and what of a run can be looked at. */
+/** A store, and functions that read a run from it. */
 interface Journal extends JournalStore {
   readonly marks: (runId: string) => ReadonlyArray<Mark>
   readonly exportRun: (runId: string) => ReadonlyArray<string>

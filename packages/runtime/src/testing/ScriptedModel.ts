@@ -30,7 +30,7 @@ export interface Reply {
 }
 
 /**
- * Makes the reply to a request. `undefined`: no reply, and the run fails with what ran out.
+ * Makes the reply to a request. `undefined`: no reply, and the run fails.
  *
  * @since 0.1.0
  * @category models
@@ -147,7 +147,7 @@ export const make = (options: Options = {}): ScriptedModel => {
   }
 }
 
-/** What ran out, and the cure. */
+/** The error of a request without a reply. */
 const ranOut = (request: number, pushed: number): string =>
   `request ${request} found no reply, for the script had ${pushed}. Push more replies, or pass a responder; ` +
   "a model that two tests share goes on where the first one ended, so make one for each"

@@ -1,7 +1,7 @@
 /**
- * Changes of a free thread that keep what they replace as a branch: a rewind, a return to a branch, and what the history of
- * a query does to its thread. Plain data, decided by these pure functions in the transaction that carries it out: a store
- * reads what they need, and writes what they return.
+ * Changes of a free thread that keep what they replace as a branch: a rewind, a return to a branch, and what the
+ * history of a query does to its thread. Plain data, decided by these pure functions in the transaction that carries it
+ * out: a store reads what they need, and writes what they return.
  */
 import { type Message, QueryRejections, Transcript } from "@reins/protocol"
 import * as Branch from "./Branch.ts"
@@ -103,8 +103,8 @@ export const keepAt = (place: Place, version: number, before: number | undefined
 
 /**
  * The result of a change. `Changed`: the number of messages then, and the branch that was made, if any was replaced.
- * Otherwise nothing was changed: another run leases the thread, it has no such message or branch (`Misplaced`), or there
- * is no such thread of the tenant.
+ * Otherwise nothing was changed: another run leases the thread, it has no such message or branch (`Misplaced`), or
+ * there is no such thread of the tenant.
  *
  * @since 0.1.0
  * @category models
@@ -116,7 +116,7 @@ export type Changed =
   | { readonly _tag: "Unknown" }
 
 /**
- * What is told of a decision that was carried out.
+ * The result of a change.
  *
  * @since 0.1.0
  * @category operations
@@ -131,8 +131,8 @@ export const changed = (decided: Decided | Misplaced, { branchId }: ThreadChange
       }
 
 /**
- * Decides a change. `read`: the first messages of the thread, as many as the change needs (`needs`). `keep`: the place of
- * a rewind, from `keepAt`.
+ * Decides a change. `read`: the first messages of the thread, as many as the change needs (`needs`). `keep`: the place
+ * of a rewind, from `keepAt`.
  *
  * @since 0.1.0
  * @category operations

@@ -1,5 +1,5 @@
 /**
- * A file within the result of a tool. The runtime stores it with the thread before the result is told, so that clients
+ * A file within the result of a tool. The runtime stores it with the thread before it emits the result, so that clients
  * get a file and not its bytes as text: the result has a reference in its place, and the model reads the file itself.
  */
 import type { Json, Message } from "@reins/protocol"
@@ -129,7 +129,7 @@ export class ResultFiles {
   }
 }
 
-/** What became of the files of a result: their references, and the parts that a model reads. */
+/** The stored files of a result: their references, and the parts that a model reads. */
 export interface Kept {
   readonly references: ReadonlyMap<FileOutput, Json>
   readonly parts: ReadonlyArray<Message.FilePart>

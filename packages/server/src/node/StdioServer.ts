@@ -18,7 +18,7 @@ import * as Server from "../Server.ts"
 const usualLine = 4 * 1024 * 1024
 
 /**
- * Whoever starts the process is its only client.
+ * Its parent process is its only client.
  *
  * @since 0.1.0
  * @category models

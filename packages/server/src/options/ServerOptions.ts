@@ -77,7 +77,7 @@ export type OnDisconnect = "keep" | "cancel" | { readonly cancelAfter: Duration.
  * - `url`: trusted as it is, also in the program's own network.
  * - `secret`: signs what is sent, in the form `whsec_` and 24 to 64 bytes as Base64. A list: with each of them, so that one
  *   can replace the other. Kept in this process, and not in the store.
- * - `tenant`: of whose runs it is told; absent: of every tenant.
+ * - `tenant`: the tenant of the runs; absent: every tenant.
  * - `events`, `content`: as those of `NewWebhook` of the runtime.
  *
  * @since 0.2.0
@@ -89,7 +89,7 @@ export interface OwnWebhook extends Pick<NewWebhook, "url" | "events" | "content
 }
 
 /**
- * Web hooks: what is told of open questions and ended runs, and what clients of A2A set for their tasks.
+ * Web hooks: notices of open questions and ended runs, and the web hooks that clients of A2A set for their tasks.
  *
  * **Details**
  * - `secret`: signs those of A2A's clients, as Standard Webhooks have it. Absent: clients of A2A may set none. Web hooks that
@@ -172,9 +172,9 @@ export interface ServerOptions {
   readonly descriptions?: { readonly [agent: string]: Description } | undefined
   /**
    * Whether clients may name one of an agent's `models` for a query, all of them or those of these principals: as
-   * `agent/model` where a protocol names the agent (`model` of OpenAI and Anthropic), or as `model` in native and AI SDK
-   * requests. Where clients need not name an agent (`anyAgent`), a model's name alone is one of the default agent's.
-   * Default false: a model that a request names besides is ignored.
+   * `agent/model` where a protocol names the agent (`model` of OpenAI and Anthropic), or as `model` in native and AI
+   * SDK requests. Where clients need not name an agent (`anyAgent`), a model's name alone is one of the default
+   * agent's. Default false: a model that a request names besides is ignored.
    */
   readonly clientModels?: boolean | ((principal: ModelChooser) => boolean) | undefined
   readonly limits?: Limits | undefined
@@ -201,11 +201,14 @@ export interface ServerOptions {
    */
   readonly threadIds?: "per-tenant" | "shared" | undefined
   /**
-   * The page for operators: `page` of `@reins/inspector`. Served at `/inspector`, below the prefix, without a key; it asks
-   * for one. List this server's own public origin in `origins`, so that the page may answer and start. Absent: none.
+   * The page for operators: `page` of `@reins/inspector`. Served at `/inspector`, below the prefix, without a key; it
+   * asks for one. List this server's own public origin in `origins`, so that the page may answer and start. Absent:
+   * none.
    */
   readonly inspector?: Effect.Effect<StaticFiles> | undefined
-  /** Serves `/health`, `/ready`, `/metrics`, `/openapi.json`, `/docs`, and the answer to unknown paths. Default true. */
+  /**
+   * Serves `/health`, `/ready`, `/metrics`, `/openapi.json`, `/docs`, and the answer to unknown paths. Default true.
+   */
   readonly pages?: boolean | undefined
 }
 

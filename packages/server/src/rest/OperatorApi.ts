@@ -241,7 +241,7 @@ export const group = HttpApiGroup.make("operator").add(
     OpenApi.annotations({
       summary: "What a web hook has yet to be told, the next one first",
       description:
-        "Without content. `attempts`: how often it was sent in vain; `nextAt`: when it is sent next, in epoch milliseconds. `limit`: at most 1,000, 100 if absent. What was accepted is not kept."
+        "Without content. `attempts`: the number of failed attempts; `nextAt`: when it is sent next, in epoch milliseconds. `limit`: at most 1,000, 100 if absent. What was accepted is not kept."
     })
   ),
   HttpApiEndpoint.post("retryWebhook", "/webhooks/:webhookId/retry", {

@@ -140,7 +140,7 @@ export const list = Effect.fnUntraced(function* (serving: ServerContext, princip
 })
 
 /**
- * `GET /runs/:runId`: what lists tell of the run, its summaries, and, but for an auditor, what it has said so far and
+ * `GET /runs/:runId`: the fields of lists, the run's summaries, and, but for an auditor, what it has said so far and
  * what it waits for.
  */
 export const get = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, runId: string) {

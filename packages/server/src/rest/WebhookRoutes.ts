@@ -1,5 +1,5 @@
 /**
- * Native routes for web hooks that are told of open questions and ended runs of the tenant: for operators, and for keys
+ * Native routes for web hooks for open questions and ended runs of the tenant: for operators, and for keys
  * that stand for their tenant. They also list and remove those that clients have set for their runs.
  */
 import type { NewWebhook, RunWebhookInfo, WaitingNotice, WebhookInfo, WebhookInvalid } from "@reins/runtime"

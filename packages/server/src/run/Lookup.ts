@@ -85,7 +85,7 @@ export const standing = ({ naming, runtime }: ServerContext, status: RunStatus):
   )
 }
 
-/** Whether the thread's active run only waits for somebody. */
+/** Whether the thread's active run only waits for a person or a client. */
 export const isWaiting = (serving: ServerContext, principal: Principal, threadId: string): Effect.Effect<boolean> =>
   runOfThread(serving, principal, threadId).pipe(
     Effect.flatMap((status) =>

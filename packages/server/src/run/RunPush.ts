@@ -1,6 +1,6 @@
 /**
  * Tells the states of one run to the web hook that a client of a protocol has set: each frame of the dialect's
- * `openPush` is the body of one request. The frames are made from the log again by whoever goes on, and those up to the
+ * `openPush` is the body of one request. The next sender makes the frames from the log again, and those up to the
  * last event that was told are left out.
  */
 import type { Envelope } from "@reins/protocol"
@@ -14,7 +14,7 @@ import * as ThreadName from "../thread/ThreadName.ts"
 import type * as Delivery from "../webhook/Delivery.ts"
 import * as Signature from "../webhook/Signature.ts"
 
-/** What runs are told from. `pushes`: how protocols tell a run, by dialect. */
+/** The services of a push. `pushes`: the encoders of run states, by dialect. */
 export interface Telling {
   readonly runtime: RuntimeShape
   readonly naming: ThreadName.Naming
@@ -24,7 +24,7 @@ export interface Telling {
 /** Something was refused. */
 class Stopped extends Schema.TaggedError<Stopped>()("Stopped", {}) {}
 
-/** A body and what tells it from all others of its web hook. */
+/** A body, and its id, which is unique within its web hook. */
 interface Part {
   readonly key: string
   readonly body: string

@@ -92,7 +92,7 @@ export const edit = Effect.fnUntraced(function* (
       HistoryInvalid: ({ message }) => Effect.fail(Refusal.make("bad-request", "HistoryInvalid", message)),
       DataDamaged: (damaged) => Effect.fail(Refusal.fromDataDamaged(damaged))
     })
-    // Somebody else has changed it.
+    // Another request has changed it.
     if (!isDone) return yield* edit(serving, principal, asked)
   }
   if (metadata !== undefined) yield* describe(serving, principal, threadId, { metadata })
@@ -198,7 +198,7 @@ export const votes = Effect.fnUntraced(function* (serving: ServerContext, princi
   return Outcome.facts({ _tag: "Votes", votes: votes.map((vote) => ({ threadId, ...vote })) })
 })
 
-/** Says something of a thread, which the runtime keeps with it. */
+/** Changes a thread's description. */
 const describe = (
   { naming, runtime }: ServerContext,
   { tenant }: Principal,

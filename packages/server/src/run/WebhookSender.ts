@@ -251,7 +251,7 @@ class Progress {
 const changed = (webhookId: string, failures: number, { accepted, refused }: Progress): Effect.Effect<void> => {
   if (refused !== undefined && (failures === 0 || accepted)) {
     return Effect.annotateLogs(
-      Effect.logWarning("A web hook fails. What it is told is sent again; its standing is in GET /native/webhooks"),
+      Effect.logWarning("A web hook fails. Its notices are sent again; its state is in GET /native/webhooks"),
       { webhookId, why: refused.why }
     )
   }

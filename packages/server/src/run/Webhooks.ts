@@ -48,7 +48,7 @@ const listed = ({ runtime }: ServerContext, runId: string): Effect.Effect<Readon
 
 const told = (pushes: ReadonlyArray<Command.PushTo>): Outcome.Outcome => Outcome.facts({ _tag: "Pushes", pushes })
 
-/** Begins to tell a run: from its beginning, where it is new. A web hook of the same id is replaced. */
+/** Begins to send the states of a run: from its first event, where it is new. Replaces a web hook of the same id. */
 export const set = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
@@ -83,7 +83,7 @@ export const set = Effect.fnUntraced(function* (
   const { outbox } = runtime.webhooks
   yield* sender?.drop(webhook.id) ?? Effect.void
   yield* outbox.remove(webhook.id)
-  // The state that the run is in is told, too.
+  // The current state of the run is sent, too.
   yield* outbox.put(webhook, isNew ? 0 : Math.max(0, status.lastSeq - 1))
   yield* sender?.look ?? Effect.void
   return told([...others, push])

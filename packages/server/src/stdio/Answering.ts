@@ -9,7 +9,7 @@ import type { Feed } from "../run/Outcome.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
 import * as StreamResponse from "../run/StreamResponse.ts"
 
-/** Who speaks over the connection: whoever started the process. */
+/** The principal of the connection: the one who started the process. */
 export interface Speaker {
   readonly serving: ServerContext
   readonly principal: Principal

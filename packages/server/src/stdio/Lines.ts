@@ -17,7 +17,7 @@ export interface TooLong {
 /** A line, or the news that one was too long. */
 export type Incoming = string | TooLong
 
-/** What the other side is told of it. */
+/** The error that is sent to the other side. */
 export const tooLong = ({ limit }: TooLong): string =>
   `The line is longer than ${limit} characters. Send a shorter one, or raise maxBodyBytes`
 
@@ -66,7 +66,10 @@ export interface Lines {
   readonly send: (line: string) => Effect.Effect<void>
 }
 
-/** The process's standard input and output, with lines of up to `limit` characters. Nothing else may write to the output. */
+/**
+ * The process's standard input and output, with lines of up to `limit` characters. Nothing else may write to the
+ * output.
+ */
 export const fromStdio = (limit: number): Effect.Effect<Lines, never, Stdio.Stdio> =>
   Effect.map(Stdio.Stdio, (stdio) => {
     const turn = Semaphore.makeUnsafe(1)

@@ -1,5 +1,5 @@
 /**
- * Steerable's sidecar over lines: its host starts this process, asks in JSON-RPC and is told by notifications. A
+ * Steerable's sidecar over lines: its host starts this process, sends requests in JSON-RPC and gets notifications. A
  * stream's id is the client's word for a run; a trace is a run's log.
  *
  * Consent is given by `agent.chat.consent` (`streamId`, and `callId` or `approvalId`), our own method: the protocol has
@@ -40,7 +40,7 @@ const exhausted = Refusal.make("budget", "BudgetExhausted", "A limit does not al
 const badCall = (message: string) => Refusal.badRequest(message)
 const taken = Refusal.make("conflict", "StreamIdTaken", "A stream with this id is open. Use a new id")
 
-/** Serves until it is told to shut down, or its host closes its end. */
+/** Serves until its host asks it to shut down or closes its end. */
 export const serve = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
@@ -90,7 +90,7 @@ export const serve = Effect.fnUntraced(function* (
     return Trace.of(traceId, log.map(rename))
   })
 
-  /** Runs a tool by hand, and answers what it came to. */
+  /** Runs a tool without a model, and returns its result. */
   const invoke = Effect.fnUntraced(function* ({
     arguments: args,
     consentGranted,

@@ -216,7 +216,7 @@ export const withoutOpening = (note: ThreadNote, runId: string, opening: Opening
 })
 
 /**
- * A thread's title until somebody gives it another: the first line of its first prompt.
+ * A thread's default title: the first line of its first prompt.
  *
  * @since 0.1.0
  * @category operations

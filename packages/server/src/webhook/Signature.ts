@@ -18,7 +18,7 @@ const keyOf = (secret: string): Uint8Array =>
     : utf8ToBytes(secret)
 
 /**
- * The id of what is sent, the same at each attempt, from what tells it from all else.
+ * The id of a delivery, the same at each attempt, made from what identifies its content.
  *
  * @since 0.2.0
  * @category constructors
@@ -52,8 +52,8 @@ const differ = (left: string, right: string): number => {
 }
 
 /**
- * Whether a request was sent by who knows one of the secrets, at most `toleranceMs` ago or ahead (default 5 minutes). For
- * receivers: `body` is the text as it came. A `webhook-id` that was seen before is the same notice once more.
+ * Whether a request was sent by who knows one of the secrets, at most `toleranceMs` ago or ahead (default 5 minutes).
+ * For receivers: `body` is the text as it came. A `webhook-id` that was seen before is the same notice once more.
  *
  * **Example** (A receiver)
  *

@@ -1,6 +1,6 @@
 /**
  * Runs that a process of an earlier release ended after this database was migrated, such as during a rolling update: it
- * wrote neither what lists tell of them nor their lines of the ledger. Both are derived when the next process opens the
+ * wrote neither the fields of lists nor the lines of the ledger. Both are derived when the next process opens the
  * database.
  */
 import * as Effect from "effect/Effect"

@@ -1,7 +1,7 @@
 /**
- * Branches in a database: one row per branch, one per message of its own part. The rules are the runtime's
- * (`Branch`, `ThreadChange`); this file reads what they decide by, and moves rows as they say. The caller has locked the
- * thread's row.
+ * Branches in a database: one row per branch, one per message of its own part. The rules are the runtime's (`Branch`,
+ * `ThreadChange`); this file reads what they decide by, and moves rows as they say. The caller has locked the thread's
+ * row.
  */
 import type { Message } from "@reins/protocol"
 import { Branch, type Kept, type Summaries, ThreadChange } from "@reins/runtime/journal"
@@ -130,7 +130,7 @@ export const history = Effect.fnUntraced(function* (
   }
 ) {
   const thread = Column.encode(threadId)
-  // Nobody moves messages while they are read.
+  // Messages are not moved while they are read.
   const [owned] = yield* db.rows(
     `SELECT resource_id FROM reins_threads WHERE thread_id = ?${db.dialect.lockRows}`,
     thread

@@ -48,7 +48,7 @@ export const fault = ({ runId }: Batch, isOwner: boolean): Fenced | StoreFailure
     ? new StoreFailure({ operation: "commit", cause: new Error("the events are not the next of their log") })
     : new Fenced({ runId })
 
-/** The statements of batches, in a dialect. `isPast`: nobody is told of them by web hooks. */
+/** The statements of batches, in a dialect. `isPast`: they add no notices of web hooks. */
 export const writing = ({ each, news }: Dialect, isPast = false): ((batch: Batch) => Writing) => {
   const guard = (
     ending: string
@@ -159,7 +159,7 @@ export const eventColumns =
 
 export const eventRows = ({ envelopes }: Batch): Rows => Packing.pack(envelopes).map(eventRow)
 
-/** What the audit record says of the batch. */
+/** The acts of the batch for the audit record. */
 export const actRows = ({ acts = [] }: Batch): Rows => acts.map(SqlAudit.row)
 
 /** kind, name, seq, at, path, value, spent; only the last of each kind and name. */

@@ -149,7 +149,7 @@ const remember = Effect.fnUntraced(function* (
   limits: Memory.MemoryLimits
 ): Effect.fn.Return<Outcome, SqlError | StoredJson.CorruptRow> {
   const scope = Memory.keyOf(memory.scope)
-  // Nobody else remembers in this scope until the transaction ends.
+  // Locks the scope until the transaction ends.
   if (db.dialect.lockName !== undefined) yield* db.rows(db.dialect.lockName, `reins_memories ${scope}`)
   yield* db.rows("DELETE FROM reins_memories WHERE scope = ? AND expires_at <= ?", scope, memory.at)
   const [found] = yield* db.rows(

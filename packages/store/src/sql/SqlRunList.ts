@@ -15,7 +15,7 @@ import * as RunPortions from "./RunPortions.ts"
 const columns = `run_id, thread_id, resource_id, agent, principal, started_at, last_at, ended_at, last_seq, end_reason,
   error_code, cost_nano_usd, unpriced, prompt_tokens, completion_tokens, record = '' AS forgotten`
 
-/** Somebody must do something: a question or a client call is open. */
+/** The run waits: a question or a client call is open. */
 const waits = `(EXISTS (SELECT 1 FROM reins_approvals a WHERE a.run_id = reins_runs.run_id AND a.outcome IS NULL)
   OR EXISTS (SELECT 1 FROM reins_client_calls c WHERE c.run_id = reins_runs.run_id))`
 

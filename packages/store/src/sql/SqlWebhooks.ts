@@ -1,7 +1,7 @@
 /**
- * Web hooks and their outbox in a database: a row for each web hook, with its standing and its lease, and a row for each
- * notice until it is accepted. Notices are added in the commit of their event. A store failure is a defect here, as in
- * `SqlThreads`.
+ * Web hooks and their outbox in a database: a row for each web hook, with its standing and its lease, and a row for
+ * each notice until it is accepted. Notices are added in the commit of their event. A store failure is a defect here,
+ * as in `SqlThreads`.
  */
 import {
   Webhook,
@@ -18,12 +18,12 @@ import * as StoredJson from "./StoredJson.ts"
 
 type Failure = SqlError | StoredJson.CorruptRow
 
-/** What is told, as rows of a JSON array: name, event, time, facts. */
+/** The notices, as rows of a JSON array: name, event, time, facts. */
 export const rowsOf = (told: ReadonlyArray<Webhook.NewNotice>): ReadonlyArray<ReadonlyArray<string | number>> =>
   told.map(({ at, event, facts, name }) => [Column.encode(name), event, at, JSON.stringify(facts)])
 
 /**
- * Adds the notices in the JSON array `each` for every web hook that is told of the run in `run`, a table with its row.
+ * Adds the notices in the JSON array `each` for every web hook of the run in `run`, a table with its row.
  */
 export const added = (each: string, run: string): string =>
   `INSERT INTO reins_notices (webhook_id, run_id, name, event, at, facts, next_at)

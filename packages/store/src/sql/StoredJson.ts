@@ -108,7 +108,7 @@ export const acts = reader("reins_audit", Schema.Tuple([Audit.Act]))
 
 /** A web hook. */
 export const webhooks = reader("reins_webhooks", Schema.Tuple([Webhook.StoredWebhook]))
-/** What a notice says. */
+/** The facts of a notice. */
 export const facts = reader("reins_notices", Schema.Tuple([Webhook.NoticeFacts]))
 
 /** A grant. */

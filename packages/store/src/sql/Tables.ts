@@ -174,7 +174,7 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
     "ALTER TABLE reins_claims ADD COLUMN run_id TEXT",
     "CREATE INDEX reins_claims_run ON reins_claims (run_id) WHERE run_id IS NOT NULL"
   ],
-  // When threads were made and written, as far as their runs tell of earlier ones; and what is said of them.
+  // The times of threads, of earlier ones as far as their runs have them, and their descriptions.
   [
     "ALTER TABLE reins_threads ADD COLUMN created_at BIGINT",
     "ALTER TABLE reins_threads ADD COLUMN updated_at BIGINT",
@@ -183,7 +183,7 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
      FROM (SELECT thread_id, min(started_at) AS first, max(last_at) AS last FROM reins_runs GROUP BY thread_id) AS r
      WHERE r.thread_id = reins_threads.thread_id`
   ],
-  // What lists of runs tell and select by: who started a run, how it ended, and what it cost.
+  // The fields and filters of lists of runs: who started a run, how it ended, and what it cost.
   [
     "ALTER TABLE reins_runs ADD COLUMN principal TEXT",
     "ALTER TABLE reins_runs ADD COLUMN end_reason TEXT",
@@ -249,7 +249,7 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
   ["CREATE INDEX reins_runs_unlisted ON reins_runs (run_id) WHERE ended_at IS NOT NULL AND end_reason IS NULL"],
   // When a run's use was booked last, so that what a lost step was booked for is taken back there.
   ["ALTER TABLE reins_quota_runs ADD COLUMN booked_at BIGINT NOT NULL DEFAULT 0"],
-  // Web hooks and their outbox. A tenant of NULL: every tenant's. A run: its states are told, as its log has them.
+  // Web hooks and their outbox. A tenant of NULL: every tenant's. A run: its states are sent, as its log has them.
   [
     `CREATE TABLE reins_webhooks (
       id TEXT NOT NULL PRIMARY KEY,

@@ -73,7 +73,7 @@ const Chunk = <const Name extends string>(name: Name) =>
   Schema.Struct({ sessionUpdate: Type(name), content: Block, messageId: Maybe(Text) })
 
 /**
- * What a turn says.
+ * The updates of a turn.
  *
  * @since 0.1.0
  * @category schemas

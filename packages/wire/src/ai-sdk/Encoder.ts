@@ -1,11 +1,10 @@
 /**
  * A run as a UI message stream: one message for the whole run, however many requests it takes.
  *
- * **Carries** the root's text, reasoning, sources, steps (a retracted one by `reset-step`), calls with their input while
- * it is written, results and approvals;
- * specialists as calls; progress, plans, files, budgets, custom events and both summaries as `data-…` parts. Of
- * specialists only their approvals, with the calls they are about. Questions about plans and budgets look like tool
- * calls; a call that asks a person is one that the client answers with its output.
+ * **Carries** the root's text, reasoning, sources, steps (a retracted one by `reset-step`), calls with their input
+ * while it is written, results and approvals; specialists as calls; progress, plans, files, budgets, custom events and
+ * both summaries as `data-…` parts. Of specialists only their approvals, with the calls they are about. Questions about
+ * plans and budgets look like tool calls; a call that asks a person is one that the client answers with its output.
  *
  * **Reorders** nothing; the step is closed before `finish`, and the summaries follow it.
  *
@@ -14,8 +13,9 @@
  * Clients of version 6 know less: they get `steering-message` as a data part, an interrupted end as `other`, no answers
  * to approvals, which show in what becomes of the call, and keep the text and the input of a retracted step.
  *
- * Pages that send messages as models are sent them (`POST /data-stream`: assistant-ui's data stream runtime) carry their
- * conversation themselves. They have no words for a question to a person: the next message goes on without an answer.
+ * Pages that send messages as models are sent them (`POST /data-stream`: assistant-ui's data stream runtime) carry
+ * their conversation themselves. They have no words for a question to a person: the next message goes on without an
+ * answer.
  *
  * The answer ends where the run waits for a person or a client tool; the next one continues the same message.
  */
@@ -280,7 +280,7 @@ class UiMessageEncoder implements Encoder {
     return [call]
   }
 
-  /** Of a specialist's calls: those that wait for somebody, and what they came to. */
+  /** Of a specialist's calls: those that wait for a person or a client, and their results. */
   #nested(path: AgentPath.AgentPath, event: Events.CallEvent): Chunks {
     const callId = CallId.make(path, event.toolInvocationId)
     if (event.state === "call") {

@@ -118,7 +118,7 @@ const decisionOf = ({ approval, state }: Part): ReadonlyArray<DecisionFor> => {
 /** The calls and results of one step: clients keep each result with its call. */
 const tell = (history: History.History, step: ReadonlyArray<Part>, called: Set<string>): void => {
   const all = step.filter((part) => part.toolCallId !== undefined && isTool(part))
-  // Nobody made a call of which only input was shown.
+  // A call of which only input was shown was never made.
   const tools = all.filter((part) => !isBelow(part) && part.state !== "input-streaming")
   // A call whose result came after the user's next message is shown there once more.
   const made = tools.filter(({ toolCallId = "" }) => !called.has(toolCallId))
@@ -148,7 +148,8 @@ const tell = (history: History.History, step: ReadonlyArray<Part>, called: Set<s
 }
 
 /**
- * The name of the tool of a call; absent: the part is not a call. Questions about plans and budgets only look like calls.
+ * The name of the tool of a call; absent: the part is not a call. Questions about plans and budgets only look like
+ * calls.
  */
 const isTool = ({ toolName, type }: Part): boolean => {
   const name = type === "dynamic-tool" ? (toolName ?? "") : type.startsWith("tool-") ? type.slice("tool-".length) : ""
@@ -158,7 +159,7 @@ const isTool = ({ toolName, type }: Part): boolean => {
 const Below = Schema.Struct({ reins: Schema.Struct({ agentPath: Schema.NonEmptyArray(Schema.String) }) })
 const isBelowMetadata = Schema.is(Below)
 
-/** A specialist's call, which is shown because it waited for somebody. */
+/** A specialist's call, which is shown because it waited for a person or a client. */
 const isBelow = ({ callProviderMetadata }: Part): boolean => isBelowMetadata(callProviderMetadata)
 
 const historyOf = (messages: Chat["messages"], system: string | null | undefined): History.History => {

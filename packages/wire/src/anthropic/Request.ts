@@ -120,7 +120,7 @@ const partsOf = (blocks: ReadonlyArray<Part>): ReadonlyArray<Message.UserPart> =
       : [Media.file({ data: source.data, mediaType: source.media_type })]
   })
 
-/** What a tool's call came to. */
+/** The result of a tool's call. */
 const resultOf = ({ content, is_error, tool_use_id }: typeof ToolResult.Type | typeof Ran.Type): History.Given => {
   const parts = typeof content === "string" ? [{ type: "text" as const, text: content }] : partsOf(content ?? [])
   return History.given(tool_use_id, parts, is_error === true)

@@ -23,7 +23,7 @@ export const rules = {
 /** Why a text is not a capture. */
 export type Unreadable = "empty" | "binary" | "neither" | "not-json-lines"
 
-/** How many characters of a first line tell what the text is. */
+/** The number of characters of the first line from which the format is detected. */
 const telling = 4096
 
 /** The longest line, in characters, that is held in memory. */

@@ -24,8 +24,8 @@ export interface Violation {
 }
 
 /**
- * Why a text cannot be checked: it has no frame, it is not text, it is neither SSE nor JSON, its first line is not a whole
- * JSON value, or nothing tells its dialect.
+ * Why a text cannot be checked: it has no frame, it is not text, it is neither SSE nor JSON, its first line is not a
+ * whole JSON value, or nothing tells its dialect.
  *
  * @since 0.1.0
  * @category models
@@ -39,7 +39,7 @@ export type Trouble = Unreadable | "unknown-dialect"
  * @category models
  */
 export interface Options {
-  /** Absent: it is told from the frames. */
+  /** Absent: it is detected from the frames. */
   readonly dialect?: Name | undefined
   /** The stream continues an earlier answer that is not checked with it. Absent: it does not. */
   readonly continues?: boolean | undefined

@@ -1,4 +1,4 @@
-/** The dialects that can be checked, and how they are told apart. */
+/** The dialects that can be checked, and how each is detected. */
 import { protocol as a2a } from "./A2a.ts"
 import { protocol as aap } from "./Aap.ts"
 import { protocol as acp } from "./Acp.ts"

@@ -34,7 +34,7 @@ export interface Notes<Rule extends string = string> {
   readonly fault: (rule: Rule, found: string) => void
   /** A piece of the answer's text. `part`: what it belongs to; `replaces`: it takes the place of what the part had. */
   readonly text: (piece: string, part?: string, replaces?: boolean) => void
-  /** What a call came to, as text. */
+  /** The result of a call, as text. */
   readonly result: (callId: string, text: string) => void
 }
 

@@ -1,6 +1,6 @@
 /**
- * A conversation as items, as a model was given it. An item's id is made of what it says and of how many items before it
- * say the same: it stays the same when others are added or deleted, and no other item gets it.
+ * A conversation as items, as a model was given it. An item's id is made of what it says and of how many items before
+ * it say the same: it stays the same when others are added or deleted, and no other item gets it.
  */
 import type { Json, Message } from "@reins/protocol"
 import * as Body from "../Body.ts"
@@ -43,7 +43,7 @@ const contentOf = (part: Message.UserPart): Content => {
     : { type: "input_file", file_data: url, filename }
 }
 
-/** What a call of this server came to, where it is known. */
+/** The result of a call of this server, where it is known. */
 const callOf = (
   id: string,
   { args, name }: { readonly name: string; readonly args: Json },

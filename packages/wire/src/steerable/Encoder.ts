@@ -40,7 +40,7 @@ export interface Options {
 export class SteerableEvents {
   readonly #names = new Map<string, string>()
   #group = ""
-  /** Absent: whoever speaks next is announced. */
+  /** Absent: the next agent with text is announced. */
   #speaker: string | undefined = ""
   #steps = 0
   #exhausted: Events.BudgetExhausted | undefined

@@ -225,7 +225,7 @@ export const shape = (facts: Facts): unknown => {
 }
 
 /**
- * What a tool's call came to, as its caller reads it: an object as it is, anything else under `value`.
+ * The result of a tool's call for its caller: an object as it is, anything else under `value`.
  *
  * @since 0.1.0
  * @category operations

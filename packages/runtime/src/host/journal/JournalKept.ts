@@ -1,4 +1,6 @@
-/** What a run that is executed here keeps: answers in the store, under names that nobody outside answers. */
+/**
+ * The kept values (`Kept`) of a run that is executed here: answers in the store, under names that no caller can answer.
+ */
 import type { Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { Kept } from "../../engine/Kept.ts"
@@ -42,7 +44,7 @@ export class JournalKept implements Kept {
         this.answers.set(name, { value: stored, at })
         return stored
       })
-      // As with a commit that fails: the next owner goes on.
+      // As after a failed commit: the next owner continues.
       return Effect.catchCause(first, (cause) => (writer.loss === undefined ? Effect.failCause(cause) : Effect.never))
     })
   }

@@ -81,7 +81,7 @@ export class JournalRun implements Engine, Work {
   /** The number of the last event in a snapshot. */
   private reminded: number
   private inFlight = 0
-  /** Opened when nothing is in flight any more. While present, no new work is started. */
+  /** Opened when no work is in flight. While present, no new work is started. */
   private quiet: Latch.Latch | undefined
 
   constructor(opened: Opened, options: JournalRunOptions) {
@@ -155,7 +155,7 @@ export class JournalRun implements Engine, Work {
               settled.value
             )
           )
-          // What cannot be stored was spent nevertheless.
+          // It was spent, even if it cannot be stored.
           return Effect.onError(kept, () =>
             Effect.sync(() => {
               if (!this.past.results.has(name)) this.spending.settleStruck(settled.spent, settled.by)
@@ -198,7 +198,7 @@ export class JournalRun implements Engine, Work {
 
   readonly report = (cost: Cost): Effect.Effect<void> =>
     Effect.suspend(() => {
-      // Nothing is written behind the run's end.
+      // Nothing is written after the run's end.
       if (this.ended || this.spending.struck !== undefined) return Effect.void
       this.spending.report(cost)
       const stored = Effect.flatMap(Effect.orDie(Schema.encodeEffect(Cost)(cost)), (value) =>

@@ -1,6 +1,6 @@
 /**
- * What a run cost that is ended without being executed, because some of its rows cannot be read: the sum of the rows
- * that can. It is a lower bound, since a request that was in flight has no row.
+ * The costs of a run that is ended without being executed, because some of its rows cannot be read: the sum of the
+ * readable rows. It is a lower bound, since a request that was in flight has no row.
  */
 import { type CostNode, CostSummary } from "@reins/protocol"
 import * as Option from "effect/Option"
@@ -12,7 +12,7 @@ import type { Mark } from "./JournalStore.ts"
 const readCost = Schema.decodeUnknownOption(Cost)
 
 /**
- * The cost summary of a run's marks, marked as estimated; `undefined` where they tell of no cost.
+ * The cost summary of a run's marks, marked as estimated; `undefined` where they have no cost.
  *
  * @since 0.1.0
  * @category operations

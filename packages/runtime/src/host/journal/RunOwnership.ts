@@ -221,7 +221,7 @@ export class RunOwnership implements Owner {
       })
     })
 
-  /** Nothing is kept of an ended run. */
+  /** Drops everything that is held in memory of an ended run. */
   private hasEnded(runId: string): void {
     this.lost.delete(runId)
     this.reopening.forget(runId)

@@ -15,7 +15,7 @@ export interface Past {
   readonly results: Map<string, Json>
   readonly emits: Set<string>
   readonly begins: Map<string, number>
-  /** When each wait began, whose it is, and what was stored of it. */
+  /** When each wait began, of which agent it is, and its stored value. */
   readonly asks: Map<string, Pick<Mark, "at" | "path" | "value">>
   readonly entries: Array<Entry.Entry>
   /** Costs that calls have reported and that have no row, by the names of their notes. */
