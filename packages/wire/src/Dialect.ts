@@ -78,6 +78,11 @@ export interface Encoder {
   readonly reopen: (answered: Iterable<string>, messageId?: string) => ReadonlyArray<Frame>
   /** True when this answer ends here, unless more of the run is already available. */
   readonly isDetached: boolean
+  /**
+   * Why the answer, once it has ended, is not complete, in a format without words for it: the host replies with this, or
+   * breaks the connection if anything was sent. Absent: the answer says itself how it ended.
+   */
+  readonly failure?: Refusal | undefined
 }
 
 /**
@@ -115,7 +120,7 @@ export interface About {
 export type Answer =
   | {
       readonly _tag: "Stream"
-      readonly format: "sse" | "ndjson"
+      readonly format: "sse" | "ndjson" | "text"
       /**
        * `inputTokens`: an estimate of the input of the run's first request, if `countsInput` requires it and it is
        * known.
@@ -131,7 +136,8 @@ export type Answer =
 
 /**
  * `outlives`: the run continues when its client disconnects, regardless of the settings of dialect and server. Absent:
- * those apply. `onBusy`: if clients expect another behaviour of this request than of the dialect's others.
+ * those apply. `onBusy`, `onDisconnect`: if clients expect another behaviour of this request than of the dialect's
+ * others.
  *
  * @since 0.1.0
  * @category models
@@ -140,6 +146,7 @@ export interface Exchange {
   readonly command: Command
   readonly answer: Answer
   readonly onBusy?: OnBusy
+  readonly onDisconnect?: "keep" | "cancel"
   readonly outlives?: boolean
 }
 

@@ -112,9 +112,9 @@ const retracted: Events.ErrorEvent["error"] = {
     "What was sent of the answer was retracted, and the model answers again. The run goes on: ask without a stream, or read its answer when it has ended"
 }
 
-/** The encoder of a streamed answer, for a request for JSON. */
-export const streamed = (encoder: Encoder): Encoder => {
-  const typed = new TypedText(true)
+/** The encoder of a streamed answer, for a request for JSON. `isLive`: it is shown as it comes, and not when it was checked. */
+export const streamed = (encoder: Encoder, isLive = true): Encoder => {
+  const typed = new TypedText(isLive)
   let hasFailed = false
   return {
     step: (envelope) => {
@@ -132,6 +132,9 @@ export const streamed = (encoder: Encoder): Encoder => {
     },
     get isDetached() {
       return hasFailed || encoder.isDetached
+    },
+    get failure() {
+      return encoder.failure
     }
   }
 }

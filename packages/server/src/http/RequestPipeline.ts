@@ -4,7 +4,7 @@
  * format.
  */
 import { Outline, StoreFailure } from "@reins/runtime/journal"
-import { Dialect, Refusal, Sse, Ndjson } from "@reins/wire"
+import { Dialect, Refusal } from "@reins/wire"
 import type { Frame } from "@reins/wire"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -18,6 +18,7 @@ import * as SocketConnection from "./SocketConnection.ts"
 import type { Feed, Outcome } from "../run/Outcome.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
 import * as StreamResponse from "../run/StreamResponse.ts"
+import * as Transmission from "../run/Transmission.ts"
 import * as NativeRoutes from "../rest/NativeRoutes.ts"
 import type { Mount } from "../options/ServerOptions.ts"
 import * as Body from "./Body.ts"
@@ -280,12 +281,12 @@ const respond = (
     }
     case "Whole":
       return Effect.map(Exchanges.whole(serving, feed, answered), (told) => Response.reply(told, headers))
-    case "Stream":
-      return Effect.succeed(
-        HttpServerResponse.stream(StreamResponse.stream(serving, feed, answered, quiet), {
-          headers: { ...headers, ...(answered.format === "sse" ? Sse.headers : Ndjson.headers), ...answered.headers }
-        })
-      )
+    case "Stream": {
+      const options = { headers: { ...headers, ...Transmission.formats[answered.format].headers, ...answered.headers } }
+      return answered.format === "text"
+        ? Effect.map(StreamResponse.plain(serving, feed, answered), (told) => HttpServerResponse.stream(told, options))
+        : Effect.succeed(HttpServerResponse.stream(StreamResponse.stream(serving, feed, answered, quiet), options))
+    }
   }
 }
 

@@ -25,7 +25,7 @@ export const execute = Effect.fnUntraced(function* (
   serving: ServerContext,
   { anyAgent = false, dialect, onBusy }: Mount,
   { principal, providerKeys }: Asker,
-  { answer, command, onBusy: expected, outlives }: Dialect.Exchange
+  { answer, command, onBusy: expected, onDisconnect, outlives }: Dialect.Exchange
 ): Effect.fn.Return<Outcome.Outcome, Refusal.Refusal> {
   yield* Lookup.checkIds(command)
   const manner = {
@@ -34,7 +34,7 @@ export const execute = Effect.fnUntraced(function* (
     isWatched: answer._tag !== "Facts",
     anyAgent,
     onBusy: onBusy ?? serving.onBusy ?? expected ?? dialect.onBusy ?? ("reject" as const),
-    onDisconnect: outlives === true ? ("keep" as const) : onDisconnectOf(serving, dialect, command)
+    onDisconnect: outlives === true ? ("keep" as const) : onDisconnectOf(serving, dialect, command, onDisconnect)
   }
   const carried = yield* Commands.execute(serving, principal, command, manner)
   if (carried._tag !== "Run") return carried
@@ -51,9 +51,12 @@ export const execute = Effect.fnUntraced(function* (
 const onDisconnectOf = (
   { onDisconnect }: ServerContext,
   dialect: Dialect.Dialect,
-  { _tag }: Command.Command
+  { _tag }: Command.Command,
+  expected: Dialect.Exchange["onDisconnect"]
 ): OnDisconnect =>
-  onDisconnect ?? (_tag === "StartQuery" || _tag === "Answer" ? dialect.onDisconnect : undefined) ?? "keep"
+  onDisconnect ??
+  (_tag === "StartQuery" || _tag === "Answer" ? (expected ?? dialect.onDisconnect) : undefined) ??
+  "keep"
 
 /** The single answer of a run, once it has ended or waits. */
 export const whole = (

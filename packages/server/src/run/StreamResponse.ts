@@ -10,6 +10,8 @@ import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Pull from "effect/Pull"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as ThreadName from "../thread/ThreadName.ts"
 import * as Heartbeat from "./Heartbeat.ts"
@@ -40,6 +42,40 @@ export const stream = (
       Stream.mapArray((parts): readonly [Uint8Array] => [encoder.encode(parts.join(""))])
     )
   })
+
+/**
+ * The answer as plain text. It begins when there is something to send: where it fails before that, it is refused.
+ * Afterwards a failure breaks the connection.
+ */
+export const plain = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  feed: Feed,
+  answer: Streamed
+): Effect.fn.Return<Stream.Stream<Uint8Array, Refusal.Refusal>, Refusal.Refusal> {
+  const transmission = new Transmission.Transmission(answer, feed)
+  const source = Heartbeat.attended(text(serving, feed, transmission), serving.bell, undefined)
+  const scope = yield* Scope.make()
+  return yield* Effect.gen(function* () {
+    const pull = yield* Scope.provide(Stream.toPull(watched(serving, feed, source)), scope)
+    const first = yield* Pull.catchDone(pull, () => Effect.succeed<ReadonlyArray<string>>([]))
+    if (transmission.failure !== undefined) return yield* Effect.fail(transmission.failure)
+    if (first.length === 0 && !transmission.isOver) return yield* Effect.fail(closed)
+    const rest = first.length === 0 ? Stream.empty : Stream.fromPull(Effect.succeed(pull))
+    const end = Stream.suspend(() => {
+      const { failure = transmission.isOver ? undefined : closed } = transmission
+      return failure === undefined ? Stream.empty : Stream.fail(failure)
+    })
+    return Stream.concat(Stream.fromIterable(first), rest).pipe(
+      Stream.concat(end),
+      Stream.map((part) => encoder.encode(part)),
+      Stream.onExit((exit) => closing(scope, exit))
+    )
+  }).pipe(Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : closing(scope, exit))))
+})
+
+/** An answer that fails has been read to its end; one that is interrupted has lost its reader. */
+const closing = (scope: Scope.Closeable, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+  Scope.close(scope, Exit.hasInterrupts(exit) ? exit : Exit.void)
 
 /**
  * The answer as lines, one for each frame that `write` has a word for, for connections that carry several answers. Ends

@@ -4,11 +4,14 @@
  */
 import type { Envelope } from "@reins/protocol"
 import type { Dialect, Frame } from "@reins/wire"
-import { Cursor, Ndjson, Sse } from "@reins/wire"
+import { Cursor, Ndjson, PlainText, type Refusal, Sse } from "@reins/wire"
 import type { Opening } from "../thread/ThreadBook.ts"
 import type { Feed } from "./Outcome.ts"
 
 type Streamed = Extract<Dialect.Answer, { readonly _tag: "Stream" }>
+
+/** How frames are written, and the headers of the response. */
+export const formats = { sse: Sse, ndjson: Ndjson, text: PlainText } as const
 
 /** Mutable; owned by one answer. */
 export class Transmission {
@@ -26,12 +29,17 @@ export class Transmission {
     this.#encoder = answer.open(feed.inputTokens)
     this.#answer = answer
     this.#feed = feed
-    this.#write = write ?? (answer.format === "sse" ? Sse.encode : Ndjson.encode)
+    this.#write = write ?? formats[answer.format].encode
   }
 
   /** True when the answer has ended, whether or not the run has. */
   get isOver(): boolean {
     return this.#isOver
+  }
+
+  /** Why the answer that has ended is not complete. */
+  get failure(): Refusal.Refusal | undefined {
+    return this.#isOver ? this.#encoder.failure : undefined
   }
 
   /** The text for these envelopes, including the closing frames when the answer ends with them. */

@@ -19,6 +19,7 @@ import * as Encoder from "./Encoder.ts"
 import { honoured, ignored, type Fields } from "../Fields.ts"
 import { budgetTool, planTool } from "./Encoder.ts"
 import * as ModelChat from "./ModelChat.ts"
+import * as ObjectStream from "./ObjectStream.ts"
 import { clientToolsOf, Tools } from "./PageTool.ts"
 import * as UiMessage from "./UiMessage.ts"
 
@@ -261,5 +262,6 @@ const routesOf = (version: Encoder.Version, at: string): ReadonlyArray<Route> =>
 export const routes: ReadonlyArray<Route> = [
   ...routesOf(7, "/chat"),
   ...routesOf(6, "/v6/chat"),
-  { method: "POST", path: "/data-stream", decode: (request) => ModelChat.decode(request, stream(request, 6)) }
+  { method: "POST", path: "/data-stream", decode: (request) => ModelChat.decode(request, stream(request, 6)) },
+  { method: "POST", path: "/object", decode: ObjectStream.decode }
 ]
