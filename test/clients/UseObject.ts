@@ -14,7 +14,7 @@ export interface Shown {
 }
 
 /** What React asks of a browser where nothing is rendered. */
-const browser = { event: undefined, HTMLIFrameElement: class {} }
+const browser = { event: undefined, HTMLIFrameElement: Array }
 const listening = { addEventListener: () => {}, removeEventListener: () => {} }
 const page = { ...listening, nodeType: 9, defaultView: browser, activeElement: null, body: null }
 const container = () => ({
