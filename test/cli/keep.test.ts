@@ -202,7 +202,7 @@ layer(Sample.layer, { excludeTestServices: true })("a thread of a server", (it) 
       )
       assert.match(
         yield* printed(Keep.erase({ ...given, ...nothing, thread: "web" })),
-        /^Erased thread "default\/web": 1 run and \d messages\./
+        /^Erased thread "web": 1 run and \d messages\./
       )
     })
   )

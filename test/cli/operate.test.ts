@@ -138,6 +138,8 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
       )
       const list = (filter: Partial<Figures.RunsGiven>) =>
         printed((given) => Figures.runs({ ...given, limit: 5, ...filter }), on)
+      // The thread has the name that its client gave it, also at a terminal.
+      assert.match(yield* list({ thread: "t" }), new RegExp(`${runId} .* t\\s*$`, "m"))
       assert.match(
         yield* list({ state: "ended", since: "1h", agent: "assistant" }),
         new RegExp(`${runId} +ended +stop`)

@@ -77,7 +77,7 @@ const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: S
   const fibers = yield* FiberSet.make<unknown, unknown>()
   // Added last, so it runs first: readers are disconnected before anything is torn down.
   yield* Effect.addFinalizer(() => Effect.sync(() => bell.close()))
-  const naming = options.threadIds === "shared" ? ThreadName.shared : ThreadName.perTenant
+  const naming = options.threadIds === "shared" ? ThreadName.shared : ThreadName.perTenant(runtime)
   const silence = millis(options.keepAlive, "15 seconds")
   yield* FiberSet.run(
     fibers,

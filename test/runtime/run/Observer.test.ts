@@ -282,12 +282,14 @@ describe("log lines of runs", () => {
       yield* TestClock.adjust("1 second")
       yield* approveAll
       yield* run.result
-      yield* Effect.flip(runtime.complete(""))
+      yield* Effect.flip(runtime.complete("", { threadId: "default/t" }))
       assert.deepStrictEqual(
         lines.map(({ message }) => (Array.isArray(message) ? message[0] : message)),
         ["run started", "approval asked", "approval decided", "run ended", "run refused"]
       )
-      const [started, , , ended] = lines
+      const [started, , , ended, refused] = lines
+      // As clients of the server name it.
+      assert.deepInclude(refused?.annotations, { threadId: "t", tenant: "default" })
       assert.deepInclude(started?.annotations, { runId: "r", threadId: "t", tenant: "default", agent: "clerk" })
       assert.deepInclude(ended?.annotations, { runId: "r", end: "stop", steps: 2, calls: 2, durationMs: 1000 })
       assert.isNumber(ended?.annotations["costUsd"])

@@ -27,6 +27,7 @@ import type { Input } from "./ChatInput.ts"
 import * as ChatPicture from "./ChatPicture.ts"
 import * as ChatState from "./ChatState.ts"
 import * as SlashCommand from "./SlashCommand.ts"
+import * as ThreadChoice from "./ThreadChoice.ts"
 
 export interface Options<R> {
   readonly settings: ChatCommands.Settings
@@ -95,7 +96,13 @@ export const chat = Effect.fnUntraced(function* <R>(options: Options<R>) {
 
   const draw = (lines: ReadonlyArray<string>): Effect.Effect<void, ReaderLeft | OutputFailed> =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      const facts = { state, elapsed: now - startedAt, cost: cost(), model: settings.model, thread: settings.threadId }
+      const facts = {
+        state,
+        elapsed: now - startedAt,
+        cost: cost(),
+        model: settings.model,
+        thread: ThreadChoice.shown(settings.threadId)
+      }
       const scene = {
         state,
         pending: view.pending(),

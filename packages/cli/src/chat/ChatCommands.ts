@@ -11,6 +11,7 @@ import type * as Style from "../text/Style.ts"
 import * as Text from "../text/Text.ts"
 import * as Tables from "../view/Tables.ts"
 import * as SlashCommand from "./SlashCommand.ts"
+import * as ThreadChoice from "./ThreadChoice.ts"
 
 /** What commands read and change. */
 export interface Settings {
@@ -72,7 +73,9 @@ export const perform = Effect.fnUntraced(function* (
     case "Cost":
       return { lines: yield* costs(runtime, settings, options.look), tone: "drawn" } satisfies Answer
     case "Threads": {
-      settings.listed = (yield* runtime.threads.list()).toReversed().slice(0, shownThreads)
+      settings.listed = (yield* runtime.threads.list({ resourceId: ThreadChoice.tenant }))
+        .toReversed()
+        .slice(0, shownThreads)
       if (settings.listed.length === 0) return note("There is no thread yet.")
       return note(
         ...(yield* Effect.forEach(settings.listed, (thread, index) =>
@@ -86,12 +89,13 @@ export const perform = Effect.fnUntraced(function* (
       return note("A new thread.")
     case "Resume": {
       if (away !== undefined) return away
-      const threadId = settings.listed[Number(command.thread) - 1]?.threadId ?? command.thread
+      const threadId =
+        settings.listed[Number(command.thread) - 1]?.threadId ?? (yield* ThreadChoice.stored(runtime, command.thread))
       if ((yield* runtime.threads.info(threadId)) === undefined) {
         return problem(`There is no thread ${JSON.stringify(command.thread)}. /threads lists them.`)
       }
       settings.threadId = threadId
-      return note(...(yield* tail(runtime, threadId)), `Going on with thread ${threadId}.`)
+      return note(...(yield* tail(runtime, threadId)), `Going on with thread ${ThreadChoice.shown(threadId)}.`)
     }
     case "Rewind":
       return away ?? (yield* rewind(runtime, settings.threadId, command.to))
@@ -109,7 +113,7 @@ export const perform = Effect.fnUntraced(function* (
       return yield* runtime.threads.fork(settings.threadId, command.at === undefined ? {} : { at: command.at }).pipe(
         Effect.map(({ threadId }) => {
           settings.threadId = threadId
-          return note(`Going on with thread ${threadId}, a copy.`)
+          return note(`Going on with thread ${ThreadChoice.shown(threadId)}, a copy.`)
         }),
         Effect.catch((error) => Effect.succeed(problem(`${error.message}.`)))
       )
@@ -217,7 +221,7 @@ const lineOf = (runtime: RuntimeShape, { runId, threadId, version }: ThreadInfo,
       const first = messages.find(({ role }) => role === "user")
       const title = first === undefined ? "" : Text.shorten(Text.harmless(Message.text(first)).replace(/\s+/g, " "), 50)
       const state = runId === undefined ? Text.counted(version, "message") : "goes on"
-      return `${String(index + 1).padStart(2)} ${threadId === current ? "*" : " "} ${threadId}  ${state}  ${title}`
+      return `${String(index + 1).padStart(2)} ${threadId === current ? "*" : " "} ${ThreadChoice.shown(threadId)}  ${state}  ${title}`
     }
   )
 

@@ -3,6 +3,7 @@ import { Runtime } from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
+import * as ThreadChoice from "../chat/ThreadChoice.ts"
 import { ended, failed, misused } from "../setting/CommandFailed.ts"
 import * as Limits from "../setting/Limits.ts"
 import * as Workplace from "../setting/Workplace.ts"
@@ -37,9 +38,9 @@ export const run = Effect.fnUntraced(function* (given: Given) {
   const mode = given.approve === "prompt" && given.hide.has("approval-required") ? "deny" : given.approve
   yield* Effect.gen(function* () {
     const runtime = yield* Runtime
-    const handle = yield* Effect.mapError(
-      runtime.start(question, { budget, ...(given.thread === undefined ? {} : { threadId: given.thread }) }),
-      (error) => failed(`Nothing was started: ${ended(error.message)}`, error)
+    const thread = given.thread === undefined ? {} : { threadId: yield* ThreadChoice.stored(runtime, given.thread) }
+    const handle = yield* Effect.mapError(runtime.start(question, { budget, ...thread }), (error) =>
+      failed(`Nothing was started: ${ended(error.message)}`, error)
     )
     yield* attend(handle, presenter, mode)
   }).pipe(Effect.provide(workplace.layer))

@@ -7,6 +7,7 @@ import process from "node:process"
 import type { Mode } from "../chat/Asking.ts"
 import { chat, threadName } from "../chat/Chat.ts"
 import * as ChatCommands from "../chat/ChatCommands.ts"
+import * as ThreadChoice from "../chat/ThreadChoice.ts"
 import * as ChatInput from "../chat/ChatInput.ts"
 import { CommandFailed } from "../setting/CommandFailed.ts"
 import * as Demo from "../assistant/Demo.ts"
@@ -36,13 +37,14 @@ export const run = Effect.fnUntraced(function* (given: Given) {
   const workplace = yield* Workplace.make({ ...given, isWatched: live })
   const code = yield* Effect.gen(function* () {
     const runtime = yield* Runtime
-    const threads = yield* runtime.threads.list()
+    const threads = yield* runtime.threads.list({ resourceId: ThreadChoice.tenant })
+    const named = given.thread === undefined ? undefined : yield* ThreadChoice.stored(runtime, given.thread)
     // A run that has not ended is shown again where it is asked for, or where nothing else is.
     const cut = threads.findLast(
-      ({ runId, threadId }) => runId !== undefined && (given.thread === undefined || threadId === given.thread)
+      ({ runId, threadId }) => runId !== undefined && (named === undefined || threadId === named)
     )
     const settings: ChatCommands.Settings = {
-      threadId: given.thread ?? cut?.threadId ?? (yield* threadName),
+      threadId: named ?? cut?.threadId ?? (yield* threadName),
       limits: given.budget ?? Limits.usual,
       model: workplace.model,
       live: workplace.live,
@@ -58,8 +60,10 @@ export const run = Effect.fnUntraced(function* (given: Given) {
       hidden: given.hide,
       banner: [
         ...banner(given, workplace),
-        ...(given.thread === undefined ? [] : yield* ChatCommands.tail(runtime, given.thread)),
-        ...(cut === undefined ? [] : [`Going on with thread ${cut.threadId}, whose run has not ended.`])
+        ...(named === undefined ? [] : yield* ChatCommands.tail(runtime, named)),
+        ...(cut === undefined
+          ? []
+          : [`Going on with thread ${ThreadChoice.shown(cut.threadId)}, whose run has not ended.`])
       ],
       opening: given.question,
       open: cut?.runId,

@@ -2,6 +2,7 @@
 import { Sqlite } from "@reins/store/sqlite"
 import type { Archive, Holdings, Subject } from "@reins/store/sqlite"
 import * as Clock from "effect/Clock"
+import { ThreadName } from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { createReadStream } from "node:fs"
@@ -66,7 +67,7 @@ const momentOf = (text: string) =>
 /** What a thread may be called in a store: as it is, and as a server stores what its client calls so. */
 const namesOf = (thread: string, tenant: string): ReadonlyArray<string> => [
   thread,
-  `${encodeURIComponent(tenant)}/${thread}`
+  ThreadName.qualified(tenant, thread)
 ]
 
 const quoted = (text: string): string => JSON.stringify(Text.harmless(text))
@@ -146,7 +147,10 @@ export const erase = (
       return yield* failed(`There is no ${asked} of tenant ${quoted(resourceId)}. reins runs lists them.`)
     }
     const { held, subject } = first
-    const what = "threadId" in subject ? `thread ${quoted(subject.threadId)}` : `run ${quoted(subject.runId)}`
+    const what =
+      "threadId" in subject
+        ? `thread ${quoted(ThreadName.shown(resourceId, subject.threadId))}`
+        : `run ${quoted(subject.runId)}`
     const acts = audit && held.acts > 0 ? `, and ${Text.counted(held.acts, "act")} of the audit record` : ""
     yield* confirm(yes, `Erase ${what}: ${listed(held)}${acts}? It cannot be undone.`)
     const deleted = yield* Effect.mapError(archive.erase(subject, { resourceId, audit, principals }), (error) =>

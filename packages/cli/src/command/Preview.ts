@@ -1,6 +1,7 @@
 /** `reins preview`: what a query would start, without starting it. */
 import { type Preview, type PreviewedApprovers, type PreviewedTool, Runtime } from "@reins/runtime"
 import * as Effect from "effect/Effect"
+import * as ThreadChoice from "../chat/ThreadChoice.ts"
 import { ended, failed, misused } from "../setting/CommandFailed.ts"
 import * as Limits from "../setting/Limits.ts"
 import * as ModelChoice from "../setting/ModelChoice.ts"
@@ -19,7 +20,7 @@ export interface Given extends Omit<Workplace.Given, "carries" | "isUnasked" | "
 }
 
 export const run = Effect.fnUntraced(function* (given: Given) {
-  const { agent, question, thread: threadId } = given
+  const { agent, question, thread } = given
   if (question === undefined || question.trim() === "")
     return yield* misused('There is no question. Give one: reins preview "What is in this folder?"')
   const screen = yield* Screen
@@ -31,16 +32,17 @@ export const run = Effect.fnUntraced(function* (given: Given) {
     carries: false,
     makesStore: false
   })
-  const preview = yield* Effect.flatMap(Runtime, (runtime) =>
-    Effect.mapError(
-      runtime.preview(question, {
-        budget,
-        ...(agent === undefined ? {} : { agent }),
-        ...(threadId === undefined ? {} : { threadId })
-      }),
-      (error) => failed(`Nothing would be started: ${ended(error.message)}`, error)
+  const preview = yield* Effect.gen(function* () {
+    const runtime = yield* Runtime
+    const options = {
+      budget,
+      ...(agent === undefined ? {} : { agent }),
+      ...(thread === undefined ? {} : { threadId: yield* ThreadChoice.stored(runtime, thread) })
+    }
+    return yield* Effect.mapError(runtime.preview(question, options), (error) =>
+      failed(`Nothing would be started: ${ended(error.message)}`, error)
     )
-  ).pipe(Effect.provide(workplace.layer))
+  }).pipe(Effect.provide(workplace.layer))
   const lines = given.jsonOutput ? [JSON.stringify(preview)] : linesOf(preview, screen.look())
   yield* screen.print(`${lines.join("\n")}\n`)
 })

@@ -6,6 +6,7 @@ import { Runtime } from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as ThreadChoice from "../chat/ThreadChoice.ts"
 import { type CommandFailed, ended, failed } from "../setting/CommandFailed.ts"
 import type { Store } from "../setting/StoreChoice.ts"
 import type { Desk } from "./Desk.ts"
@@ -28,8 +29,18 @@ export const make = Effect.fnUntraced(function* (
         ? Effect.succeed(status)
         : Effect.fail(failed(`There is no run ${JSON.stringify(runId)}. reins runs lists them.`))
     )
+  /** With its thread as its tenant names it. */
+  const outward = <A extends { readonly threadId: string }>(one: A): A => ({
+    ...one,
+    threadId: ThreadChoice.shown(one.threadId, tenant)
+  })
   return {
-    runs: (filter) => runtime.runs.list({ ...filter, resourceId }),
+    runs: Effect.fnUntraced(function* (filter) {
+      const { threadId } = filter
+      const named = threadId === undefined ? {} : { threadId: yield* ThreadChoice.stored(runtime, threadId, tenant) }
+      const page = yield* runtime.runs.list({ ...filter, ...named, resourceId })
+      return { ...page, runs: page.runs.map(outward) }
+    }),
     costs: (options, everyTenant) => runtime.costs.by(everyTenant ? options : { ...options, resourceId }),
     events: (runId, { after, follow }) =>
       Stream.unwrap(
@@ -39,7 +50,9 @@ export const make = Effect.fnUntraced(function* (
           return after >= lastSeq ? Stream.empty : Stream.takeUntil(all, ({ seq }) => seq >= lastSeq)
         })
       ),
-    approvals: runtime.pendingApprovals({ resourceId }),
+    approvals: Effect.map(runtime.pendingApprovals({ resourceId }), (all) =>
+      all.map((asked) => ({ ...asked, request: outward(asked.request) }))
+    ),
     answer: (id, decision) => Effect.asVoid(telling(runtime.respondToApproval(id, decision, { resourceId }))),
     deliver: (ticketId, result, costUsd) =>
       Effect.mapError(runtime.results.deliver(ticketId, result, { resourceId, costUsd }), (error) =>
@@ -55,12 +68,12 @@ export const make = Effect.fnUntraced(function* (
             : failed(ended(error.message), error)
         )
       ),
-    grants: runtime.grants.list({ resourceId }),
+    grants: Effect.map(runtime.grants.list({ resourceId }), (all) => all.map(outward)),
     revoke: (id) => runtime.grants.revoke(id, { resourceId }),
     audit: ({ limit, runId }) =>
       Effect.map(
         runtime.approvals.history({ resourceId, limit, ...(runId === undefined ? {} : { runId }) }),
-        ({ acts }) => acts
+        ({ acts }) => acts.map(outward)
       )
   }
 })

@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
+import * as ThreadName from "../thread/ThreadName.ts"
 import type { Observer } from "./Observer.ts"
 
 type Annotations = { readonly [name: string]: string | number | undefined }
@@ -21,26 +22,30 @@ const line = (level: "Info" | "Warn" | "Error", message: string, annotations: An
     return Effect.annotateLogs(Effect.logWithLevel(level)(message), defined)
   })
 
+/** A run and its thread, as its tenant names it. */
+const named = ({
+  resourceId,
+  runId,
+  threadId
+}: {
+  readonly resourceId: string
+  readonly runId?: string | undefined
+  readonly threadId?: string | undefined
+}) => ({
+  runId,
+  threadId: threadId === undefined ? undefined : ThreadName.shown(resourceId, threadId),
+  tenant: resourceId
+})
+
 /** Logs runs. */
 export const observer: Observer = {
-  started: ({ agent, resourceId, runId, threadId }) =>
-    line("Info", "run started", { runId, threadId, tenant: resourceId, agent }),
-  refused: ({ reason, resourceId, runId, threadId }) =>
-    line("Warn", "run refused", { reason, runId, threadId, tenant: resourceId }),
-  asked: ({ agent, id, kind, resourceId, runId, target, threadId }) =>
-    line("Info", "approval asked", { runId, threadId, tenant: resourceId, agent, approvalId: id, kind, target }),
-  decided: ({ agent, id, kind, outcome, resourceId, runId, target, threadId }) =>
-    line("Info", "approval decided", {
-      runId,
-      threadId,
-      tenant: resourceId,
-      agent,
-      approvalId: id,
-      kind,
-      target,
-      outcome
-    }),
-  ended: ({ agent, endedAt, entries, error, reason, resourceId, runId, startedAt, threadId }) => {
+  started: (run) => line("Info", "run started", { ...named(run), agent: run.agent }),
+  refused: ({ reason, ...run }) => line("Warn", "run refused", { reason, ...named(run) }),
+  asked: ({ agent, id, kind, target, ...run }) =>
+    line("Info", "approval asked", { ...named(run), agent, approvalId: id, kind, target }),
+  decided: ({ agent, id, kind, outcome, target, ...run }) =>
+    line("Info", "approval decided", { ...named(run), agent, approvalId: id, kind, target, outcome }),
+  ended: ({ agent, endedAt, entries, error, reason, startedAt, ...run }) => {
     const { costUsd, pricedUsd } = CostSummary.fold(entries)
     const counts = { steps: 0, calls: 0 }
     for (const entry of entries) {
@@ -48,9 +53,7 @@ export const observer: Observer = {
       else if (entry.kind === "tool" && Entry.isCall(entry)) counts.calls += 1
     }
     return line(reason === "failed" ? "Error" : "Info", reason === "failed" ? "run failed" : "run ended", {
-      runId,
-      threadId,
-      tenant: resourceId,
+      ...named(run),
       agent,
       end: reason,
       error,

@@ -72,7 +72,7 @@ const noFile = Refusal.make("not-found", "FileNotFound", "Unknown file")
 
 const outward = ({ naming }: ServerContext, grant: Grant.Grant): Json => ({
   ...grant,
-  threadId: naming.outer(grant.resourceId, grant.threadId) ?? grant.threadId
+  threadId: naming.outer(grant.resourceId, grant.threadId)
 })
 
 export const routes: ReadonlyArray<NativeRoute> = [
@@ -183,10 +183,10 @@ export const routes: ReadonlyArray<NativeRoute> = [
         resourceId: tenant,
         principal,
         runId,
-        threadId: threadId === undefined ? undefined : naming.inner(tenant, threadId),
+        threadId: threadId === undefined ? undefined : yield* naming.inner(tenant, threadId),
         after
       })
-      const told = acts.map((act) => ({ ...act, threadId: naming.outer(tenant, act.threadId) ?? act.threadId }))
+      const told = acts.map((act) => ({ ...act, threadId: naming.outer(tenant, act.threadId) }))
       if (!/\bapplication\/x-ndjson\b/.test(headers["accept"] ?? "")) {
         return { status: 200, body: { acts: told, ...(next === undefined ? {} : { next }) } }
       }
@@ -229,7 +229,7 @@ export const routes: ReadonlyArray<NativeRoute> = [
     handle: Effect.fnUntraced(function* (serving, principal, { params }) {
       const threadId = params["threadId"] ?? ""
       if (!(yield* Lookup.hasThread(serving, principal, threadId))) return yield* Effect.fail(Lookup.noThread)
-      const inner = serving.naming.inner(principal.tenant, threadId)
+      const inner = yield* serving.naming.inner(principal.tenant, threadId)
       const files = yield* serving.runtime.files.list(inner, { resourceId: principal.tenant })
       const told = files.map(({ at, fileId, filename, mediaType, runId, sizeBytes }): Json => {
         return { fileId, runId, filename, mediaType, sizeBytes, at }

@@ -67,7 +67,7 @@ const filterOf = Effect.fnUntraced(function* ({ naming }: ServerContext, { tenan
   const { after, agent, threadId } = query
   return {
     agent,
-    threadId: threadId === undefined ? undefined : naming.inner(tenant, threadId),
+    threadId: threadId === undefined ? undefined : yield* naming.inner(tenant, threadId),
     state: yield* word(query, "state", isState, "running, waiting, open or ended"),
     endReason: yield* word(query, "endReason", isReason, ListedRun.endReasons.join(", ")),
     since: yield* natural(query, "since"),
@@ -127,7 +127,7 @@ export const costs = Effect.fnUntraced(function* (
 /** A run with its thread as its tenant names it. */
 const outward = <Run extends ListedRun.ListedRun>({ naming }: ServerContext, run: Run): Run => ({
   ...run,
-  threadId: naming.outer(run.resourceId, run.threadId) ?? run.threadId
+  threadId: naming.outer(run.resourceId, run.threadId)
 })
 
 /** `GET /runs` */

@@ -66,7 +66,8 @@ const refused =
 const named = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, { params }: Dialect.Request) {
   const threadId = params["threadId"] ?? ""
   if (!(yield* Lookup.hasThread(serving, principal, threadId))) return yield* Effect.fail(Lookup.noThread)
-  return { threadId, inner: serving.naming.inner(principal.tenant, threadId), resourceId: principal.tenant }
+  const inner = yield* serving.naming.inner(principal.tenant, threadId)
+  return { threadId, inner, resourceId: principal.tenant }
 })
 
 const rewound = (threadId: string, { branchId, version }: RewoundThread): Dialect.Reply => ({
@@ -147,7 +148,7 @@ export const fork = Effect.fnUntraced(function* (
     return yield* Effect.fail(Refusal.badRequest("Invalid field at, branch or threadId"))
   }
   const { at, branch } = asked.value
-  const name = serving.naming.inner(principal.tenant, forkId)
+  const name = yield* serving.naming.inner(principal.tenant, forkId)
   const done = serving.runtime.threads.fork(inner, { at, branch, threadId: name, resourceId })
   yield* Effect.mapError(done, refused(threadId))
   return { status: 200, body: { threadId: forkId } } satisfies Dialect.Reply

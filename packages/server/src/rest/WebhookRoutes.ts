@@ -71,7 +71,7 @@ const mostNotices = 1000
 
 const noticeOf = ({ naming }: ServerContext, { name: _, run, ...notice }: WaitingNotice) => {
   const { resourceId, threadId, ...about } = run
-  return { ...notice, run: { ...about, threadId: naming.outer(resourceId, threadId) ?? threadId } }
+  return { ...notice, run: { ...about, threadId: naming.outer(resourceId, threadId) } }
 }
 
 /** `GET /webhooks/:webhookId/notices`: what it has yet to be told. */

@@ -255,7 +255,7 @@ export const tell = Effect.fnUntraced(function* (
   const isMissing = open.questions.length + open.plainCalls.length > fits.decisions.length + fits.results.length
   if (command.complete === true && isMissing) return yield* Effect.fail(incomplete)
   const { tenant } = principal
-  const threadId = serving.naming.outer(tenant, status.threadId) ?? status.threadId
+  const threadId = serving.naming.outer(tenant, status.threadId)
   const given = digest(command)
   const words = (command.words ?? []).map((message, index) => ({
     message,

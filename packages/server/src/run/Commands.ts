@@ -156,26 +156,20 @@ const cancel = Effect.fnUntraced(function* (serving: ServerContext, principal: P
   return Outcome.facts({
     _tag: "Cancelled",
     isRunning,
-    threadId: serving.naming.outer(resourceId, threadId) ?? threadId
+    threadId: serving.naming.outer(resourceId, threadId)
   })
 })
 
-const approvals = (
+const approvals = Effect.fnUntraced(function* (
   { naming, runtime }: ServerContext,
   { tenant }: Principal,
   { threadId }: Command.ListApprovals
-): Effect.Effect<Outcome.Outcome> =>
-  Effect.map(
-    runtime.pendingApprovals({
-      resourceId: tenant,
-      ...(threadId === undefined ? {} : { threadId: naming.inner(tenant, threadId) })
-    }),
-    (asked) =>
-      Outcome.facts({
-        _tag: "Approvals",
-        approvals: asked.map(({ request }) => ThreadName.question(naming, request))
-      })
-  )
+): Effect.fn.Return<Outcome.Outcome> {
+  const inThread = threadId === undefined ? {} : { threadId: yield* naming.inner(tenant, threadId) }
+  const asked = yield* runtime.pendingApprovals({ resourceId: tenant, ...inThread })
+  const approvals = asked.map(({ request }) => ThreadName.question(naming, request))
+  return Outcome.facts({ _tag: "Approvals", approvals })
+})
 
 /** Runs of threads that the tenant names. */
 const runs = Effect.fnUntraced(function* (
@@ -183,12 +177,9 @@ const runs = Effect.fnUntraced(function* (
   { tenant }: Principal,
   { _tag: _, limit = 50, threadId, ...filter }: Command.ListRuns
 ): Effect.fn.Return<Outcome.Outcome> {
-  const inThread = threadId === undefined ? {} : { threadId: naming.inner(tenant, threadId) }
+  const inThread = threadId === undefined ? {} : { threadId: yield* naming.inner(tenant, threadId) }
   const page = yield* runtime.runs.list({ ...filter, ...inThread, limit, resourceId: tenant })
-  const runs = page.runs.flatMap((run) => {
-    const outer = naming.outer(tenant, run.threadId)
-    return outer === undefined ? [] : [{ ...run, threadId: outer }]
-  })
+  const runs = page.runs.map((run) => ({ ...run, threadId: naming.outer(tenant, run.threadId) }))
   return Outcome.facts({ _tag: "Runs", runs, ...(page.next === undefined ? {} : { next: page.next }) })
 })
 
@@ -230,7 +221,7 @@ const resume = Effect.fnUntraced(function* (
   const place = answer === undefined ? undefined : yield* Past.place(serving, found.success, answer)
   return Outcome.run({
     runId,
-    threadId: serving.naming.outer(tenant, threadId) ?? threadId,
+    threadId: serving.naming.outer(tenant, threadId),
     tenant,
     openings: place?.openings ?? [],
     cursor,

@@ -61,7 +61,7 @@ const answered = Effect.fnUntraced(function* (
   if (!isAsked || note === undefined || messageId === undefined) return undefined
   const runs = note.runs.filter((run) => run.messageId === messageId)
   if (runs.length === 0) return undefined
-  const places = yield* runtime.threads.places(naming.inner(tenant, note.threadId), { resourceId: tenant })
+  const places = yield* runtime.threads.places(yield* naming.inner(tenant, note.threadId), { resourceId: tenant })
   return runs.findLast(({ runId }) => places.has(runId))?.runId
 })
 
@@ -139,10 +139,10 @@ const continued = Effect.fnUntraced(function* (
   const own: ReadonlyArray<Message.Message> = yield* Past.named(past.messages, asked.seed ?? [])
   const threadId = serving.naming.outer(tenant, status.threadId)
   // On a server with `onBusy: "steer"`, text for the current answer steers its run.
-  if (onBusy === "steer" && status.state === "running" && past.upTo === undefined && threadId !== undefined) {
+  if (onBusy === "steer" && status.state === "running" && past.upTo === undefined) {
     return { asked: { ...asked, threadId }, onBusy } satisfies Settled
   }
-  const note = threadId === undefined ? undefined : yield* serving.book.get(tenant, threadId)
+  const note = yield* serving.book.get(tenant, threadId)
   const agent = asked.agent ?? note?.agent
   const branch: Command.StartQuery = {
     ...asked,

@@ -27,7 +27,7 @@ export const run = (
 
 /** The runtime's metadata of the tenant's thread; `undefined` when it does not exist. */
 export const info = ({ naming, runtime }: ServerContext, { tenant }: Principal, threadId: string) =>
-  runtime.threads.info(naming.inner(tenant, threadId), { resourceId: tenant })
+  Effect.flatMap(naming.inner(tenant, threadId), (inner) => runtime.threads.info(inner, { resourceId: tenant }))
 
 /** True when the thread exists: it was created, or has messages. */
 export const hasThread = (serving: ServerContext, principal: Principal, threadId: string): Effect.Effect<boolean> =>
@@ -62,12 +62,10 @@ export const addressed = (
 export const note = (
   { book, naming }: ServerContext,
   { resourceId, runId, threadId }: RunStatus
-): Effect.Effect<RunNote | undefined> => {
-  const outer = naming.outer(resourceId, threadId)
-  return outer === undefined
-    ? Effect.undefined
-    : Effect.map(book.get(resourceId, outer), (found) => found?.runs.find((each) => each.runId === runId))
-}
+): Effect.Effect<RunNote | undefined> =>
+  Effect.map(book.get(resourceId, naming.outer(resourceId, threadId)), (found) =>
+    found?.runs.find((each) => each.runId === runId)
+  )
 
 /** What a run waits for, judged by its log so far. */
 export const standing = ({ naming, runtime }: ServerContext, status: RunStatus): Effect.Effect<Parking.Parking> => {

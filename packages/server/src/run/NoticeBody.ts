@@ -36,7 +36,7 @@ export const of = Effect.fnUntraced(function* (source: Source, notice: Notice, h
   const data = {
     tenant: resourceId,
     runId,
-    threadId: source.naming.outer(resourceId, threadId) ?? threadId,
+    threadId: source.naming.outer(resourceId, threadId),
     agent,
     ...(principal === undefined ? {} : { principal }),
     startedAt,

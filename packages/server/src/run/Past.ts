@@ -78,7 +78,7 @@ export const of = Effect.fnUntraced(function* (serving: ServerContext, status: R
       : Refusal.fromDataDamaged(
           new RunErrors.DataDamaged({
             subject: "thread",
-            id: naming.outer(resourceId, threadId) ?? "",
+            id: naming.outer(resourceId, threadId),
             table: failure.table
           })
         )
@@ -137,7 +137,7 @@ export const input = Effect.fnUntraced(function* (
   const messages = said === undefined ? whole.given : [...said.messages, ...results]
   return Outcome.facts({
     _tag: "History",
-    threadId: serving.naming.outer(resourceId, threadId) ?? threadId,
+    threadId: serving.naming.outer(resourceId, threadId),
     messages
   })
 })

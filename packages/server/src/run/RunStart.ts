@@ -39,12 +39,6 @@ const disconnected = Refusal.make(
   "The client that sent this request first disconnected while waiting. Send the request again",
   1
 )
-const otherPlace = Refusal.make(
-  "conflict",
-  "RequestIdTaken",
-  "The request id was already used in another thread. Use a new one"
-)
-
 /** As in `Mount`. */
 export interface Manner {
   readonly anyAgent: boolean
@@ -165,10 +159,11 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   }
   const onBusy = yield* Continuation.onBusyOf(serving, principal, threadId, query.onBusy)
   const settings = withSettings(note?.settings, asked.settings)
+  const inner = yield* naming.inner(tenant, threadId)
   const start = ({ agent: name, model }: AgentName.Called) =>
     runtime.start(asked.prompt, {
       runId,
-      threadId: naming.inner(tenant, threadId),
+      threadId: inner,
       resourceId: tenant,
       ...(principal.name === undefined ? {} : { principal: principal.name }),
       ...(principal.quotas === undefined ? {} : { quotas: principal.quotas }),
@@ -212,7 +207,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   serving.watchers.began(tenant, runId)
   const title = note === undefined && !isThere ? titleOf(asked) : ""
   if (title !== "") {
-    yield* Effect.ignore(runtime.threads.describe(naming.inner(tenant, threadId), { title }, { resourceId: tenant }))
+    yield* Effect.ignore(runtime.threads.describe(inner, { title }, { resourceId: tenant }))
   }
   yield* serving.book
     .update(tenant, threadId, (found) => withRun({ asked, note: found, now, runId, tenant, threadId, agent }))
@@ -275,9 +270,7 @@ const joined = Effect.fnUntraced(function* (
   tenant: string,
   { lastSeq, runId, threadId }: { readonly runId: string; readonly threadId: string; readonly lastSeq: number }
 ) {
-  const outer = serving.naming.outer(tenant, threadId)
-  if (outer === undefined) return yield* Effect.fail(otherPlace)
-  return feedOf({ runId, threadId: outer, tenant, openings: [], settled: lastSeq })
+  return feedOf({ runId, threadId: serving.naming.outer(tenant, threadId), tenant, openings: [], settled: lastSeq })
 })
 
 const outward = (reason: QueryRejected["reason"], threadId: string): QueryRejected["reason"] => {

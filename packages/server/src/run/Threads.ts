@@ -30,7 +30,7 @@ export const create = Effect.fnUntraced(function* (
   }
   const now = yield* Clock.currentTimeMillis
   if (asked.seed !== undefined) {
-    const options = { threadId: naming.inner(principal.tenant, threadId), resourceId: principal.tenant }
+    const options = { threadId: yield* naming.inner(principal.tenant, threadId), resourceId: principal.tenant }
     yield* Effect.mapError(runtime.threads.import(asked.seed, options), (error) =>
       error._tag === "ThreadExists" ? exists : Refusal.make("bad-request", error._tag, error.message)
     )
@@ -67,7 +67,7 @@ export const edit = Effect.fnUntraced(function* (
   const { tenant } = principal
   const { change, metadata, recalls = [], settings, threadId } = asked
   if (!(yield* Lookup.hasThread(serving, principal, threadId))) return yield* Effect.fail(Lookup.noThread)
-  const inner = naming.inner(tenant, threadId)
+  const inner = yield* naming.inner(tenant, threadId)
   if (change !== undefined) {
     const info = yield* Lookup.info(serving, principal, threadId)
     if (info?.runId !== undefined) return yield* Effect.fail(busy)
@@ -160,7 +160,8 @@ export const remove = Effect.fnUntraced(function* (serving: ServerContext, princ
   const { tenant } = principal
   if (!(yield* Lookup.hasThread(serving, principal, threadId))) return yield* Effect.fail(Lookup.noThread)
   const info = yield* Lookup.info(serving, principal, threadId)
-  if (info !== undefined && !(yield* runtime.threads.delete(naming.inner(tenant, threadId), { resourceId: tenant }))) {
+  const inner = yield* naming.inner(tenant, threadId)
+  if (info !== undefined && !(yield* runtime.threads.delete(inner, { resourceId: tenant }))) {
     return yield* Effect.fail(busy)
   }
   yield* book.remove(tenant, threadId)
@@ -178,9 +179,9 @@ export const removeRun = Effect.fnUntraced(function* (serving: ServerContext, pr
   const status = yield* Lookup.run(serving, principal, runId)
   yield* Past.place(serving, status, 1)
   const threadId = serving.naming.outer(principal.tenant, status.threadId)
-  const note = threadId === undefined ? undefined : yield* serving.book.get(principal.tenant, threadId)
+  const note = yield* serving.book.get(principal.tenant, threadId)
   const isAlone = note?.runs.length === 1 && note.runs.every((run) => run.isAlone === true)
-  if (threadId === undefined || !isAlone) return yield* Effect.fail(inThread)
+  if (!isAlone) return yield* Effect.fail(inThread)
   return yield* remove(serving, principal, threadId)
 })
 
@@ -205,9 +206,8 @@ const describe = (
   threadId: string,
   change: DescriptionChange
 ) =>
-  Effect.mapError(
-    runtime.threads.describe(naming.inner(tenant, threadId), change, { resourceId: tenant }),
-    () => Lookup.noThread
+  Effect.flatMap(naming.inner(tenant, threadId), (inner) =>
+    Effect.mapError(runtime.threads.describe(inner, change, { resourceId: tenant }), () => Lookup.noThread)
   )
 
 interface Known {
@@ -221,7 +221,9 @@ const known = Effect.fnUntraced(function* ({ book, naming, runtime }: ServerCont
   const found = new Map<string, Known>()
   for (const info of yield* runtime.threads.list({ resourceId: tenant })) {
     const threadId = naming.outer(tenant, info.threadId)
-    if (threadId !== undefined) found.set(threadId, { threadId, info, note: undefined })
+    // Of two that are shown by one name, the server's own is the one that the name means.
+    if (info.threadId === threadId && found.has(threadId)) continue
+    found.set(threadId, { threadId, info, note: undefined })
   }
   for (const note of yield* book.list(tenant)) {
     found.set(note.threadId, { threadId: note.threadId, note, info: found.get(note.threadId)?.info })
@@ -290,8 +292,10 @@ const threadOf = (
 
 /** A thread's messages without those of its active run. */
 const messagesOf = ({ naming, runtime }: ServerContext, { tenant }: Principal, threadId: string) =>
-  Effect.mapError(runtime.threads.get(naming.inner(tenant, threadId), { resourceId: tenant }), ({ table }) =>
-    Refusal.fromDataDamaged(new RunErrors.DataDamaged({ subject: "thread", id: threadId, table }))
+  Effect.flatMap(naming.inner(tenant, threadId), (inner) =>
+    Effect.mapError(runtime.threads.get(inner, { resourceId: tenant }), ({ table }) =>
+      Refusal.fromDataDamaged(new RunErrors.DataDamaged({ subject: "thread", id: threadId, table }))
+    )
   )
 
 /** A thread with all its messages, including those of its active run. */
@@ -314,7 +318,7 @@ const read = Effect.fnUntraced(function* (serving: ServerContext, principal: Pri
   const places =
     note === undefined
       ? undefined
-      : yield* runtime.threads.places(naming.inner(tenant, threadId), { resourceId: tenant })
+      : yield* runtime.threads.places(yield* naming.inner(tenant, threadId), { resourceId: tenant })
   for (const { messageId, runId } of note?.runs ?? []) {
     const at = runId === standing?.status.runId ? stored.length : places?.get(runId)
     if (at !== undefined) runs.push({ at, runId, ...(messageId === undefined ? {} : { messageId }) })

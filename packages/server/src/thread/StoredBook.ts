@@ -23,10 +23,8 @@ export const make = (
   const memory = makeMemory()
   const versions = new WeakMap<ThreadNote, number>()
 
-  const place = (tenant: string, threadId: string) => ({
-    threadId: naming.inner(tenant, threadId),
-    resourceId: tenant
-  })
+  const place = (tenant: string, threadId: string) =>
+    Effect.map(naming.inner(tenant, threadId), (inner) => ({ threadId: inner, resourceId: tenant }))
 
   const remember = Effect.fnUntraced(function* (note: ThreadNote, version: number) {
     versions.set(note, version)
@@ -36,7 +34,7 @@ export const make = (
   /** The note and its version, 0 without one. */
   const read = Effect.fnUntraced(function* (tenant: string, threadId: string) {
     const known = yield* memory.get(tenant, threadId)
-    const at = place(tenant, threadId)
+    const at = yield* place(tenant, threadId)
     const version = yield* store.version(at)
     if (known !== undefined && versions.get(known) === version) return { note: known, version }
     const stored = version === 0 ? undefined : yield* store.get(at)
@@ -65,7 +63,7 @@ export const make = (
       const note = change(before)
       if (note === undefined) return undefined
       const changed = note.runs.filter((run) => before?.runs.includes(run) !== true)
-      const after = yield* store.put(place(tenant, threadId), {
+      const after = yield* store.put(yield* place(tenant, threadId), {
         version,
         thread: StoredNote.ofThread(note, (option) => isShown(note.agent, option)),
         runs: changed.map((run) => ({ runId: run.runId, note: StoredNote.ofRun(run) }))
@@ -80,15 +78,14 @@ export const make = (
     get,
     list: (tenant) =>
       Effect.map(store.list(tenant), (found) =>
-        found.flatMap(({ createdAt, threadId: inner }) => {
-          const threadId = naming.outer(tenant, inner)
-          return threadId === undefined ? [] : [{ threadId, createdAt }]
-        })
+        found.map(({ createdAt, threadId }) => ({ threadId: naming.outer(tenant, threadId), createdAt }))
       ),
     recent: memory.recent,
     update,
     remove: (tenant, threadId) =>
-      Effect.andThen(store.remove(place(tenant, threadId)), memory.remove(tenant, threadId)),
+      Effect.flatMap(place(tenant, threadId), (at) =>
+        Effect.andThen(store.remove(at), memory.remove(tenant, threadId))
+      ),
     more: (tenant, threadId, count) => {
       const look: Effect.Effect<void> = Effect.flatMap(get(tenant, threadId), (note) =>
         (note?.runs.length ?? 0) > count ? Effect.void : Effect.andThen(Effect.sleep(interval), look)

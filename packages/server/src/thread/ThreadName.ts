@@ -1,33 +1,54 @@
 /**
  * Maps a thread's name between client and runtime. With per-tenant names, two tenants may use the same name without
- * finding out.
+ * finding out; threads of a tenant that were begun at a terminal or by the program are found by their plain names.
  */
 import { type Approval, Envelope, type Event } from "@reins/protocol"
+import { type RuntimeShape, ThreadName } from "@reins/runtime"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
 
 export interface Naming {
-  readonly inner: (tenant: string, threadId: string) => string
-  /** The client's name; `undefined` for another tenant's thread. */
-  readonly outer: (tenant: string, inner: string) => string | undefined
+  /** The runtime's name of the tenant's thread, or the one that a new thread of this name gets. */
+  readonly inner: (tenant: string, threadId: string) => Effect.Effect<string>
+  /** The client's name of a thread of the tenant. */
+  readonly outer: (tenant: string, inner: string) => string
 }
 
 /** The runtime's own names. */
-export const shared: Naming = { inner: (_, threadId) => threadId, outer: (_, inner) => inner }
+export const shared: Naming = { inner: (_, threadId) => Effect.succeed(threadId), outer: (_, inner) => inner }
 
-const prefix = (tenant: string): string => `${encodeURIComponent(tenant)}/`
+/** How many names are remembered, and for how long those of threads that this server has not made, in milliseconds. */
+const [most, briefly] = [10_000, 2000]
 
-/** Names prefixed with the tenant's. */
-export const perTenant: Naming = {
-  inner: (tenant, threadId) => prefix(tenant) + threadId,
-  outer: (tenant, inner) => {
-    const start = prefix(tenant)
-    return inner.startsWith(start) ? inner.slice(start.length) : undefined
+/** Names prefixed with the tenant's, unless only a thread with the plain name is there. */
+export const perTenant = ({ threads }: Pick<RuntimeShape, "threads">): Naming => {
+  const known = new Map<string, { readonly inner: string; readonly until: number }>()
+  const exists = (tenant: string) => (threadId: string) =>
+    Effect.gen(function* () {
+      if ((yield* threads.info(threadId, { resourceId: tenant })) !== undefined) return true
+      return threads.notes !== undefined && (yield* threads.notes.version({ threadId, resourceId: tenant })) > 0
+    })
+  return {
+    outer: ThreadName.shown,
+    inner: Effect.fnUntraced(function* (tenant, threadId) {
+      const own = ThreadName.qualified(tenant, threadId)
+      const now = yield* Clock.currentTimeMillis
+      const before = known.get(own)
+      if (before !== undefined && now < before.until) return before.inner
+      const found = yield* ThreadName.find(tenant, threadId, exists(tenant))
+      known.delete(own)
+      known.set(own, { inner: found ?? own, until: found === own ? Infinity : now + briefly })
+      const [oldest] = known.keys()
+      if (known.size > most && oldest !== undefined) known.delete(oldest)
+      return found ?? own
+    })
   }
 }
 
 /** A question with the thread as its tenant names it. */
 export const question = (naming: Naming, request: Approval.Request): Approval.Request => {
   const threadId = naming.outer(request.resourceId, request.threadId)
-  return threadId === undefined || threadId === request.threadId ? request : { ...request, threadId }
+  return threadId === request.threadId ? request : { ...request, threadId }
 }
 
 const event = (naming: Naming, said: Event): Event =>
@@ -42,7 +63,7 @@ export const envelopes = (naming: Naming, tenant: string): ((envelope: Envelope.
     const { agentPath, at, event: said, runId, seq, threadId } = envelope
     if (threadId !== inner) {
       inner = threadId
-      outer = naming.outer(tenant, threadId) ?? threadId
+      outer = naming.outer(tenant, threadId)
     }
     return Envelope.make(seq, at, runId, outer, agentPath, event(naming, said))
   }
