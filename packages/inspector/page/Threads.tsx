@@ -17,7 +17,6 @@ export const ThreadList = () => {
           <Rows
             caption="Threads"
             columns={["Thread", "Title", "Agent", "State", "Written"]}
-            none="There are none. Threads that were begun at a terminal are not listed here: /threads of reins chat lists them."
             rows={threads.map((thread) => ({
               key: thread.threadId,
               cells: [

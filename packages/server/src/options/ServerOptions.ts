@@ -196,7 +196,7 @@ export interface ServerOptions {
   readonly keyHeaders?: ReadonlyArray<string> | undefined
   /**
    * `per-tenant`: each tenant has its own namespace of thread ids; in the runtime they are prefixed with the tenant's
-   * name. `shared`: ids are those of the runtime; an id that another tenant uses is reported as unknown. Default
+   * name. Threads of the tenant that a program or a terminal has begun under plain ids are found by these. `shared`: ids are those of the runtime; an id that another tenant uses is reported as unknown. Default
    * `per-tenant`.
    */
   readonly threadIds?: "per-tenant" | "shared" | undefined
