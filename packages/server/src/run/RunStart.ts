@@ -144,7 +144,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   const isThere = named !== undefined && (yield* Lookup.hasThread(serving, principal, named))
   if (asked.create === "existing" && !isThere) return yield* Effect.fail(Lookup.noThread)
   const known = asked.requestId === undefined ? undefined : yield* knownRun(serving, principal, runId)
-  if (known !== undefined) return yield* joined(serving, tenant, known)
+  if (known !== undefined) return joined(serving, tenant, known)
   if (asked.create === "new" && isThere) {
     return yield* Effect.fail(Refusal.make("conflict", "ThreadExists", "The thread already exists"))
   }
@@ -195,7 +195,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
       asked.requestId !== undefined && reason._tag === "RunExists"
         ? yield* knownRun(serving, principal, runId)
         : undefined
-    if (other !== undefined) return yield* joined(serving, tenant, other)
+    if (other !== undefined) return joined(serving, tenant, other)
     return yield* Effect.fail(Refusal.fromQueryRejected(outward(reason, threadId)))
   }
   const { agent = called.agent, value: run } = handle.success
@@ -265,13 +265,11 @@ export const ownRunId = (tenant: string, threadId: string, requestId: string): s
   `run_${bytesToHex(sha256(utf8ToBytes(JSON.stringify([tenant, threadId, requestId])))).slice(0, 40)}`
 
 /** The same query again: the run that it started. */
-const joined = Effect.fnUntraced(function* (
-  serving: ServerContext,
+const joined = (
+  { naming }: ServerContext,
   tenant: string,
   { lastSeq, runId, threadId }: { readonly runId: string; readonly threadId: string; readonly lastSeq: number }
-) {
-  return feedOf({ runId, threadId: serving.naming.outer(tenant, threadId), tenant, openings: [], settled: lastSeq })
-})
+) => feedOf({ runId, threadId: naming.outer(tenant, threadId), tenant, openings: [], settled: lastSeq })
 
 const outward = (reason: QueryRejected["reason"], threadId: string): QueryRejected["reason"] => {
   switch (reason._tag) {
