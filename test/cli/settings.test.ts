@@ -42,6 +42,7 @@ describe("the settings of reins serve", () => {
         REINS_KEEP_RUNS: "30d",
         REINS_KEEP_COSTS: "104w",
         REINS_MAX_RUNS: "20",
+        REINS_RECONCILE: "true",
         REINS_ORIGINS: "https://one.example, https://two.example",
         REINS_WEBHOOK_URLS: "https://one.example/a,http://pager.internal/b",
         REINS_WEBHOOK_SECRET: `${secret},${secret}`,
@@ -51,6 +52,7 @@ describe("the settings of reins serve", () => {
       assert.deepStrictEqual(settings.listen, { host: "::1", port: 8080 })
       assert.deepStrictEqual(settings.kept, { runs: 2_592_000_000, costs: 62_899_200_000, audit: undefined })
       assert.strictEqual(settings.maxRuns, 20)
+      assert.isTrue(settings.reconcile)
       assert.deepStrictEqual(settings.origins, ["https://one.example", "https://two.example"])
       assert.deepStrictEqual(
         settings.webhooks?.map(({ content, events, secret, url }) => [url, secret.length, events, content]),
@@ -79,7 +81,8 @@ describe("the settings of reins serve", () => {
         ["REINS_WEBHOOK_SECRET", "hidden"],
         ["REINS_WEBHOOK_SECRET", `${secret},${secret},${secret}`],
         ["REINS_WEBHOOK_EVENTS", "run.began"],
-        ["REINS_WEBHOOK_CONTENT", "yes"]
+        ["REINS_WEBHOOK_CONTENT", "yes"],
+        ["REINS_RECONCILE", "1"]
       ]
       for (const [name, value, more] of wrong) {
         const { message } = yield* Effect.flip(read({ [name]: value, ...more }))

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ScriptedModel } from "@reins/runtime/testing"
+import { Clock, ConfigProvider, Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { once } from "node:events"
 import * as Http from "node:http"
@@ -37,6 +39,52 @@ describe("a runtime of named services", () => {
   ])("has a scripted model that gives a typed answer: %s", async (_name, output) => {
     await using runtime = createRuntime({ model: "scripted", agents })
     assert.isDefined((await runtime.complete("Go", { output })).output)
+  })
+
+  it("asks OpenAI what a cut answer has used, with the environment's key, where it reconciles", async () => {
+    const clock = await Effect.runPromise(TestClock.make().pipe(Effect.scoped))
+    const second = Promise.withResolvers<void>()
+    const gets: Array<string> = []
+    const server = Http.createServer(({ headers, method, url }, response) => {
+      if (method === "GET") {
+        gets.push(`${url} ${headers.authorization}`)
+        const usage = { input_tokens: 90, output_tokens: 8, total_tokens: 98 }
+        response.writeHead(200, { "content-type": "application/json" })
+        response.end(JSON.stringify({ status: "completed", usage }))
+        // Runs are asked for one after the other: the first is booked.
+        if (gets.length === 2) second.resolve()
+        return
+      }
+      response.writeHead(200, { "content-type": "text/event-stream" })
+      const send = (type: string, more: object) => response.write(`data: ${JSON.stringify({ type, ...more })}\n\n`)
+      send("response.created", { response: { id: "resp_cut", created_at: 1, model: "gpt-5.2" } })
+      const item = { type: "message", id: "msg_1", status: "in_progress", role: "assistant", content: [] }
+      send("response.output_item.added", { output_index: 0, item })
+      send("response.output_text.delta", { item_id: "msg_1", output_index: 0, delta: "Well, " })
+    })
+    await once(server.listen(0, "127.0.0.1"), "listening")
+    const address = server.address()
+    const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}/v1`
+    const set = ConfigProvider.fromUnknown({ OPENAI_API_KEY: "sk-set", OPENAI_BASE_URL: url })
+    {
+      await using runtime = createRuntime({
+        model: `openai-responses:gpt-5.2@${url}`,
+        agents,
+        reconcile: true,
+        services: Layer.merge(Layer.succeed(Clock.Clock, clock), Layer.succeed(ConfigProvider.ConfigProvider, set))
+      })
+      for (const runId of ["r1", "r2"]) {
+        const run = await runtime.start("go", { runId })
+        for await (const event of run.events()) if (event.type === "text") await runtime.cancel(runId)
+      }
+      await Effect.runPromise(clock.adjust("1 minute"))
+      await second.promise
+      assert.deepStrictEqual(gets, Array(2).fill("/v1/responses/resp_cut Bearer sk-set"))
+      const { sum } = await runtime.costs.by()
+      assert.isAtLeast(sum.corrections ?? 0, 1)
+    }
+    server.closeAllConnections()
+    server.close()
   })
 
   it("throws at once when a model's name is invalid, its provider unknown or its key missing", () => {

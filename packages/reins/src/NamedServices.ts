@@ -5,9 +5,9 @@
 import * as NodeChildProcessSpawner from "@effect/platform-node/NodeChildProcessSpawner"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
-import { GenaiPrices, Models, ModelTelemetry, PriceFile, RunTelemetry } from "@reins/models"
+import { GenaiPrices, Models, ModelTelemetry, OpenAiUsage, PriceFile, RunTelemetry } from "@reins/models"
 import { McpTools } from "@reins/models/mcp"
-import { Prices } from "@reins/runtime"
+import { Prices, UsageLookup } from "@reins/runtime"
 import * as Plain from "@reins/runtime/promise"
 import { Sqlite } from "@reins/store/sqlite"
 import * as Effect from "effect/Effect"
@@ -100,6 +100,12 @@ export interface Options<
   readonly prices?: string | undefined
   /** Absent: nothing is sent. */
   readonly telemetry?: Telemetry | undefined
+  /**
+   * Whether OpenAI is asked what a response has used whose answer was cut, so that the cost ledger is corrected by itself:
+   * with the key of `OPENAI_API_KEY`, or the tenant's own. Absent: false. `usageLookups` asks other providers, and takes
+   * its place.
+   */
+  readonly reconcile?: boolean | undefined
 }
 
 /**
@@ -130,7 +136,17 @@ export const createRuntime = <
   options: Options<Tools, Agents, Server>
 ): Plain.PromiseRuntime<Agents[number]["name"], Plain.SpecialistsOf<Agents>> => {
   Plain.requireOptions(options, rules)
-  const { agents, mcp = [], model, prices, services = Layer.empty, store = "memory", telemetry, ...rest } = options
+  const {
+    agents,
+    mcp = [],
+    model,
+    prices,
+    reconcile = false,
+    services = Layer.empty,
+    store = "memory",
+    telemetry,
+    ...rest
+  } = options
   const models = (name: string): Plain.AnyModel => {
     Effect.runSync(Models.validate(name))
     const made = Models.fromConfig(name)
@@ -148,6 +164,7 @@ export const createRuntime = <
       storeLayer(store),
       pricesLayer(prices),
       telemetryLayer(telemetry),
+      reconcile ? lookupsLayer : Layer.empty,
       ...servers.map(({ toolkit }) => Layer.provide(toolkit.layer, transports))
     ).pipe(Layer.provideMerge(services))
   })
@@ -161,7 +178,7 @@ const isServer = (value: unknown): boolean =>
   isObject(value) && isText(value["name"]) && (isText(value["command"]) || isText(value["url"]))
 
 /** The options that this package adds. */
-const rules: { readonly [Name in "mcp" | "store" | "prices" | "telemetry"]: Plain.OwnRule } = {
+const rules: { readonly [Name in "mcp" | "store" | "prices" | "reconcile" | "telemetry"]: Plain.OwnRule } = {
   mcp: {
     fits: (value) => value === undefined || (Array.isArray(value) && value.every(isServer)),
     cure: 'Give a list of servers, each with a name and a command or a url, as in mcp: [{ name: "files", command: "node" }]'
@@ -176,6 +193,7 @@ const rules: { readonly [Name in "mcp" | "store" | "prices" | "telemetry"]: Plai
     isSecret: true
   },
   prices: { fits: (value) => value === undefined || isText(value), cure: "Give the path of a file of prices" },
+  reconcile: { fits: (value) => value === undefined || typeof value === "boolean", cure: "Use true or false" },
   telemetry: {
     fits: (value) => value === undefined || (isObject(value) && isText(value["otlp"])),
     cure: 'Give an object such as { otlp: "http://localhost:4318" }'
@@ -229,6 +247,10 @@ const pricesLayer = (file: string | undefined): Layer.Layer<never, unknown> =>
   file === undefined
     ? publicPrices
     : Layer.provide(PriceFile.layer(file), Layer.merge(publicPrices, NodeFileSystem.layer))
+
+const lookupsLayer = Layer.unwrap(
+  Effect.map(OpenAiUsage.fromConfig, (lookup) => UsageLookup.layer({ lookups: [lookup] }))
+)
 
 const telemetryLayer = (telemetry: Telemetry | undefined): Layer.Layer<never> =>
   telemetry === undefined

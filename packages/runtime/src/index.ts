@@ -36,6 +36,7 @@ export * as Redaction from "./hook/Redaction.ts"
 export * as Ids from "./kernel/Ids.ts"
 export { Model } from "./model/Model.ts"
 export * as ModelCredentials from "./model/ModelCredentials.ts"
+export * as UsageLookup from "./model/UsageLookup.ts"
 export type {
   Emit,
   ModelPart,

@@ -65,6 +65,7 @@ const options: Keys<Options<{}, ReadonlyArray<AsyncAgent<string>>>> = {
   services: Layer.empty,
   providerKeys: undefined,
   credentials: undefined,
+  usageLookups: undefined,
   hooks: [],
   quotaWait: "1 second",
   metrics: false,

@@ -49,6 +49,19 @@ describe.each([...Engines.all])("a thread %s", (_, services) => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("is changed by a query that replaces, also where its store is measured", () =>
+    Effect.gen(function* () {
+      const { complete, threads } = yield* Solo.runtime(counting(), {
+        services: services(),
+        runtime: { metrics: true }
+      })
+      yield* complete("q1", { threadId: "t", runId: "r1" })
+      yield* complete("q1", { threadId: "t", runId: "r2", replaces: "r1" })
+      assert.strictEqual(words(yield* threads.get("t")), "q1 a2")
+      assert.lengthOf(yield* threads.branches("t"), 1)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("refuses a place that it does not have, before anything is spent or changed", () =>
     Effect.gen(function* () {
       const model = counting()

@@ -17,10 +17,12 @@ const desk = Agent.make("desk", { instructions: "Pay.", toolkit: Tools })
 
 const Line = Schema.Struct({ kind: Schema.String })
 
-const reply = (request: Parameters<typeof ScriptedModel.lastPrompt>[0]) =>
-  ScriptedModel.lastPrompt(request) === "Pay." && ScriptedModel.lastResults(request).length === 0
-    ? ScriptedModel.calls([{ id: "c1", name: "pay", args: {} }])
-    : ScriptedModel.text("Done.")
+const reply = (request: Parameters<typeof ScriptedModel.lastPrompt>[0]): ScriptedModel.Reply =>
+  ScriptedModel.lastPrompt(request) === "Hang."
+    ? { parts: [[{ type: "text", text: "Wait" }]], hangs: true }
+    : ScriptedModel.lastPrompt(request) === "Pay." && ScriptedModel.lastResults(request).length === 0
+      ? ScriptedModel.calls([{ id: "c1", name: "pay", args: {} }])
+      : ScriptedModel.text("Done.")
 
 const runtime = (filename: string) =>
   Runtime.layer({ agents: [desk] }).pipe(
@@ -85,6 +87,35 @@ describe("an exported run", () => {
       const again = yield* Effect.flip(to.importRun(lines))
       assert.strictEqual(again._tag === "NotImported" ? again.reason : again._tag, "RunExists")
       assert.deepStrictEqual(yield* to.exportRun("nobody"), [])
+    })
+  )
+
+  it.live("takes corrections of its costs along, and is not corrected a second time elsewhere", () =>
+    Effect.gen(function* () {
+      const { here, there } = yield* files
+      const usage = { inputUncached: 123, outputText: 45 }
+      const told = yield* Effect.gen(function* () {
+        const { costs, start, watch } = yield* Runtime
+        const { cancel, result } = yield* start("Hang.", { threadId: "thread", runId: "cut" })
+        yield* Stream.runDrain(Stream.takeUntil(watch("cut"), ({ event }) => event.type === "text"))
+        yield* cancel
+        yield* Effect.exit(result)
+        yield* costs.correct({ runId: "cut", step: 1, usage })
+        return (yield* costs.by({ runId: "cut" })).sum
+      }).pipe(Effect.provide(runtime(here)))
+      assert.deepInclude(told, { promptTokens: 123, completionTokens: 45, corrections: 1 })
+      const from = yield* Sqlite.archive({ filename: here })
+      const to = yield* Sqlite.archive({ filename: there })
+      const lines = yield* from.exportRun("cut")
+      yield* to.importRun(lines)
+      assert.deepStrictEqual(yield* to.exportRun("cut"), lines)
+      yield* Effect.gen(function* () {
+        const { costs } = yield* Runtime
+        assert.deepStrictEqual((yield* costs.by({ runId: "cut" })).sum, told)
+        assert.isTrue((yield* costs.estimates("cut"))?.[0]?.isCorrected)
+        const again = yield* Effect.flip(costs.correct({ runId: "cut", step: 1, usage }))
+        assert.strictEqual(again.reason, "AlreadyCorrected")
+      }).pipe(Effect.provide(runtime(there)))
     })
   )
 

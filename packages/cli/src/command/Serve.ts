@@ -119,9 +119,16 @@ const serve = Effect.fnUntraced(function* (given: Given) {
     ...given,
     app: given.app ?? settings.app,
     isWatched: false,
-    isServed: true
+    isServed: true,
+    reconciles: settings.reconcile
   })
   const { place: store } = workplace
+  if (settings.reconcile === true && store === undefined) {
+    yield* workplace.close
+    return yield* failed(
+      `${Settings.all.reconcile.name} is about the runtime of reins serve, and the app makes its own: leave it out, and set reconcile in the app.`
+    )
+  }
   if (Retention.isSet(kept) && (store === undefined || store._tag === "Memory")) {
     yield* workplace.close
     return yield* failed(

@@ -137,15 +137,28 @@ const webhookEvents = define({
   }
 })
 
-const webhookContent = define({
-  name: "REINS_WEBHOOK_CONTENT",
-  meaning: "`true`: they also get questions and answers",
-  absent: "ids, names, times and money alone",
-  parse: (value) =>
-    value === "true" || value === "false"
-      ? Result.succeed(value === "true")
-      : Result.fail(`REINS_WEBHOOK_CONTENT: ${JSON.stringify(value)} is neither true nor false.`)
-})
+const flag = (name: string, meaning: string, absent: string) =>
+  define({
+    name,
+    meaning,
+    absent,
+    parse: (value) =>
+      value === "true" || value === "false"
+        ? Result.succeed(value === "true")
+        : Result.fail(`${name}: ${JSON.stringify(value)} is neither true nor false.`)
+  })
+
+const webhookContent = flag(
+  "REINS_WEBHOOK_CONTENT",
+  "`true`: they also get questions and answers",
+  "ids, names, times and money alone"
+)
+
+const reconcile = flag(
+  "REINS_RECONCILE",
+  "`true`: OpenAI is asked what a response has used whose answer was cut, and the cost ledger is corrected",
+  "such costs stay estimates until an operator corrects them"
+)
 
 /** All of them. */
 export const all = {
@@ -172,6 +185,7 @@ export const all = {
     "how many runs of a tenant that this process started may be active at once",
     "no limit"
   ),
+  reconcile,
   webhookUrls,
   webhookSecret,
   webhookEvents,
@@ -215,6 +229,7 @@ export const read = Effect.gen(function* () {
     },
     maxBodyBytes: yield* readOne(all.maxBodyBytes),
     maxRuns: yield* readOne(all.maxRuns),
+    reconcile: yield* readOne(all.reconcile),
     webhooks: urls?.map((url) => ({ url, secret, events, content }))
   }
 })

@@ -2,7 +2,8 @@
  * What a command works with: a runtime over an app or the built-in assistant, a model, a store. Everything that cannot
  * be had is one sentence.
  */
-import { type Agent, Model, type ModelPort, Runtime } from "@reins/runtime"
+import { OpenAiUsage } from "@reins/models"
+import { type Agent, Model, type ModelPort, Runtime, UsageLookup } from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { statSync } from "node:fs"
@@ -27,6 +28,8 @@ export interface Given {
   readonly isWatched: boolean
   /** Whether its runs are counted in metrics and logged, line by line. Absent: no. */
   readonly isServed?: boolean | undefined
+  /** Whether OpenAI is asked for what cut answers have used. Absent: no. */
+  readonly reconciles?: boolean | undefined
   /** Whether the scripted demo takes the place of a model that is not set. */
   readonly demo: boolean
   /** Whether the file of the app is loaded once more after this: what it opened is opened once. Absent: false. */
@@ -74,6 +77,18 @@ const isFolder = (path: string): Effect.Effect<void, CommandFailed> =>
 const isMade = (store: StoreChoice.Store): boolean =>
   store._tag !== "Sqlite" || statSync(store.file, { throwIfNoEntry: false })?.isFile() === true
 
+/** Asks OpenAI for what cut answers have used. */
+const lookups = (isOn: boolean): Layer.Layer<never, CommandFailed> =>
+  isOn
+    ? Layer.unwrap(
+        Effect.match(OpenAiUsage.fromConfig, {
+          onFailure: () =>
+            Layer.effectDiscard(Effect.fail(failed("OPENAI_API_KEY or OPENAI_BASE_URL cannot be read."))),
+          onSuccess: (lookup) => UsageLookup.layer({ lookups: [lookup] })
+        })
+      )
+    : Layer.empty
+
 /** Opens nothing yet: fails with what is wrong with the command line itself. */
 export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
   Effect.gen(function* () {
@@ -117,7 +132,7 @@ export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
         serving === undefined ? ModelChoice.layer(model, given.isWatched, live) : Layer.succeed(Model, serving),
         ModelChoice.pricesLayer
       ),
-      StoreChoice.layer(store, { carries: given.carries ?? true })
+      Layer.merge(StoreChoice.layer(store, { carries: given.carries ?? true }), lookups(given.reconciles === true))
     )
     const { isServed = false } = given
     const observed = { metrics: isServed, logs: isServed }

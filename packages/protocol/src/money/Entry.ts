@@ -59,13 +59,16 @@ const AttemptStruct = Schema.Struct({
   firstTextAt: Schema.optionalKey(Schema.Natural),
   outcome: Schema.Literals(["completed", "failed", "cancelled", "lost"]),
   abandoned: Schema.optionalKey(Schema.Boolean),
-  error: Schema.optionalKey(Schema.String)
+  error: Schema.optionalKey(Schema.String),
+  estimated: Schema.optionalKey(Usage),
+  responseId: Schema.optionalKey(Schema.String)
 }).annotate({ identifier: "Attempt" })
 
 /**
  * One request on the wire. `firstTokenAt` is the time of the first text, reasoning or call; `error` the tag of the
  * failure. `abandoned` is true if it did not end in time and was abandoned. `lost` attempts ended with their process;
- * their tokens are estimated.
+ * their tokens are estimated. `estimated`: what was counted for it, where the provider did not report all of it;
+ * `responseId`: the provider's id of its response, by which it can be asked for that, if it is known.
  *
  * @since 0.1.0
  * @category schemas
@@ -215,8 +218,8 @@ type Given<Row> = { readonly [Name in keyof Row]: object extends Pick<Row, Name>
  * @category operations
  */
 export const attempt = (row: Given<Attempt>): Attempt => {
-  const { abandoned, endedAt, error, firstTextAt, firstTokenAt, outcome, startedAt } = row
-  if (error === undefined && abandoned === undefined) {
+  const { abandoned, endedAt, error, estimated, firstTextAt, firstTokenAt, outcome, responseId, startedAt } = row
+  if (error === undefined && abandoned === undefined && estimated === undefined && responseId === undefined) {
     if (firstTokenAt === undefined) return { startedAt, endedAt, outcome }
     return firstTextAt === undefined
       ? { startedAt, endedAt, firstTokenAt, outcome }
@@ -229,7 +232,9 @@ export const attempt = (row: Given<Attempt>): Attempt => {
     ...(firstTextAt === undefined ? {} : { firstTextAt }),
     outcome,
     ...(error === undefined ? {} : { error }),
-    ...(abandoned === undefined ? {} : { abandoned })
+    ...(abandoned === undefined ? {} : { abandoned }),
+    ...(estimated === undefined ? {} : { estimated }),
+    ...(responseId === undefined ? {} : { responseId })
   }
 }
 

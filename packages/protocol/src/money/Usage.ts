@@ -113,6 +113,29 @@ const make = (
 }
 
 /**
+ * `all` with `real` in place of its part `estimated`, part by part; what is absent counts as 0, and no part falls below
+ * 0.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const replaced = (all: Usage, estimated: Usage, real: Usage): Usage => {
+  const left = (of: keyof Usage): number | undefined =>
+    all[of] === undefined ? undefined : Math.max(0, all[of] - (estimated[of] ?? 0))
+  return add(
+    make(
+      left("inputUncached"),
+      left("inputCacheRead"),
+      left("inputCacheWrite"),
+      left("inputCacheWriteLong"),
+      left("outputText"),
+      left("outputReasoning")
+    ),
+    real
+  )
+}
+
+/**
  * All input tokens, cached parts included; unknown parts count as 0. At most 2⁵³ − 1.
  *
  * @since 0.1.0

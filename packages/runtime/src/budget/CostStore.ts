@@ -49,8 +49,9 @@ export interface CostQuery {
 /**
  * A change of the books: what one row of an ended run's ledger was estimated as, and has turned out to be. `place`: of
  * the row among those of its run, from `firstCorrection` on, so that it is corrected once. `threadId`: of the run's
- * thread, whose totals change, too; absent: it has none. `charges`: the run's quotas, which change where their windows
- * still keep the time of the run's end.
+ * thread, whose totals change, too; absent: it has none. `charges`: the run's quotas, which change in the window of
+ * `usedAt`, the end of the corrected request, where they still keep that time. `now`: the time of the correction. Both are
+ * epoch milliseconds.
  *
  * @since 0.1.0
  * @category models
@@ -66,6 +67,8 @@ export interface Correction {
   /** The tenant of the run: a thread of that name that another tenant has made since is not its. */
   readonly resourceId: string
   readonly charges: ReadonlyArray<Quota.Charge>
+  readonly usedAt: number
+  readonly now: number
 }
 
 /**
@@ -121,7 +124,7 @@ const fits = (line: CostLine.CostLine, query: CostQuery): boolean => {
 export class MemoryCosts implements CostStore {
   private readonly runs = new Map<string, ReadonlyArray<CostLine.CostLine>>()
   /** The rows that were corrected, by run. */
-  private readonly corrected = new Map<string, Set<number>>()
+  private readonly corrected = new Map<string, Map<number, Correction>>()
   private readonly kept: number
 
   constructor(kept: number) {
@@ -158,11 +161,26 @@ export class MemoryCosts implements CostStore {
       )
   }
 
+  /** The corrections of a run. */
+  corrections(runId: string): ReadonlyArray<Correction> {
+    return [...(this.corrected.get(runId)?.values() ?? [])]
+  }
+
+  /** The runs that ended at `since` or later and have estimated lines of models. */
+  estimated(since: number): ReadonlySet<string> {
+    const found = new Set<string>()
+    for (const [runId, lines] of this.runs) {
+      if (lines.some(({ at, estimated, kind }) => estimated && kind === "model" && at >= since)) found.add(runId)
+    }
+    return found
+  }
+
   /** Adds the line of a correction beside `line`, once; returns whether it did. */
-  correct({ change, place, runId }: Correction, line: CostLine.CostLine): boolean {
-    const places = this.corrected.get(runId) ?? new Set()
-    if (places.has(place)) return false
-    this.corrected.set(runId, places.add(place))
+  correct(given: Correction, line: CostLine.CostLine): boolean {
+    const { change, place, runId } = given
+    const known = this.corrected.get(runId) ?? new Map<number, Correction>()
+    if (known.has(place)) return false
+    this.corrected.set(runId, known.set(place, given))
     const correction = { ...line, ...change, calls: 0, estimated: false, isCorrection: true }
     this.runs.set(runId, [...(this.runs.get(runId) ?? []), correction])
     return true
@@ -189,13 +207,13 @@ export interface Books {
 
 /** Corrects the books of one process, all of them or none. */
 export const correctBooks = ({ costs, quotas, threads }: Books, correction: Correction): Corrected => {
-  const { change, charges, resourceId, threadId } = correction
+  const { change, charges, now, resourceId, threadId, usedAt } = correction
   const line = costs.lineOf(correction)
   if (line === undefined) return "unbooked"
   if (threadId !== undefined && threads.isBusy(threadId, resourceId)) return "busy"
   if (!costs.correct(correction, line)) return "known"
   const { completionTokens, costNanoUsd, promptTokens } = change
-  quotas.correct(charges, line.at, { nanoUsd: costNanoUsd, tokens: promptTokens + completionTokens })
+  quotas.correct(charges, usedAt, now, { nanoUsd: costNanoUsd, tokens: promptTokens + completionTokens })
   if (threadId !== undefined) threads.correct(threadId, resourceId, correctedKept(change))
   return "corrected"
 }

@@ -119,12 +119,11 @@ export class MemoryQuotas implements QuotaStore {
     }
   }
 
-  /** Changes what was counted at a time; nothing where the quota keeps no use of that time any more. */
-  correct(charges: ReadonlyArray<Quota.Charge>, at: number, { nanoUsd, tokens }: Quota.Amount): void {
+  /** Changes what was counted at a time; nothing where the quota keeps no use of that time any more at `now`. */
+  correct(charges: ReadonlyArray<Quota.Charge>, at: number, now: number, { nanoUsd, tokens }: Quota.Amount): void {
     for (const { key, quota } of charges) {
-      const kept = this.kept.get(key)
-      const { grain } = spanOf(quota, at)
-      if (kept?.buckets.has(Quota.bucketOf(grain, at)) === true) add(kept, grain, at, { nanoUsd, tokens, runs: 0 })
+      const { forgotten, grain } = spanOf(quota, now)
+      if (Quota.bucketOf(grain, at) > forgotten) add(this.of(key), grain, at, { nanoUsd, tokens, runs: 0 })
     }
   }
 

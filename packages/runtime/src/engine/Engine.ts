@@ -69,6 +69,14 @@ export interface OpenStep {
   readonly said: number
   /** The ids of the calls whose input is in the log; absent: none. */
   readonly inputs?: Iterable<string> | undefined
+  /** The providers' ids of its responses, in the order of its attempts; empty: unknown. Absent: none was stored. */
+  readonly ids?: ReadonlyArray<string> | undefined
+}
+
+/** By which ids a provider knows the responses to the requests of a step; `step`: the name of its activity. */
+export interface Identified {
+  readonly step: string
+  readonly ids: ReadonlyArray<string>
 }
 
 /**
@@ -117,6 +125,8 @@ export interface Work extends Readings, RunInfo {
   readonly room: () => Promise<void>
   /** Stores that work is starting, and returns how often it was started before. Absent on an engine without storage. */
   readonly begin?: ((name: string, path: AgentPath.AgentPath) => Effect.Effect<number>) | undefined
+  /** Stores the providers' ids of an agent's step, soon and without waiting. Absent on an engine without storage. */
+  readonly identify?: ((path: AgentPath.AgentPath, identified: Identified) => void) | undefined
   /** This agent's unfinished step, after a crash. */
   readonly open: (path: AgentPath.AgentPath) => OpenStep | undefined
   /**

@@ -32,6 +32,7 @@ import type { FileStore } from "../thread/FileStore.ts"
 import type { AuditStore } from "../approval/AuditStore.ts"
 import type { GrantStore } from "../approval/GrantStore.ts"
 import type { Corrected, Correction, CostStore } from "../budget/CostStore.ts"
+import type { ReconciliationStore } from "../budget/ReconciliationStore.ts"
 import type { QuotaStore } from "../budget/QuotaStore.ts"
 import type { Vote, Voted } from "../approval/Quorum.ts"
 import type { MemoryStore } from "../memory/MemoryStore.ts"
@@ -151,11 +152,18 @@ export type StartRefusal =
   | QueryRejections.ThreadDamaged
   | QueryRejections.ThreadForbidden
 
-/** A run with the rows of its ledger. `isOver`: it has ended, so that no row is added or changed any more. */
+/**
+ * A run with the rows of its ledger. `isOver`: it has ended, so that no row is added or changed any more. `corrected`: the
+ * places of the rows that were corrected (`Correction.place`).
+ *
+ * @since 0.2.0
+ * @category models
+ */
 export interface Bill {
   readonly record: RunRecord
   readonly entries: ReadonlyArray<Entry.Entry>
   readonly isOver: boolean
+  readonly corrected: ReadonlyArray<number>
 }
 
 /** Manages runs. */
@@ -166,6 +174,8 @@ export interface RunHost extends Stores {
   readonly bill: (runId: string) => Effect.Effect<Bill | undefined>
   /** Corrects a row in the ledger, the run's quotas and its thread's totals, once, in one transaction. */
   readonly correct: (correction: Correction) => Effect.Effect<Corrected>
+  /** When runs with estimated rows are asked about. Absent: they are not. */
+  readonly reconciliations?: ReconciliationStore | undefined
   /** Whether some process executes runs of the store. Absent: this one does, or it is not known. */
   readonly isCarried?: Effect.Effect<boolean> | undefined
   /**

@@ -6,6 +6,7 @@ import type * as Shape from "../runtime/RuntimeShape.ts"
 import type { AnyModel, AsyncAgent } from "./AsyncAgent.ts"
 import type { AsyncTool } from "./AsyncTool.ts"
 import type { Parameters } from "./Parameters.ts"
+import type * as AsyncUsageLookup from "./AsyncUsageLookup.ts"
 import type * as TenantKeys from "./TenantKeys.ts"
 
 /** Toolkits by name, such as those of MCP servers. */
@@ -24,7 +25,10 @@ export interface Options<
   Agents extends ReadonlyArray<AsyncAgent<string, string, string>>,
   Mcp extends Servers = {}
 >
-  extends Omit<Shape.RuntimeOptions<[]>, "agents" | "providerKeys" | "quotas">, TenantKeys.TenantKeys {
+  extends
+    Omit<Shape.RuntimeOptions<[]>, "agents" | "providerKeys" | "quotas">,
+    TenantKeys.TenantKeys,
+    AsyncUsageLookup.UsageLookups {
   /** The default model of agents. A name where the runtime has `models`. */
   readonly model: AnyModel | string
   /** The first is the default. */

@@ -158,6 +158,20 @@ export const rules: Rule.Rules<Options<{}, ReadonlyArray<AsyncAgent<string>>>> =
       find: callable("Give the function that finds a tenant's key"),
       cacheFor: optional(duration)
     })(value)
+  ),
+  usageLookups: optional((value) =>
+    fields("Give an object such as { lookups: [{ provider, find: async ({ responseId }) => … }] }", {
+      lookups: list(
+        "Give a list of lookups",
+        fields("Give an object such as { provider, find }", {
+          provider: name("Name the provider that is asked"),
+          models: optional(callable("Give a function of a model's name")),
+          find: callable("Give the function that asks for a response")
+        })
+      ),
+      every: optional(duration),
+      within: optional(duration)
+    })(value)
   )
 }
 

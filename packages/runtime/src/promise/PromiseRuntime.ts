@@ -24,6 +24,7 @@ import { type Parameters, toOutput } from "./Parameters.ts"
 import type { Options, Servers } from "./PromiseOptions.ts"
 import { requireOptions } from "./PromiseRules.ts"
 import type { SpecialistsOf } from "./AgentTypes.ts"
+import * as AsyncUsageLookup from "./AsyncUsageLookup.ts"
 import * as TenantKeys from "./TenantKeys.ts"
 import type {
   OutputOptions,
@@ -67,6 +68,7 @@ export const createRuntime = <
     quotas,
     services,
     tools = {},
+    usageLookups,
     ...rest
   } = options
   const built = build({ agents, budget, mcp, models, tools })
@@ -81,7 +83,7 @@ export const createRuntime = <
       })
     ).pipe(
       Layer.provide([built.layer, modelLayer(Model, typeof model === "string" ? models(model) : model)]),
-      Layer.provide(TenantKeys.credentialsOf(credentials)),
+      Layer.provide([TenantKeys.credentialsOf(credentials), AsyncUsageLookup.layerOf(usageLookups)]),
       Layer.provideMerge(services ?? Layer.empty)
     )
   )

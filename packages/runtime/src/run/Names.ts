@@ -417,6 +417,22 @@ export const costOf = (of: {
 export const isCost = (name: string): boolean => name.startsWith("cost/") || name.startsWith("hook-cost/")
 
 /**
+ * The note of the providers' ids of the responses to an agent's step, one for each agent.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const responses = (prefix: string): string => `responses/${prefix}`
+
+/**
+ * Whether `name` is that of such a note of the agent at `path`.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isResponses = (path: AgentPath.AgentPath, name: string): boolean => name === responses(AgentPath.key(path))
+
+/**
  * The receipt of a part of a call (`ToolRun.once`).
  *
  * @since 0.2.0

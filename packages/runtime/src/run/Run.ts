@@ -13,6 +13,7 @@ import type { ProviderKeys } from "../model/ProviderKeys.ts"
 import type * as TokenEstimator from "../model/TokenEstimator.ts"
 import type { Observer } from "./Observer.ts"
 import type { Tracing } from "./Tracing.ts"
+import type { Lookups } from "../model/UsageLookup.ts"
 import type { PatienceLimits } from "../kernel/Patience.ts"
 import type { Alarm } from "../kernel/Alarm.ts"
 import type { AgentEnd } from "./AgentEnd.ts"
@@ -26,6 +27,8 @@ export interface Settings {
   readonly observer: Observer | undefined
   /** Keys of callers for model providers. */
   readonly keys: ProviderKeys
+  /** How providers are asked for what a lost response used; absent: they are not. */
+  readonly lookups: Lookups | undefined
   /** How often a model request is sent again while nothing of its answer was shown. */
   readonly modelRetries: number
   /** Whether the log has an event for each. */

@@ -4,10 +4,11 @@
  * run's quotas and its thread's totals follow.
  */
 import { AgentPath, Correction, type CostReport, type Entry, Money, Usage } from "@reins/protocol"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { firstCorrection } from "../budget/CostStore.ts"
+import { type Corrected, firstCorrection } from "../budget/CostStore.ts"
 import type { Bill, RunHost } from "../engine/RunHost.ts"
 import * as Runs from "./Runs.ts"
 
@@ -42,6 +43,7 @@ export interface CorrectionOptions extends EntryKey {
 
 /**
  * A row of a run's ledger that is estimated, in part or as a whole. `costNanoUsd` is absent if its price is unknown.
+ * `isCorrected`: the ledger has a correction of it; absent: it has none.
  *
  * @since 0.1.0
  * @category models
@@ -56,6 +58,7 @@ export interface Estimate {
   readonly costNanoUsd?: number
   readonly startedAt: number
   readonly endedAt: number
+  readonly isCorrected?: true
 }
 
 /**
@@ -101,9 +104,10 @@ const words = {
 }
 
 /** A model's row with its place among those of its run. */
-interface Placed {
+export interface Placed {
   readonly entry: Entry.ModelEntry
   readonly place: number
+  readonly isCorrected: boolean
 }
 
 const orderOf = ({ model, path, provider, purpose, startedAt, step }: Entry.ModelEntry): string =>
@@ -116,13 +120,18 @@ const orderOf = ({ model, path, provider, purpose, startedAt, step }: Entry.Mode
     model
   ].join(" ")
 
-/** In an order that is the same wherever the run is stored. */
-const placed = ({ entries }: Bill): ReadonlyArray<Placed> =>
-  entries
+/** The models' rows of a bill, in an order that is the same wherever the run is stored. */
+export const placed = ({ corrected, entries }: Bill): ReadonlyArray<Placed> => {
+  const done = new Set(corrected)
+  return entries
     .filter((entry) => entry.kind === "model")
     .map((entry) => ({ entry, key: orderOf(entry) }))
     .toSorted((one, other) => (one.key < other.key ? -1 : one.key > other.key ? 1 : 0))
-    .map(({ entry }, index) => ({ entry, place: firstCorrection + index }))
+    .map(({ entry }, index) => {
+      const place = firstCorrection + index
+      return { entry, place, isCorrected: done.has(place) }
+    })
+}
 
 const isMeant =
   ({ agentPath = AgentPath.root, model, provider, purpose, step }: EntryKey) =>
@@ -146,10 +155,10 @@ const estimates = (
   resourceId: string | undefined
 ): Effect.Effect<ReadonlyArray<Estimate> | undefined> =>
   Effect.map(billOf(host, runId, resourceId), (bill) =>
-    bill === undefined ? undefined : placed(bill).flatMap(({ entry }) => (entry.estimated ? [estimateOf(entry)] : []))
+    bill === undefined ? undefined : placed(bill).flatMap((row) => (row.entry.estimated ? [estimateOf(row)] : []))
   )
 
-const estimateOf = (entry: Entry.ModelEntry): Estimate => {
+const estimateOf = ({ entry, isCorrected }: Placed): Estimate => {
   const { costNanoUsd, endedAt, model, path, provider, purpose, startedAt, step, usage } = entry
   return {
     agentPath: path,
@@ -160,9 +169,34 @@ const estimateOf = (entry: Entry.ModelEntry): Estimate => {
     usage,
     ...(costNanoUsd === undefined ? {} : { costNanoUsd }),
     startedAt,
-    endedAt
+    endedAt,
+    ...(isCorrected ? { isCorrected } : {})
   }
 }
+
+/** Books the change of a row. */
+export const book = (
+  host: RunHost,
+  { record }: Bill,
+  { entry, place }: Placed,
+  change: Correction.Change
+): Effect.Effect<Corrected> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const { agent, isolated, quotas = [], resourceId, runId, threadId } = record
+    return host.correct({
+      runId,
+      place,
+      agent: AgentPath.nameOf(entry.path) ?? agent,
+      provider: entry.provider,
+      model: entry.model,
+      change,
+      threadId: isolated ? undefined : threadId,
+      resourceId,
+      charges: quotas,
+      usedAt: entry.endedAt,
+      now
+    })
+  })
 
 const isUsage = Schema.is(Usage.Usage)
 
@@ -181,21 +215,8 @@ const correct = Effect.fnUntraced(function* (
   const [found, ...others] = placed(bill).filter(isMeant(options))
   if (found === undefined) return yield* refused("NotEstimated")
   if (others.length > 0) return yield* refused("Ambiguous")
-  const { entry, place } = found
-  const { agent, isolated, quotas = [], threadId } = bill.record
-  const change = Correction.of(entry, usage, cost?.success)
-  const outcome = yield* host.correct({
-    runId,
-    place,
-    agent: AgentPath.nameOf(entry.path) ?? agent,
-    provider: entry.provider,
-    model: entry.model,
-    change,
-    threadId: isolated ? undefined : threadId,
-    resourceId: bill.record.resourceId,
-    charges: quotas
-  })
-  switch (outcome) {
+  const change = Correction.of(found.entry, usage, cost?.success)
+  switch (yield* book(host, bill, found, change)) {
     case "corrected":
       return change
     case "known":

@@ -34,6 +34,7 @@ import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import { refuse } from "../agent/InvalidAgents.ts"
 import * as Memories from "./Memories.ts"
 import * as Preview from "./Preview.ts"
+import * as Reconciliation from "./Reconciliation.ts"
 import * as Replay from "../replay/Replay.ts"
 import * as Quotas from "./Quotas.ts"
 import * as Runs from "./Runs.ts"
@@ -129,7 +130,9 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>, const Hooks extends
       RuntimeSettings.told(settings),
       Effect.provideService(Replay.Replayer, (exported) => Replay.replayExported(common, exported))
     )
-    return service({ roster, settings, host, ids: yield* Ids, quotas, starting })
+    const parts = { roster, settings, host, ids: yield* Ids, quotas, starting }
+    if (settings.lookups !== undefined) yield* Effect.forkScoped(Reconciliation.run(parts))
+    return service(parts)
   })
 
 /** A decision by its type alone. Any other text is refused. */

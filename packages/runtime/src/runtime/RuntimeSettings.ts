@@ -12,6 +12,7 @@ import { defaultLimits, type MemoryLimits } from "../memory/Memory.ts"
 import { Prices, sound, telling } from "../model/Prices.ts"
 import { ProviderKeys } from "../model/ProviderKeys.ts"
 import { TokenEstimator } from "../model/TokenEstimator.ts"
+import { UsageLookups } from "../model/UsageLookup.ts"
 import * as Observer from "../run/Observer.ts"
 import type { Settings } from "../run/Run.ts"
 import * as RunLog from "../run/RunLog.ts"
@@ -57,6 +58,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     prices: telling(sound(yield* Prices), warnOfPrice(yield* Effect.context<never>())),
     estimator: yield* TokenEstimator,
     keys: new ProviderKeys(options.providerKeys, credentials),
+    lookups: yield* UsageLookups,
     tracing: yield* Tracing,
     observer: Observer.all([
       ...(options.metrics === true ? [RunMetrics.observer] : []),

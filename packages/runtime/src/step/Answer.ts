@@ -36,6 +36,10 @@ export class Answer {
   stopSequence: string | undefined
   usage: Usage.Usage | undefined
   responseModel: string | undefined
+  /** The provider's id of the response; absent: it has not said. */
+  responseId: string | undefined
+  /** Called with that id when the provider says it; absent: nobody needs it before the answer ends. */
+  identified: ((id: string) => void) | undefined
   /** Why this answer is unusable; absent while it is valid. */
   flaw: string | undefined
   /** Characters of text and of reasoning, for estimates. */
@@ -271,6 +275,10 @@ export class Answer {
       }
       case "response":
         if (part.model !== undefined) this.responseModel = part.model
+        if (part.id !== undefined && part.id !== "" && part.id !== this.responseId) {
+          this.responseId = part.id
+          this.identified?.(part.id)
+        }
         return
       case "usage":
         this.usage = part.usage

@@ -40,6 +40,11 @@ export class Attempted {
     this.ending = ending
     this.row = row
   }
+
+  /** Its row, where `usage` is not what its provider reported, or not all of it. */
+  estimated(usage: Usage.Usage): Entry.Attempt {
+    return Entry.attempt({ ...this.row, estimated: usage, responseId: this.answer.responseId })
+  }
 }
 
 /** Who sends attempts, one after the other. */
@@ -47,6 +52,8 @@ export interface Sender {
   readonly ask: Ask
   /** The attempt that is under way; absent between attempts. */
   sending: Sending | undefined
+  /** Stores the providers' ids of its responses; absent: they are not stored. */
+  readonly ids: { readonly take: (id: string) => void } | undefined
 }
 
 /**
@@ -77,6 +84,7 @@ const send = (sender: Sender, request: ModelRequest, key?: KeyedRequest.Needed):
   const { ask } = sender
   const sending = ask.holds === undefined ? new Sending(ask) : new HookedSending(ask)
   sender.sending = sending
+  if (sender.ids !== undefined) sending.answer.identified = sender.ids.take
   const held = Interruptible.begin(() => KeyedRequest.begin(ask, request, sending.emit, key), sending)
   return Task.flatMap(held, (held) =>
     Task.map(judge(ask, sending.close(), held, sending.patience), (ending) => sending.ended(ending, held))

@@ -148,7 +148,7 @@ const unsent = (paid: PaidRequest): void => {
   const { agent, work } = paid.ask
   const lost = work.open(agent.path)
   if (lost === undefined) return
-  paid.recover(lost.attempts, lost.said)
+  paid.recover(lost.attempts, lost.said, lost.ids)
   if (lost.inputs !== undefined) agent.leave(lost.inputs)
   if (lost.started) work.push(agent.path, [retraction])
 }

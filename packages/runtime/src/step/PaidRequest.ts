@@ -19,6 +19,7 @@ import * as Admission from "./Admission.ts"
 import type { Answer } from "./Answer.ts"
 import * as Attempt from "./Attempt.ts"
 import type { Ask } from "./Attempt.ts"
+import * as ResponseIds from "./ResponseIds.ts"
 import * as Tally from "./Tally.ts"
 import * as Task from "../kernel/Task.ts"
 
@@ -45,12 +46,14 @@ export class PaidRequest implements Attempt.Sender, Spender {
   sending: Attempt.Sending | undefined
   admission: Admission.Admission = { _tag: "Cancelled" }
   tally: Tally.Tally
+  readonly ids: ResponseIds.ResponseIds | undefined
   /** Rows of the models before the current one. */
   private before: ReadonlyArray<Entry.ModelEntry> = []
 
   constructor(ask: Ask) {
     this.ask = ask
     this.tally = Tally.make(ask.work.now())
+    this.ids = ResponseIds.of(ask)
   }
 
   /** Sends the request to the agent's own model first. Call it when the request is due, since it starts at once. */
@@ -117,7 +120,7 @@ export class PaidRequest implements Attempt.Sender, Spender {
     const { estimated, usage } = Attempt.usageOf(this.ask, attempted)
     tally.usage = tally.rows.length === 0 ? usage : Usage.add(tally.usage, usage)
     tally.estimated ||= estimated
-    tally.rows.push(attempted.row)
+    tally.rows.push(estimated ? attempted.estimated(usage) : attempted.row)
     Tally.countFees(tally, attempted.answer.calls)
     this.sending = undefined
     return usage
@@ -135,9 +138,10 @@ export class PaidRequest implements Attempt.Sender, Spender {
     const own = Result.try(() => Attempt.usageOf(ask, cut))
     const counted = Result.isSuccess(own) ? own : Result.try(() => Attempt.usageOf(ask, cut, TokenEstimator.byLength))
     const usage = Result.isSuccess(counted) ? counted.success.usage : (cut.answer.usage ?? Usage.empty)
+    const estimated = Result.isFailure(counted) || counted.success.estimated
     tally.usage = Usage.add(tally.usage, usage)
-    tally.estimated ||= Result.isFailure(counted) || counted.success.estimated
-    tally.rows.push(cut.row)
+    tally.estimated ||= estimated
+    tally.rows.push(estimated ? cut.estimated(usage) : cut.row)
     Tally.countFees(tally, cut.answer.calls)
   }
 
@@ -151,19 +155,23 @@ export class PaidRequest implements Attempt.Sender, Spender {
     return [...this.before, this.row(Result.getOrUndefined(Result.try(() => this.price())))]
   }
 
-  /** Counts attempts that were lost in a crash: estimated, charged, and part of this row. `said`: in characters. */
-  recover(attempts: number, said: number): void {
+  /**
+   * Counts attempts that were lost in a crash: estimated, charged, and part of this row. `said`: in characters. `ids`: the
+   * providers' ids of their responses, as far as they are known.
+   */
+  recover(attempts: number, said: number, ids: ReadonlyArray<string> = []): void {
     const { agent, run, work } = this.ask
     const { tally } = this
     if (attempts === 0) return
-    tally.usage = {
-      inputUncached: attempts * this.ask.inputTokens(run.settings.estimator),
-      outputText: Math.ceil(said / 3)
-    }
+    const [inputUncached, outputText] = [this.ask.inputTokens(run.settings.estimator), Math.ceil(said / 3)]
+    tally.usage = { inputUncached: attempts * inputUncached, outputText }
     tally.estimated = true
+    this.ids?.recover(ids.slice(0, attempts))
     const { startedAt } = tally
     for (let index = 0; index < attempts; index++) {
-      tally.rows.push(Entry.attempt({ startedAt, endedAt: startedAt, outcome: "lost" }))
+      // Which of them said how much is unknown: all of it counts as the last one's.
+      const estimated = { inputUncached, outputText: index === attempts - 1 ? outputText : 0 }
+      tally.rows.push(ResponseIds.lost(startedAt, estimated, ids[index]))
     }
     charge(work, agent.path, Tally.owed(tally, priceOf(run, work, agent), 0, undefined))
     tally.charged = tally.usage
@@ -214,7 +222,7 @@ const goOn = Effect.fnUntraced(function* (paid: PaidRequest, from: Stage) {
   let first = from._tag === "Attempted" ? from.attempted : undefined
   if (from._tag === "Start" || from._tag === "Admitted") {
     const lost = isShown ? work.open(agent.path) : undefined
-    if (lost !== undefined) paid.recover(lost.attempts, lost.said)
+    if (lost !== undefined) paid.recover(lost.attempts, lost.said, lost.ids)
     if (lost?.inputs !== undefined) agent.leave(lost.inputs)
     paid.admission = from._tag === "Admitted" ? from.admission : yield* Admission.admit(ask)
     if (paid.admission._tag !== "Admitted") {
@@ -228,7 +236,7 @@ const goOn = Effect.fnUntraced(function* (paid: PaidRequest, from: Stage) {
       )
       if (cut !== undefined) return ended(cut, [])
     }
-    const begun = yield* begin(ask)
+    const begun = yield* begin(paid)
     if (!isShown) paid.recover(begun, 0)
   }
   if (from._tag === "Full") {
@@ -275,7 +283,7 @@ const goOn = Effect.fnUntraced(function* (paid: PaidRequest, from: Stage) {
       if (answer.inputs !== undefined) agent.leave(answer.inputs.ids)
       work.push(agent.path, [retracted(ending.failure), stepStart])
     }
-    if (!Usage.isUnknown(used)) yield* begin(ask)
+    if (!Usage.isUnknown(used)) yield* begin(paid)
   }
 })
 
@@ -283,8 +291,11 @@ const goOn = Effect.fnUntraced(function* (paid: PaidRequest, from: Stage) {
  * Stores a request before it is sent, so that it is charged even after a crash; returns how often it was counted
  * before. A request that follows one without cost replaces it.
  */
-const begin = ({ agent, name, work }: Ask): Effect.Effect<number> =>
-  work.begin === undefined ? Effect.succeed(0) : work.begin(name, agent.path)
+const begin = ({ ask: { agent, name, work }, ids }: PaidRequest): Effect.Effect<number> => {
+  if (work.begin === undefined) return Effect.succeed(0)
+  const stored = work.begin(name, agent.path)
+  return ids === undefined ? stored : Effect.map(stored, ids.begin)
+}
 
 const ended = (
   ending: Ending | Exclude<Admission.Admission, Admission.Admitted>,

@@ -53,7 +53,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
     Effect.suspend(() => (dead ? silence : effect))
   const { grants, memories, threads } = journal
   const { notes } = threads
-  const { webhooks } = journal
+  const { bill, correct, reconciliations, webhooks } = journal
   const store: JournalStore = {
     threads: {
       begin: (threadId, resourceId, messages) => alive(threads.begin(threadId, resourceId, messages)),
@@ -127,6 +127,16 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
       record: (acts) => alive(journal.audit.record(acts)),
       read: (query) => alive(journal.audit.read(query))
     },
+    ...(bill === undefined ? {} : { bill: (runId) => alive(bill(runId)) }),
+    ...(correct === undefined ? {} : { correct: (correction) => alive(correct(correction)) }),
+    ...(reconciliations === undefined
+      ? {}
+      : {
+          reconciliations: {
+            lease: (lease) => alive(reconciliations.lease(lease)),
+            release: (runId, owner, nextAt) => alive(reconciliations.release(runId, owner, nextAt))
+          }
+        }),
     create: (record, change) => alive(journal.create(record, change)),
     open: (runId, at) => alive(journal.open(runId, at)),
     commit: (batch) =>

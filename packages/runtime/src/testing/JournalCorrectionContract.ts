@@ -1,12 +1,17 @@
 /**
  * The part of the journal contract about corrections of the cost ledger: each is a line of its own, once per row, and
- * changes the totals of the thread.
+ * changes the totals of the thread and the quotas of the time of the request; and about the runs whose estimates are
+ * asked for, and when.
  */
-import { Budget, Message } from "@reins/protocol"
+import { Budget, CostSummary, type Entry, Message, Quota } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import { type Correction, firstCorrection } from "../budget/CostStore.ts"
+import type { ReconciliationLease } from "../budget/ReconciliationStore.ts"
 import { clauses as ledger, model, noon, report, run, told } from "./JournalCostContract.ts"
-import { begin, type Clause, clause, commit, finish, same } from "./JournalSamples.ts"
+import { begin, type Clause, clause, commit, finish, mark, same, spent as sample, text } from "./JournalSamples.ts"
+
+const day = 86_400_000
+const own = Quota.charges([Quota.make({ per: "tenant", window: "day", maxCostUsd: 1 })], { resourceId: "tenant" })
 
 /** All clauses about the cost ledger, corrections included. */
 export const clauses: ReadonlyArray<Clause> = [
@@ -28,6 +33,8 @@ export const clauses: ReadonlyArray<Clause> = [
         threadId: "of r1",
         resourceId: "tenant",
         charges: [],
+        usedAt: noon,
+        now: noon,
         ...more
       })
       const correct = (one: Correction) => Effect.orDie(store.correct?.(one) ?? Effect.succeed("unbooked"))
@@ -77,7 +84,9 @@ export const clauses: ReadonlyArray<Clause> = [
         change: { costNanoUsd: -70, unpriced: 0, promptTokens: 5, completionTokens: -9 },
         threadId: "of r1",
         resourceId: "tenant",
-        charges: []
+        charges: [],
+        usedAt: noon,
+        now: noon
       }
       yield* same(yield* Effect.orDie(store.correct(correction)), "busy", "a correction while a run is active")
       const change = { costNanoUsd: 0, unpriced: 0, promptTokens: 0, completionTokens: 0 }
@@ -97,6 +106,113 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* Effect.orDie(store.correct(correction)), "corrected", "a correction after the run")
       const { inputTokens, nanoUsd, outputTokens } = (yield* threads.info("of r1"))?.spent ?? Budget.nothingSpent
       yield* same([nanoUsd, inputTokens, outputTokens], [30, 25, 0], "the totals of the thread")
+    })
+  ),
+  clause("a correction changes the quota in the window of its request, where that is still kept", (store) =>
+    Effect.gen(function* () {
+      if (store.correct === undefined) return
+      yield* run(store, "r1", [model("large", 100), model("large", 70), model("large", 40)], noon + day)
+      const correct = (place: number, usedAt: number, now: number) =>
+        Effect.orDie(
+          store.correct?.({
+            runId: "r1",
+            place: firstCorrection + place,
+            agent: "desk",
+            provider: "acme",
+            model: "large",
+            change: { costNanoUsd: 60, unpriced: 0, promptTokens: 5, completionTokens: 1 },
+            threadId: undefined,
+            resourceId: "tenant",
+            charges: own,
+            usedAt,
+            now
+          }) ?? Effect.succeed("unbooked")
+        )
+      const used = (now: number) =>
+        Effect.map(store.quotas.standings(own, now), (all) =>
+          all.map(({ used: { nanoUsd, tokens } }) => [nanoUsd, tokens])
+        )
+      // The request was made the day before the run ended, and nothing was counted then.
+      yield* same(yield* correct(0, noon, noon + day), "corrected", "a correction of the day before")
+      yield* same(yield* used(noon), [[60, 6]], "what is used of that day")
+      yield* same(yield* used(noon + day), [[0, 0]], "what is used of the day of the run's end")
+      yield* same(yield* correct(1, noon + day, noon + day), "corrected", "one of that day")
+      yield* same(yield* used(noon + day), [[60, 6]], "what is used of it then")
+      yield* same(yield* correct(2, noon, noon + 60 * day), "corrected", "one of a time that is kept no more")
+      yield* same(yield* used(noon), [[120, 12]], "what is used since that time")
+      yield* same((yield* report(store)).sum.correctedNanoUsd, 180, "what the ledger has")
+    })
+  ),
+  clause("the bill of a run has its record, its rows, whether it is over, and which rows are corrected", (store) =>
+    Effect.gen(function* () {
+      const { bill, correct } = store
+      if (bill === undefined || correct === undefined) return
+      yield* same(yield* Effect.orDie(bill("nobody")), undefined, "the bill of no run")
+      const rows = [model("large", 100), model("small", 30, ["helper#1"])]
+      const { epoch } = yield* begin(store)
+      yield* commit(store, epoch, [text(1)], {
+        marks: [
+          mark("helper#1/model/1", 1, { spent: rows.slice(1), at: 2000, path: ["helper#1"] }),
+          mark("model/1", null, { spent: rows.slice(0, 1), at: 2000, seq: 1 }),
+          mark("nothing", "x")
+        ]
+      })
+      const open = yield* Effect.orDie(bill("run"))
+      yield* same([open?.isOver, open?.corrected, open?.record.runId], [false, [], "run"], "the bill of an open run")
+      yield* same(open?.entries.toReversed(), rows, "its rows, in the order of their marks")
+      const last = finish(2).map((one) =>
+        one.event.type === "data-cost-summary"
+          ? { ...one, event: { type: "data-cost-summary" as const, data: CostSummary.fold(rows) } }
+          : one
+      )
+      yield* commit(store, epoch, last)
+      const correction: Correction = {
+        runId: "run",
+        place: firstCorrection + 1,
+        agent: "helper",
+        provider: "acme",
+        model: "small",
+        change: { costNanoUsd: 1, unpriced: 0, promptTokens: 0, completionTokens: 0 },
+        threadId: undefined,
+        resourceId: "tenant",
+        charges: [],
+        usedAt: noon,
+        now: noon
+      }
+      yield* same(yield* Effect.orDie(correct(correction)), "corrected", "a correction")
+      const over = yield* Effect.orDie(bill("run"))
+      yield* same([over?.isOver, over?.corrected], [true, [firstCorrection + 1]], "the bill of the ended run")
+    })
+  ),
+  clause("runs with estimated lines are leased one at a time, until they are released for good or too old", (store) =>
+    Effect.gen(function* () {
+      const { reconciliations } = store
+      if (reconciliations === undefined) return
+      const estimated = (name: string): Entry.Entry => ({ ...model(name, 9), estimated: true })
+      const tool = { ...sample, path: [] }
+      yield* run(store, "sure", [model("large", 1), tool])
+      yield* run(store, "old", [estimated("large")], noon - 2000)
+      yield* run(store, "one", [estimated("large"), estimated("small")], noon)
+      yield* run(store, "two", [model("large", 1), estimated("small")], noon + 1)
+      const lease = (owner: string, now: number, more: Partial<ReconciliationLease> = {}) =>
+        Effect.map(
+          reconciliations.lease({ owner, now, until: now + 100, since: noon - 1000, limit: 10, ...more }),
+          (all) => all.map(({ attempts, runId }) => `${runId} ${attempts}`)
+        )
+      const both = yield* Effect.all([lease("a", noon + 10), lease("b", noon + 10)], { concurrency: "unbounded" })
+      yield* same(both.flat().toSorted(), ["one 0", "two 0"], "what two processes lease at once")
+      const owner = both[0].includes("one 0") ? "a" : "b"
+      yield* reconciliations.release("one", "c", noon + 20)
+      yield* same(yield* lease("c", noon + 20), [], "what is left while they are leased")
+      yield* reconciliations.release("one", owner, noon + 50)
+      yield* same(yield* lease("c", noon + 49), [], "what is due before its time")
+      yield* same(yield* lease("c", noon + 50), ["one 1"], "what is due then")
+      yield* same(yield* lease("d", noon + 110), ["two 0"], "a run whose lease has run out")
+      yield* reconciliations.release("two", "d", undefined)
+      yield* reconciliations.release("one", "c", noon + 200)
+      yield* same(yield* lease("c", noon + 10_000, { limit: 1 }), ["one 2"], "what is left of two")
+      yield* reconciliations.release("one", "c", noon + 200)
+      yield* same(yield* lease("c", noon + 10_000, { since: noon + 5 }), [], "what is left when both are too old")
     })
   )
 ]

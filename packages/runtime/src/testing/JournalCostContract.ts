@@ -24,7 +24,7 @@ export const model = (
   name: string,
   costNanoUsd: number | undefined,
   path: ReadonlyArray<string> = []
-): Entry.Entry => ({
+): Entry.ModelEntry => ({
   kind: "model",
   path,
   step: 1,

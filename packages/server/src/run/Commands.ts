@@ -33,11 +33,7 @@ export const execute = (
     case "StartQuery":
       return accepted(
         command.detached,
-        told(
-          serving,
-          principal,
-          command.push,
-          manner,
+        told(serving, principal, command.push, manner, (manner) =>
           Effect.flatMap(Past.recalled(serving, principal, command), (query) =>
             RunStart.query(serving, principal, query, manner)
           )
@@ -46,7 +42,7 @@ export const execute = (
     case "Answer":
       return accepted(
         command.detached,
-        told(serving, principal, command.push, manner, answered(serving, principal, command, manner))
+        told(serving, principal, command.push, manner, (manner) => answered(serving, principal, command, manner))
       )
     case "SubmitToolResults":
       return Answers.results(serving, principal, command)
@@ -124,20 +120,29 @@ const answered = Effect.fnUntraced(function* (
   return yield* RunStart.query(serving, principal, isCut ? otherwise : { ...otherwise, requestId }, manner)
 })
 
-/** Sets the web hook that a request brings for its run. One that would be refused is, before the run begins. */
+/**
+ * Sets the web hook that a request brings for its run: before the run begins, or, where the request joins another run, when
+ * that is known. One that would be refused is refused before anything begins.
+ */
 const told = (
   serving: ServerContext,
   principal: Principal,
   push: Command.PushTo | undefined,
-  { dialect }: Manner,
-  carried: Effect.Effect<Outcome.Watching, Refusal.Refusal>
-): Effect.Effect<Outcome.Watching, Refusal.Refusal> =>
-  push === undefined
-    ? carried
-    : Webhooks.check(serving, push).pipe(
-        Effect.andThen(carried),
-        Effect.tap(({ feed: { runId } }) => Webhooks.set(serving, principal, { runId, push, isNew: true }, dialect))
+  manner: Manner,
+  carried: (manner: Manner) => Effect.Effect<Outcome.Watching, Refusal.Refusal>
+): Effect.Effect<Outcome.Watching, Refusal.Refusal> => {
+  if (push === undefined) return carried(manner)
+  if (manner.dialect.openPush === undefined) return Effect.fail(Webhooks.unsupported)
+  const brought = Webhooks.brought(serving, principal, push, manner.dialect)
+  return Effect.andThen(
+    Webhooks.check(serving, push),
+    Effect.uninterruptibleMask((restore) =>
+      Effect.tap(restore(carried({ ...manner, brought })), ({ feed: { runId } }) =>
+        Webhooks.set(serving, principal, { runId, push, isNew: true }, manner.dialect)
       )
+    )
+  )
+}
 
 /** In the background the answer only confirms that the run has started. */
 const accepted = (

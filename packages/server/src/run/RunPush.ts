@@ -7,6 +7,7 @@ import type { Envelope } from "@reins/protocol"
 import type { RuntimeShape } from "@reins/runtime"
 import type { LeasedWebhook } from "@reins/runtime/journal"
 import type { Dialect } from "@reins/wire"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -21,6 +22,9 @@ export interface Telling {
   readonly pushes: ReadonlyMap<string, () => Dialect.Encoder>
 }
 
+/** How long a query may wait for its thread before its web hook is given up, in milliseconds. */
+const startMs = 3_600_000
+
 /** Something was refused. */
 class Stopped extends Schema.TaggedError<Stopped>()("Stopped", {}) {}
 
@@ -32,18 +36,21 @@ interface Part {
 
 /**
  * Tells the run until it has ended (`finished`; also when there is no such run any more), or until `post` answers that
- * something was refused.
+ * something was refused. `unstarted`: its run is not there yet, since a query's web hook is stored before its run.
  */
 export const tell = (
   { naming, pushes, runtime }: Telling,
   { toldSeq, webhook }: LeasedWebhook,
   post: (id: string, body: string) => Effect.Effect<Delivery.Refused | undefined>
-): Effect.Effect<"finished" | "unfinished"> =>
+): Effect.Effect<"finished" | "unfinished" | "unstarted"> =>
   Effect.gen(function* () {
     const { push, runId = "" } = webhook
     const open = pushes.get(push?.dialect ?? "")
     const status = yield* runtime.status(runId)
-    if (status === undefined) return "finished"
+    if (status === undefined) {
+      const age = (yield* Clock.currentTimeMillis) - webhook.createdAt
+      return age < startMs ? "unstarted" : "finished"
+    }
     if (open === undefined) return "unfinished"
     const encoder = open()
     const rename = ThreadName.envelopes(naming, status.resourceId)

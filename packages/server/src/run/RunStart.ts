@@ -30,6 +30,7 @@ import * as Outcome from "./Outcome.ts"
 import type { ServerContext } from "./ServerContext.ts"
 import * as StreamResponse from "./StreamResponse.ts"
 import { actor, type Principal } from "../access/Authenticator.ts"
+import * as Webhooks from "./Webhooks.ts"
 import * as AgentDescription from "./AgentDescription.ts"
 import * as AgentName from "./AgentName.ts"
 
@@ -47,6 +48,8 @@ export interface Manner {
   readonly onDisconnect?: OnDisconnect | undefined
   /** The request's keys for model providers, in addition to its principal's. */
   readonly providerKeys?: Principal["providerKeys"]
+  /** The web hook of the request, which is stored before its run. Absent: it brings none. */
+  readonly brought?: Webhooks.Brought | undefined
 }
 
 type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
@@ -179,7 +182,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   const begun = AgentName.first(called, { anyAgent, mayName: AgentName.mayNameModel(serving, principal) }, start)
   const place = yield* Continuation.takePlace(serving, principal, threadId, onBusy)
   // The runtime itself starts uninterruptibly; only waiting for the thread can be interrupted.
-  const handle = yield* (onBusy === "reject" ? begun : restore(begun)).pipe(
+  const handle = yield* Webhooks.announced(query.brought, runId, onBusy === "reject" ? begun : restore(begun)).pipe(
     Effect.onExit((exit) =>
       Effect.sync(() => {
         place.taken()

@@ -44,6 +44,10 @@ const interval = "2 seconds"
 /** How long a process has a web hook for itself; it extends this while it sends. */
 const leaseMs = 60_000
 
+/** A run that has not begun soon after its web hook was stored waits for its thread, and is looked for less often. */
+const startsWithinMs = 60_000
+const unstartedMs = 30_000
+
 /** How many notices are read at once, and how many of them are sent at once. */
 const [batch, together] = [16, 4]
 
@@ -195,11 +199,12 @@ export const make = Effect.fnUntraced(function* (
   const work = Effect.fnUntraced(function* (leased: LeasedWebhook) {
     const { failingSince, failures, webhook } = leased
     const progress = new Progress()
-    const release = Effect.fnUntraced(function* () {
+    const release = Effect.fnUntraced(function* (isUnstarted = false) {
       const at = yield* Clock.currentTimeMillis
       const { accepted, refused } = progress
       const nth = accepted ? 1 : failures + 1
-      const pause = refused === undefined ? 0 : Math.max(refused.waitMs, Retry.pauseMs(nth, yield* Random.next))
+      const waits = isUnstarted && at - webhook.createdAt > startsWithinMs ? unstartedMs : 0
+      const pause = refused === undefined ? waits : Math.max(refused.waitMs, Retry.pauseMs(nth, yield* Random.next))
       yield* outbox.release(webhook.id, owner, { at, accepted, failure: refused?.why, nextAt: at + pause })
       yield* changed(webhook.id, failures, progress)
     })
@@ -212,7 +217,7 @@ export const make = Effect.fnUntraced(function* (
       !progress.accepted &&
       Retry.isOver(now - (failingSince ?? now), failures + 1, retryForMs)
     if (outcome === "finished" || isHopeless) yield* outbox.remove(webhook.id)
-    else yield* release()
+    else yield* release(outcome === "unstarted")
   })
 
   const round = Effect.gen(function* () {

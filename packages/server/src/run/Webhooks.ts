@@ -3,9 +3,14 @@
  * whichever process leases them, also after a restart.
  */
 import { Refusal, type Command, type Dialect } from "@reins/wire"
+import type { QueryRejected } from "@reins/protocol"
+import type { Steered } from "@reins/runtime"
 import type { StoredWebhook } from "@reins/runtime/journal"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type { Principal } from "../access/Authenticator.ts"
 import * as Delivery from "../webhook/Delivery.ts"
 import * as Signature from "../webhook/Signature.ts"
@@ -13,7 +18,7 @@ import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
 import type { ServerContext } from "./ServerContext.ts"
 
-const unsupported = Refusal.make("bad-request", "PushNotSupported", "This server sends no web hooks")
+export const unsupported = Refusal.make("bad-request", "PushNotSupported", "This server sends no web hooks")
 const forbidden = Refusal.badRequest("Web hooks are not sent to this url")
 const tooMany = Refusal.make("conflict", "TooManyWebhooks", "A run has at most 16 web hooks")
 
@@ -48,38 +53,95 @@ const listed = ({ runtime }: ServerContext, runId: string): Effect.Effect<Readon
 
 const told = (pushes: ReadonlyArray<Command.PushTo>): Outcome.Outcome => Outcome.facts({ _tag: "Pushes", pushes })
 
+/** A web hook of a run, as it is stored. */
+const stored = (
+  resourceId: string,
+  { push: { authorization, id, token, url }, runId }: Omit<Command.SetPush, "_tag">,
+  { name }: Dialect.Dialect,
+  createdAt: number
+): StoredWebhook => ({
+  id: idOf(runId, id),
+  resourceId,
+  runId,
+  url,
+  events: [],
+  content: true,
+  source: "protocol",
+  createdAt,
+  secrets: [],
+  push: {
+    id,
+    dialect: name,
+    ...(token === undefined ? {} : { token }),
+    ...(authorization === undefined ? {} : { authorization })
+  }
+})
+
+/**
+ * The web hook that a request brings for its run: stored before the run, so that neither a client that disconnects nor a
+ * process that dies loses it, and removed where the run does not begin.
+ */
+export interface Brought {
+  readonly before: (runId: string) => Effect.Effect<void>
+  readonly unstarted: (runId: string) => Effect.Effect<void>
+}
+
+/** What a checked web hook of a request does around the start of its run. */
+export const brought = (
+  { runtime: { webhooks }, sender }: ServerContext,
+  { tenant }: Principal,
+  push: Command.PushTo,
+  dialect: Dialect.Dialect
+): Brought => ({
+  before: (runId) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      webhooks.outbox.put(stored(tenant, { runId, push }, dialect, now))
+    ),
+  unstarted: (runId) =>
+    Effect.andThen(
+      sender?.drop(idOf(runId, push.id)) ?? Effect.void,
+      Effect.asVoid(webhooks.outbox.remove(idOf(runId, push.id)))
+    )
+})
+
+/** Starts a run whose web hook is stored before it, and removed where it does not begin. */
+export const announced = <A extends { readonly value: { readonly steered?: Steered | undefined } }>(
+  brought: Brought | undefined,
+  runId: string,
+  begun: Effect.Effect<A, QueryRejected>
+): Effect.Effect<A, QueryRejected> =>
+  brought === undefined
+    ? begun
+    : Effect.andThen(brought.before(runId), begun).pipe(
+        Effect.onExit((exit) => {
+          const isTaken = Exit.isFailure(exit)
+            ? // Another process has started it, with the same web hook.
+              Option.exists(Cause.findErrorOption(exit.cause), ({ reason }) => reason._tag === "RunExists")
+            : exit.value.value.steered === undefined
+          return isTaken ? Effect.void : brought.unstarted(runId)
+        })
+      )
+
 /** Begins to send the states of a run: from its first event, where it is new. Replaces a web hook of the same id. */
 export const set = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
   { isNew = false, push, runId }: Omit<Command.SetPush, "_tag"> & { readonly isNew?: boolean },
-  { name, openPush }: Dialect.Dialect
+  dialect: Dialect.Dialect
 ) {
   const { runtime, sender } = serving
-  if (openPush === undefined) return yield* Effect.fail(unsupported)
+  if (dialect.openPush === undefined) return yield* Effect.fail(unsupported)
   // What comes with a query was checked before its run began, and every delivery checks again.
   if (!isNew) yield* check(serving, push)
   const status = yield* Lookup.run(serving, principal, runId)
-  const others = (yield* listed(serving, runId)).filter(({ id }) => id !== push.id)
-  if (others.length >= 16) return yield* Effect.fail(tooMany)
-  const { authorization, id, token, url } = push
-  const webhook: StoredWebhook = {
-    id: idOf(runId, id),
-    resourceId: status.resourceId,
-    runId,
-    url,
-    events: [],
-    content: true,
-    source: "protocol",
-    createdAt: yield* Clock.currentTimeMillis,
-    secrets: [],
-    push: {
-      id,
-      dialect: name,
-      ...(token === undefined ? {} : { token }),
-      ...(authorization === undefined ? {} : { authorization })
-    }
+  const known = yield* listed(serving, runId)
+  const others = known.filter(({ id }) => id !== push.id)
+  if (isNew && others.length < known.length) {
+    yield* sender?.look ?? Effect.void
+    return told([...others, push])
   }
+  if (others.length >= 16) return yield* Effect.fail(tooMany)
+  const webhook = stored(status.resourceId, { runId, push }, dialect, yield* Clock.currentTimeMillis)
   const { outbox } = runtime.webhooks
   yield* sender?.drop(webhook.id) ?? Effect.void
   yield* outbox.remove(webhook.id)
@@ -100,8 +162,8 @@ export const remove = Effect.fnUntraced(function* (
   { id, runId }: Omit<Command.RemovePush, "_tag">
 ) {
   yield* Lookup.run(serving, principal, runId)
-  const stored = idOf(runId, id)
-  yield* serving.sender?.drop(stored) ?? Effect.void
-  yield* serving.runtime.webhooks.outbox.remove(stored)
+  const kept = idOf(runId, id)
+  yield* serving.sender?.drop(kept) ?? Effect.void
+  yield* serving.runtime.webhooks.outbox.remove(kept)
   return told(yield* listed(serving, runId))
 })

@@ -12,6 +12,7 @@ import type { Database } from "./Database.ts"
 import * as Column from "./Column.ts"
 import * as Erasure from "./Erasure.ts"
 import * as SqlBranches from "./SqlBranches.ts"
+import * as SqlCorrections from "./SqlCorrections.ts"
 import * as SqlFiles from "./SqlFiles.ts"
 import * as SqlMemories from "./SqlMemories.ts"
 import * as SqlCommit from "./SqlCommit.ts"
@@ -85,8 +86,8 @@ export interface Archive {
   /** Runs, the latest first. Rows that cannot be read are no part of it: only columns are read. */
   readonly runs: (options?: ListOptions) => Effect.Effect<ReadonlyArray<ListedRun.ListedRun>, StoreFailure>
   /**
-   * All of a run, as JSON lines without line ends: its record, thread, events, marks, answers, files, and what it has
-   * remembered, as far as that is not forgotten. Empty for an unknown run.
+   * All of a run, as JSON lines without line ends: its record, thread, events, marks, answers, files, what it has
+   * remembered, as far as that is not forgotten, and corrections of its costs. Empty for an unknown run.
    */
   readonly exportRun: (runId: string) => Effect.Effect<ReadonlyArray<string>, StoreFailure>
   /**
@@ -212,6 +213,7 @@ const gather = Effect.fnUntraced(function* (db: Database, runId: string) {
     lines.push({ kind: "file", fileId, filename, mediaType, at, content })
   }
   for (const memory of yield* SqlMemories.ofRun(db, runId)) lines.push({ kind: "memory", memory })
+  for (const booked of yield* SqlCorrections.ofRun(db, runId)) lines.push({ kind: "correction", ...booked })
   return lines
 })
 
@@ -262,6 +264,8 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Run
     marks: lines.flatMap((line) => (line.kind === "mark" ? [line.mark] : []))
   })
   if (fault !== undefined) return yield* fault
+  // Beside the lines that this booked. Quotas and the thread's totals were corrected where it ran.
+  for (const line of lines) if (line.kind === "correction") yield* SqlCorrections.put(db, runId, line)
   return runId
 })
 

@@ -15,6 +15,7 @@ import * as SqlMemories from "./SqlMemories.ts"
 import * as SqlPacking from "./SqlPacking.ts"
 import * as SqlQuotas from "./SqlQuotas.ts"
 import * as SqlAnswers from "./SqlAnswers.ts"
+import * as SqlReconciliations from "./SqlReconciliations.ts"
 import * as SqlRunList from "./SqlRunList.ts"
 import * as SqlRuns from "./SqlRuns.ts"
 import * as SqlThreads from "./SqlThreads.ts"
@@ -47,6 +48,8 @@ export const make = (db: Database, wakes: Stream.Stream<string>, commit: Journal
   read: (runId, after, limit) => db.operation("read", SqlRuns.read(db, runId, after, limit)),
   status: (runId) => db.operation("status", SqlRuns.status(db, runId)),
   correct: (correction) => db.operation("correct", db.atomic(SqlCorrections.correct(db, correction))),
+  bill: (runId) => db.operation("bill", SqlCorrections.bill(db, runId)),
+  reconciliations: SqlReconciliations.make(db),
   exported: (runId) => db.operation("export", Archive.exported(db, runId)),
   list: (query) => db.operation("list", SqlRunList.list(db, query)),
   unfinished: db.operation("unfinished", SqlRuns.unfinished(db)),

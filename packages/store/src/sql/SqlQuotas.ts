@@ -178,24 +178,23 @@ const standing =
       }
     )
 
-/** Changes what was counted at a time, where it is still kept, in an open transaction. */
+/** Changes what was counted at a time, where it is still kept at `now`, in an open transaction. */
 export const correct = (
   db: Database,
   charges: Charges,
   at: number,
+  now: number,
   { nanoUsd, tokens }: Quota.Amount
-): Effect.Effect<void, SqlError> =>
-  Effect.forEach(
-    charges.toSorted((one, other) => (one.key < other.key ? -1 : 1)),
-    ({ key, quota: { timeZone, window } }) =>
-      db.rows(
-        "UPDATE reins_quota_used SET nano_usd = nano_usd + ?, tokens = tokens + ? WHERE quota = ? AND ends = ?",
-        nanoUsd,
-        tokens,
-        key,
-        Quota.bucketOf(Quota.span(window, timeZone, at).grain, at)
-      ),
-    { discard: true }
+): Effect.Effect<unknown, SqlError> =>
+  count(
+    db,
+    charges
+      .toSorted((one, other) => (one.key < other.key ? -1 : 1))
+      .flatMap(({ key, quota: { timeZone, window } }) => {
+        const { forgotten, grain } = Quota.span(window, timeZone, now)
+        const ends = Quota.bucketOf(grain, at)
+        return ends > forgotten ? [[key, ends, nanoUsd, tokens, 0] as const] : []
+      })
   )
 
 const added = `ON CONFLICT (quota, ends) DO UPDATE SET nano_usd = reins_quota_used.nano_usd + excluded.nano_usd,

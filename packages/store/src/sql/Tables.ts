@@ -11,6 +11,7 @@ import type { Database } from "./Database.ts"
 import * as SqlBranches from "./SqlBranches.ts"
 import * as SqlCosts from "./SqlCosts.ts"
 import * as SqlMemories from "./SqlMemories.ts"
+import * as SqlReconciliations from "./SqlReconciliations.ts"
 import * as SqlRunList from "./SqlRunList.ts"
 
 /** A statement, or what needs more than one can say. */
@@ -288,7 +289,9 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
   // What was replaced of threads: each branch from where it departs from its thread, or from the branch `parent`.
   SqlBranches.tables(keyed),
   // What agents remember across threads. Deleting runs or threads does not delete it.
-  [SqlMemories.tables]
+  [SqlMemories.tables],
+  // When runs with estimated rows are asked about again.
+  SqlReconciliations.tables
 ]
 
 /** The version of this program. */
@@ -317,8 +320,7 @@ export const migrate = (
       const [row] = yield* db.rows("SELECT max(version) AS version FROM reins_versions")
       const found = Number(row?.["version"] ?? 0)
       if (found > all.length) return yield* new NewerSchema({ found, known: all.length })
-      for (const [index, steps] of all.entries()) {
-        if (index < found) continue
+      for (const [index, steps] of [...all.entries()].slice(found)) {
         for (const step of steps) yield* typeof step === "string" ? db.rows(step) : step(db)
         yield* db.rows("INSERT INTO reins_versions (version) VALUES (?)", index + 1)
       }

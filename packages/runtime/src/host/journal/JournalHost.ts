@@ -23,7 +23,6 @@ import * as Names from "../../run/Names.ts"
 import type { JournalStore } from "./JournalStore.ts"
 import * as MeasuredStore from "./MeasuredStore.ts"
 import { isPlacement, type Placement } from "./Placement.ts"
-import * as RunExport from "./RunExport.ts"
 import { Measuring } from "../../run/RunMetrics.ts"
 import { RunOwnership } from "./RunOwnership.ts"
 import { RunWatch } from "./RunWatch.ts"
@@ -134,6 +133,7 @@ class Host implements RunHost {
   readonly audit
   readonly costs
   readonly webhooks
+  readonly reconciliations
   readonly isCarried
   readonly hibernation: Hibernation
   readonly ownership: RunOwnership
@@ -163,6 +163,7 @@ class Host implements RunHost {
     this.quotas = store.quotas
     this.costs = store.costs
     this.webhooks = store.webhooks
+    this.reconciliations = store.reconciliations
     this.isCarried = options.isCarried
     this.grants = store.grants ?? new MemoryGrants(new MemoryAudit(0))
     this.files = store.files ?? new MemoryFiles()
@@ -297,13 +298,7 @@ class Host implements RunHost {
   readonly exported = (runId: string) =>
     this.store.exported === undefined ? Effect.succeed([]) : Effect.orDie(this.store.exported(runId))
   readonly bill = (runId: string): Effect.Effect<Bill | undefined> =>
-    Effect.gen({ self: this }, function* () {
-      const isOver = (yield* this.status(runId))?.state === "ended"
-      const lines = yield* this.exported(runId)
-      if (lines.length === 0) return undefined
-      const { marks, record } = yield* Effect.orDie(Effect.flatMap(RunExport.read(lines), RunExport.recordingOf))
-      return { record, entries: marks.flatMap(({ spent }) => spent), isOver }
-    })
+    this.store.bill === undefined ? Effect.succeed(undefined) : Effect.orDie(this.store.bill(runId))
 
   readonly correct = (correction: Correction): Effect.Effect<Corrected> =>
     this.store.correct === undefined ? Effect.succeed("unbooked") : Effect.orDie(this.store.correct(correction))

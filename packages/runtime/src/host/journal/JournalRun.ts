@@ -100,13 +100,12 @@ export class JournalRun implements Engine, Work {
     const downMs = RunPast.downUntil(this.past, answers, opened.lastAt, now)
     this.clock.resume(RunPast.waitedUntil(this.past, answers, record.startedAt, now), downMs)
     this.record = record
-    const look = Context.get(options.context, BudgetProbe)
     const lease = Lease.make(record, options.store.quotas, this.past.entries)
     this.spending = new Spending(this.past.entries, this.past.costs.values())
     this.tree = new BudgetTree(
       record.budget ?? {},
       this.past.entries,
-      look,
+      Context.get(options.context, BudgetProbe),
       ThreadUpdate.nodeAbove(record),
       lease,
       this.spending.reported
@@ -196,6 +195,11 @@ export class JournalRun implements Engine, Work {
       return Effect.as(this.settle("begin", name, path, before + 1, [], []), before)
     })
 
+  readonly identify: NonNullable<Work["identify"]> = (path, { ids, step }) => {
+    this.mark("note", Names.responses(AgentPath.key(path)), path, { step, ids: [...ids] }, [])
+    this.writer.soon()
+  }
+
   readonly report = (cost: Cost): Effect.Effect<void> =>
     Effect.suspend(() => {
       // Nothing is written after the run's end.
@@ -244,18 +248,14 @@ export class JournalRun implements Engine, Work {
     })
 
   /** Call when something for a wait was stored in this process. */
-  nudge(name: string): void {
-    this.waits.nudge(name)
-  }
+  readonly nudge = (name: string): void => this.waits.nudge(name)
 
   /** Call when an answer was stored in this process. */
   notify(name: string, answer: StoredAnswer): void {
-    if (name === Names.cancel) this.cancel.request()
-    else {
-      this.answers.set(name, answer)
-      this.inbox.count()
-      this.nudge(name)
-    }
+    if (name === Names.cancel) return this.cancel.request()
+    this.answers.set(name, answer)
+    this.inbox.count()
+    this.nudge(name)
   }
 
   /** Call when another process may have stored something: looks for a cancel, wakes every wait. */

@@ -21,7 +21,7 @@ import type {
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
-import type { Answered, PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
+import type { Answered, Bill, PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
 import type { RunQuery } from "../../engine/RunList.ts"
 import type { WebhookStore } from "../../engine/WebhookStore.ts"
 import type { FileStore } from "../../thread/FileStore.ts"
@@ -30,6 +30,7 @@ import type { AuditStore } from "../../approval/AuditStore.ts"
 import type { Amendment } from "../../approval/Quorum.ts"
 import type { GrantStore } from "../../approval/GrantStore.ts"
 import type { Corrected, Correction, CostStore } from "../../budget/CostStore.ts"
+import type { ReconciliationStore } from "../../budget/ReconciliationStore.ts"
 import type { QuotaStore } from "../../budget/QuotaStore.ts"
 import type { StartChange } from "../../thread/ThreadChange.ts"
 import type { ThreadStore } from "../../thread/ThreadStore.ts"
@@ -238,6 +239,13 @@ export interface JournalStore {
    * once. Absent: its ledger is not corrected.
    */
   readonly correct?: ((correction: Correction) => Effect.Effect<Corrected, StoreFailure>) | undefined
+  /**
+   * A run's record with the rows of its ledger, without its events, messages and files; `undefined` for one that is
+   * unknown or whose rows were deleted. Absent: its ledger is not corrected.
+   */
+  readonly bill?: ((runId: string) => Effect.Effect<Bill | undefined, StoreFailure>) | undefined
+  /** When runs with estimated rows are asked about. Absent: they are not. */
+  readonly reconciliations?: ReconciliationStore | undefined
   /** Runs that have not ended. */
   readonly unfinished: Effect.Effect<ReadonlyArray<string>, StoreFailure>
   readonly pending: (resourceId: string) => Effect.Effect<ReadonlyArray<PendingApproval>, StoreFailure>

@@ -25,7 +25,7 @@ export const of = (store: JournalStore): JournalStore => ({
     ...store.threads,
     append: (threadId, runId, messages, kept) => timed.append(store.threads.append(threadId, runId, messages, kept))
   },
-  create: (record) => timed.create(store.create(record)),
+  create: (record, change) => timed.create(store.create(record, change)),
   open: (runId, at) => timed.open(store.open(runId, at)),
   commit: (batch) => timed.commit(store.commit(batch)),
   abandon: (runId, at) => timed.abandon(store.abandon(runId, at)),

@@ -7,7 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { correctBooks, MemoryCosts } from "../../budget/CostStore.ts"
 import { MemoryQuotas } from "../../budget/QuotaStore.ts"
-import type { PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
+import { MemoryReconciliations } from "../../budget/ReconciliationStore.ts"
+import type { Bill, PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
 import * as RunList from "../../engine/RunList.ts"
 import { noticeOfEnd, noticesIn } from "../../engine/Webhook.ts"
 import { MemoryWebhooks } from "../../engine/WebhookStore.ts"
@@ -245,7 +246,16 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
     if (row === undefined) return []
     const { answers, envelopes, marks, record } = row
     const history = record.isolated ? [] : threads.historyOf(record)
-    return RunExport.linesOf({ record, history, envelopes, marks: [...marks.values()], answers }).map(RunExport.write)
+    const recording = { record, history, envelopes, marks: [...marks.values()], answers }
+    return RunExport.linesOf(recording, costs.corrections(runId)).map(RunExport.write)
+  }
+
+  const bill = (runId: string): Bill | undefined => {
+    const row = rows.get(runId)
+    if (row === undefined) return undefined
+    const corrected = costs.corrections(runId).map(({ place }) => place)
+    const entries = Array.from(row.marks.values()).flatMap(({ spent }) => spent)
+    return { record: row.record, entries, isOver: row.ended, corrected }
   }
 
   return {
@@ -328,6 +338,8 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
     marks: (runId) => [...(rows.get(runId)?.marks.values() ?? [])],
     exportRun,
     correct: (correction) => Effect.sync(() => correctBooks({ costs, quotas, threads }, correction)),
+    bill: (runId) => Effect.sync(() => bill(runId)),
+    reconciliations: new MemoryReconciliations(costs),
     exported: (runId) => Effect.sync(() => exportRun(runId))
   }
 }

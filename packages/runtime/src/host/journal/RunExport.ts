@@ -3,13 +3,14 @@
  * them again.
  *
  * The first line is the run's record; then come the messages that its thread had, those that it added, its events, its
- * marks, its answers, its files and what it has remembered. A line of a kind or version that is not known here is refused with its number.
+ * marks, its answers, its files, what it has remembered, and corrections of its costs. A line of a kind or version that is not known here is refused with its number.
  */
 import { Entry, Envelope, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Memory } from "../../memory/Memory.ts"
+import type { Correction } from "../../budget/CostStore.ts"
 import { RunRecord } from "../../engine/RunHost.ts"
 import type { Mark, StoredAnswer } from "./JournalStore.ts"
 
@@ -39,8 +40,29 @@ const LineUnion = Schema.Union([
     at: Schema.Natural,
     content: Schema.Uint8ArrayFromBase64
   }),
-  Schema.Struct({ kind: Schema.Literal("memory"), memory: Memory })
+  Schema.Struct({ kind: Schema.Literal("memory"), memory: Memory }),
+  Schema.Struct({
+    kind: Schema.Literal("correction"),
+    place: Schema.Natural,
+    agent: Schema.String,
+    provider: Schema.String,
+    model: Schema.String,
+    change: Schema.Struct({
+      costNanoUsd: Schema.Int,
+      unpriced: Schema.Int,
+      promptTokens: Schema.Int,
+      completionTokens: Schema.Int
+    })
+  })
 ])
+
+/**
+ * A correction of the run's lines in the cost ledger, as it was booked.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type BookedCorrection = Pick<Correction, "agent" | "change" | "model" | "place" | "provider">
 
 /**
  * One line of an exported run.
@@ -149,7 +171,10 @@ export const recordingOf = (lines: ReadonlyArray<Line>): Effect.Effect<Recording
  * @since 0.1.0
  * @category operations
  */
-export const linesOf = ({ answers, envelopes, history, marks, record }: Recording): ReadonlyArray<Line> => [
+export const linesOf = (
+  { answers, envelopes, history, marks, record }: Recording,
+  corrections: ReadonlyArray<BookedCorrection> = []
+): ReadonlyArray<Line> => [
   { kind: "run", version: 1, record },
   ...history.map((message): Line => ({ kind: "history", message })),
   ...envelopes.map((envelope): Line => ({ kind: "event", envelope })),
@@ -158,5 +183,13 @@ export const linesOf = ({ answers, envelopes, history, marks, record }: Recordin
     const { kind } = mark
     return kind === "snapshot" ? [] : [{ kind: "mark", mark: { ...mark, kind } }]
   }),
-  ...Array.from(answers, ([name, { at, value }]): Line => ({ kind: "answer", name, at, value }))
+  ...Array.from(answers, ([name, { at, value }]): Line => ({ kind: "answer", name, at, value })),
+  ...corrections.map(({ agent, change, model, place, provider }): Line => ({
+    kind: "correction",
+    place,
+    agent,
+    provider,
+    model,
+    change
+  }))
 ]

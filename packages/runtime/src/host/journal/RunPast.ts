@@ -5,7 +5,7 @@
 import { AgentPath, Entry, type Envelope, type Json, LatencySummary, Ordering } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 import * as Names from "../../run/Names.ts"
-import type { OpenStep } from "../../engine/Engine.ts"
+import type { Identified, OpenStep } from "../../engine/Engine.ts"
 import { Cost } from "../../engine/Spending.ts"
 import type { Mark } from "./JournalStore.ts"
 
@@ -22,6 +22,8 @@ export interface Past {
   readonly costs: Map<string, Cost>
   /** How long no process executed the run, up to the start of the last owner, in milliseconds. */
   downMs: number
+  /** The providers' ids of the last step that stored any, by path key. */
+  readonly identified: Map<string, Identified>
   /** Whether a defect has stopped it: it is only to be ended. */
   isStruck: boolean
   /** By path key. */
@@ -97,6 +99,7 @@ export const fold = (envelopes: ReadonlyArray<Envelope.Envelope>, marks: Readonl
     entries: [],
     costs: new Map(),
     downMs: 0,
+    identified: new Map(),
     isStruck: false,
     openSteps: new Map()
   }
@@ -127,7 +130,9 @@ export const fold = (envelopes: ReadonlyArray<Envelope.Envelope>, marks: Readonl
     if (kind !== "begin" || past.results.has(name) || !Names.isModel(path, name)) continue
     const key = AgentPath.key(path)
     const { inputs, said, started } = speaking.get(key) ?? { said: 0, started: false }
-    past.openSteps.set(key, { attempts: Number(value), started, said, inputs })
+    const identified = past.identified.get(key)
+    const ids = identified?.step === name ? identified.ids : undefined
+    past.openSteps.set(key, { attempts: Number(value), started, said, inputs, ids })
   }
   for (const [key, { inputs, said, started }] of speaking) {
     // Its step-start was stored but not its begin mark: nothing was sent.
@@ -163,6 +168,9 @@ const hear = (speaking: Map<string, Speaking>, path: AgentPath.AgentPath, event:
   }
 }
 
+const decodeIdentified = Schema.decodeUnknownSync(
+  Schema.Struct({ step: Schema.String, ids: Schema.Array(Schema.String) })
+)
 const decodeCost = Schema.decodeUnknownSync(Cost)
 
 /** Applies one mark, without its rows. */
@@ -183,7 +191,9 @@ export const remember = (past: Past, mark: Mark): void => {
     case "note":
       if (mark.name === Names.down) past.downMs = Number(mark.value)
       else if (mark.name === Names.struck) past.isStruck = true
-      else if (Names.isCost(mark.name)) past.costs.set(mark.name, decodeCost(mark.value))
+      else if (Names.isResponses(mark.path, mark.name)) {
+        past.identified.set(AgentPath.key(mark.path), decodeIdentified(mark.value))
+      } else if (Names.isCost(mark.name)) past.costs.set(mark.name, decodeCost(mark.value))
       return
     case "snapshot":
       return

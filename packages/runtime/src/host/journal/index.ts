@@ -7,7 +7,7 @@ export * as RunExport from "./RunExport.ts"
 export * as MemoryJournal from "./MemoryJournal.ts"
 export type { Engine, Readings, RunInfo, Settled, Work } from "../../engine/Engine.ts"
 export type { WaitEnd, WaitRow } from "../../engine/Engine.ts"
-export type { Answered, Drive, PendingApproval, RunHostFactory, RunStatus } from "../../engine/RunHost.ts"
+export type { Answered, Bill, Drive, PendingApproval, RunHostFactory, RunStatus } from "../../engine/RunHost.ts"
 export { RunRecord } from "../../engine/RunHost.ts"
 export * as RunList from "../../engine/RunList.ts"
 export type { RunQuery } from "../../engine/RunList.ts"
@@ -23,6 +23,8 @@ export type { Corrected, Correction, CostQuery, CostStore } from "../../budget/C
 export * as LeftBill from "./LeftBill.ts"
 export * as Webhook from "../../engine/Webhook.ts"
 export type { Notice, StoredWebhook, WebhookEvent } from "../../engine/Webhook.ts"
+export { MemoryReconciliations } from "../../budget/ReconciliationStore.ts"
+export type { LeasedRun, ReconciliationLease, ReconciliationStore } from "../../budget/ReconciliationStore.ts"
 export { MemoryWebhooks } from "../../engine/WebhookStore.ts"
 export type {
   LeasedWebhook,

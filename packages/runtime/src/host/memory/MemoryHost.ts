@@ -24,6 +24,7 @@ import * as Tracer from "effect/Tracer"
 import { BudgetTree, BudgetProbe } from "../../budget/BudgetTree.ts"
 import * as Lease from "../../budget/Lease.ts"
 import { correctBooks, MemoryCosts } from "../../budget/CostStore.ts"
+import { MemoryReconciliations } from "../../budget/ReconciliationStore.ts"
 import { MemoryQuotas } from "../../budget/QuotaStore.ts"
 import { Alarms } from "../../kernel/Alarm.ts"
 import type { Answered, Drive, StartRefusal } from "../../engine/RunHost.ts"
@@ -95,6 +96,7 @@ class Host implements RunHost, MemoryRunOwner {
   readonly quotas = new MemoryQuotas()
   readonly audit: MemoryAudit
   readonly costs: MemoryCosts
+  readonly reconciliations: MemoryReconciliations
   readonly grants: MemoryGrants
   readonly files: MemoryFiles
   readonly webhooks = new MemoryWebhooks()
@@ -115,6 +117,7 @@ class Host implements RunHost, MemoryRunOwner {
     this.options = options
     this.audit = new MemoryAudit(options.keptActs ?? 10_000)
     this.costs = new MemoryCosts(options.keptCosts ?? 10_000)
+    this.reconciliations = new MemoryReconciliations(this.costs)
     this.grants = new MemoryGrants(this.audit)
     this.files = new MemoryFiles(options.keptFileBytes)
     this.threads = new MemoryThreads(options.keptThreads ?? 10_000, (threadId) => {
@@ -257,7 +260,11 @@ class Host implements RunHost, MemoryRunOwner {
         : carried.run.vote(vote, isJudged)
     })
 
-  readonly bill: RunHost["bill"] = (runId) => Effect.sync(() => billOf(this.runs.get(runId)))
+  readonly bill: RunHost["bill"] = (runId) =>
+    Effect.sync(() => {
+      const bill = billOf(this.runs.get(runId))
+      return bill && { ...bill, corrected: this.costs.corrections(runId).map(({ place }) => place) }
+    })
   readonly correct: RunHost["correct"] = (correction) => Effect.sync(() => correctBooks(this, correction))
 
   readonly answers = (runId: string, prefix: string) =>

@@ -362,5 +362,5 @@ export class MemoryRun implements Engine, Work {
 /** A run of a host with its ledger. */
 export const billOf = (
   carried: { readonly record: RunRecord; readonly run: MemoryRun } | undefined
-): Bill | undefined =>
+): Omit<Bill, "corrected"> | undefined =>
   carried && { record: carried.record, entries: carried.run.observed(), isOver: carried.run.log.ended }

@@ -1,0 +1,179 @@
+/**
+ * Asks a provider what a response has really used, where its report did not arrive: an answer was cut, or its process
+ * died. The cost ledger's estimates are corrected by what it says (`runtime/Reconciliation.ts`). Off unless a program
+ * provides lookups.
+ */
+import { Usage } from "@reins/protocol"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+
+/**
+ * What is known of a request.
+ *
+ * **Details**
+ * - `responseId`: the provider's id of its response.
+ * - `requestedAt`: when the request's row in the ledger begins, in epoch milliseconds.
+ * - `resourceId`, `principal`: the tenant, and the id of who started the run; absent: it has no principal.
+ * - `key`, `baseURL`: the tenant's own credentials, by `ModelCredentials` or `providerKeys`; absent: the lookup's own
+ *   are meant.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Asked {
+  readonly provider: string
+  readonly model: string
+  readonly responseId: string
+  readonly requestedAt: number
+  readonly runId: string
+  readonly resourceId: string
+  readonly principal?: string | undefined
+  readonly key?: Redacted.Redacted | undefined
+  readonly baseURL?: string | undefined
+}
+
+/**
+ * What a provider says of a response.
+ *
+ * **Details**
+ * - `Reported`: `usage` of this response alone. `costUsd`: what it charged in US dollars, without fees of its tools;
+ *   absent: the usage at the price of the request.
+ * - `NotYet`: it is asked again later.
+ * - `Never`: it keeps no such response, or no usage of it; the estimate stays.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Found =
+  | { readonly _tag: "Reported"; readonly usage: Usage.Usage; readonly costUsd?: number | undefined }
+  | { readonly _tag: "NotYet" }
+  | { readonly _tag: "Never" }
+
+/**
+ * Asks one provider.
+ *
+ * **Details**
+ * - `provider`: its name in prices and traces (`ModelPort.provider`).
+ * - `models`: whether it is asked for responses of this model; absent: of all.
+ * - `find`: a failure, a defect and no answer within 30 seconds count as `NotYet`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Lookup<R = never> {
+  readonly provider: string
+  readonly models?: ((model: string) => boolean) | undefined
+  readonly find: (asked: Asked) => Effect.Effect<Found, unknown, R>
+}
+
+/**
+ * Lookups, and when they are used.
+ *
+ * **Details**
+ * - `every`: how often ended runs with estimated rows are looked for. Default 1 minute.
+ * - `within`: how long after a run's end its estimates are asked for; then they stay. Default 1 day.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Options<R = never> {
+  readonly lookups: ReadonlyArray<Lookup<R>>
+  readonly every?: Duration.Input | undefined
+  readonly within?: Duration.Input | undefined
+}
+
+/** The lookups of a runtime; times in milliseconds. */
+export interface Lookups {
+  readonly all: ReadonlyArray<Lookup>
+  readonly everyMs: number
+  readonly withinMs: number
+}
+
+/** The lookup for a model; `undefined`: nobody is asked. */
+export const of = (
+  { all }: Pick<Lookups, "all">,
+  { model, provider }: { readonly model: string; readonly provider: string }
+): Lookup | undefined => all.find((one) => one.provider === provider && one.models?.(model) !== false)
+
+/**
+ * Whether a lookup's answer can be booked: one without types may say anything.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isFound: (found: unknown) => found is Found = Schema.is(
+  Schema.Union([
+    Schema.TaggedStruct("Reported", { usage: Usage.Usage, costUsd: Schema.optional(Schema.Finite) }),
+    Schema.TaggedStruct("NotYet", {}),
+    Schema.TaggedStruct("Never", {})
+  ])
+)
+
+/**
+ * The lookups of a runtime, read when its layer is built. Absent: estimates stay until an operator corrects them.
+ *
+ * @since 0.2.0
+ * @category services
+ */
+export const UsageLookups: Context.Reference<Lookups | undefined> = Context.Reference<Lookups | undefined>(
+  "@reins/runtime/UsageLookups",
+  { defaultValue: () => undefined }
+)
+
+const millis = (input: Duration.Input | undefined, usual: number): number =>
+  input === undefined ? usual : Duration.toMillis(Duration.fromInputUnsafe(input))
+
+/**
+ * Provides lookups, with their services.
+ *
+ * **Example** (A provider that bills by response)
+ *
+ * ```ts
+ * import { UsageLookup } from "@reins/runtime"
+ * import { Effect } from "effect"
+ *
+ * const billed = new Map([["resp_1", { input: 1200, output: 340 }]])
+ *
+ * export const layer = UsageLookup.layer({
+ *   lookups: [
+ *     {
+ *       provider: "acme",
+ *       find: ({ responseId }) => {
+ *         const found = billed.get(responseId)
+ *         return Effect.succeed(
+ *           found === undefined
+ *             ? { _tag: "NotYet" }
+ *             : { _tag: "Reported", usage: { inputUncached: found.input, outputText: found.output } }
+ *         )
+ *       }
+ *     }
+ *   ]
+ * })
+ * ```
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layer = <R = never>({ every, lookups, within }: Options<R>): Layer.Layer<never, never, R> =>
+  Layer.effect(
+    UsageLookups,
+    Effect.contextWith((services: Context.Context<R>) =>
+      Effect.succeed<Lookups>({
+        everyMs: Math.max(1, millis(every, 60_000)),
+        withinMs: millis(within, 86_400_000),
+        all: lookups.map(({ find, models, provider }) => ({
+          provider,
+          ...(models === undefined ? {} : { models }),
+          find: (asked) =>
+            Effect.provideContext(
+              Effect.suspend(() => find(asked)),
+              services
+            )
+        }))
+      })
+    )
+  )

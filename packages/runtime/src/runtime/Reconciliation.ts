@@ -1,0 +1,169 @@
+/**
+ * Corrects estimated rows of ended runs by what their providers report later. Every process with lookups looks for such
+ * runs and leases them; a run is asked about until all of its rows are corrected or given up. A row is booked once, by the
+ * key of its line, also where a lease has run out meanwhile.
+ */
+import { Correction, type Entry, Money, Usage } from "@reins/protocol"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { LeasedRun, ReconciliationStore } from "../budget/ReconciliationStore.ts"
+import type { Bill } from "../engine/RunHost.ts"
+import * as UsageLookup from "../model/UsageLookup.ts"
+import * as Corrections from "./Corrections.ts"
+import type { RuntimeParts } from "./RuntimeParts.ts"
+
+/** How long a provider may take to answer. */
+const patienceMs = 30_000
+
+/** How many runs are leased together, and for how long: more than their requests may take. */
+const leasedRuns = 10
+const leaseMs = 600_000
+
+const firstDelayMs = 60_000
+const longestDelayMs = 6 * 3_600_000
+
+/** When a run is asked about again, after that many times: after a minute, then four times as long each, up to 6 hours. */
+export const delayMs = (attempts: number): number =>
+  Math.min(longestDelayMs, firstDelayMs * 4 ** Math.min(attempts, 10))
+
+/** An attempt that is estimated, with the id by which its provider knows its response. */
+interface Question {
+  readonly estimated: Usage.Usage
+  readonly responseId: string
+}
+
+/**
+ * What to ask about a row: each of its estimated attempts. `undefined`: not all of it can be asked for, so that the row
+ * cannot be corrected.
+ */
+export const questionsOf = ({ attempts }: Entry.ModelEntry): ReadonlyArray<Question> | undefined => {
+  const asked: Array<Question> = []
+  for (const { estimated, outcome, responseId } of attempts) {
+    // A lost attempt of an earlier release does not say what was estimated for it.
+    if (estimated === undefined && outcome === "lost") return undefined
+    if (estimated === undefined) continue
+    if (responseId === undefined) return undefined
+    asked.push({ estimated, responseId })
+  }
+  return asked.length === 0 ? undefined : asked
+}
+
+type Reported = Extract<UsageLookup.Found, { readonly _tag: "Reported" }>
+
+/** What the row comes to: the reported usage in place of what was estimated, and the cost if the provider told all of it. */
+export const changeOf = (
+  entry: Entry.ModelEntry,
+  answers: ReadonlyArray<readonly [Question, Reported]>
+): Correction.Change => {
+  const usage = answers.reduce(
+    (all, [{ estimated }, reported]) => Usage.replaced(all, estimated, reported.usage),
+    entry.usage
+  )
+  const costs = answers.flatMap(([, { costUsd }]) => (costUsd === undefined ? [] : [Money.fromUsd(costUsd)]))
+  const known = costs.filter((cost) => cost !== undefined)
+  const isAll = known.length === entry.attempts.length && known.length === answers.length
+  return Correction.of(entry, usage, isAll ? known.reduce((sum, cost) => sum + cost, 0) : undefined)
+}
+
+/** Whether a run has to be asked about again. */
+type Outcome = "done" | "again"
+
+/** Looks for runs with estimates, for as long as the runtime lives. */
+export const run = (built: RuntimeParts): Effect.Effect<void> => {
+  const { lookups } = built.settings
+  const { reconciliations } = built.host
+  if (lookups === undefined || lookups.all.length === 0 || reconciliations === undefined) return Effect.void
+  const owner = built.ids.make("rec")
+  const pass = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const since = Math.max(0, now - lookups.withinMs)
+    const leased = yield* reconciliations.lease({ owner, now, until: now + leaseMs, since, limit: leasedRuns })
+    for (const one of leased) yield* settle(built, lookups, reconciliations, owner, one)
+    return leased.length === leasedRuns
+  })
+  // A store that fails now may answer next time.
+  const safe = Effect.catchCause(pass, () =>
+    Effect.as(Effect.logWarning("Estimated costs were not reconciled; this is tried again"), false)
+  )
+  const all: Effect.Effect<void> = Effect.flatMap(safe, (isMore) => (isMore ? Effect.suspend(() => all) : Effect.void))
+  const step = Effect.andThen(Effect.sleep(lookups.everyMs), all)
+  return Effect.withTracerEnabled(Effect.forever(step), false)
+}
+
+/** Asks about a leased run, and ends the lease. */
+const settle = Effect.fnUntraced(function* (
+  built: RuntimeParts,
+  lookups: UsageLookup.Lookups,
+  store: ReconciliationStore,
+  owner: string,
+  { attempts, runId }: LeasedRun
+) {
+  // What fails here (a row that cannot be read) must not keep the other runs.
+  const outcome = yield* Effect.catchCause(reconcile(built, lookups, runId), () =>
+    Effect.as(Effect.logWarning(`The estimated costs of run ${runId} were not reconciled`), "again" as const)
+  )
+  const now = yield* Clock.currentTimeMillis
+  yield* store.release(runId, owner, outcome === "done" ? undefined : now + delayMs(attempts))
+})
+
+const reconcile = Effect.fnUntraced(function* (
+  built: RuntimeParts,
+  lookups: UsageLookup.Lookups,
+  runId: string
+): Effect.fn.Return<Outcome> {
+  const bill = yield* built.host.bill(runId)
+  if (bill === undefined) return "done"
+  if (!bill.isOver) return "again"
+  let outcome: Outcome = "done"
+  for (const row of Corrections.placed(bill)) {
+    if (!row.entry.estimated || row.isCorrected) continue
+    if ((yield* correct(built, lookups, bill, row)) === "again") outcome = "again"
+  }
+  return outcome
+})
+
+/** Asks about a row, and corrects it when all of it is known. */
+const correct = Effect.fnUntraced(function* (
+  built: RuntimeParts,
+  lookups: UsageLookup.Lookups,
+  bill: Bill,
+  row: Corrections.Placed
+): Effect.fn.Return<Outcome> {
+  const { entry } = row
+  const questions = questionsOf(entry)
+  const lookup = UsageLookup.of(lookups, entry)
+  if (questions === undefined || lookup === undefined) return "done"
+  const { keyed, principal, resourceId, runId } = bill.record
+  const { model, provider, startedAt } = entry
+  const finding = built.settings.keys.find({ runId, resourceId, principal, provider, model, brought: keyed })
+  const key = finding === undefined ? undefined : yield* finding
+  // A key that came with the query is not kept: nobody else's may ask in its place.
+  if (key === "lost" || key === "missing") return "done"
+  if (key === "unavailable") return "again"
+  const own = key === undefined ? {} : { key: key.key, baseURL: key.baseURL }
+  const answers: Array<readonly [Question, Reported]> = []
+  for (const question of questions) {
+    const { responseId } = question
+    const about = { provider, model, responseId, requestedAt: startedAt, runId, resourceId, principal, ...own }
+    const found = yield* asked(lookup, about)
+    if (found._tag === "Never") return "done"
+    if (found._tag === "NotYet") return "again"
+    answers.push([question, found])
+  }
+  const booked = yield* Corrections.book(built.host, bill, row, changeOf(entry, answers))
+  return booked === "busy" ? "again" : "done"
+})
+
+const asked = (lookup: UsageLookup.Lookup, about: UsageLookup.Asked): Effect.Effect<UsageLookup.Found> =>
+  lookup.find(about).pipe(
+    Effect.timeout(patienceMs),
+    Effect.map((found): UsageLookup.Found => (UsageLookup.isFound(found) ? found : { _tag: "NotYet" })),
+    Effect.catchCause(() =>
+      Effect.as(
+        Effect.logWarning(
+          `${about.provider} did not say what a response of run ${about.runId} used; it is asked again`
+        ),
+        { _tag: "NotYet" } as const
+      )
+    )
+  )
