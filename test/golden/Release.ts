@@ -20,8 +20,18 @@ import { type Call, World } from "./World.ts"
 /** The releases that there are golden files of, by the folders' names. */
 export const names: ReadonlyArray<string> = ["fd5c8c0"]
 
-/** Later releases, of which `upgrade.test.ts` continues some runs for all. */
+/** Later releases, of which the runs of `continued` stand for all. */
 export const later: ReadonlyArray<string> = ["a6e7940"]
+
+/** Runs that wait for a person, a client or a budget, and some whose process was killed at work. */
+export const continued: ReadonlyArray<string> = [
+  "ask-root",
+  "ask-steps",
+  "ask-odd",
+  "submitted-odd",
+  "cut-in-silence",
+  "cut-in-odd"
+]
 
 const read = (release: string, store: Store, file: string): Buffer =>
   gunzipSync(readFileSync(join(import.meta.dirname, release, store, `${file}.gz`)))

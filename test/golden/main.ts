@@ -2,9 +2,9 @@
  * Writes the golden files of a release: `node test/golden/main.ts NAME`, into the folder `NAME/sqlite` beside this
  * file.
  *
- * It is run once for a release, **in a checkout of the very commit that the folder is named after**, and what it wrote
- * is never written again: it is what that release left on the disks of its users. `fd5c8c0` was written so. Where an
- * export that is used here changes later, this program follows it; the files stay.
+ * `write.ts` runs it once for a release, **in a checkout of the very commit that the folder is named after**, and what it
+ * wrote is never written again: it is what that release left on the disks of its users. Where an export that is used here
+ * changes later, this program follows it; the files stay.
  *
  * - `runs.db.gz`: a SQLite database with runs that have ended, and runs that are open, some of whose processes were
  *   killed.
@@ -13,9 +13,8 @@
  *   questions.
  * - `calls.jsonl.gz`: every call of a tool's handler, with its idempotency key.
  *
- * With `--postgres URL` the runs are carried in that empty Postgres database instead, and the folder is
- * `NAME/postgres`. Its `runs.sql.gz` is what `pg_dump --inserts --no-owner --no-privileges URL` says after that,
- * without comments and settings.
+ * With `--postgres URL` the runs are executed in that empty Postgres database instead, and the folder is
+ * `NAME/postgres`. Its `runs.sql.gz` are the statements of `Dump.ts`, which `write.ts` adds.
  */
 import { Effect, References } from "effect"
 import { Clock } from "effect/Clock"
@@ -38,7 +37,8 @@ const folder = join(import.meta.dirname, name, values.postgres === undefined ? "
 if (existsSync(folder)) throw new Error(`${folder} is there: golden files stay as they are`)
 const scratch = mkdtempSync(join(tmpdir(), "reins-golden-"))
 const filename = join(scratch, "runs.db")
-const world = new World(Golden.beganAt)
+/** A Postgres server may take longer than SQLite, so that a quiet moment is no end. */
+const world = new World(Golden.beganAt, values.postgres === undefined ? 20 : 60)
 
 const write = (file: string, content: string | Uint8Array) =>
   writeFileSync(join(folder, `${file}.gz`), gzipSync(content, { level: 9 }))

@@ -9,9 +9,6 @@ import { cases } from "./Cases.ts"
 import * as Golden from "./Golden.ts"
 import * as Release from "./Release.ts"
 
-/** Runs that wait for a person, a client or a budget, and some whose process was killed at work. */
-const continued = ["ask-root", "ask-steps", "ask-odd", "submitted-odd", "cut-in-silence", "cut-in-odd"]
-
 describe.each(Release.later)("a database of %s", (release) => {
   const told = Release.told(release, "sqlite")
   const all = [...Golden.runIds.ended, ...Golden.runIds.unfinished]
@@ -42,7 +39,7 @@ describe.each(Release.later)("a database of %s", (release) => {
 
   it.live("has open runs that go on where they were, and do nothing twice", () =>
     Release.reopened(release, (opened) =>
-      Effect.forEach(continued, (runId) =>
+      Effect.forEach(Release.continued, (runId) =>
         Effect.gen(function* () {
           const one = cases.find((each) => each.runId === runId)
           if (one === undefined) return yield* Effect.die(new Error(`no case continues ${runId}`))

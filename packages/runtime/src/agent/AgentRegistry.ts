@@ -23,7 +23,6 @@ import * as AgentModels from "./AgentModels.ts"
 import * as Approvers from "../approval/Approvers.ts"
 import * as Policy from "../approval/Policy.ts"
 import * as CallRow from "./CallRow.ts"
-import * as GuardedTools from "./GuardedTools.ts"
 import { refuse } from "./InvalidAgents.ts"
 import * as Resolution from "./Resolution.ts"
 import type { ToolDefinition } from "../model/Model.ts"
@@ -34,7 +33,7 @@ import * as ToolSettings from "../tool/ToolSettings.ts"
 import * as ToolHash from "../tool/ToolHash.ts"
 import * as ToolOffer from "./ToolOffer.ts"
 import * as ToolSearch from "./ToolSearch.ts"
-import { ToolSources } from "./ToolSources.ts"
+import { checkGuards, ToolNames, warnOfHooks } from "./ToolNames.ts"
 import * as TypedAnswer from "./TypedAnswer.ts"
 
 /** A tool, ready to be called. */
@@ -160,7 +159,7 @@ export const build = Effect.fnUntraced(function* (
   for (const agent of agents) yield* member(capture, agent.definition, [])
   const { members } = capture
   const names = toolNames(members.values())
-  yield* GuardedTools.warn("Runtime", hooks, new Set([...names, ...members.keys()]))
+  yield* warnOfHooks("Runtime", hooks, new Set([...names, ...members.keys()]))
   for (const { budget, name } of members.values()) {
     const unknown = Budget.unknownTool(budget, names)
     if (unknown !== undefined) return yield* refuse(`Agent ${JSON.stringify(name)}: ${unknown.message}`)
@@ -193,7 +192,7 @@ const member = (
     const problem = CallRow.problemOf(definition.repeatedCallLimit)
     if (problem !== undefined) return yield* refuse(`Agent ${JSON.stringify(name)}: ${problem}`)
 
-    const sources = new ToolSources(name)
+    const sources = new ToolNames(name)
     const tools = new Map<string, Callable>()
     for (const [index, toolkit] of definition.toolkits.entries()) {
       for (const tool of yield* serverTools(capture, definition, toolkit)) {
@@ -217,7 +216,7 @@ const member = (
     if (issue !== undefined) return yield* refuse(`Agent ${JSON.stringify(name)}: ${issue}`)
     // Frozen, because all requests share them: an adapter must not change the next request's tools.
     for (const one of [...Array.from(tools.values(), ({ definition }) => definition), ...offers]) Object.freeze(one)
-    yield* GuardedTools.check(definition, tools, own)
+    yield* checkGuards(definition, tools, own)
     const search = ToolSearch.of(toolSearch, own)
     const made: Member = {
       name,

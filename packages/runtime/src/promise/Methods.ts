@@ -26,3 +26,16 @@ export const webhooks = (method: Method): PromiseRuntime["webhooks"] => ({
   waiting: method((runtime) => runtime.webhooks.waiting),
   retry: method((runtime) => runtime.webhooks.retry)
 })
+
+export const memory = (method: Method): PromiseRuntime["memory"] => ({
+  remember: method((runtime) => runtime.memory.remember),
+  recall: method((runtime) => runtime.memory.recall),
+  list: method((runtime) => runtime.memory.list),
+  forget: method((runtime) => runtime.memory.forget)
+})
+
+export const grants = (method: Method): PromiseRuntime["grants"] => ({
+  give: method((runtime) => runtime.grants.give),
+  list: method((runtime) => runtime.grants.list),
+  revoke: method((runtime) => runtime.grants.revoke)
+})

@@ -18,7 +18,6 @@ import type * as Shape from "../runtime/RuntimeShape.ts"
 import type * as Verbs from "../runtime/RuntimeVerbs.ts"
 import * as Methods from "./Methods.ts"
 import { type AsyncAgent, build, modelLayer, unnamed } from "./AsyncAgent.ts"
-import { grantsOf, memoryOf } from "./PromiseStores.ts"
 import * as Iteration from "./Iteration.ts"
 import { type Parameters, toOutput } from "./Parameters.ts"
 import type { Options, Servers } from "./PromiseOptions.ts"
@@ -222,14 +221,14 @@ export const createRuntime = <
     results: { deliver: method((runtime) => runtime.results.deliver), get: method((runtime) => runtime.results.get) },
     respondToApproval: approvals.respond,
     pendingApprovals: approvals.pending,
-    grants: grantsOf(promise),
+    grants: Methods.grants(method),
     webhooks: Methods.webhooks(method),
     costs: Methods.costs(method),
     quotas: {
       usage: (subject) => promise((runtime) => runtime.quotas.usage(quotasOf(subject))),
       limit: (name, limits, subject) => promise((runtime) => runtime.quotas.limit(name, limits, quotasOf(subject)))
     },
-    memory: memoryOf(promise),
+    memory: Methods.memory(method),
     files: { get: method((runtime) => runtime.files.get), list: method((runtime) => runtime.files.list) },
     threads: {
       get: method((runtime) => runtime.threads.get),
