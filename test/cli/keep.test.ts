@@ -1,5 +1,8 @@
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Keep, Moment, Retain, Screen } from "@reins/cli"
+import { Erase, Keep, Moment, Retain, Screen } from "@reins/cli"
+import { createRuntime } from "@reins/runtime/promise"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { Sqlite } from "@reins/store/sqlite"
 import { ConfigProvider, Effect, FileSystem } from "effect"
 import { reins, shell } from "./Command.ts"
 import * as Sample from "./Sample.ts"
@@ -54,8 +57,8 @@ layer(Sample.layer, { excludeTestServices: true })("the commands on a store", (i
     Effect.gen(function* () {
       const path = yield* used
       const given = { ...usual, path }
-      const erase = (more: Partial<Parameters<typeof Keep.erase>[0]>, answer?: string) =>
-        printed(Keep.erase({ ...given, ...nothing, ...more }), answer)
+      const erase = (more: Partial<Parameters<typeof Erase.erase>[0]>, answer?: string) =>
+        printed(Erase.erase({ ...given, ...nothing, ...more }), answer)
       const archive = (more: Partial<Parameters<typeof Keep.archive>[0]>) =>
         printed(Keep.archive({ ...given, ...everything, file: `${path}/runs.jsonl`, ...more }))
       const restore = (file: string, store?: string) =>
@@ -146,7 +149,7 @@ layer(Sample.layer, { excludeTestServices: true })("the commands on a store", (i
       const given = { ...usual, path }
       const file = `${path}/x`
       for (const command of [
-        Keep.erase({ ...given, ...nothing, thread: "t" }),
+        Erase.erase({ ...given, ...nothing, thread: "t" }),
         Keep.archive({ ...given, ...everything, file }),
         Keep.backup({ ...given, file })
       ]) {
@@ -172,11 +175,11 @@ layer(Sample.layer, { excludeTestServices: true })("the commands on a store", (i
       yield* terminal.until(/answer>/)
       const given = { ...usual, path }
       assert.match(
-        yield* printed(Keep.erase({ ...given, ...nothing, thread: "open" })),
+        yield* printed(Erase.erase({ ...given, ...nothing, thread: "open" })),
         /^Run run_\w+ has not ended\. End it first: reins cancel run_\w+$/
       )
       // Others are erased while the chat has the store open, and its run goes on.
-      assert.match(yield* printed(Keep.erase({ ...given, ...nothing, thread: "mine" })), /^Erased thread "mine"/)
+      assert.match(yield* printed(Erase.erase({ ...given, ...nothing, thread: "mine" })), /^Erased thread "mine"/)
       assert.match(yield* printed(Keep.backup({ ...given, file: `${path}/copy.db` })), /3 runs in 2 threads/)
       yield* terminal.type("a")
       yield* terminal.press("Enter")
@@ -185,6 +188,41 @@ layer(Sample.layer, { excludeTestServices: true })("the commands on a store", (i
       yield* terminal.type("a")
       yield* terminal.press("Enter")
       yield* terminal.until(/The report is in [^]*\nready/)
+    })
+  )
+})
+
+layer(Sample.layer, { excludeTestServices: true })("a principal of a store", (it) => {
+  it.effect("is erased with all that is kept of it, and what is kept is told with its reason", () =>
+    Effect.gen(function* () {
+      const path = yield* Sample.folder(Sample.ships)
+      const fs = yield* FileSystem.FileSystem
+      yield* fs.makeDirectory(`${path}/.reins`, { recursive: true })
+      const desk = createRuntime({
+        agents: [{ name: "desk" }],
+        model: ScriptedModel.make({ respond: () => ScriptedModel.text("Hello.") }),
+        services: Sqlite.layer({ filename: `${path}/runs.db` })
+      })
+      for (const principal of ["ann", "bob"]) {
+        const done = () => desk.complete("Hello.", { threadId: `of ${principal}`, principal })
+        yield* Effect.promise(done)
+      }
+      yield* Effect.promise(() => desk[Symbol.asyncDispose]())
+      const given = { ...usual, path, store: `sqlite:${path}/runs.db` }
+      const erase = (more: Partial<Parameters<typeof Erase.erase>[0]>) =>
+        printed(Erase.erase({ ...given, ...nothing, ...more }))
+      assert.match(yield* erase({ principal: "ann", run: "x" }), /^Name exactly one thing to erase: .*--principal ID/)
+      assert.match(
+        yield* erase({ principal: "ann", yes: false }),
+        /^Erase all that is kept of principal "ann" of tenant "default"\? It cannot be undone\./
+      )
+      assert.match(
+        yield* erase({ principal: "ann" }),
+        /^Erased principal "ann" of tenant "default": 1 thread, 2 messages and 1 run\.\nKept: 1 id of a run\. Ids of runs stay/
+      )
+      const { deleted } = JSON.parse(yield* erase({ principal: "ann", jsonOutput: true }))
+      assert.strictEqual(deleted.runs, 0)
+      assert.match(yield* erase({ thread: "of bob" }), /^Erased thread "of bob": 1 run and 2 messages/)
     })
   )
 })
@@ -201,7 +239,7 @@ layer(Sample.layer, { excludeTestServices: true })("a thread of a server", (it) 
         /^Archived 1 run in/
       )
       assert.match(
-        yield* printed(Keep.erase({ ...given, ...nothing, thread: "web" })),
+        yield* printed(Erase.erase({ ...given, ...nothing, thread: "web" })),
         /^Erased thread "web": 1 run and \d messages\./
       )
     })

@@ -47,6 +47,8 @@ export type {
   StopReason,
   ToolDefinition
 } from "./model/Model.ts"
+export { ErasureReport, PrincipalBusy, PrincipalInvalid } from "./engine/Erasure.ts"
+export type { EraseOptions } from "./runtime/Erasures.ts"
 export { MemoryFull, MemoryUnscoped, Memory } from "./memory/Memory.ts"
 export type { MemoryLimits, MemoryScope } from "./memory/Memory.ts"
 export type { MemoryPage, Remembered } from "./memory/MemoryStore.ts"

@@ -128,4 +128,16 @@ describe.each([...Engines.all])("a thread %s", (_, services) => {
       assert.strictEqual((yield* threads.info("t"))?.spent?.steps, 2)
     }).pipe(Effect.scoped)
   )
+
+  it.effect("is answered again also where its store is measured", () =>
+    Effect.gen(function* () {
+      const { complete, threads } = yield* Solo.runtime(counting(), {
+        services: services(),
+        runtime: { metrics: true }
+      })
+      yield* complete("q1", { threadId: "t" })
+      yield* complete("Q1", { threadId: "t", replaces: 0 })
+      assert.strictEqual(words(yield* threads.get("t")), "Q1 a2")
+    }).pipe(Effect.scoped)
+  )
 })

@@ -1,6 +1,6 @@
-/** What is kept of runs in a local store: erasing it, archiving it, backing it up, and bringing it back. */
+/** What is kept of runs in a local store: archiving it, backing it up, and bringing it back. `Erase` deletes it. */
 import { Sqlite } from "@reins/store/sqlite"
-import type { Archive, Holdings, Subject } from "@reins/store/sqlite"
+import type { Archive } from "@reins/store/sqlite"
 import * as Clock from "effect/Clock"
 import { ThreadName } from "@reins/runtime"
 import * as Effect from "effect/Effect"
@@ -31,11 +31,11 @@ export interface Asked extends Given {
   readonly yes: boolean
 }
 
-type Done = Effect.Effect<void, CommandFailed | ReaderLeft | OutputFailed, Screen>
+export type Done = Effect.Effect<void, CommandFailed | ReaderLeft | OutputFailed, Screen>
 
-const storeOf = ({ path, store }: Given) => StoreChoice.chosen(store, resolve(path ?? "."))
+export const storeOf = ({ path, store }: Given) => StoreChoice.chosen(store, resolve(path ?? "."))
 
-const say = (given: Given, text: string, data: { readonly [name: string]: unknown }) =>
+export const say = (given: Given, text: string, data: { readonly [name: string]: unknown }) =>
   Effect.flatMap(Screen, ({ look, print }) =>
     print(`${given.jsonOutput ? JSON.stringify(data) : folded(text, look().columns)}\n`)
   )
@@ -46,7 +46,7 @@ const folded = (text: string, columns = Infinity): string =>
     .join("\n")
 
 /** Asks a person to confirm; fails if the answer is no or there is no terminal. */
-const confirm = Effect.fnUntraced(function* (yes: boolean, question: string) {
+export const confirm = Effect.fnUntraced(function* (yes: boolean, question: string) {
   if (yes) return
   const { ask, look } = yield* Screen
   if (ask === undefined) return yield* failed(`${question} There is no terminal to ask at. Add --yes to do it.`)
@@ -54,7 +54,7 @@ const confirm = Effect.fnUntraced(function* (yes: boolean, question: string) {
   if (!/^\s*y(es)?\s*$/i.test(answer ?? "")) return yield* failed("Nothing was deleted.")
 })
 
-const momentOf = (text: string) =>
+export const momentOf = (text: string) =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
     const at = Moment.parse(text, now)
     return at === undefined
@@ -65,31 +65,18 @@ const momentOf = (text: string) =>
   })
 
 /** What a thread may be called in a store: as it is, and as a server stores what its client calls so. */
-const namesOf = (thread: string, tenant: string): ReadonlyArray<string> => [
+export const namesOf = (thread: string, tenant: string): ReadonlyArray<string> => [
   thread,
   ThreadName.qualified(tenant, thread)
 ]
 
-const quoted = (text: string): string => JSON.stringify(Text.harmless(text))
-
-/** `2 runs, 8 messages and 1 file`. */
-const listed = ({ files, grants, messages, runs }: Omit<Holdings, "acts">): string => {
-  const parts = (
-    [
-      [runs, "run"],
-      [messages, "message"],
-      [files, "file"],
-      [grants, "grant"]
-    ] as const
-  ).flatMap(([count, word]) => (count === 0 ? [] : [Text.counted(count, word)]))
-  return parts.length < 2 ? (parts[0] ?? "nothing") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1) ?? ""}`
-}
+export const quoted = (text: string): string => JSON.stringify(Text.harmless(text))
 
 /**
  * Rewrites the store without what was deleted. What to know where that cannot be done now: the deletion itself has
  * been.
  */
-const leftover = (archive: Pick<Archive, "compact">): Effect.Effect<string> =>
+export const leftover = (archive: Pick<Archive, "compact">): Effect.Effect<string> =>
   Effect.match(archive.compact, {
     onFailure: () =>
       "\nThe file could not be rewritten now, so that deleted bytes stay in it until others take their place. Run VACUUM on it later.",
@@ -97,79 +84,7 @@ const leftover = (archive: Pick<Archive, "compact">): Effect.Effect<string> =>
   })
 
 /** How many runs are erased or archived at most by one command. */
-const mostRuns = 1_000_000
-
-export const erase = (
-  given: Asked & {
-    readonly thread: string | undefined
-    readonly run: string | undefined
-    readonly before: string | undefined
-    readonly audit: boolean
-    readonly principals?: boolean | undefined
-  }
-): Done =>
-  Effect.gen(function* () {
-    const { audit, before, principals, run, tenant: resourceId, thread, yes } = given
-    const named = [thread, run, before].filter((each) => each !== undefined)
-    if (named.length !== 1) {
-      return yield* misused("Name exactly one thing to erase: a thread, --run RUN, or --before 30d.")
-    }
-    const store = yield* storeOf(given)
-    yield* StoreArchive.isThere(store)
-    const archive = yield* StoreArchive.make(store)
-    if (before !== undefined) {
-      const at = yield* momentOf(before)
-      const runs = yield* StoreArchive.telling(archive.runs({ resourceId, endedBefore: at, limit: mostRuns }))
-      const what = `${Text.counted(runs.length, "run")} that ended before ${Moment.format(at)}`
-      if (runs.length > 0) {
-        yield* confirm(yes, `Erase the data of ${what}? Threads keep their messages. It cannot be undone.`)
-        yield* Effect.forEach(runs, ({ runId }) =>
-          // Another process may have erased it meanwhile.
-          StoreArchive.telling(
-            Effect.catchTag(archive.erase({ runId }, { resourceId, audit, principals }), "NotErased", () => Effect.void)
-          )
-        )
-      }
-      const left = runs.length > 0 ? yield* leftover(archive) : ""
-      return yield* say(given, `Erased the data of ${what}.${left}`, { runs: runs.length, before: at })
-    }
-    const subjects: ReadonlyArray<Subject> =
-      thread === undefined ? [{ runId: run ?? "" }] : namesOf(thread, resourceId).map((threadId) => ({ threadId }))
-    const found = yield* Effect.forEach(subjects, (subject) =>
-      Effect.map(StoreArchive.telling(archive.holdings(subject, { resourceId })), (held) => ({ subject, held }))
-    )
-    const first = found.find(
-      ({ held }) =>
-        principals === true || held.runs + held.messages + held.files + held.grants + (audit ? held.acts : 0) > 0
-    )
-    if (first === undefined) {
-      const asked = thread === undefined ? `run ${quoted(run ?? "")}` : `thread ${quoted(thread)}`
-      return yield* failed(`There is no ${asked} of tenant ${quoted(resourceId)}. reins runs lists them.`)
-    }
-    const { held, subject } = first
-    const what =
-      "threadId" in subject
-        ? `thread ${quoted(ThreadName.shown(resourceId, subject.threadId))}`
-        : `run ${quoted(subject.runId)}`
-    const acts = audit && held.acts > 0 ? `, and ${Text.counted(held.acts, "act")} of the audit record` : ""
-    yield* confirm(yes, `Erase ${what}: ${listed(held)}${acts}? It cannot be undone.`)
-    const deleted = yield* Effect.mapError(archive.erase(subject, { resourceId, audit, principals }), (error) =>
-      error._tag === "NotErased" && error.runId !== undefined
-        ? failed(`Run ${error.runId} has not ended. End it first: reins cancel ${error.runId}`, error)
-        : failed(ended(error.message), error)
-    )
-    const left = yield* leftover(archive)
-    const kept = [
-      ...(thread === undefined ? ["the thread's messages"] : []),
-      "the ids of runs",
-      principals === true ? "what they cost" : "what they cost, and who started them (--principals)",
-      "what was used of quotas",
-      ...(audit || held.acts === 0
-        ? []
-        : [`${Text.counted(held.acts, "act")} of the audit record, which --audit erases`])
-    ]
-    yield* say(given, `Erased ${what}: ${listed(deleted)}${acts}.\nKept: ${kept.join(", ")}.${left}`, { ...deleted })
-  }).pipe(Effect.scoped)
+export const mostRuns = 1_000_000
 
 export const archive = (
   given: Asked & {

@@ -41,6 +41,11 @@ export const commands = [
       ),
       run: Flags.text("run", "RUN", "The data of one run in place of a thread, which keeps its messages"),
       before,
+      principal: Flags.text("principal", "ID", "All that is kept of who started runs, in place of a thread"),
+      keepAudit: Flag.Boolean("keep-audit").pipe(
+        Flag.withDefault(false),
+        Flag.withDescription("With --principal: keep the audit record of its runs, under a pseudonym")
+      ),
       principals: Flag.Boolean("principals").pipe(
         Flag.withDefault(false),
         Flag.withDescription("Remove who started its runs from lists and from the cost ledger, too")
@@ -51,8 +56,12 @@ export const commands = [
       ),
       ...asked
     },
-    (given) => run((keep) => keep.erase(given))
-  ).pipe(Command.withDescription("Erases a thread, a run, or what ended long ago from a local store")),
+    (given) =>
+      onScreen(
+        () => import("./Erase.ts"),
+        ({ erase }) => erase(given)
+      )
+  ).pipe(Command.withDescription("Erases a thread, a run, a principal, or what ended long ago from a local store")),
   Command.make(
     "archive",
     {

@@ -9,6 +9,7 @@
 export {
   Charge,
   charges,
+  isOfPrincipal,
   limitsAsWritten,
   make,
   Quota,

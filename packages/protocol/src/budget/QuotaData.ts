@@ -239,6 +239,22 @@ export const charges = (quotas: ReadonlyArray<Quota>, subject: Subject): Readonl
 const keyOf = ({ name, per }: Quota, { principal, resourceId }: Subject): string =>
   JSON.stringify(per === "tenant" ? [name, resourceId] : [name, resourceId, principal ?? ""])
 
+const readKey = Schema.decodeUnknownOption(
+  Schema.fromJsonString(Schema.Tuple([Schema.String, Schema.String, Schema.String]))
+)
+
+/**
+ * Whether the key of a charge is that of a quota per principal, and this principal's.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isOfPrincipal = (key: string, { principal, resourceId }: Required<Subject>): boolean =>
+  Option.match(readKey(key), {
+    onNone: () => false,
+    onSome: ([, tenant, name]) => tenant === resourceId && name === principal
+  })
+
 /**
  * The first invalid quota of several, or the first with a name that is used twice; `undefined` if all are valid.
  *

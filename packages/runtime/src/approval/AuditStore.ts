@@ -362,6 +362,23 @@ export class MemoryAudit implements AuditStore {
     }
   }
 
+  /** Replaces acts by what `change` makes of them, `undefined` deletes one; returns how many were deleted and changed. */
+  revise(change: (act: Audit.Act) => Audit.Act | undefined): { readonly deleted: number; readonly changed: number } {
+    let [deleted, changed] = [0, 0]
+    for (const act of this.acts.values()) {
+      const after = change(act)
+      if (after === act) continue
+      if (after === undefined) {
+        this.acts.delete(act.id)
+        deleted++
+      } else {
+        this.acts.set(act.id, after)
+        changed++
+      }
+    }
+    return { deleted, changed }
+  }
+
   readonly record = (acts: ReadonlyArray<Audit.Act>): Effect.Effect<void> => Effect.sync(() => this.add(acts))
 
   readonly read = (query: AuditQuery): Effect.Effect<Audit.Page> =>

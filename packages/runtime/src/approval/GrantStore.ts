@@ -130,6 +130,29 @@ export class MemoryGrants implements GrantStore {
     this.drop((grant) => grant.scope === "thread" && grant.threadId === threadId)
   }
 
+  /** Replaces grants by what `change` makes of them, `undefined` deletes one; returns how many were deleted and changed. */
+  revise(change: (grant: Grant.Grant) => Grant.Grant | undefined): {
+    readonly deleted: number
+    readonly changed: number
+  } {
+    let [deleted, changed] = [0, 0]
+    for (const claims of this.claims.values()) {
+      for (const [key, claim] of claims) claims.set(key, change(claim) ?? claim)
+    }
+    for (const grant of this.grants.values()) {
+      const after = change(grant)
+      if (after === grant) continue
+      if (after === undefined) {
+        this.grants.delete(grant.id)
+        deleted++
+      } else {
+        this.grants.set(grant.id, after)
+        changed++
+      }
+    }
+    return { deleted, changed }
+  }
+
   private drop(isVoid: (grant: Grant.Grant) => boolean): void {
     for (const grant of this.grants.values()) if (isVoid(grant)) this.grants.delete(grant.id)
   }

@@ -186,6 +186,21 @@ export class MemoryCosts implements CostStore {
     return true
   }
 
+  /** Replaces the principal of a tenant's lines; returns how many there were. */
+  rename({ principal, pseudonym, resourceId }: Record<"principal" | "pseudonym" | "resourceId", string>): number {
+    let count = 0
+    for (const [runId, lines] of this.runs) {
+      const own = lines.filter((line) => line.resourceId === resourceId && line.principal === principal)
+      if (own.length === 0) continue
+      count += own.length
+      this.runs.set(
+        runId,
+        lines.map((line) => (own.includes(line) ? { ...line, principal: pseudonym } : line))
+      )
+    }
+    return count
+  }
+
   readonly report = (query: CostQuery): Effect.Effect<CostReport.CostReport> =>
     Effect.sync(() =>
       CostReport.fold(

@@ -138,6 +138,13 @@ export class MemoryQuotas implements QuotaStore {
     }
   }
 
+  /** Deletes limits and use of a principal's own quotas; returns of how many. */
+  erase(subject: Required<Quota.Subject>): number {
+    const own = Array.from(this.kept.keys()).filter((key) => Quota.isOfPrincipal(key, subject))
+    for (const key of own) this.kept.delete(key)
+    return own.length
+  }
+
   readonly extend = ({ charges, need, now, runId, spare, used }: QuotaAsk): Effect.Effect<QuotaLease> =>
     Effect.sync(() => {
       const members = charges.map(({ key, quota }) => {

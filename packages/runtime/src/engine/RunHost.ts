@@ -24,6 +24,7 @@ import type * as Stream from "effect/Stream"
 import { QueryModel } from "../agent/QueryModel.ts"
 import { QueryTools } from "../agent/QueryTools.ts"
 import type { Engine } from "./Engine.ts"
+import type { Erasing, Outcome } from "./Erasure.ts"
 import type { Accepted, InboxMessage } from "./Inbox.ts"
 import type { Reading } from "./EventLog.ts"
 import type { RunQuery } from "./RunList.ts"
@@ -208,6 +209,11 @@ export interface RunHost extends Stores {
   readonly status: (runId: string) => Effect.Effect<RunStatus | undefined>
   /** A run as JSON lines; empty for an unknown one. Absent if runs are kept in memory, which has no marks of them. */
   readonly exported?: ((runId: string) => Effect.Effect<ReadonlyArray<string>>) | undefined
+  /**
+   * Deletes what there is of a principal, all of it or nothing while runs have not ended, and the bytes of it in the
+   * store's file.
+   */
+  readonly erase: (erasing: Erasing) => Effect.Effect<Outcome>
   /** A page of runs, the latest first. */
   readonly list: (query: RunQuery) => Effect.Effect<ListedRun.Page>
   /**

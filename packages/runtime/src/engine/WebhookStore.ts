@@ -182,6 +182,16 @@ export class MemoryWebhooks implements WebhookStore {
     }
   }
 
+  /** Deletes web hooks and notices of runs; returns how many there were. */
+  forget(runs: ReadonlySet<string>): number {
+    let count = 0
+    for (const { notices, webhook } of this.rows.values()) {
+      for (const [key, notice] of notices) if (runs.has(notice.run.runId) && notices.delete(key)) count++
+      if (webhook.runId !== undefined && runs.has(webhook.runId) && this.rows.delete(webhook.id)) count++
+    }
+    return count
+  }
+
   readonly put = (webhook: StoredWebhook, toldSeq = 0): Effect.Effect<void> =>
     Effect.sync(() => {
       const row = this.rows.get(webhook.id)

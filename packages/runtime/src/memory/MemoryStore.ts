@@ -243,6 +243,15 @@ export class MemoryMemories implements MemoryStore {
       return memory !== undefined && fits(memory, filter) && this.all.delete(id)
     })
 
+  /** Deletes a principal's memories, and those that its runs made for others; returns how many there were. */
+  erase({ principal, resourceId }: Record<"principal" | "resourceId", string>, runs: ReadonlySet<string>): number {
+    const own = Array.from(this.all.values()).filter(
+      (memory) => memory.resourceId === resourceId && (memory.principal === principal || runs.has(memory.runId ?? ""))
+    )
+    for (const { id } of own) this.all.delete(id)
+    return own.length
+  }
+
   readonly list = ({ after, at, limit, ...filter }: MemoryList): Effect.Effect<MemoryPage> =>
     Effect.sync(() => {
       const from = after === undefined ? undefined : fromCursor(after)

@@ -229,6 +229,7 @@ export const createRuntime = <
       limit: (name, limits, subject) => promise((runtime) => runtime.quotas.limit(name, limits, quotasOf(subject)))
     },
     memory: Methods.memory(method),
+    erase: method((runtime) => runtime.erase),
     files: { get: method((runtime) => runtime.files.get), list: method((runtime) => runtime.files.list) },
     threads: {
       get: method((runtime) => runtime.threads.get),

@@ -257,6 +257,8 @@ export interface PromiseRuntime<
   readonly memory: {
     readonly [Name in keyof Shape.RuntimeShape["memory"]]: Promised<Shape.RuntimeShape["memory"][Name]>
   }
+  /** See `RuntimeShape.erase`. Rejects with `PrincipalBusy` while runs have not ended. */
+  readonly erase: Promised<Shape.RuntimeShape["erase"]>
   readonly files: {
     readonly [Name in keyof Shape.RuntimeShape["files"]]: Promised<Shape.RuntimeShape["files"][Name]>
   }

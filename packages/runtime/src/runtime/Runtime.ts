@@ -32,6 +32,7 @@ import { drive } from "../loop/Drive.ts"
 import { RunNotFound, failDamaged } from "./NotFound.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import { refuse } from "../agent/InvalidAgents.ts"
+import * as Erasures from "./Erasures.ts"
 import * as Memories from "./Memories.ts"
 import * as Preview from "./Preview.ts"
 import * as Reconciliation from "./Reconciliation.ts"
@@ -273,6 +274,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
       limit: (name, limits, options) => Quotas.limit(built, name, limits, options)
     },
     memory: Memories.verbs(built),
+    erase: (options) => Erasures.erase(built, options),
     files: {
       get: (fileId, options) =>
         Effect.map(failDamaged("file", fileId)(host.files.get(fileId)), (file) =>

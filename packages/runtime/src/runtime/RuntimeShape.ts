@@ -26,6 +26,8 @@ import type * as Agent from "../agent/Agent.ts"
 import type { Policy } from "../approval/Policy.ts"
 import type * as Hook from "../hook/Hook.ts"
 import type { FileInfo, StoredFile } from "../thread/FileStore.ts"
+import type { ErasureReport, PrincipalBusy, PrincipalInvalid } from "../engine/Erasure.ts"
+import type { EraseOptions } from "./Erasures.ts"
 import type { Memory, MemoryFull, MemoryLimits } from "../memory/Memory.ts"
 import type { MemoryPage, Remembered } from "../memory/MemoryStore.ts"
 import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
@@ -299,6 +301,22 @@ export interface RuntimeShape {
     /** Deletes a memory. False when there is none of that id that the options match. */
     readonly forget: (id: string, options?: MemoryOwner) => Effect.Effect<boolean>
   }
+  /**
+   * Deletes what is kept of a principal of one tenant: its threads with their branches, its runs, files, grants, memories,
+   * acts of the audit record, web hooks' notices, quotas and notes, in one transaction. In a thread in which others ran,
+   * too, its messages are replaced. Returns what was deleted, and what was kept and why: ids of runs and lines of the cost
+   * ledger stay under a pseudonym. A store in a file is rewritten after it, so that no byte stays; writers wait meanwhile.
+   *
+   * **Details**
+   * - While one of its runs has not ended, it is refused (`PrincipalBusy`) and nothing is erased; with `cancel` they are
+   *   cancelled first. A run that starts meanwhile starts before or after the erasure as a whole.
+   * - A second time deletes what came since, and is otherwise without effect.
+   * - A thread is the principal's if its first run was, or if it was imported or forked for the principal; a run without a
+   *   principal counts as that of whoever began its thread.
+   *
+   * **Gotchas**: runs of others keep what they say of the principal, and copies (exports, archives, backups) are not reached.
+   */
+  readonly erase: (options: EraseOptions) => Effect.Effect<ErasureReport, PrincipalBusy | PrincipalInvalid>
   readonly files: {
     /**
      * A file that a tool stored, with its bytes. With `resourceId`, only that tenant's. `undefined` when there is none.

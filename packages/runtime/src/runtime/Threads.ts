@@ -36,6 +36,8 @@ export interface NewThread {
   readonly threadId?: string | undefined
   /** The tenant it belongs to. Absent: `"default"`. */
   readonly resourceId?: string | undefined
+  /** Whose it is, for `RuntimeShape.erase`; a fork is of whom its thread is. Absent: of the principal whose run is the first on it. */
+  readonly principal?: string | undefined
 }
 
 /** A history as it may be kept: repaired and copied. Fails with a sentence where it is none. */
@@ -95,7 +97,12 @@ export const importHistory = Effect.fnUntraced(function* (
 ) {
   const threadId = options.threadId ?? ids.make("thread")
   const adopted = yield* Effect.mapError(adopt(history), (issue) => new HistoryInvalid({ issue }))
-  const made = yield* host.threads.begin(threadId, options.resourceId ?? defaultResource, adopted.messages)
+  const made = yield* host.threads.begin(
+    threadId,
+    options.resourceId ?? defaultResource,
+    adopted.messages,
+    options.principal
+  )
   if (!made) return yield* new ThreadExists({ threadId })
   const imported: ImportedThread = { threadId, repairs: adopted.repairs }
   return imported
@@ -131,6 +138,7 @@ export const fork = Effect.fnUntraced(function* (
     readonly branch?: string | undefined
     readonly threadId?: string | undefined
     readonly resourceId?: string | undefined
+    readonly principal?: string | undefined
   } = {}
 ) {
   const info = yield* host.threads.info(threadId)
@@ -142,7 +150,7 @@ export const fork = Effect.fnUntraced(function* (
   if (branch !== undefined) yield* requireBranch(host, threadId, branch)
   const messages = yield* host.threads.read(threadId, { version: options.at, resourceId: info.resourceId, branch })
   const forkId = options.threadId ?? ids.make("thread")
-  const made = yield* host.threads.begin(forkId, info.resourceId, whole(messages))
+  const made = yield* host.threads.begin(forkId, info.resourceId, whole(messages), info.principal ?? options.principal)
   if (!made) return yield* new ThreadExists({ threadId: forkId })
   return { threadId: forkId }
 })

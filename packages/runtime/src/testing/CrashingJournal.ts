@@ -56,7 +56,8 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
   const { bill, correct, reconciliations, webhooks } = journal
   const store: JournalStore = {
     threads: {
-      begin: (threadId, resourceId, messages) => alive(threads.begin(threadId, resourceId, messages)),
+      begin: (threadId, resourceId, messages, principal) =>
+        alive(threads.begin(threadId, resourceId, messages, principal)),
       info: (threadId) => alive(threads.info(threadId)),
       read: (threadId, options) => alive(threads.read(threadId, options)),
       append: (threadId, runId, messages, kept) => alive(threads.append(threadId, runId, messages, kept)),
@@ -158,6 +159,8 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
     read: (runId, after, limit) => alive(journal.read(runId, after, limit)),
     status: (runId) => alive(journal.status(runId)),
     list: (query) => alive(journal.list(query)),
+    erase: (erasing) => alive(journal.erase(erasing)),
+    ...(journal.compact === undefined ? {} : { compact: alive(journal.compact) }),
     unfinished: alive(journal.unfinished),
     pending: (resourceId) => alive(journal.pending(resourceId)),
     approval: (id) => alive(journal.approval(id)),

@@ -6,10 +6,12 @@ import * as Effect from "effect/Effect"
 import * as ApprovalContract from "./JournalApprovalContract.ts"
 import * as QuotaContract from "./JournalQuotaContract.ts"
 import * as CorrectionContract from "./JournalCorrectionContract.ts"
+import * as ErasureContract from "./JournalErasureContract.ts"
 import * as FileContract from "./JournalFileContract.ts"
 import * as LogContract from "./JournalLogContract.ts"
 import * as RunListContract from "./JournalRunListContract.ts"
 import * as MemoryContract from "./JournalMemoryContract.ts"
+import * as SharedErasureContract from "./JournalSharedErasureContract.ts"
 import * as TextContract from "./JournalTextContract.ts"
 import * as ThreadContract from "./JournalThreadContract.ts"
 import * as WebhookContract from "./JournalWebhookContract.ts"
@@ -269,6 +271,8 @@ export const clauses: ReadonlyArray<Clause> = [
   ...WebhookContract.clauses,
   ...CorrectionContract.clauses,
   ...MemoryContract.clauses,
+  ...ErasureContract.clauses,
+  ...SharedErasureContract.clauses,
   ...ApprovalContract.approvals,
   ...FileContract.clauses
 ]

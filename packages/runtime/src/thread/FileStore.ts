@@ -84,6 +84,13 @@ export class MemoryFiles implements FileStore {
     for (const file of this.files.values()) if (file.threadId === threadId) this.drop(file)
   }
 
+  /** Deletes files; returns how many there were. */
+  forget(isGone: (file: FileInfo) => boolean): number {
+    const found = Array.from(this.files.values()).filter(isGone)
+    for (const file of found) this.drop(file)
+    return found.length
+  }
+
   private drop(file: StoredFile | undefined): void {
     if (file !== undefined && this.files.delete(file.fileId)) this.size -= file.content.length
   }

@@ -25,6 +25,16 @@ export class MemoryBranches {
     return this.branches.length === 0
   }
 
+  /** The branches' own messages. */
+  get own(): ReadonlyArray<Array<Message.Message>> {
+    return Array.from(this.parts.values(), ({ messages }) => messages)
+  }
+
+  /** Drops what was made of the thread's beginning. */
+  forgetSummaries(): void {
+    this.branches = this.branches.map((branch) => ({ ...branch, summaries: {} }))
+  }
+
   /** Moves messages between the thread and its branches. */
   carry(thread: Part, { branches, moves }: Branch.Moved): void {
     for (const { after, in: place, to, upTo } of moves) {

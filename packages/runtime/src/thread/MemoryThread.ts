@@ -15,6 +15,12 @@ export interface Thread {
   /** Absent: nothing was replaced. */
   branches: MemoryBranches | undefined
   runId: string | undefined
+  /** Who began it; absent: nobody with a name. */
+  principal: string | undefined
+  /** The runs of principals that began on it, each with its principal. Absent: none did. */
+  starters: Map<string, string> | undefined
+  /** The principals' runs of messages; a message without one is of whoever began the thread. */
+  authors: WeakMap<Message.Message, string> | undefined
   limits: Budget.Budget | undefined
   kept: Kept | undefined
   readonly createdAt: number
@@ -26,7 +32,8 @@ export const made = (
   threadId: string,
   resourceId: string,
   at: number,
-  messages: ReadonlyArray<Message.Message> = []
+  messages: ReadonlyArray<Message.Message> = [],
+  principal?: string
 ): Thread => ({
   threadId,
   resourceId,
@@ -34,6 +41,9 @@ export const made = (
   runs: undefined,
   branches: undefined,
   runId: undefined,
+  principal,
+  starters: undefined,
+  authors: undefined,
   limits: undefined,
   kept: undefined,
   createdAt: at,

@@ -13,6 +13,7 @@ import { apply, isEmpty, made, read, type Thread } from "./MemoryThread.ts"
 import * as ThreadChanges from "./ThreadChange.ts"
 import type { Changed, StartChange, ThreadChange } from "./ThreadChange.ts"
 import * as ThreadDescription from "./ThreadDescription.ts"
+import * as ThreadShare from "./ThreadShare.ts"
 import type { ThreadNoteStore } from "./ThreadNotes.ts"
 
 /**
@@ -38,6 +39,11 @@ export interface ThreadInfo {
   readonly createdAt?: number | undefined
   /** When its messages, limits or description were last written, in epoch milliseconds. Absent: as `createdAt`. */
   readonly updatedAt?: number | undefined
+  /**
+   * Who began it: the principal of its first run, or the one it was imported or forked for. Absent: nobody with a name,
+   * or a release that did not keep it.
+   */
+  readonly principal?: string | undefined
   /** What is said of it (`describe`). Absent: nothing. */
   readonly description?: ThreadDescription.ThreadDescription | undefined
   /**
@@ -82,12 +88,13 @@ export interface Rewrite {
 export interface ThreadStore {
   /**
    * Creates a thread with these messages, or adds them to one that has none. False, without effect, if another
-   * thread has this id.
+   * thread has this id. `principal`: whose it is; absent: of the principal whose run is the first on it.
    */
   readonly begin: (
     threadId: string,
     resourceId: string,
-    messages: ReadonlyArray<Message.Message>
+    messages: ReadonlyArray<Message.Message>,
+    principal?: string
   ) => Effect.Effect<boolean>
   /** A thread's metadata, or `undefined` without one. */
   readonly info: (threadId: string) => Effect.Effect<ThreadInfo | undefined>
@@ -171,10 +178,11 @@ export class MemoryThreads implements ThreadStore {
   }
 
   /**
-   * Leases the thread at this time to a run of its tenant, creating it if needed, and does to it what the run's query says;
-   * returns the reason if it cannot.
+   * Leases the thread to a run of its tenant when it starts, creating it if needed, and does to it what the run's query
+   * says; returns the reason if it cannot.
    */
-  lease(threadId: string, resourceId: string, runId: string, at: number, change?: StartChange): Refusal | undefined {
+  lease(run: ThreadShare.Leasing, change?: StartChange): Refusal | undefined {
+    const { principal, resourceId, runId, startedAt: at, threadId } = run
     let thread = this.threads.get(threadId)
     if (thread !== undefined && thread.resourceId !== resourceId)
       return new QueryRejections.ThreadForbidden({ threadId })
@@ -185,6 +193,7 @@ export class MemoryThreads implements ThreadStore {
     }
     this.threads.set(threadId, thread)
     thread.runId = runId
+    if (principal !== undefined) ThreadShare.joined(thread, runId, principal)
     this.idle.delete(thread)
     return undefined
   }
@@ -241,7 +250,27 @@ export class MemoryThreads implements ThreadStore {
     thread.runs ??= new Map()
     thread.runs.set(runId, thread.messages.length)
     if (messages.length > 0) thread.updatedAt = at
-    for (const message of messages) thread.messages.push(Message.frozen(message))
+    for (const message of messages) ThreadShare.signed(thread, runId, Message.frozen(message))
+  }
+
+  /** The principal's runs on threads, and the threads that it has to do with. */
+  of(principal: string, resourceId: string): ThreadShare.Shares {
+    return ThreadShare.of(this.threads.values(), principal, resourceId)
+  }
+
+  /** Deletes the principal's own threads, and its messages in those of others; all are free. Returns the number of messages. */
+  erase(erasing: Record<"principal" | "pseudonym" | "resourceId", string>): number {
+    let count = 0
+    for (const { isShared, threadId } of this.of(erasing.principal, erasing.resourceId).threads) {
+      const thread = this.threads.get(threadId)
+      if (thread === undefined) continue
+      if (isShared) count += ThreadShare.redact(thread, erasing)
+      else {
+        count += ThreadShare.partsOf(thread).reduce((sum, { length }) => sum + length, 0)
+        this.drop(thread)
+      }
+    }
+    return count
   }
 
   /** Whether a run is active on it, which will overwrite its totals. */
@@ -259,7 +288,8 @@ export class MemoryThreads implements ThreadStore {
   readonly begin = (
     threadId: string,
     resourceId: string,
-    messages: ReadonlyArray<Message.Message>
+    messages: ReadonlyArray<Message.Message>,
+    principal?: string
   ): Effect.Effect<boolean> =>
     now((at) => {
       const there = this.threads.get(threadId)
@@ -267,11 +297,12 @@ export class MemoryThreads implements ThreadStore {
         const isOpen = there.resourceId === resourceId && there.runId === undefined && there.messages.length === 0
         if (isOpen) {
           there.messages.push(...messages.map(Message.frozen))
+          there.principal ??= principal
           there.updatedAt = at
         }
         return isOpen
       }
-      const thread = made(threadId, resourceId, at, messages)
+      const thread = made(threadId, resourceId, at, messages, principal)
       this.threads.set(threadId, thread)
       this.rest(thread)
       return true
@@ -392,10 +423,11 @@ const isOfAnother = (thread: Thread, resourceId: string | undefined): boolean =>
 
 const now = <A>(work: (at: number) => A): Effect.Effect<A> => Effect.map(Clock.currentTimeMillis, work)
 
-const about = ({ createdAt, description, updatedAt, ...thread }: Thread): ThreadInfo => ({
+const about = ({ createdAt, description, principal, updatedAt, ...thread }: Thread): ThreadInfo => ({
   ...standingOf(thread),
   createdAt,
   updatedAt,
+  ...(principal === undefined ? {} : { principal }),
   ...(ThreadDescription.isEmpty(description) ? {} : { description })
 })
 

@@ -119,6 +119,7 @@ export const routes: ReadonlyArray<NativeRoute> = [
     isForAuditors: true,
     handle: (_, principal) => OperatorRoutes.self(principal)
   },
+  { method: "DELETE", path: "/principals/:principalId", handle: OperatorRoutes.erase },
   {
     method: "GET",
     path: "/webhooks",

@@ -1,6 +1,6 @@
 /** The part of the native contract that lists runs and costs: for operators, auditors, and each principal's own. */
 import { AgentPath, CostReport, type Json, ListedRun, Usage } from "@reins/protocol"
-import { Memory } from "@reins/runtime"
+import { ErasureReport, Memory } from "@reins/runtime"
 import * as Schema from "effect/Schema"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
@@ -275,6 +275,21 @@ export const group = HttpApiGroup.make("operator").add(
     success: HttpApiSchema.NoContent,
     error: refusals
   }).annotateMerge(OpenApi.annotations({ summary: "Delete a memory" })),
+  HttpApiEndpoint.delete("erasePrincipal", "/principals/:principalId", {
+    params: { principalId: Schema.String },
+    query: {
+      cancel: Schema.optionalKey(Schema.Literals(["true", "false"])),
+      audit: Schema.optionalKey(Schema.Literals(["erase", "keep"]))
+    },
+    success: ErasureReport,
+    error: refusals
+  }).annotateMerge(
+    OpenApi.annotations({
+      summary: "Erase all that is kept of a principal of the tenant",
+      description:
+        "For the role operator, and for keys without a name. Threads, runs, files, memories, grants, acts, notices, notes and quotas of the principal are deleted; the response says how many, and what was kept and why. Refused while a run of the principal has not ended; `cancel=true` cancels its runs first. `audit=keep` keeps acts about its runs, under a pseudonym."
+    })
+  ),
   HttpApiEndpoint.get("principal", "/principal", {
     success: Schema.Struct({
       tenant: Schema.String,

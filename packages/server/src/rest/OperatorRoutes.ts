@@ -229,6 +229,44 @@ export const forget = Effect.fnUntraced(function* ({ runtime }: ServerContext, p
   return isGone ? { status: 204 } : yield* Effect.fail(noMemory)
 })
 
+const isAudit = Schema.is(Schema.Literals(["erase", "keep"]))
+const isSwitch = Schema.is(Schema.Literals(["true", "false"]))
+
+/** `DELETE /principals/:principalId`, for operators of its tenant. */
+export const erase = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  { params, query }: Dialect.Request
+) {
+  if (Role.sightOf(principal) !== "all") return yield* Effect.fail(Role.eraserOnly)
+  const { book, naming, runtime } = serving
+  const audit = yield* word(query, "audit", isAudit, "erase or keep")
+  const cancel = yield* word(query, "cancel", isSwitch, "true or false")
+  const { tenant: resourceId } = principal
+  const asked = { principal: params["principalId"] ?? "", resourceId }
+  const report = yield* Effect.mapError(
+    runtime.erase({ ...asked, cancel: cancel === "true", keepAudit: audit === "keep" }),
+    (error) =>
+      error._tag === "PrincipalBusy"
+        ? Refusal.make("conflict", error._tag, error.message)
+        : Refusal.badRequest(error.message)
+  )
+  // A book in memory has no store that deletes from it.
+  if (runtime.threads.notes === undefined) {
+    for (const { threadId } of yield* book.list(resourceId)) {
+      const runs = (yield* book.get(resourceId, threadId))?.runs ?? []
+      const found = yield* Effect.forEach(runs, ({ runId }) => runtime.runs.get(runId))
+      const isGone = found.every((run) => run === undefined || run.isForgotten === true)
+      if (runs.length > 0 && isGone) yield* book.remove(resourceId, threadId)
+    }
+  }
+  const kept = report.kept.map(({ ids, ...one }) => ({
+    ...one,
+    ...(ids === undefined ? {} : { ids: ids.map((id) => naming.outer(resourceId, id) ?? id) })
+  }))
+  return { status: 200, body: { ...report, kept } }
+})
+
 /** `GET /principal`: who the key is, and what it sees. */
 export const self = (principal: Principal) => {
   const { name, roles, tenant } = principal

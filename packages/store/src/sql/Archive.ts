@@ -3,7 +3,8 @@
  * that ended long ago, and erase what a person asks for.
  */
 import type { ListedRun } from "@reins/protocol"
-import { type Fenced, RunExport, type StoreFailure } from "@reins/runtime/journal"
+import { type ErasureReport, Ids, PrincipalBusy } from "@reins/runtime"
+import { Erasure as Rules, type Fenced, RunExport, type StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -11,6 +12,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Database } from "./Database.ts"
 import * as Column from "./Column.ts"
 import * as Erasure from "./Erasure.ts"
+import * as PrincipalErasure from "./PrincipalErasure.ts"
 import * as SqlBranches from "./SqlBranches.ts"
 import * as SqlCorrections from "./SqlCorrections.ts"
 import * as SqlFiles from "./SqlFiles.ts"
@@ -125,6 +127,15 @@ export interface Archive {
     options?: Erasure.EraseOptions
   ) => Effect.Effect<Erasure.Holdings, Erasure.NotErased | StoreFailure>
   /**
+   * Deletes all that there is of a principal in a tenant, as `runtime.erase` does, but for the bytes in the file
+   * (`compact`). Fails with `PrincipalBusy` while runs have not ended. `keepAudit`: keep acts about its runs under the
+   * pseudonym; absent: they are deleted.
+   */
+  readonly erasePrincipal: (
+    principal: string,
+    options: { readonly resourceId: string; readonly keepAudit?: boolean | undefined }
+  ) => Effect.Effect<ErasureReport, PrincipalBusy | StoreFailure>
+  /**
    * SQLite: rewrites the file without what was deleted, whose bytes otherwise stay until others are written over them,
    * and gives the space back to the disk. Writers wait meanwhile. Postgres does it by itself (autovacuum): nothing.
    */
@@ -149,6 +160,15 @@ export const make = (db: Database, compact: Effect.Effect<void, SqlError> = Effe
     Effect.flatMap(db.operation("erase", Erasure.erase(db, subject, options)), (outcome) =>
       Result.match(outcome, { onFailure: Effect.fail, onSuccess: Effect.succeed })
     ),
+  erasePrincipal: (principal, { keepAudit = false, resourceId }) =>
+    Effect.gen(function* () {
+      const pseudonym = (yield* Ids.Ids).make("erased")
+      const erasing = { principal, resourceId, pseudonym, acts: !keepAudit }
+      const outcome = yield* db.operation("erase", PrincipalErasure.erase(db, erasing))
+      if (outcome._tag === "Erased") return Rules.reportOf(erasing, outcome, [])
+      const { others, runs } = outcome
+      return yield* new PrincipalBusy({ principal, runs, others })
+    }),
   compact: db.operation("compact", compact),
   packEnded: (before) =>
     Effect.gen(function* () {

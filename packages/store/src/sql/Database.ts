@@ -114,6 +114,11 @@ export interface Dialect {
    * transaction that writes is alone.
    */
   readonly lockName: string | undefined
+  /**
+   * A value, in the first parameter, that waits for who has the name in the second (`lockName`), and keeps others from
+   * it until the transaction ends. Absent as `lockName` is.
+   */
+  readonly underName: string | undefined
   /** The type of a column that numbers rows, as a primary key. */
   readonly numbered: string
   /** The full-text index of memories. */
@@ -140,6 +145,7 @@ export const sqlite: Dialect = {
   tell: undefined,
   news: ", changed = (SELECT max(changed) + 1 FROM reins_runs)",
   lockName: undefined,
+  underName: undefined,
   numbered: "INTEGER PRIMARY KEY",
   words: {
     tables: [
@@ -172,6 +178,7 @@ export const postgres = (self: string): Dialect => ({
   tell: `SELECT ${notify(self, "CAST(? AS TEXT)")}`,
   news: "",
   lockName: "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))",
+  underName: "(SELECT CAST(? AS TEXT) FROM pg_advisory_xact_lock_shared(hashtextextended(?, 0)))",
   numbered: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
   words: {
     tables: [

@@ -1,10 +1,12 @@
 /** The journal port over a SQL database. Each operation is one transaction. */
 import type { JournalStore, PendingApproval } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
+import type { SqlError } from "effect/sql/SqlError"
 import type * as Stream from "effect/Stream"
 import * as Archive from "./Archive.ts"
 import * as Column from "./Column.ts"
 import type { Database, Row } from "./Database.ts"
+import * as PrincipalErasure from "./PrincipalErasure.ts"
 import * as Projection from "./Projection.ts"
 import * as SqlAudit from "./SqlAudit.ts"
 import * as SqlCorrections from "./SqlCorrections.ts"
@@ -22,7 +24,12 @@ import * as SqlThreads from "./SqlThreads.ts"
 import * as SqlWebhooks from "./SqlWebhooks.ts"
 import * as StoredJson from "./StoredJson.ts"
 
-export const make = (db: Database, wakes: Stream.Stream<string>, commit: JournalStore["commit"]): JournalStore => ({
+export const make = (
+  db: Database,
+  wakes: Stream.Stream<string>,
+  commit: JournalStore["commit"],
+  compact?: Effect.Effect<void, SqlError>
+): JournalStore => ({
   threads: SqlThreads.make(db),
   audit: SqlAudit.make(db),
   costs: SqlCosts.make(db),
@@ -51,6 +58,8 @@ export const make = (db: Database, wakes: Stream.Stream<string>, commit: Journal
   bill: (runId) => db.operation("bill", SqlCorrections.bill(db, runId)),
   reconciliations: SqlReconciliations.make(db),
   exported: (runId) => db.operation("export", Archive.exported(db, runId)),
+  erase: (erasing) => db.operation("erase", PrincipalErasure.erase(db, erasing)),
+  ...(compact === undefined ? {} : { compact: db.operation("compact", compact) }),
   list: (query) => db.operation("list", SqlRunList.list(db, query)),
   unfinished: db.operation("unfinished", SqlRuns.unfinished(db)),
   pending: (resourceId) =>

@@ -10,6 +10,21 @@ import * as Effect from "effect/Effect"
 import * as Column from "./Column.ts"
 import type { Database } from "./Database.ts"
 
+/** The statements that make the table; a released one is never edited. `keyed`: as in `Tables`. */
+export const tables = (keyed: string): ReadonlyArray<string> => [
+  `CREATE TABLE reins_notes (
+    thread_id TEXT NOT NULL,
+    resource_id TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    place BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    note TEXT NOT NULL,
+    PRIMARY KEY (thread_id, resource_id, run_id)
+  )${keyed}`,
+  "CREATE INDEX reins_notes_threads ON reins_notes (resource_id, at) WHERE run_id = ''",
+  "CREATE INDEX reins_notes_runs ON reins_notes (run_id) WHERE run_id <> ''"
+]
+
 /** Stands for the thread in `run_id`. No run has this id. */
 const ofThread = ""
 

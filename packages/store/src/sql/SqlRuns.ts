@@ -9,6 +9,7 @@ import * as Packing from "./Packing.ts"
 import * as SqlCommit from "./SqlCommit.ts"
 import * as SqlCosts from "./SqlCosts.ts"
 import * as SqlRunList from "./SqlRunList.ts"
+import * as PrincipalErasure from "./PrincipalErasure.ts"
 import * as SqlGrants from "./SqlGrants.ts"
 import * as SqlQuotas from "./SqlQuotas.ts"
 import * as SqlAnswers from "./SqlAnswers.ts"
@@ -41,9 +42,12 @@ export const create = (
         const { isolated, runId, threadId } = input
         const [run, thread] = [Column.encode(runId), Column.encode(threadId)]
         const resource = Column.encode(input.resourceId)
+        const { principal, underName } = { principal: input.principal, underName: db.dialect.underName }
+        // Until it is created, nothing of its principal is erased.
+        const isUnder = principal !== undefined && underName !== undefined
         const [made] = yield* db.rows(
           `INSERT INTO reins_runs (run_id, thread_id, resource_id, agent, isolated, record, started_at, last_at, principal)
-           VALUES (?, ?, ?, ?, ?, '', ?, ?, ?) ON CONFLICT (run_id) DO NOTHING RETURNING 1`,
+           VALUES (?, ?, ?, ?, ?, '', ?, ?, ${isUnder ? underName : "?"}) ON CONFLICT (run_id) DO NOTHING RETURNING 1`,
           run,
           thread,
           resource,
@@ -51,10 +55,13 @@ export const create = (
           isolated ? 1 : 0,
           input.startedAt,
           input.startedAt,
-          input.principal === undefined ? null : Column.encode(input.principal)
+          principal === undefined ? null : Column.encode(principal),
+          ...(isUnder ? [PrincipalErasure.nameOf({ resourceId: input.resourceId, principal })] : [])
         )
         if (made === undefined) return yield* new QueryRejections.RunExists({ runId })
-        const leased = isolated ? { historyVersion: 0 } : yield* lease(db, { thread, resource, run, threadId })
+        const leased = isolated
+          ? { historyVersion: 0 }
+          : yield* lease(db, { thread, resource, run, threadId }, input.principal)
         const found = change === undefined ? leased : yield* laid(db, input, leased, change)
         // A run over unreadable messages could never start, and would keep its lease.
         if (found.historyVersion > 0) yield* SqlMessages.history(db, threadId, found.historyVersion)
@@ -102,15 +109,18 @@ const laid = Effect.fnUntraced(function* (
  */
 const lease = (
   db: Database,
-  names: Record<"resource" | "run" | "thread" | "threadId", string>
+  names: Record<"resource" | "run" | "thread" | "threadId", string>,
+  principal: string | undefined
 ): Effect.Effect<Pick<RunRecord, "historyVersion" | "thread">, Failure | Refusal> =>
   Effect.gen(function* () {
     const { resource, run, thread, threadId } = names
-    yield* SqlThreads.row(db, thread, resource)
+    const by = principal === undefined ? null : Column.encode(principal)
+    yield* SqlThreads.row(db, thread, resource, by)
     const [leased] = yield* db.rows(
-      `UPDATE reins_threads SET run_id = ? WHERE thread_id = ? AND resource_id = ? AND run_id IS NULL
-       RETURNING version, limits, kept`,
+      `UPDATE reins_threads SET run_id = ?${by === null ? "" : begun}
+       WHERE thread_id = ? AND resource_id = ? AND run_id IS NULL RETURNING version, limits, kept`,
       run,
+      ...(by === null ? [] : [by, run]),
       thread,
       resource
     )
@@ -123,9 +133,14 @@ const lease = (
       return yield* new QueryRejections.ThreadForbidden({ threadId })
     }
     // The thread was released or deleted between the two statements.
-    if (found?.["run_id"] == null) return yield* lease(db, names)
+    if (found?.["run_id"] == null) return yield* lease(db, names, principal)
     return yield* new QueryRejections.ThreadBusy({ threadId, runId: Column.decode(found["run_id"]) })
   })
+
+/** The first run on a thread of nobody makes it its principal's. */
+const begun = `, principal = coalesce(principal, (SELECT CAST(? AS TEXT) WHERE NOT EXISTS (
+  SELECT 1 FROM reins_runs r WHERE r.thread_id = reins_threads.thread_id AND r.resource_id = reins_threads.resource_id
+    AND r.isolated = 0 AND r.run_id <> ?)))`
 
 /** Increments the epoch and reads all of the run. */
 export const open = (db: Database, runId: string): Effect.Effect<Opened | undefined, Failure> =>

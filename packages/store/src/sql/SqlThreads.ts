@@ -15,7 +15,7 @@ import * as SqlMessages from "./SqlMessages.ts"
 import * as SqlNotes from "./SqlNotes.ts"
 import * as StoredJson from "./StoredJson.ts"
 
-const columns = "thread_id, resource_id, version, run_id, limits, kept, created_at, updated_at, description"
+const columns = "thread_id, resource_id, version, run_id, limits, kept, created_at, updated_at, description, principal"
 
 export const make = (db: Database): ThreadStore => {
   const done = <A>(effect: Effect.Effect<A, SqlError | StoredJson.CorruptRow>): Effect.Effect<A> =>
@@ -24,8 +24,10 @@ export const make = (db: Database): ThreadStore => {
   const begin = (
     threadId: string,
     resourceId: string,
-    messages: ReadonlyArray<Message.Message>
-  ): Effect.Effect<boolean> => done(db.atomic(insert(db, { threadId, resourceId }, SqlMessages.begun, messages)))
+    messages: ReadonlyArray<Message.Message>,
+    principal?: string
+  ): Effect.Effect<boolean> =>
+    done(db.atomic(insert(db, { threadId, resourceId, principal }, SqlMessages.begun, messages)))
 
   const info = (threadId: string): Effect.Effect<ThreadInfo | undefined> =>
     db
@@ -117,7 +119,8 @@ const about = (row: Row): Effect.Effect<ThreadInfo> => {
     version: Number.isSafeInteger(version) ? version : 0,
     runId: row["run_id"] == null ? undefined : Column.decode(row["run_id"]),
     ...(row["created_at"] == null ? {} : { createdAt: Number(row["created_at"]) }),
-    ...(row["updated_at"] == null ? {} : { updatedAt: Number(row["updated_at"]) })
+    ...(row["updated_at"] == null ? {} : { updatedAt: Number(row["updated_at"]) }),
+    ...(row["principal"] == null ? {} : { principal: Column.decode(row["principal"]) })
   }
   return Effect.match(Effect.zip(SqlMessages.standing(row), StoredJson.description(row["description"])), {
     onFailure: () => ({ ...named, isDamaged: true }),
@@ -140,25 +143,38 @@ export const restore = (
 /** Creates a thread with messages of `owner`, unless one with that id exists; returns whether it did. */
 const insert = Effect.fnUntraced(function* (
   db: Database,
-  thread: { readonly resourceId: string; readonly threadId: string },
+  thread: { readonly resourceId: string; readonly threadId: string; readonly principal?: string | undefined },
   owner: string,
   messages: ReadonlyArray<Message.Message>
 ) {
   const made = yield* row(db, Column.encode(thread.threadId), Column.encode(thread.resourceId))
   const isOpen = made || (yield* isEmpty(db, thread))
+  if (isOpen && thread.principal !== undefined) {
+    yield* db.rows(
+      "UPDATE reins_threads SET principal = coalesce(principal, ?) WHERE thread_id = ?",
+      Column.encode(thread.principal),
+      Column.encode(thread.threadId)
+    )
+  }
   if (isOpen) yield* SqlMessages.write(db, thread.threadId, owner, messages)
   return isOpen
 })
 
-/** Creates a thread unless one with that id exists; returns whether it did. */
-export const row = Effect.fnUntraced(function* (db: Database, thread: string, resource: string) {
+/** Creates a thread unless one with that id exists; returns whether it did. `principal`: whose it is, as a column value. */
+export const row = Effect.fnUntraced(function* (
+  db: Database,
+  thread: string,
+  resource: string,
+  principal: string | null = null
+) {
   const at = yield* Clock.currentTimeMillis
   const [made] = yield* db.rows(
-    `INSERT INTO reins_threads (thread_id, resource_id, created_at, updated_at, begun)
-     SELECT ?, ?, CAST(? AS BIGINT), CAST(? AS BIGINT), coalesce(max(begun), 0) + 1 FROM reins_threads WHERE true
+    `INSERT INTO reins_threads (thread_id, resource_id, principal, created_at, updated_at, begun)
+     SELECT ?, ?, CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT), coalesce(max(begun), 0) + 1 FROM reins_threads WHERE true
      ON CONFLICT (thread_id) DO NOTHING RETURNING 1`,
     thread,
     resource,
+    principal,
     at,
     at
   )

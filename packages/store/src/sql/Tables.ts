@@ -8,9 +8,11 @@ import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import * as CatchUp from "./CatchUp.ts"
 import type { Database } from "./Database.ts"
+import * as PrincipalErasure from "./PrincipalErasure.ts"
 import * as SqlBranches from "./SqlBranches.ts"
 import * as SqlCosts from "./SqlCosts.ts"
 import * as SqlMemories from "./SqlMemories.ts"
+import * as SqlNotes from "./SqlNotes.ts"
 import * as SqlReconciliations from "./SqlReconciliations.ts"
 import * as SqlRunList from "./SqlRunList.ts"
 
@@ -204,19 +206,7 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
      WHERE end_reason IS NOT NULL`
   ],
   // What programs, such as servers, note of threads (an empty `run_id`) and of their runs.
-  [
-    `CREATE TABLE reins_notes (
-      thread_id TEXT NOT NULL,
-      resource_id TEXT NOT NULL,
-      run_id TEXT NOT NULL,
-      place BIGINT NOT NULL,
-      at BIGINT NOT NULL,
-      note TEXT NOT NULL,
-      PRIMARY KEY (thread_id, resource_id, run_id)
-    )${keyed}`,
-    "CREATE INDEX reins_notes_threads ON reins_notes (resource_id, at) WHERE run_id = ''",
-    "CREATE INDEX reins_notes_runs ON reins_notes (run_id) WHERE run_id <> ''"
-  ],
+  SqlNotes.tables(keyed),
   // The cost ledger: what each run cost, per agent, model and tool. Deleting runs or threads does not delete it.
   [
     `CREATE TABLE reins_costs (
@@ -291,7 +281,9 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
   // What agents remember across threads. Deleting runs or threads does not delete it.
   [SqlMemories.tables],
   // When runs with estimated rows are asked about again.
-  SqlReconciliations.tables
+  SqlReconciliations.tables,
+  // Who began a thread, so that all of a principal's can be erased.
+  PrincipalErasure.tables
 ]
 
 /** The version of this program. */
@@ -311,21 +303,21 @@ export class NewerSchema extends Schema.TaggedError<NewerSchema>()("NewerSchema"
 export const migrate = (
   db: Database,
   options: { readonly keyed: string; readonly lock: Effect.Effect<unknown, SqlError> }
-): Effect.Effect<void, SqlError | NewerSchema> => {
-  const all = versions(options.keyed)
-  const migrate = db.atomic(
-    Effect.gen(function* () {
-      yield* options.lock
-      yield* db.rows("CREATE TABLE IF NOT EXISTS reins_versions (version INTEGER NOT NULL PRIMARY KEY)")
-      const [row] = yield* db.rows("SELECT max(version) AS version FROM reins_versions")
-      const found = Number(row?.["version"] ?? 0)
-      if (found > all.length) return yield* new NewerSchema({ found, known: all.length })
-      for (const [index, steps] of [...all.entries()].slice(found)) {
-        for (const step of steps) yield* typeof step === "string" ? db.rows(step) : step(db)
-        yield* db.rows("INSERT INTO reins_versions (version) VALUES (?)", index + 1)
-      }
-      yield* CatchUp.run(db)
-    })
-  )
-  return Effect.withTracerEnabled(migrate, false)
-}
+): Effect.Effect<void, SqlError | NewerSchema> =>
+  db
+    .atomic(
+      Effect.gen(function* () {
+        const all = versions(options.keyed)
+        yield* options.lock
+        yield* db.rows("CREATE TABLE IF NOT EXISTS reins_versions (version INTEGER NOT NULL PRIMARY KEY)")
+        const [row] = yield* db.rows("SELECT max(version) AS version FROM reins_versions")
+        const found = Number(row?.["version"] ?? 0)
+        if (found > all.length) return yield* new NewerSchema({ found, known: all.length })
+        for (const [index, steps] of [...all.entries()].slice(found)) {
+          for (const step of steps) yield* typeof step === "string" ? db.rows(step) : step(db)
+          yield* db.rows("INSERT INTO reins_versions (version) VALUES (?)", index + 1)
+        }
+        yield* CatchUp.run(db)
+      })
+    )
+    .pipe(Effect.withTracerEnabled(false))

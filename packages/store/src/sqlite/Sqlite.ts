@@ -82,7 +82,7 @@ export const journal = (options: Options): Effect.Effect<JournalStore, SqliteUnu
     const changes = isMemory(filename)
       ? Stream.never
       : yield* Effect.mapError(wakes(db, pollMs), (failure) => from(filename, failure.cause))
-    return SqlJournal.make(db, changes, SqliteCommit.make(db, transact))
+    return SqlJournal.make(db, changes, SqliteCommit.make(db, transact), compact(db))
   })
 
 /**
@@ -92,10 +92,11 @@ export const journal = (options: Options): Effect.Effect<JournalStore, SqliteUnu
  * @category operations
  */
 export const archive = (options: Options): Effect.Effect<Archive.Archive, SqliteUnusable, Scope.Scope> =>
-  Effect.map(database(options), ({ db }) =>
-    // The log that commits go through first is emptied, too, unless somebody reads just then.
-    Archive.make(db, Effect.asVoid(Effect.andThen(db.rows("VACUUM"), db.rows("PRAGMA wal_checkpoint(TRUNCATE)"))))
-  )
+  Effect.map(database(options), ({ db }) => Archive.make(db, compact(db)))
+
+/** Rewrites the file. The log that commits go through first is emptied, too, unless somebody reads just then. */
+const compact = (db: Database) =>
+  Effect.asVoid(Effect.andThen(db.rows("VACUUM"), db.rows("PRAGMA wal_checkpoint(TRUNCATE)")))
 
 /**
  * Copies the whole database into a new file `to` as it is at one moment, while others write. The copy is there as a

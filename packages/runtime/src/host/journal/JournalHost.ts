@@ -12,6 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { Erasing, Outcome } from "../../engine/Erasure.ts"
 import type { Answered, Bill, Drive, RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
 import type { Corrected, Correction } from "../../budget/CostStore.ts"
 import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
@@ -302,6 +303,16 @@ class Host implements RunHost {
 
   readonly correct = (correction: Correction): Effect.Effect<Corrected> =>
     this.store.correct === undefined ? Effect.succeed("unbooked") : Effect.orDie(this.store.correct(correction))
+
+  readonly erase = (erasing: Erasing): Effect.Effect<Outcome> =>
+    Effect.flatMap(Effect.orDie(this.store.erase(erasing)), (outcome) =>
+      outcome._tag === "Busy" || this.store.compact === undefined
+        ? Effect.succeed(outcome)
+        : Effect.match(this.store.compact, {
+            onFailure: () => ({ ...outcome, kept: { ...outcome.kept, bytes: true } }),
+            onSuccess: () => outcome
+          })
+    )
 
   readonly list = (query: RunQuery) => Effect.orDie(this.store.list(query))
   readonly pending = (resourceId: string) => Effect.orDie(this.store.pending(resourceId))

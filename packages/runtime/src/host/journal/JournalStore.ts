@@ -21,6 +21,7 @@ import type {
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
+import type { Erasing, Outcome } from "../../engine/Erasure.ts"
 import type { Answered, Bill, PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
 import type { RunQuery } from "../../engine/RunList.ts"
 import type { WebhookStore } from "../../engine/WebhookStore.ts"
@@ -246,6 +247,16 @@ export interface JournalStore {
   readonly bill?: ((runId: string) => Effect.Effect<Bill | undefined, StoreFailure>) | undefined
   /** When runs with estimated rows are asked about. Absent: they are not. */
   readonly reconciliations?: ReconciliationStore | undefined
+  /**
+   * Deletes what there is of a principal in a tenant, in one transaction, or nothing while runs have not ended; a run that
+   * starts meanwhile starts before or after it. See `Erasure` for what is meant and what is kept. A second time deletes
+   * nothing.
+   */
+  readonly erase: (erasing: Erasing) => Effect.Effect<Outcome, StoreFailure>
+  /**
+   * Rewrites the store without the bytes of what was deleted; writers wait meanwhile. Absent: the store does so itself.
+   */
+  readonly compact?: Effect.Effect<void, StoreFailure> | undefined
   /** Runs that have not ended. */
   readonly unfinished: Effect.Effect<ReadonlyArray<string>, StoreFailure>
   readonly pending: (resourceId: string) => Effect.Effect<ReadonlyArray<PendingApproval>, StoreFailure>

@@ -8,31 +8,22 @@ import * as Stream from "effect/Stream"
 import { correctBooks, MemoryCosts } from "../../budget/CostStore.ts"
 import { MemoryQuotas } from "../../budget/QuotaStore.ts"
 import { MemoryReconciliations } from "../../budget/ReconciliationStore.ts"
+import type { Erasing, Outcome } from "../../engine/Erasure.ts"
 import type { Bill, PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
 import * as RunList from "../../engine/RunList.ts"
 import { noticeOfEnd, noticesIn } from "../../engine/Webhook.ts"
 import { MemoryWebhooks } from "../../engine/WebhookStore.ts"
+import * as MemoryErasure from "../memory/MemoryErasure.ts"
 import * as RunExport from "./RunExport.ts"
-import { type Batch, Fenced, type JournalStore, type Mark, type Opened, type StoredAnswer } from "./JournalStore.ts"
+import { type Batch, Fenced, type JournalStore, type Mark, type Opened } from "./JournalStore.ts"
 import * as LeftBill from "./LeftBill.ts"
+import * as MemoryRow from "./MemoryRow.ts"
 import { MemoryAudit } from "../../approval/AuditStore.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
 import { MemoryMemories } from "../../memory/MemoryStore.ts"
 import { MemoryFiles } from "../../thread/FileStore.ts"
 import type { StartChange } from "../../thread/ThreadChange.ts"
 import { MemoryThreads } from "../../thread/ThreadStore.ts"
-
-interface Row {
-  readonly record: RunRecord
-  readonly envelopes: Array<Envelope.Envelope>
-  readonly marks: Map<string, Mark>
-  readonly answers: Map<string, StoredAnswer>
-  readonly clientCalls: Set<string>
-  epoch: number
-  lastAt: number
-  ended: boolean
-  end: ListedRun.End | undefined
-}
 
 interface Asked {
   readonly asked: PendingApproval
@@ -84,10 +75,11 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
   const quotas = new MemoryQuotas()
   const costs = new MemoryCosts(Number.POSITIVE_INFINITY)
   const webhooks = new MemoryWebhooks()
-  const rows = new Map<string, Row>()
+  const rows = new Map<string, MemoryRow.Row>()
   const approvals = new Map<string, Asked>()
   const audit = new MemoryAudit(Number.POSITIVE_INFINITY)
   const grants = new MemoryGrants(audit)
+  const memories = new MemoryMemories()
 
   const answersOf = (runId: string, prefix: string): ReadonlyMap<string, Json> =>
     new Map(
@@ -103,26 +95,12 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
       const charges = input.quotas ?? []
       const exhausted = quotas.refusal(charges, input.startedAt)
       if (exhausted !== undefined) return Effect.fail(exhausted)
-      const refusal = input.isolated
-        ? undefined
-        : threads.lease(threadId, input.resourceId, runId, input.startedAt, change)
+      const refusal = input.isolated ? undefined : threads.lease(input, change)
       if (refusal !== undefined) return Effect.fail(refusal)
       if (charges.length > 0) quotas.take(runId, charges, input.startedAt)
-      rows.set(runId, {
-        record: {
-          ...input,
-          historyVersion: input.isolated ? 0 : threads.history(threadId).length,
-          ...(input.isolated ? {} : threads.standing(threadId))
-        },
-        envelopes: [],
-        marks: new Map(),
-        answers: new Map(),
-        clientCalls: new Set(),
-        epoch: 0,
-        lastAt: input.startedAt,
-        ended: false,
-        end: undefined
-      })
+      const historyVersion = input.isolated ? 0 : threads.history(threadId).length
+      const standing = input.isolated ? {} : threads.standing(threadId)
+      rows.set(runId, MemoryRow.made({ ...input, historyVersion, ...standing }))
       return Effect.void
     })
 
@@ -169,7 +147,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
     })
 
   /** The effects of an event, in the same commit. */
-  const project = (row: Row, envelope: Envelope.Envelope): void => {
+  const project = (row: MemoryRow.Row, envelope: Envelope.Envelope): void => {
     const { agentPath, at, event, runId } = envelope
     switch (event.type) {
       case "approval-required":
@@ -202,7 +180,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
     }
   }
 
-  const end = (row: Row): void => {
+  const end = (row: MemoryRow.Row): void => {
     row.ended = true
     if (!row.record.isolated) threads.release(row.record.threadId, row.record.runId)
   }
@@ -225,25 +203,9 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
   const isAsking = (runId: string): boolean =>
     Array.from(approvals.values()).some(({ asked, outcome }) => outcome === undefined && asked.runId === runId)
 
-  const listed = ({ clientCalls, end, ended, envelopes, lastAt, record }: Row): ListedRun.ListedRun => {
-    const { agent, principal, resourceId, runId, startedAt, threadId } = record
-    return {
-      runId,
-      threadId,
-      resourceId,
-      agent,
-      ...(principal === undefined ? {} : { principal }),
-      state: ended ? "ended" : clientCalls.size > 0 || isAsking(runId) ? "waiting" : "running",
-      startedAt,
-      lastAt,
-      lastSeq: envelopes.length,
-      ...end
-    }
-  }
-
   const exportRun = (runId: string): ReadonlyArray<string> => {
     const row = rows.get(runId)
-    if (row === undefined) return []
+    if (row === undefined || row.forgotten) return []
     const { answers, envelopes, marks, record } = row
     const history = record.isolated ? [] : threads.historyOf(record)
     const recording = { record, history, envelopes, marks: [...marks.values()], answers }
@@ -252,19 +214,44 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
 
   const bill = (runId: string): Bill | undefined => {
     const row = rows.get(runId)
-    if (row === undefined) return undefined
+    if (row === undefined || row.forgotten) return undefined
     const corrected = costs.corrections(runId).map(({ place }) => place)
     const entries = Array.from(row.marks.values()).flatMap(({ spent }) => spent)
     return { record: row.record, entries, isOver: row.ended, corrected }
   }
+
+  /** Deletes a run's data; its id stays reserved. */
+  const forget = (row: MemoryRow.Row, erasing: Erasing): void => {
+    const { runId } = row.record
+    MemoryRow.forget(row, erasing)
+    for (const [id, { asked }] of approvals) if (asked.runId === runId) approvals.delete(id)
+    grants.forgetRun(runId)
+  }
+
+  const erase = (erasing: Erasing): Outcome =>
+    MemoryErasure.erase(
+      { threads, grants, files, memories, quotas, audit, costs, webhooks },
+      Array.from(rows.values(), ({ ended, record }) => ({ record, isOver: ended })),
+      erasing,
+      {
+        forget: (runId) => {
+          const row = rows.get(runId)
+          if (row === undefined || row.forgotten) return false
+          forget(row, erasing)
+          return true
+        },
+        keepsIds: true
+      }
+    )
 
   return {
     threads,
     audit,
     grants,
     files,
-    memories: new MemoryMemories(),
+    memories,
     quotas,
+    erase: (erasing) => Effect.sync(() => erase(erasing)),
     costs,
     webhooks,
     create,
@@ -318,7 +305,13 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
             .map(Envelope.toReader) ?? []
       ),
     status,
-    list: (query) => Effect.sync(() => RunList.select(Array.from(rows.values(), listed), query)),
+    list: (query) =>
+      Effect.sync(() =>
+        RunList.select(
+          Array.from(rows.values(), (row) => MemoryRow.listed(row, isAsking(row.record.runId))),
+          query
+        )
+      ),
     unfinished: Effect.sync(() => [...rows.values()].filter((row) => !row.ended).map((row) => row.record.runId)),
     pending: (resourceId) =>
       Effect.sync(() =>

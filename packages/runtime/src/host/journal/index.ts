@@ -21,6 +21,8 @@ export type { QuotaAsk, QuotaLease, QuotaStore } from "../../budget/QuotaStore.t
 export { correctedKept, firstCorrection } from "../../budget/CostStore.ts"
 export type { Corrected, Correction, CostQuery, CostStore } from "../../budget/CostStore.ts"
 export * as LeftBill from "./LeftBill.ts"
+export * as Erasure from "../../engine/Erasure.ts"
+export * as Redacted from "../../thread/Redacted.ts"
 export * as Webhook from "../../engine/Webhook.ts"
 export type { Notice, StoredWebhook, WebhookEvent } from "../../engine/Webhook.ts"
 export { MemoryReconciliations } from "../../budget/ReconciliationStore.ts"

@@ -9,7 +9,6 @@ import {
   type Audit,
   type Envelope,
   type Json,
-  ListedRun,
   type Message,
   QueryRejections
 } from "@reins/protocol"
@@ -37,6 +36,7 @@ import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import * as Unread from "../../loop/Unread.ts"
 import { Approval as Wait } from "./Approval.ts"
+import * as MemoryErasure from "./MemoryErasure.ts"
 import { Questions } from "./Questions.ts"
 import { billOf, MemoryRun, type MemoryRunOwner } from "./MemoryRun.ts"
 import { MemoryAudit } from "../../approval/AuditStore.ts"
@@ -128,12 +128,12 @@ class Host implements RunHost, MemoryRunOwner {
 
   readonly start = (input: Omit<RunRecord, "historyVersion">, change?: StartChange) =>
     Effect.withFiber<void, StartRefusal>((caller) => {
-      const { quotas, resourceId, runId, startedAt, threadId } = input
+      const { quotas, runId, startedAt, threadId } = input
       if (this.closed) return Effect.fail(new QueryRejections.StoreUnavailable({ operation: "start" }))
       if (this.runs.has(runId)) return Effect.fail(new QueryRejections.RunExists({ runId }))
       const exhausted = quotas === undefined ? undefined : this.quotas.refusal(quotas, startedAt)
       if (exhausted !== undefined) return Effect.fail(exhausted)
-      const leased = input.isolated ? undefined : this.threads.lease(threadId, resourceId, runId, startedAt, change)
+      const leased = input.isolated ? undefined : this.threads.lease(input, change)
       if (leased !== undefined) return Effect.fail(leased)
       if (quotas !== undefined) this.quotas.take(runId, quotas, startedAt)
       const history = input.isolated ? [] : this.threads.history(threadId)
@@ -212,28 +212,10 @@ class Host implements RunHost, MemoryRunOwner {
   readonly list = (query: RunList.RunQuery) =>
     Effect.sync(() =>
       RunList.select(
-        Array.from(this.runs.values(), (carried) => this.listed(carried)),
+        Array.from(this.runs.values(), ({ record, run }) => this.questions.listed(record, run)),
         query
       )
     )
-
-  private listed({ record, run }: Carried): ListedRun.ListedRun {
-    const { agent, principal, resourceId, runId, startedAt, threadId } = record
-    const { envelopes } = run.log
-    const isAsking = this.questions.isOpen(run.asked)
-    return {
-      runId,
-      threadId,
-      resourceId,
-      agent,
-      ...(principal === undefined ? {} : { principal }),
-      state: run.log.ended ? "ended" : isAsking || run.hasClientCall() ? "waiting" : "running",
-      startedAt,
-      lastAt: envelopes.at(-1)?.at ?? startedAt,
-      lastSeq: envelopes.length,
-      ...(run.log.ended ? ListedRun.endOf(envelopes.slice(-3)) : undefined)
-    }
-  }
 
   readonly answer = (
     runId: string,
@@ -285,6 +267,12 @@ class Host implements RunHost, MemoryRunOwner {
 
   readonly approval = (id: string) => Effect.sync(() => this.questions.get(id))
 
+  readonly erase: RunHost["erase"] = (erasing) =>
+    Effect.sync(() => {
+      const runs = Array.from(this.runs.values(), ({ record, run }) => ({ record, isOver: run.log.ended }))
+      return MemoryErasure.erase(this, runs, erasing, { forget: (runId) => this.forget(runId), keepsIds: false })
+    })
+
   /** Cancels all runs, waits for a grace time, then interrupts them. */
   readonly shutdown: Effect.Effect<void> = Effect.suspend(() => {
     this.closed = true
@@ -310,13 +298,15 @@ class Host implements RunHost, MemoryRunOwner {
     while (this.done.length > Math.max(1, this.options.keptRuns ?? 256)) this.forget(this.done.shift())
   }
 
-  private forget(runId: string | undefined): void {
+  /** Returns whether there was such a run. */
+  private forget(runId: string | undefined): boolean {
     const carried = this.runs.get(runId ?? "")
-    if (carried === undefined) return
+    if (carried === undefined) return false
     this.runs.delete(carried.record.runId)
     this.grants.forgetRun(carried.record.runId)
     if (carried.record.isolated) this.files.forgetThread(carried.record.threadId)
     this.questions.forget(carried.run.asked)
+    return true
   }
 
   /** A run whose loop ended without a last event failed with a defect: its log is closed validly. */
