@@ -9,6 +9,7 @@ import * as Generated from "@reins/protocol/testing"
 import type { ModelPart, ModelRequest } from "../model/Model.ts"
 import type { Death } from "./CrashingJournal.ts"
 import * as ScenarioLate from "./ScenarioLate.ts"
+import * as ScenarioOutputs from "./ScenarioOutputs.ts"
 import * as ScenarioQuestions from "./ScenarioQuestions.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
@@ -57,6 +58,8 @@ export interface ScenarioOptions {
   readonly resolves?: boolean | undefined
   /** Tools that sleep, and tools that answer later. Off by default. */
   readonly late?: boolean | undefined
+  /** A typed answer of the root, valid or not. Off by default. */
+  readonly outputs?: boolean | undefined
 }
 
 /**
@@ -103,6 +106,8 @@ export interface Scenario {
   readonly resolves: boolean
   /** Whether agents have tools that sleep and tools that answer later. */
   readonly late: boolean
+  /** Whether the root gives a typed answer. */
+  readonly outputs: boolean
   /** Whether hooks are around all calls and model steps. */
   readonly hooks: boolean
   /** Whether a grant is given before the run starts. */
@@ -152,6 +157,7 @@ export const generate = (seed: number, options: ScenarioOptions = {}): Scenario 
     inputs: options.inputs !== false,
     hooks: options.hooks === true,
     late: options.late === true,
+    outputs: options.outputs === true,
     questions: options.questions !== false && draw(seed, "questions")() < 0.6,
     resolves: options.resolves === true,
     givenGrant: policies() < 0.3 && options.grants !== false,
@@ -256,7 +262,9 @@ export const respond = (scenario: Scenario, request: ModelRequest, model: string
   const random = draw(scenario.seed, `${agentPath.join("/")} ${step} ${attempt} ${model}`)
   const form = draw(scenario.seed, `form ${agentPath.join("/")} ${step} ${attempt} ${model}`)
   const usage = drawUsage(random)
-  if (request.tools.length === 0 || random() < 0.25) {
+  const isTyped = agent === "root" && scenario.outputs
+  if (request.tools.length === 0 || random() < (isTyped ? 0.5 : 0.25)) {
+    if (isTyped) return ScenarioOutputs.answer(form, usage)
     return agent === "gamma" ? typedAnswer(random, usage) : dressed(form, speech(random, usage))
   }
   if (scenario.faults && random() < 0.2) return fault(random, usage, scenario, request, form)

@@ -1,0 +1,95 @@
+/**
+ * The typed answers of the root in random scenarios: what a model writes where one is asked for, and what must hold of
+ * them in every run: an invalid answer is retracted and asked for again, once, and only a valid one ends a run as its
+ * answer.
+ */
+import type { Envelope, Events } from "@reins/protocol"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { ModelPart } from "../model/Model.ts"
+import type * as ScriptedModel from "./ScriptedModel.ts"
+
+type Random = () => number
+type Finish = Extract<ModelPart, { readonly type: "finish" }>
+
+/**
+ * The schema of the answer.
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
+export const Answer = Schema.Struct({ found: Schema.Natural })
+
+const isAnswer = Schema.is(Answer)
+const readAnswer = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
+
+/** What models write: half of it fits. */
+const texts = (random: Random): string => {
+  const found = Math.floor(random() * 9)
+  switch (Math.floor(random() * 10)) {
+    case 0:
+      return "I found nothing."
+    case 1:
+      return `{"found":"many"}`
+    case 2:
+      return `{"found":-${found + 1}}`
+    case 3:
+      return `{"found":${found}`
+    case 4:
+      return `\`\`\`json\n{"found":${found}}\n\`\`\``
+    default:
+      return `{"found":${found}}`
+  }
+}
+
+/**
+ * The answer of the root, in pieces; a few are cut.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const answer = (random: Random, usage: Finish["usage"]): ScriptedModel.Reply => {
+  const text = texts(random)
+  const size = 1 + Math.floor(random() * text.length)
+  const pieces = text.match(new RegExp(`[\\s\\S]{1,${size}}`, "g")) ?? []
+  const parts = pieces.map((piece): ReadonlyArray<ModelPart> => [{ type: "text", text: piece }])
+  return { parts: [...parts, [{ type: "finish", reason: random() < 0.1 ? "length" : "stop", usage }]] }
+}
+
+/** What counts of the root's text in its last step. */
+const lastText = (root: ReadonlyArray<Envelope.Envelope>): string => {
+  let text = ""
+  for (const { event } of root) {
+    if (event.type === "step-start" || event.type === "step-retracted") text = ""
+    else if (event.type === "text") text += event.text
+  }
+  return text.replace(/^```json\n|\n```$/g, "")
+}
+
+/**
+ * What is wrong with the typed answers of a run.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const check = (stored: ReadonlyArray<Envelope.Envelope>): ReadonlyArray<string> => {
+  const root = stored.filter(({ agentPath }) => agentPath.length === 0)
+  const events = root.map(({ event }) => event)
+  const invalid = events.filter((event) => event.type === "step-retracted" && event.reason === "OutputInvalid").length
+  const finish = events.find((event): event is Events.Finish => event.type === "finish")
+  const failed = events.find((event) => event.type === "error")
+  const isGivenUp = failed?.type === "error" && failed.error.code === "E_OUTPUT_INVALID"
+  const faults: Array<string> = []
+  if (invalid > (isGivenUp ? 2 : 1)) faults.push(`${invalid} answers were retracted as invalid`)
+  if (isGivenUp && invalid === 0) faults.push("the run failed for an invalid answer that was not asked for again")
+  if (finish === undefined) return faults
+  const { finishReason, output } = finish
+  if (finishReason === "stop" && output === undefined) faults.push("the run ended as answered, without a typed answer")
+  if (output !== undefined && !isAnswer(output)) faults.push(`the answer ${JSON.stringify(output)} does not fit`)
+  if (output !== undefined && finishReason !== "stop" && finishReason !== "budget")
+    faults.push(`a run that ended with ${finishReason} has a typed answer`)
+  const said = Option.getOrUndefined(readAnswer(lastText(root)))
+  if (output !== undefined && JSON.stringify(said) !== JSON.stringify(output))
+    faults.push(`the answer ${JSON.stringify(output)} is not what the last step says`)
+  return faults
+}
