@@ -9,7 +9,7 @@ import * as Generated from "@reins/protocol/testing"
 import type { ModelPart, ModelRequest } from "../model/Model.ts"
 import type { Death } from "./CrashingJournal.ts"
 import * as ScenarioLate from "./ScenarioLate.ts"
-import * as ScenarioOutputs from "./ScenarioOutputs.ts"
+import * as ScenarioAnswers from "./ScenarioAnswers.ts"
 import * as ScenarioQuestions from "./ScenarioQuestions.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
@@ -264,8 +264,10 @@ export const respond = (scenario: Scenario, request: ModelRequest, model: string
   const usage = drawUsage(random)
   const isTyped = agent === "root" && scenario.outputs
   if (request.tools.length === 0 || random() < (isTyped ? 0.5 : 0.25)) {
-    if (isTyped) return ScenarioOutputs.answer(form, usage)
-    return agent === "gamma" ? typedAnswer(random, usage) : dressed(form, speech(random, usage))
+    if (isTyped) return ScenarioAnswers.ofRoot(form, usage)
+    return agent === "gamma"
+      ? ScenarioAnswers.ofGamma(random, usage)
+      : dressed(form, ScenarioAnswers.speech(random, usage))
   }
   if (scenario.faults && random() < 0.2) return fault(random, usage, scenario, request, form)
   const made = Array.from({ length: 1 + Math.floor(random() * 4) }, (_, index) =>
@@ -294,20 +296,6 @@ const drawUsage = (random: () => number) => ({
   ...(random() < 0.2 ? { inputCacheWrite: Math.floor(random() * 20) } : {}),
   outputText: 1 + Math.floor(random() * 25),
   ...(random() < 0.2 ? { outputReasoning: Math.floor(random() * 10) } : {})
-})
-
-/** The answer of a specialist with a typed output: usually valid. */
-const typedAnswer = (random: () => number, usage: ReturnType<typeof drawUsage>): ScriptedModel.Reply =>
-  ScriptedModel.text(random() < 0.6 ? `{"found":${Math.floor(random() * 9)}}` : "I found nothing.", { usage })
-
-const speech = (random: () => number, usage: ReturnType<typeof drawUsage>): ScriptedModel.Reply => ({
-  parts: [
-    ...(random() < 0.3 ? [[{ type: "reasoning", text: "hmm" } satisfies ModelPart]] : []),
-    ...Array.from({ length: Math.floor(random() * 4) }, (_, index): ReadonlyArray<ModelPart> => [
-      { type: "text", text: `word${index} ` }
-    ]),
-    [{ type: "finish", reason: random() < 0.1 ? "length" : "stop", usage }]
-  ]
 })
 
 const call = (

@@ -23,7 +23,7 @@ import { ToolRun } from "../tool/ToolRun.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
 import * as Scenario from "./Scenario.ts"
 import * as ScenarioLate from "./ScenarioLate.ts"
-import * as ScenarioOutputs from "./ScenarioOutputs.ts"
+import * as ScenarioAnswers from "./ScenarioAnswers.ts"
 import * as ScenarioQuestions from "./ScenarioQuestions.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
@@ -247,7 +247,7 @@ export const agents = (scenario: Scenario.Scenario) => {
     clientTools: Client,
     specialists: [alpha, beta, gamma],
     fallbacks: [Second],
-    output: scenario.outputs ? ScenarioOutputs.Answer : undefined,
+    output: scenario.outputs ? ScenarioAnswers.Answer : undefined,
     ...resolving(scenario),
     compaction: compaction(scenario),
     approvals,

@@ -7,7 +7,7 @@ import * as Predicate from "effect/Predicate"
 import * as Scenario from "./Scenario.ts"
 import * as ScenarioBill from "./ScenarioBill.ts"
 import * as ScenarioLate from "./ScenarioLate.ts"
-import * as ScenarioOutputs from "./ScenarioOutputs.ts"
+import * as ScenarioAnswers from "./ScenarioAnswers.ts"
 import * as ScenarioQuestions from "./ScenarioQuestions.ts"
 import type { Report } from "./ScenarioRun.ts"
 
@@ -29,7 +29,7 @@ export const all = (report: Report): ReadonlyArray<string> => [
   ...messages(report),
   ...input(report),
   ...ScenarioQuestions.check(report.stored),
-  ...(report.scenario.outputs ? ScenarioOutputs.check(report.stored) : []),
+  ...(report.scenario.outputs ? ScenarioAnswers.check(report.stored) : []),
   ...late(report),
   ...once(report)
 ]

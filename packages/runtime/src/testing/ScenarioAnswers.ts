@@ -1,13 +1,12 @@
 /**
- * The typed answers of the root in random scenarios: what a model writes where one is asked for, and what must hold of
- * them in every run: an invalid answer is retracted and asked for again, once, and only a valid one ends a run as its
- * answer.
+ * The answers of models in random scenarios, plain and typed, and what must hold of the root's typed ones in every run:
+ * an invalid answer is retracted and asked for again, once, and only a valid one ends a run as its answer.
  */
 import type { Envelope, Events } from "@reins/protocol"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { ModelPart } from "../model/Model.ts"
-import type * as ScriptedModel from "./ScriptedModel.ts"
+import * as ScriptedModel from "./ScriptedModel.ts"
 
 type Random = () => number
 type Finish = Extract<ModelPart, { readonly type: "finish" }>
@@ -43,18 +42,43 @@ const texts = (random: Random): string => {
 }
 
 /**
- * The answer of the root, in pieces; a few are cut.
+ * The root's typed answer, in pieces; a few are cut.
  *
  * @since 0.2.0
  * @category operations
  */
-export const answer = (random: Random, usage: Finish["usage"]): ScriptedModel.Reply => {
+export const ofRoot = (random: Random, usage: Finish["usage"]): ScriptedModel.Reply => {
   const text = texts(random)
   const size = 1 + Math.floor(random() * text.length)
   const pieces = text.match(new RegExp(`[\\s\\S]{1,${size}}`, "g")) ?? []
   const parts = pieces.map((piece): ReadonlyArray<ModelPart> => [{ type: "text", text: piece }])
   return { parts: [...parts, [{ type: "finish", reason: random() < 0.1 ? "length" : "stop", usage }]] }
 }
+
+/**
+ * The typed answer of the specialist `gamma`: usually valid.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const ofGamma = (random: Random, usage: NonNullable<Finish["usage"]>): ScriptedModel.Reply =>
+  ScriptedModel.text(random() < 0.6 ? `{"found":${Math.floor(random() * 9)}}` : "I found nothing.", { usage })
+
+/**
+ * An answer of some words, perhaps of none.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const speech = (random: Random, usage: Finish["usage"]): ScriptedModel.Reply => ({
+  parts: [
+    ...(random() < 0.3 ? [[{ type: "reasoning", text: "hmm" } satisfies ModelPart]] : []),
+    ...Array.from({ length: Math.floor(random() * 4) }, (_, index): ReadonlyArray<ModelPart> => [
+      { type: "text", text: `word${index} ` }
+    ]),
+    [{ type: "finish", reason: random() < 0.1 ? "length" : "stop", usage }]
+  ]
+})
 
 /** What counts of the root's text in its last step. */
 const lastText = (root: ReadonlyArray<Envelope.Envelope>): string => {
