@@ -1,72 +1,11 @@
 /** The protocol's own test server as a source of tools: all of them, over both transports, ended after the run. */
-import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { McpTools } from "@reins/models/mcp"
 import { Ordering } from "@reins/protocol"
 import { Agent, Model, Runtime } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Effect, Layer, type Scope, Stream } from "effect"
-import type { McpClient } from "effect/ai"
-import type { McpClientError } from "effect/ai/McpClientError"
-import { FetchHttpClient } from "effect/http"
-import { ChildProcess } from "effect/process"
-import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
-import { spawn } from "node:child_process"
-import { once } from "node:events"
-import { createServer } from "node:net"
-import { join } from "node:path"
-
-// It is a program without an entry to resolve.
-const program = join(import.meta.dirname, "node_modules/@modelcontextprotocol/server-everything/dist/index.js")
-
-type Server = Layer.Layer<McpClient.McpClient, McpClientError>
-
-/** The run's own process. `running`: whether each started process still runs. */
-const stdio = Effect.gen(function* () {
-  const spawner = yield* ChildProcessSpawner
-  const handles: Array<Effect.Effect<boolean>> = []
-  const watched = Layer.succeed(ChildProcessSpawner, {
-    ...spawner,
-    spawn: (command) =>
-      Effect.tap(spawner.spawn(command), (handle) => Effect.sync(() => handles.push(Effect.orDie(handle.isRunning))))
-  })
-  const server: Server = McpTools.layerStdio(ChildProcess.make(process.execPath, [program, "stdio"])).pipe(
-    Layer.provide(watched)
-  )
-  return { server, running: Effect.suspend(() => Effect.all(handles)) }
-}).pipe(Effect.provide(NodeServices.layer))
-
-/** A port that nothing listens on. */
-const freePort = Effect.promise(async () => {
-  const probe = createServer().listen(0, "127.0.0.1")
-  await once(probe, "listening")
-  const address = probe.address()
-  probe.close()
-  await once(probe, "close")
-  return typeof address === "object" && address !== null ? address.port : 0
-})
-
-/** The server at an address, for as long as the scope. */
-const http: Effect.Effect<{ readonly server: Server }, never, Scope.Scope> = Effect.gen(function* () {
-  const port = yield* freePort
-  yield* Effect.acquireRelease(
-    Effect.promise(async () => {
-      const child = spawn(process.execPath, [program, "streamableHttp"], {
-        env: { ...process.env, PORT: String(port) },
-        stdio: ["ignore", "ignore", "pipe"]
-      })
-      for await (const chunk of child.stderr) if (String(chunk).includes("listening")) break
-      child.stderr.resume()
-      return child
-    }),
-    (child) =>
-      Effect.promise(async () => {
-        child.kill("SIGKILL")
-        await once(child, "close")
-      })
-  )
-  return { server: Layer.provide(McpTools.layerHttp(`http://127.0.0.1:${port}/mcp`), FetchHttpClient.layer) }
-})
+import { Effect, Layer, Stream } from "effect"
+import { http, type Server, stdio } from "./Everything.ts"
 
 /** The arguments of each of the server's tools; none needs a network. */
 const args: { readonly [tool: string]: { readonly [name: string]: string | number | boolean } } = {
@@ -131,8 +70,10 @@ for (const [transport, make] of [
         Effect.gen(function* () {
           const { server } = yield* make
           const { files, offered, results } = yield* calling(server, Object.entries(args))
-          assert.sameMembers(offered, Object.keys(args), "a tool that this test does not know, or the server lost")
-          for (const name of offered) assert.isUndefined(results.get(name)?.status, `${name} failed`)
+          // `elicitation.test.ts` has the one that asks a person.
+          const known = [...Object.keys(args), "trigger-elicitation-request"]
+          assert.sameMembers(offered, known, "a tool that this test does not know, or the server lost")
+          for (const name of Object.keys(args)) assert.isUndefined(results.get(name)?.status, `${name} failed`)
           assert.deepInclude(results.get("echo"), { result: "Echo: hello" })
           assert.include(JSON.stringify(results.get("get-sum")?.result), "5")
           assert.deepInclude(results.get("get-structured-content")?.result, { conditions: "Light rain / drizzle" })

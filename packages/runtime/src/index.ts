@@ -129,7 +129,15 @@ export { FileOutput } from "./tool/FileOutput.ts"
 export type { FileOutputOptions } from "./tool/FileOutput.ts"
 export { FileTooLarge, ToolRun } from "./tool/ToolRun.ts"
 export type { DeliverOptions, LateResult, TicketStatus } from "./runtime/Results.ts"
-export type { FileContent, FileOptions, LaterOptions, Progress, Ticket, ToolRunShape } from "./tool/ToolRun.ts"
+export type {
+  FileContent,
+  FileOptions,
+  LaterOptions,
+  PersonAnswer,
+  Progress,
+  Ticket,
+  ToolRunShape
+} from "./tool/ToolRun.ts"
 export type { Failure, Retrying } from "./tool/Retrying.ts"
 export * as ToolSettings from "./tool/ToolSettings.ts"
 export { WebhookInvalid, problemOf as webhookProblem } from "./runtime/Webhooks.ts"

@@ -24,7 +24,7 @@ import * as ChildProcess from "effect/process/ChildProcess"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
-import * as McpProgress from "./McpProgress.ts"
+import * as McpTransport from "./McpTransport.ts"
 import { failureOf, McpResult } from "./McpResult.ts"
 
 /**
@@ -169,7 +169,7 @@ export const layerStdio = (
     Layer.provide(
       Layer.effect(
         McpClient.Transport,
-        McpProgress.stdio({ command, protocol: options.protocol ?? McpProtocol.v2025_11_25 })
+        McpTransport.stdio({ command, protocol: options.protocol ?? McpProtocol.v2025_11_25 })
       )
     )
   )
@@ -188,7 +188,7 @@ export const layerHttp = (
     Layer.provide(
       Layer.effect(
         McpClient.Transport,
-        McpProgress.http({
+        McpTransport.http({
           url,
           protocol: options.protocol ?? McpProtocol.v2025_11_25,
           ...(options.headers === undefined ? {} : { headers: options.headers })

@@ -2,7 +2,7 @@
  * The automaton that the owner of a log uses: mutable, synchronous, one per run. It accepts a batch of one agent's
  * events as a whole, or rejects it; `late` moves or drops events that arrive after their place has closed.
  */
-import type { AgentPath } from "../AgentPath.ts"
+import { type AgentPath, key } from "../AgentPath.ts"
 import type { Event, EventType } from "../event/Event.ts"
 import type { Json } from "../Json.ts"
 import { apply, closeStep } from "./OrderingChange.ts"
@@ -126,6 +126,15 @@ export class Automaton {
   /** The last `phaseIndex` of an open call; -1 where there was no progress or the call is not open. */
   phaseOf(path: AgentPath, callId: string): number {
     return this.#find(path)?.calls.get(callId)?.progress ?? -1
+  }
+
+  /** The id of the question that an open call asks itself and that has no decision; `undefined` without one. */
+  questionOf(path: AgentPath, callId: string): string | undefined {
+    const agentKey = key(path)
+    for (const [id, asked] of this.root.run.pending) {
+      if (asked.isQuestion && asked.callId === callId && asked.agentKey === agentKey) return id
+    }
+    return undefined
   }
 
   /**

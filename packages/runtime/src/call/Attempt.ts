@@ -49,7 +49,7 @@ export class Execution implements Interruptible.Limits {
     this.held = held
     this.begunBefore = begunBefore
     this.startedAt = part?.startedAt ?? work.now()
-    this.live = new LiveCall(context, work, held, begunBefore, permit.grant, this.startedAt, part)
+    this.live = new LiveCall(context, work, held, begunBefore, permit.grant, this.startedAt, part, permit.subject)
   }
 
   get signal(): Signal {

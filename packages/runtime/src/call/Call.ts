@@ -20,6 +20,8 @@ export interface CallContext {
   readonly tool: Callable
   /** Its hooks; absent: none. */
   readonly hooks?: CallHooks | undefined
+  /** For which time a person has allowed its repetition; absent: it is not repeated. */
+  readonly repeat?: number | undefined
 }
 
 interface End<Tag extends string> {

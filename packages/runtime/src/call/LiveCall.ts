@@ -17,8 +17,10 @@ import { Suspension } from "./Suspension.ts"
 import { digestId } from "../kernel/Digest.ts"
 import type * as Invocation from "../tool/Invocation.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
+import type * as Names from "../run/Names.ts"
 import type { RunMemory } from "../memory/RunMemory.ts"
 import * as CallMemory from "./CallMemory.ts"
+import { CallQuestions } from "./CallQuestion.ts"
 import { charge } from "../run/Run.ts"
 import type * as Ticket from "../engine/Ticket.ts"
 import { type FileContent, type FileOptions, FileTooLarge, type Progress, type ToolRunShape } from "../tool/ToolRun.ts"
@@ -29,10 +31,11 @@ class Attempt implements Invocation.Given {
   open = true
   /** How many files it has stored. */
   stored = 0
-  /** How many events it has reported, how many costs, and how often it has slept. */
+  /** How many events it has reported, how many costs, and how often it has slept and asked. */
   told = 0
   costs = 0
   sleeps = 0
+  asked = 0
   private controller: AbortController | undefined
   private made: ToolRunShape | undefined
   private readonly call: LiveCall
@@ -90,6 +93,9 @@ export class LiveCall implements Invocation.Live {
   private readonly startedAt: number
   private readonly grant: GrantUse | undefined
   private receipts: Receipts | undefined
+  /** What it has asked a person; absent: nothing. */
+  questions: CallQuestions | undefined
+  private readonly subject: Names.Subject
 
   private suspension: Suspension | undefined
   private halt: (() => void) | undefined
@@ -97,7 +103,7 @@ export class LiveCall implements Invocation.Live {
 
   /**
    * `begun`: how often this call was started before. `grant`: the grant that allows it. `startedAt`: in epoch
-   * milliseconds. `part`: where it goes on after a sleep.
+   * milliseconds. `part`: where it goes on after a sleep. `subject`: as which it was allowed.
    */
   constructor(
     context: CallContext,
@@ -106,7 +112,8 @@ export class LiveCall implements Invocation.Live {
     begun: number,
     grant: GrantUse | undefined,
     startedAt: number,
-    part: Call.Part | undefined
+    part: Call.Part | undefined,
+    subject: Names.Subject
   ) {
     this.context = context
     this.work = work
@@ -114,6 +121,7 @@ export class LiveCall implements Invocation.Live {
     this.startedAt = startedAt
     this.grant = grant
     this.part = part
+    this.subject = subject
     this.attempt = new Attempt(this, begun)
     // Costs reported under an earlier owner are charged already.
     const lost = begun === 0 ? undefined : work.spending.costOf(context.agent.path, context.call.id)
@@ -125,7 +133,7 @@ export class LiveCall implements Invocation.Live {
 
   /** The last reported phase; -1 before the first. */
   private get phase(): number {
-    return (this.told ??= this.work.phase(this.context.agent.path, this.callId))
+    return (this.told ??= this.work.order.phaseOf(this.context.agent.path, this.callId))
   }
 
   private set phase(phase: number) {
@@ -229,6 +237,10 @@ export class LiveCall implements Invocation.Live {
           return this.work.report(this.cost)
         }),
       sleep: (duration) => Effect.suspend(() => this.suspended.fallAsleep(attempt, duration)),
+      ask: (question) =>
+        Effect.suspend(() =>
+          (this.questions ??= new CallQuestions(this.context, this.work, this.subject)).ask(attempt, question)
+        ),
       later: (options) => Effect.suspend(() => this.suspended.openTicket(attempt, options)),
       once: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>, schema?: Schema.Codec<A, Json>) =>
         (this.receipts ??= new Receipts(this.context, this.work)).once(name, effect, schema)

@@ -18,6 +18,7 @@ import { attempt, Execution, type Left, notPermitted, rest } from "./Attempt.ts"
 import * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
 import * as CallHooks from "./CallHooks.ts"
+import * as CallQuestion from "./CallQuestion.ts"
 import * as Gate from "./Gate.ts"
 import * as LateResults from "./LateResults.ts"
 import * as Receipt from "./Receipt.ts"
@@ -47,8 +48,9 @@ export const runTool = (
   const { id } = permit.call
   const begunBefore = again?.begunBefore ?? part?.begun ?? 0
   const nameOf = () => Names.tool(agent.prefix, subjectOf(permit.subject, id, again, part))
+  const own = again === undefined ? context : { ...context, repeat: again.time }
   const carried = (work: Work) => {
-    const settled = runAdmitted(context, work, permit, nameOf, begunBefore, part)
+    const settled = runAdmitted(own, work, permit, nameOf, begunBefore, part)
     return before === undefined ? settled : Task.map(settled, (settled) => preceded(before, settled))
   }
   return run.engine.direct === undefined
@@ -119,7 +121,8 @@ const start = (
         return neverRan(context, work, permit, Call.refused(refusal))
       })
     }
-    return undone(unheld(begun))
+    // Before a person is asked about it: it no longer waits for what it has asked itself.
+    return Effect.flatMap(CallQuestion.withdraw(context, work), () => undone(unheld(begun)))
   }
   return Effect.flatMap(work.begin(nameOf(), agent.path), (lost): Effect.Effect<Settled<Call.Ran>> => {
     if (begunBefore + lost === 0) return begin(lost)
@@ -142,6 +145,9 @@ const neverRan = (
   rows?: ReadonlyArray<Entry.Entry>
 ): Effect.Effect<Settled<CallEnd>> => {
   const { agent, call, tool } = context
+  if (work.order.questionOf(agent.path, call.id) !== undefined) {
+    return Effect.flatMap(CallQuestion.withdraw(context, work), () => neverRan(context, work, permit, end, rows))
+  }
   // An earlier owner may have started it, and an earlier part of it may have opened a ticket.
   const spent = rows ?? Spending.lostRows(work.spending, agent.path, call.id, end.outcome.status)
   const [own] = spent
@@ -192,7 +198,13 @@ const again = (execution: Execution): Effect.Effect<Settled<CallEnd | Call.Aslee
 }
 
 /** Closes a call whose handler has ended. */
-const over = (execution: Execution, end: CallEnd, left: Left): Effect.Effect<Settled<CallEnd>> => {
+const over = (execution: Execution, end: CallEnd, left: Left): Effect.Effect<Settled<CallEnd>> =>
+  execution.live.questions !== undefined || execution.begunBefore > 0
+    ? Effect.flatMap(CallQuestion.withdraw(execution.context, execution.work), () => seen(execution, end, left))
+    : seen(execution, end, left)
+
+/** Closes it by the hooks that see its result. */
+const seen = (execution: Execution, end: CallEnd, left: Left): Effect.Effect<Settled<CallEnd>> => {
   const { hooks } = execution.context
   return hooks !== undefined && CallHooks.isSeen(end, hooks)
     ? afterHooks(execution, end, left)

@@ -11,7 +11,7 @@
  * `emit`); names come from position and call id (`run/Names.ts`); nothing depends on which sibling ended first; a
  * `Work` is not used after its activity. Expected outcomes are values, never failures.
  */
-import type { AgentPath, Audit, Entry, Event, Json } from "@reins/protocol"
+import type { AgentPath, Audit, Entry, Event, Json, Ordering } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { InboxMessage } from "./Inbox.ts"
@@ -137,8 +137,8 @@ export interface Work extends Readings, RunInfo {
   readonly kept: Kept
   /** The ledger's rows, and what is spent without a row so far. */
   readonly spending: Spending
-  /** The last progress phase of an open call; -1 before the first. */
-  readonly phase: (path: AgentPath.AgentPath, callId: string) => number
+  /** Where its open calls stand: the last progress phase of one, and the question that one has open. */
+  readonly order: Pick<Ordering.Automaton, "phaseOf" | "questionOf">
   readonly tree: BudgetTree
   readonly cancel: Signal
 }

@@ -2,7 +2,7 @@
  * A tool as a plain function: its parameters, whether a person is asked first, and its handler. The model reads a
  * thrown error as a failure; a returned value is stored as `JSON.stringify` encodes it.
  */
-import type { Json } from "@reins/protocol"
+import type { Json, Question } from "@reins/protocol"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -19,6 +19,7 @@ import {
   type FileContent,
   type FileOptions,
   type LaterOptions,
+  type PersonAnswer,
   type Progress,
   ToolRun,
   type ToolRunShape
@@ -62,6 +63,11 @@ export interface Call extends Pick<
   readonly memory: PromisedMemory
   /** Adds to the cost of this call, in US dollars. Rejects with `Money.InvalidAmount` for an invalid amount. */
   readonly reportCost: (usd: number) => Promise<void>
+  /**
+   * Asks a person and waits for the answer, which fits the question's JSON Schema. The function waits, so the run stays in
+   * memory. See `ToolRun.ask`.
+   */
+  readonly ask: (question: Question.Question) => Promise<PersonAnswer>
   /**
    * Opens the call's ticket, for an answer that comes later. `return ticket.end()` ends the function with the receipt;
    * its promise never settles. See `ToolRun.later`.
@@ -237,6 +243,8 @@ class LiveCall implements Call {
     }
   }
   readonly reportCost = (usd: number): Promise<void> => Effect.runPromise(this.live.service.reportCost(usd))
+  readonly ask = (question: Question.Question): Promise<PersonAnswer> =>
+    Effect.runPromise(this.live.service.ask(question), { signal: this.signal })
   readonly later = (options: LaterOptions): Promise<AsyncTicket> =>
     Effect.runPromise(
       Effect.map(this.live.service.later(options), ({ end, expiresAt, id }) => ({

@@ -2,7 +2,7 @@
  * A run's log as a replay reads it: its marks by name, which of them the replay has come to, and the events that a
  * difference is reported at. It knows no loop and no agent.
  */
-import { AgentPath, type Entry, type Envelope } from "@reins/protocol"
+import { AgentPath, Entry, type Envelope } from "@reins/protocol"
 import * as Predicate from "effect/Predicate"
 import type { Mark, StoredAnswer } from "../host/journal/JournalStore.ts"
 import type { Recording } from "../host/journal/RunExport.ts"
@@ -13,7 +13,7 @@ import { Sums, type Used } from "./Sums.ts"
  * The kinds of marks that no replay comes to: what people and the clock did while a question waited, and what earlier
  * releases stored of the thread before the last events.
  */
-const notAgain: ReadonlySet<string> = new Set(["warn", "escalated", "given", "thread"])
+const notAgain: ReadonlySet<string> = new Set(["warn", "escalated", "given", "thread", "withdrawn"])
 
 /** Whether hooks changed nothing: it makes no difference that there are none now. */
 const isPassed = ({ value }: Mark): boolean => Predicate.hasProperty(value, "verdict") && value.verdict === "pass"
@@ -48,7 +48,8 @@ export class Played {
         case "emit": {
           const all = mark.kind === "result" ? this.results : this.emits
           all.set(mark.name, mark)
-          if (!notAgain.has(this.kindOf(mark)) && !isPassed(mark)) this.open.add(mark)
+          // No replay runs a tool, and so none comes to what its calls ask.
+          if (!notAgain.has(this.kindOf(mark)) && !isPassed(mark) && !Names.isAsked(mark.name)) this.open.add(mark)
           continue
         }
         case "begin":
@@ -125,6 +126,17 @@ export class Played {
   /** When a wait began, in epoch milliseconds. */
   askedAt(name: string): number | undefined {
     return this.asks.get(name)?.at
+  }
+
+  /** The waits of running calls for what they asked: all that have an answer and are not among `waited`. */
+  waitsBesides(waited: ReadonlySet<string>): ReadonlyArray<Entry.WaitEntry> {
+    return Array.from(this.asks.values()).flatMap(({ at, name, path }) => {
+      const answer = this.answer(name)
+      const id = Names.approvalOf(name)
+      return answer === undefined || id === undefined || waited.has(name)
+        ? []
+        : [Entry.wait({ path, reason: "approval", id }, at, Math.max(at, answer.at))]
+    })
   }
 
   /** What was used before the work of this mark began, summed for each agent and tool. */

@@ -44,6 +44,7 @@ export class ReplayEngine implements Engine {
   private readonly log: Played
   private readonly entries: Array<Entry.Entry> = []
   private readonly waits: Array<Entry.Entry> = []
+  private readonly waited = new Set<string>()
   private readonly budget: BudgetThen
   private readonly digests = new Map<string, SentDigests>()
 
@@ -102,6 +103,7 @@ export class ReplayEngine implements Engine {
     row: WaitRow
   ): Effect.Effect<{ readonly value: A; readonly waitedMs: number }> =>
     Effect.suspend(() => {
+      this.waited.add(name)
       const answer = this.log.answer(name)
       const cancel = this.log.answer(Names.cancel)
       if (answer === undefined && cancel === undefined) {
@@ -306,7 +308,7 @@ export class ReplayEngine implements Engine {
   }
 
   private get ledger(): ReadonlyArray<Entry.Entry> {
-    return [...this.log.spent, ...this.waits]
+    return [...this.log.spent, ...this.waits, ...this.log.waitsBesides(this.waited)]
   }
 
   /** When the run ended, as its summary has it, in epoch milliseconds. */

@@ -103,7 +103,7 @@ const workOf = ({ at, downMs, info, ledger, tree }: Scene): Work => {
     kept: nowhere,
     spending: new Spending(),
     open: () => undefined,
-    phase: () => -1,
+    order: { phaseOf: () => -1, questionOf: () => undefined },
     tree,
     cancel: new Signal()
   }

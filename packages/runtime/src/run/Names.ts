@@ -65,7 +65,23 @@ export const ofLimit = (count: number): Subject => `budget/${count}`
  */
 export const ofSlept = (callId: string, count: number): Subject => `${ofCall(callId)}/slept/${count}`
 
-const isAmbiguous = /^budget\/\d+$|\/(again|changed|slept)\/\d+$|^[^/]*#[^/]*\//
+/**
+ * The `count`th question that a call, or its repetition, asks while it runs; counts from 1.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const ofAsked = (of: Subject, count: number): Subject => `${of}/asked/${count}`
+
+/**
+ * Whether a name is about such a question.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isAsked = (name: string): boolean => /\/asked\/\d+$/.test(name)
+
+const isAmbiguous = /^budget\/\d+$|\/(again|changed|slept|asked)\/\d+$|^[^/]*#[^/]*\//
 
 /**
  * The word for the kind of what is stored under `name`, of the agent with this prefix: `tool` of `planner#2/tool/c1`.
@@ -338,6 +354,22 @@ export const given = (prefix: string, subject: Subject, level: number, count: nu
 export const decided = (prefix: string, subject: Subject): string => `${prefix}decided/${subject}`
 
 /**
+ * The end of a question that its call no longer waits for.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const withdrawn = (prefix: string, approvalId: string): string => `${prefix}withdrawn/${approvalId}`
+
+/**
+ * When a question that a call asks expires, and who may answer it.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const askTerms = (prefix: string, subject: Subject): string => `ask-terms/${prefix}${subject}`
+
+/**
  * The raise of a limit by an answer.
  *
  * @since 0.1.0
@@ -492,6 +524,14 @@ export const planId = (runId: string, prefix: string, callId: string): string =>
  * @category operations
  */
 export const approval = (approvalId: string): string => `approval/${approvalId}`
+
+/**
+ * The approval of such a name; `undefined` for other names.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const approvalOf = (name: string): string | undefined => /^approval\/([^/]+)$/.exec(name)?.[1]
 
 /**
  * The names of votes on a question begin with the name of its answer.

@@ -63,7 +63,7 @@ const counted = (work: Work): Work =>
         },
         spending: work.spending,
         open: (path) => work.open(path),
-        phase: (path, callId) => work.phase(path, callId),
+        order: work.order,
         tree: work.tree,
         cancel: work.cancel
       }

@@ -118,7 +118,7 @@ const all = (work: Work): Work => ({
   },
   spending: work.spending,
   open: (path) => work.open(path),
-  phase: (path, callId) => work.phase(path, callId),
+  order: work.order,
   tree: work.tree,
   cancel: work.cancel,
   now: () => work.now(),

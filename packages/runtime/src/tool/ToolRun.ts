@@ -3,7 +3,7 @@
  * first attempt. One per call; declare it with `dependencies: [ToolRun]` on the tool and `yield* ToolRun` in the
  * handler.
  */
-import type { Json } from "@reins/protocol"
+import type { Json, Question } from "@reins/protocol"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -65,6 +65,24 @@ export class FileTooLarge extends Schema.TaggedError<FileTooLarge>()("FileTooLar
     return `File ${JSON.stringify(this.filename)} has ${this.sizeBytes} bytes. The limit is ${this.maxBytes}`
   }
 }
+
+/**
+ * How a question of a running call ended.
+ *
+ * **Details**
+ * - `Answered`: `value` fits the question's schema; `remark`: what the person wrote beside it.
+ * - `Declined`: a person refused to answer, for `reason` (may be empty), or `isUnattended`: nobody can be asked.
+ * - `Expired`: nobody answered in time. `Withdrawn`: the user sent a message instead. `Cancelled`: the run was cancelled.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type PersonAnswer =
+  | { readonly _tag: "Answered"; readonly value: Json; readonly remark?: string | undefined }
+  | { readonly _tag: "Declined"; readonly reason: string; readonly isUnattended: boolean }
+  | { readonly _tag: "Expired" }
+  | { readonly _tag: "Withdrawn" }
+  | { readonly _tag: "Cancelled" }
 
 /**
  * How a call answers later. `receipt`: what the model reads at once. `expiresIn`: how long a result may take; absent: as
@@ -195,6 +213,19 @@ export interface ToolRunShape {
    * ```
    */
   readonly later: (options: LaterOptions) => Effect.Effect<Ticket>
+  /**
+   * Asks a person, and waits for the answer: by the service of approvals (kind `question`), so that it expires, names its
+   * approvers and is listed as they do. The answer fits the question's JSON Schema.
+   *
+   * **Details**
+   * - The handler waits, so the run stays in memory, and the time counts for the tool's timeout and the run's limits. A
+   *   question that may take days is better asked before the call, by a tool that asks (`AskPerson`).
+   * - After a crash, or for another attempt, the handler runs again: questions are told apart by their order in it, and an
+   *   answered one is not asked again. A call that a person had to allow once more asks anew.
+   * - One question of a call is open at a time; others wait for it. A call that ends withdraws its question.
+   * - Where nobody can be asked (`unattended`), it is declined at once.
+   */
+  readonly ask: (question: Question.Question) => Effect.Effect<PersonAnswer>
   /**
    * Runs the effect, and stores its result as a receipt under this call's idempotency key and `name`. Asked for again, by
    * a retry, by a later run of the same call or beside the first, it returns that result and does not run the effect. A

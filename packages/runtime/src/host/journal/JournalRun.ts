@@ -5,7 +5,7 @@
  * in the same tick, and only then is the commit awaited. The engine is the only writer of the run's log and assigns
  * order and numbers synchronously.
  */
-import { AgentPath, type Audit, Entry, Envelope, type Event, type Json } from "@reins/protocol"
+import { AgentPath, type Audit, Entry, Envelope, type Event, type Json, type Ordering } from "@reins/protocol"
 import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -83,6 +83,7 @@ export class JournalRun implements Engine, Work {
   private inFlight = 0
   /** Opened when no work is in flight. While present, no new work is started. */
   private quiet: Latch.Latch | undefined
+  readonly order: Ordering.Automaton
 
   constructor(opened: Opened, options: JournalRunOptions) {
     const { answers, epoch, record } = opened
@@ -100,6 +101,7 @@ export class JournalRun implements Engine, Work {
     const downMs = RunPast.downUntil(this.past, answers, opened.lastAt, now)
     this.clock.resume(RunPast.waitedUntil(this.past, answers, record.startedAt, now), downMs)
     this.record = record
+    this.order = this.past.order
     const lease = Lease.make(record, options.store.quotas, this.past.entries)
     this.spending = new Spending(this.past.entries, this.past.costs.values())
     this.tree = new BudgetTree(
@@ -233,10 +235,11 @@ export class JournalRun implements Engine, Work {
       return Effect.flatMap(Lease.parked(this.tree.lease, asked, this.now), () => {
         const startedAt = this.past.asks.get(name)?.at ?? this.now()
         this.clock.beginWait()
-        const answered = AnswerDelivery.awaited(this.options, this, name, this.waits.awaiting(name, schema, end))
+        const awaited = AnswerDelivery.awaited(this.options, this, name, this.waits.awaiting(name, schema, end))
+        // A running call no longer waits for what it asked. A run that is unloaded has no call running.
+        const answered = this.waits.leaving(name, awaited, () => this.inFlight > 0)
         return Effect.flatMap(reminding(this, end, answered), ({ at, value }) => {
           this.waits.over(name)
-          this.clock.endWait()
           const endedAt = Math.max(startedAt, at)
           this.spending.entries.push(Entry.wait(row, startedAt, endedAt))
           return Effect.map(Effect.orDie(Schema.decodeUnknownEffect(schema)(value)), (decoded) => ({
@@ -296,7 +299,6 @@ export class JournalRun implements Engine, Work {
     return step
   }
 
-  readonly phase = (path: AgentPath.AgentPath, callId: string): number => this.past.order.phaseOf(path, callId)
   readonly now = (): number => this.clock.now()
   readonly elapsed = (): number => this.clock.elapsed()
   readonly downMs = (): number => this.clock.downMs

@@ -85,8 +85,14 @@ export class Waits {
     for (const wake of Array.from(this.listeners.values())) wake()
   }
 
-  /** The wait has its answer. */
+  /** The wait, over when it is interrupted while a call is `running`: the call that asked. A run that is unloaded has none. */
+  leaving<A>(name: string, wait: Effect.Effect<A>, running: () => boolean): Effect.Effect<A> {
+    return Effect.onInterrupt(wait, () => Effect.sync(() => (running() ? this.over(name) : undefined)))
+  }
+
+  /** The wait has its answer, or is left. */
   over(name: string): void {
     this.due.delete(name)
+    this.clock.endWait()
   }
 }

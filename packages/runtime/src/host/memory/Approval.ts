@@ -87,7 +87,10 @@ export class Approval implements SignalListener, AlarmListener {
     Deferred.doneUnsafe(this.deferred, Exit.succeed({ value, waitedMs }))
   }
 
-  /** Calls back when it is completed, as `Deferred.await` does. Returns how to stop. */
+  /**
+   * Calls back when it is completed, as `Deferred.await` does. Returns how to stop: nobody waits for an answer then, since
+   * the call that asked was interrupted.
+   */
   listen(ended: (exit: Exit.Exit<Waited>) => void): () => void {
     const { deferred } = this
     const { effect } = deferred
@@ -97,6 +100,7 @@ export class Approval implements SignalListener, AlarmListener {
     else told(effect)
     return () => {
       deferred.resumes = deferred.resumes?.filter((one) => one !== told)
+      this.signalled()
     }
   }
 

@@ -330,10 +330,6 @@ export class MemoryRun implements Engine, Work {
     return undefined
   }
 
-  phase(path: AgentPath.AgentPath, callId: string): number {
-    return this.order.phaseOf(path, callId)
-  }
-
   now(): number {
     return this.clock.now()
   }

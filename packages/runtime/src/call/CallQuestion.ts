@@ -1,0 +1,137 @@
+/**
+ * The questions that a running call asks a person (`ToolRun.ask`), with the service of approvals. Its handler waits for
+ * the answer, so that the run stays in memory meanwhile.
+ *
+ * A question is told apart by its place among those of the call. A handler that runs again after a crash, or for another
+ * attempt, gets the stored answer, or waits for the same question. A call that ends, or is asked about after a crash,
+ * withdraws the question that it has open.
+ */
+import { Approval, type Json, type Question as Asked } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
+import type { Answer } from "../approval/Answer.ts"
+import * as AuditStore from "../approval/AuditStore.ts"
+import type { Work } from "../engine/Engine.ts"
+import * as Names from "../run/Names.ts"
+import type { PersonAnswer } from "../tool/ToolRun.ts"
+import type { CallContext } from "./Call.ts"
+import * as Question from "./Question.ts"
+
+/** The attempt that asks. */
+interface Asking {
+  readonly open: boolean
+  asked: number
+}
+
+export class CallQuestions {
+  private readonly context: CallContext
+  private readonly work: Work
+  private readonly subject: Names.Subject
+  /** A call has one question open at a time. */
+  private readonly lock = Semaphore.makeUnsafe(1)
+
+  /** `subject`: of the call, as it was allowed. */
+  constructor(context: CallContext, work: Work, subject: Names.Subject) {
+    this.context = context
+    this.work = work
+    this.subject = context.repeat === undefined ? subject : Names.ofRepeat(context.call.id, context.repeat)
+  }
+
+  /** Asks a question, and returns how it ended. An attempt that is over asks nothing. */
+  ask(attempt: Asking, question: Asked.Question): Effect.Effect<PersonAnswer> {
+    return Effect.suspend(() => {
+      const subject = Names.ofAsked(this.subject, ++attempt.asked)
+      return this.lock.withPermit(
+        Effect.suspend(() =>
+          attempt.open
+            ? Effect.flatMap(this.terms(subject), (terms) => this.put(subject, question, terms))
+            : Effect.never
+        )
+      )
+    })
+  }
+
+  private put(subject: Names.Subject, question: Asked.Question, terms: Terms): Effect.Effect<PersonAnswer> {
+    const { agent, call, run, tool } = this.context
+    return Question.ask<PersonAnswer>(run, agent, {
+      subject,
+      approvers: tool.approvers,
+      request: {
+        kind: "question",
+        target: call.name,
+        payload: payloadOf(question),
+        toolInvocationId: call.id,
+        ...terms
+      },
+      close: (answer) => ({ value: read(answer), events: [] })
+    })
+  }
+
+  /** When the question expires, and who may answer it: the same when it is asked again. */
+  private terms(subject: Names.Subject): Effect.Effect<Terms> {
+    const { agent, run, tool } = this.context
+    const { kept } = this.work
+    const terms = Question.termsOf(run, tool.approvers, this.work.now())
+    if (terms.expiresAt === undefined && terms.approvals === undefined) return Effect.succeed({})
+    return Effect.flatMap(Effect.orDie(Schema.encodeEffect(Terms)(terms)), (json) =>
+      Effect.flatMap(kept.put(Names.askTerms(agent.prefix, subject), json), (stored) =>
+        Effect.orDie(Schema.decodeUnknownEffect(Terms)(stored))
+      )
+    )
+  }
+}
+
+const Terms = Schema.Struct({
+  expiresAt: Schema.optionalKey(Schema.Natural),
+  approvals: Schema.optionalKey(Approval.Approvals)
+})
+type Terms = typeof Terms.Type
+
+const payloadOf = ({ options, question, schema }: Asked.Question): Json => ({
+  question,
+  ...(options === undefined ? {} : { options }),
+  schema
+})
+
+const read = ({ resolution: { by, feedback = "", outcome } }: Answer): PersonAnswer => {
+  switch (outcome.outcome) {
+    case "answer":
+      return { _tag: "Answered", value: outcome.value, ...(feedback === "" ? {} : { remark: feedback }) }
+    case "expired":
+      return { _tag: "Expired" }
+    case "superseded":
+      return { _tag: "Withdrawn" }
+    case "cancelled":
+      return { _tag: "Cancelled" }
+    // `Answers` and the automaton refuse the first two for a question.
+    case "approve":
+    case "revise":
+    case "reject":
+      return { _tag: "Declined", reason: feedback, isUnattended: by === Question.unattendedName }
+  }
+}
+
+/** Ends the question that a call has open and no longer waits for. */
+export const withdraw = ({ agent, call, run, tool }: CallContext, work: Work): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const id = work.order.questionOf(agent.path, call.id)
+    if (id === undefined) return Effect.void
+    const { resourceId, runId, threadId } = run.engine
+    const resolution: Approval.Resolution = { id, outcome: { outcome: "cancelled" } }
+    const request: Approval.Request = {
+      id,
+      resourceId,
+      threadId,
+      kind: "question",
+      target: tool.name,
+      payload: null,
+      toolInvocationId: call.id
+    }
+    return run.engine.emit(
+      Names.withdrawn(agent.prefix, id),
+      agent.path,
+      () => [{ type: "approval-decision", data: resolution }],
+      (readings) => [AuditStore.decided({ runId, agentPath: agent.path, request }, resolution, readings.now())]
+    )
+  })
