@@ -1,10 +1,11 @@
 /**
  * The server under the inspector: an agent whose prompt selects what it does (`pay` asks first, `study` sends a
- * specialist, `long` writes many words, `limit` meets a budget that pauses), with keys of two tenants and roles.
+ * specialist, `long` writes many words, `limit` meets a budget that pauses, `build` answers later, `held` never ends), with
+ * keys of two tenants and roles.
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { page } from "@reins/inspector"
-import { Agent, Budget, Deployment, Model, Prices, Runtime, Specialist } from "@reins/runtime"
+import { Agent, Budget, Deployment, Model, Prices, Runtime, Specialist, ToolRun } from "@reins/runtime"
 import { MemoryJournal, journalHost } from "@reins/runtime/journal"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Authenticator, Server } from "@reins/server"
@@ -28,15 +29,29 @@ const Look = Tool.make("look", {
   parameters: Schema.Struct({}),
   success: Schema.String
 })
-class Kit extends Toolkit.make(Pay, Look) {
+const Build = Tool.make("build", {
+  description: "Builds a branch, which takes long",
+  parameters: Schema.Struct({}),
+  success: Schema.String,
+  dependencies: [ToolRun]
+})
+class Kit extends Toolkit.make(Pay, Look, Build) {
   static readonly layer = this.toLayer({
     pay: ({ amountUsd, supplier }) => Effect.succeed(`paid ${amountUsd} USD to ${supplier}`),
-    look: () => Effect.succeed("found")
+    look: () => Effect.succeed("found"),
+    build: () =>
+      Effect.gen(function* () {
+        const run = yield* ToolRun
+        const ticket = yield* run.later({ receipt: "It has started" })
+        return yield* ticket.end
+      })
   })
 }
 const Reader = Specialist.make("reader", { description: "Reads", toolkit: Kit })
 const Clerk = Agent.make("clerk", { toolkit: Kit, specialists: [Reader] })
 const Frugal = Agent.make("frugal", { toolkit: Kit, budget: Budget.make({ maxSteps: 1, onExhausted: "pause" }) })
+
+const hold = Effect.runSync(ScriptedModel.hold)
 
 const respond: ScriptedModel.Responder = (request) => {
   const results = ScriptedModel.lastResults(request)
@@ -46,6 +61,8 @@ const respond: ScriptedModel.Responder = (request) => {
   if (prompt.startsWith("pay")) {
     return ScriptedModel.calls([{ id, name: "pay", args: { supplier: "Paper & Co", amountUsd: 40 } }])
   }
+  if (prompt === "build") return ScriptedModel.calls([{ id, name: "build", args: {} }])
+  if (prompt === "held") return { ...ScriptedModel.words("one two three four"), hold, heldAfter: 1 }
   if (prompt === "study") return ScriptedModel.calls([{ id, name: "reader", args: { prompt: "limit" } }])
   if (prompt === "limit" || prompt === "look") return ScriptedModel.calls([{ id, name: "look", args: {} }])
   if (prompt.startsWith("long")) {
@@ -123,5 +140,11 @@ export const open = async () => {
         })
       )
     )
-  return { clientHook, url: `http://127.0.0.1:${port}/ai/inspector`, start, close: () => managed.dispose() }
+  const remember = (text: string) =>
+    managed.runPromise(
+      Effect.flatMap(Runtime, (runtime) =>
+        runtime.memory.remember(text, { resourceId: "acme", principal: "ana", agent: "clerk" })
+      )
+    )
+  return { clientHook, remember, url: `http://127.0.0.1:${port}/ai/inspector`, start, close: () => managed.dispose() }
 }

@@ -102,6 +102,7 @@ const titles: { readonly [view: string]: string } = {
   quotas: "Quotas",
   threads: "Threads",
   audit: "Audit and grants",
+  memories: "Memories",
   webhooks: "Web hooks",
   play: "Play",
   check: "Check a stream"
@@ -269,6 +270,47 @@ describe("the inspector", () => {
   )
 
   it.runIf(hasBrowser)(
+    "delivers a late result, corrects an estimated cost once, and forgets what an agent remembers",
+    () =>
+      withPage("runs", async ({ office: { remember, start }, page }) => {
+        const at = (place: string) => page.goto(page.url().replace(/#.*/, `#/${place}`))
+        const late = await start("build")
+        await at(`runs/${late}`)
+        const ticket = page.getByRole("article", { name: "Late result of build" })
+        await ticket.getByLabel("Result").fill("done")
+        await ticket.getByRole("button", { name: "Deliver", exact: true }).click()
+        await ticket.getByText("This is not JSON").waitFor()
+        await ticket.getByLabel("Result").fill("7")
+        await ticket.getByRole("button", { name: "Deliver", exact: true }).click()
+        await ticket.getByRole("alert").getByText("is invalid").waitFor()
+        await picture(page, "ticket")
+        await ticket.getByLabel("Result").fill('"it is built"')
+        await ticket.getByRole("button", { name: "Deliver", exact: true }).click()
+        await ended(page, "stop")
+        await page.getByText("waits: late result of build").waitFor()
+        const held = await start("held")
+        await at(`runs/${held}?tab=cost`)
+        await page.getByRole("tab", { name: "Events (2)" }).waitFor()
+        await page.getByRole("button", { name: "Cancel the run" }).click()
+        await page.getByRole("button", { name: "Correct", exact: true }).click()
+        await page.getByLabel("US dollars").fill("0.5")
+        await page.getByRole("button", { name: "Correct, once" }).click()
+        await page.getByText(/^Corrected by \+\$0\.49/).waitFor()
+        await picture(page, "estimates")
+        await page.getByRole("button", { name: "Correct, once" }).click()
+        await page.getByText("already").waitFor()
+        await remember("Ana prefers invoices in French.")
+        await at("memories?principal=ana")
+        await page.getByText("Ana prefers invoices in French.").waitFor()
+        await picture(page, "memories")
+        page.on("dialog", (dialog) => dialog.accept())
+        await page.getByRole("button", { name: "Forget" }).click()
+        await page.getByText("Agents remember nothing of this kind.").waitFor()
+      }),
+    90_000
+  )
+
+  it.runIf(hasBrowser)(
     "shows 10,000 events with only those on the screen in the document",
     () =>
       withPage("runs", async ({ office: { start }, page }) => {
@@ -350,6 +392,7 @@ describe("the inspector", () => {
             "costs",
             "quotas",
             "threads",
+            "memories",
             "audit",
             "webhooks",
             "play",

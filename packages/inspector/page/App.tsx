@@ -22,6 +22,7 @@ import { Approvals } from "./Approvals.tsx"
 import { Audit } from "./Audit.tsx"
 import { api, key, useAsked } from "./Client.ts"
 import { Loaded } from "./Parts.tsx"
+import { Memories } from "./Memories.tsx"
 import { Play } from "./Play.tsx"
 import { link, usePlace, type Place } from "./Place.ts"
 import { Quotas } from "./Quotas.tsx"
@@ -40,6 +41,7 @@ const views: ReadonlyArray<readonly [string, string]> = [
   ["costs", "Costs"],
   ["quotas", "Quotas"],
   ["threads", "Threads"],
+  ["memories", "Memories"],
   ["audit", "Audit and grants"],
   ["webhooks", "Web hooks"],
   ["play", "Play"],
@@ -62,6 +64,8 @@ const View = ({ place: { id, query, view } }: { readonly place: Place }) => {
       return <Quotas />
     case "threads":
       return id === undefined ? <ThreadList /> : <Thread key={id} threadId={id} />
+    case "memories":
+      return <Memories query={query} />
     case "audit":
       return <Audit query={query} />
     case "webhooks":

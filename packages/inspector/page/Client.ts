@@ -164,6 +164,29 @@ export interface Notice {
   readonly facts: { readonly [field: string]: unknown }
 }
 
+/** What agents remember. */
+export interface Memory {
+  readonly id: string
+  readonly text: string
+  readonly principal?: string
+  readonly agent?: string
+  readonly kind?: string
+  readonly updatedAt: number
+  readonly expiresAt?: number
+  readonly runId?: string
+}
+
+/** A row of a run's ledger that is estimated. */
+export interface Estimate {
+  readonly agentPath: ReadonlyArray<string>
+  readonly step: number
+  readonly purpose?: string
+  readonly provider: string
+  readonly model: string
+  readonly usage: { readonly promptTokens: number; readonly completionTokens: number }
+  readonly costNanoUsd?: number
+}
+
 /** The requests that the views make. */
 export const api = {
   self: () => json<Self>("/principal"),
@@ -190,6 +213,15 @@ export const api = {
     json<{ readonly acts: ReadonlyArray<Audit.Act>; readonly next?: string }>(`/approvals/history${search(query)}`),
   grants: () => json<{ readonly grants: ReadonlyArray<Grant.Grant> }>("/grants"),
   revoke: (id: string) => json(`/grants/${encodeURIComponent(id)}`, { method: "DELETE" }),
+  deliver: (ticketId: string, result: { readonly value: unknown } | { readonly failure: unknown }) =>
+    post(`/results/${encodeURIComponent(ticketId)}`, result),
+  estimates: (runId: string) =>
+    json<{ readonly estimates: ReadonlyArray<Estimate> }>(`/runs/${encodeURIComponent(runId)}/estimates`),
+  correct: (runId: string, correction: { readonly [field: string]: unknown }) =>
+    post<{ readonly costNanoUsd: number }>(`/runs/${encodeURIComponent(runId)}/corrections`, correction),
+  memories: (query: { readonly [name: string]: string | undefined }) =>
+    json<{ readonly memories: ReadonlyArray<Memory>; readonly next?: string }>(`/memories${search(query)}`),
+  forget: (id: string) => json(`/memories/${encodeURIComponent(id)}`, { method: "DELETE" }),
   webhooks: () => json<{ readonly webhooks: ReadonlyArray<Webhook> }>("/webhooks"),
   addWebhook: (webhook: { readonly url: string; readonly events: ReadonlyArray<string>; readonly content: boolean }) =>
     post<Webhook & { readonly secret: string }>("/webhooks", webhook),

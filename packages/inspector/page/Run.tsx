@@ -6,12 +6,14 @@ import { Actions } from "./Actions.tsx"
 import { answer } from "./Answer.ts"
 import { Question } from "./Approvals.tsx"
 import { api, useAsked, watch } from "./Client.ts"
+import { Estimates } from "./Estimates.tsx"
 import { EventList } from "./EventList.tsx"
 import { Fork } from "./Fork.tsx"
 import { dollars, duration, time } from "./Format.ts"
 import { Facts, Loaded, Rows, State } from "./Parts.tsx"
 import { go, link } from "./Place.ts"
 import { Replay } from "./Replay.tsx"
+import { Tickets } from "./Tickets.tsx"
 import { Timeline, type Span } from "./Timeline.ts"
 
 /** The events of a run so far; new ones are drawn together, once a frame. */
@@ -164,6 +166,7 @@ export const Run = ({
           {(run.approvals ?? []).map((request) => (
             <Question key={request.id} request={request} onDone={found.again} />
           ))}
+          {hidesContent ? null : <Tickets tickets={timeline.tickets} />}
           {hidesContent ? <Alert my="sm">This key sees order and money, and no content.</Alert> : null}
           {error === undefined ? null : (
             <Alert color="red" title="The events cannot be read" role="alert">
@@ -193,6 +196,7 @@ export const Run = ({
               ) : (
                 <Text c="dimmed">A run tells its costs when it ends.</Text>
               )}
+              <Estimates run={run} hidesContent={hidesContent} />
             </Tabs.Panel>
             <Tabs.Panel value="replay" pt="sm">
               <Replay run={run} hidesContent={hidesContent} />

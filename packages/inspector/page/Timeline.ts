@@ -14,6 +14,13 @@ export interface Span {
   problem?: string | undefined
 }
 
+/** A call that has ended with a receipt, and whose late result is yet to come. */
+export interface OpenTicket {
+  readonly ticketId: string
+  readonly toolName: string
+  readonly expiresAt: number | undefined
+}
+
 /** Outcomes with which the call goes on. */
 const allowing: ReadonlySet<string> = new Set(["approve", "revise", "answer"])
 
@@ -23,6 +30,12 @@ export class Timeline {
   startedAt: number | undefined
   endedAt: number | undefined
   readonly #open = new Map<string, Span>()
+  readonly #tickets = new Map<string, OpenTicket>()
+
+  /** What late results are waited for. */
+  get tickets(): ReadonlyArray<OpenTicket> {
+    return [...this.#tickets.values()]
+  }
 
   /** The end of the time shown: of the run, or of its last event so far. */
   get until(): number {
@@ -55,9 +68,19 @@ export class Timeline {
       case "step-retracted":
         return end("step", "", `retracted: ${event.reason}`)
       case "tool-invocation":
-        if (event.state === "result") return end("call", event.toolInvocationId, event.status)
+        if (event.state === "result") {
+          const { later, toolInvocationId, toolName } = event
+          end("call", toolInvocationId, event.status)
+          if (later === undefined) return undefined
+          const { expiresAt, ticketId } = later
+          this.#tickets.set(`${path} ${toolInvocationId}`, { ticketId, toolName, expiresAt })
+          return start("wait", toolInvocationId, `late result of ${toolName}`)
+        }
         end("step", "")
         return start("call", event.toolInvocationId, event.toolName)
+      case "late-result":
+        this.#tickets.delete(`${path} ${event.toolInvocationId}`)
+        return end("wait", event.toolInvocationId, event.status)
       case "tool-agent":
         if (event.state === "result") {
           end("step", "", undefined, [...agentPath, `${event.agentName}#${event.toolInvocationId}`].join("/"))
@@ -92,5 +115,6 @@ export class Timeline {
       if (problem !== undefined) span.problem ??= problem
     }
     this.#open.clear()
+    this.#tickets.clear()
   }
 }
