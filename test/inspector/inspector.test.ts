@@ -293,6 +293,7 @@ describe("the inspector", () => {
         await page.getByRole("tab", { name: "Events (2)" }).waitFor()
         await page.getByRole("button", { name: "Cancel the run" }).click()
         await page.getByRole("button", { name: "Correct", exact: true }).click()
+        assert.match(await page.getByLabel("Tokens in", { exact: true }).inputValue(), /^\d+$/)
         await page.getByLabel("US dollars").fill("0.5")
         await page.getByRole("button", { name: "Correct, once" }).click()
         await page.getByText(/^Corrected by \+\$0\.49/).waitFor()

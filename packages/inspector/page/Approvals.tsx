@@ -79,7 +79,9 @@ export const Question = ({ onDone, request }: { readonly request: Approval.Reque
       </Text>
       <Need request={request} />
       {request.begunBefore === undefined || request.begunBefore === 0 ? null : (
-        <Text className="problem">This call was started before and may have taken effect.</Text>
+        <Text c="var(--reins-problem)" size="sm">
+          This call was started before and may have taken effect.
+        </Text>
       )}
       <Stack mt="sm">
         {kind === "question" ? (

@@ -2,7 +2,7 @@
  * Requests to the native interface. The page lies at `…/inspector/`, so the interface is beside it; `?native=` of the
  * page's address names another path. The key is kept for this tab only.
  */
-import type { Approval, Audit, CostReport, Decision, Envelope, Grant, ListedRun, Quota } from "@reins/protocol"
+import type { Approval, Audit, CostReport, Decision, Envelope, Grant, ListedRun, Quota, Usage } from "@reins/protocol"
 import { useCallback, useEffect, useState } from "react"
 
 /** The path of the interface: on this server, whatever the page's address says, since the key is sent there. */
@@ -183,7 +183,7 @@ export interface Estimate {
   readonly purpose?: string
   readonly provider: string
   readonly model: string
-  readonly usage: { readonly promptTokens: number; readonly completionTokens: number }
+  readonly usage: Usage.Usage
   readonly costNanoUsd?: number
 }
 

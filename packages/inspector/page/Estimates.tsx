@@ -1,9 +1,23 @@
 /** Rows of a run's ledger that are estimated, and what they really were, once the provider has said. */
 import { Button, Group, NumberInput, Stack, Text, Title } from "@mantine/core"
+import type { Usage } from "@reins/protocol"
 import { useState } from "react"
 import { api, useAsked, type Estimate, type RunDetail } from "./Client.ts"
 import { dollars } from "./Format.ts"
 import { Loaded, Problem, Rows } from "./Parts.tsx"
+
+/** Tokens by part: what is said and what is read, with what their sums are called. */
+const parts: ReadonlyArray<readonly [keyof Usage.Usage, string]> = [
+  ["inputUncached", "Tokens in"],
+  ["inputCacheRead", "Read from a cache"],
+  ["inputCacheWrite", "Written to a cache"],
+  ["inputCacheWriteLong", "Written for long"],
+  ["outputText", "Tokens out"],
+  ["outputReasoning", "Of reasoning"]
+]
+
+const sum = (usage: Usage.Usage, kind: "input" | "output"): number =>
+  parts.reduce((total, [part]) => total + (part.startsWith(kind) ? (usage[part] ?? 0) : 0), 0)
 
 /** What tells a row from the others of its run. */
 const placeOf = ({ agentPath, model, provider, purpose, step }: Estimate) => ({
@@ -23,7 +37,7 @@ const Correct = ({
   readonly runId: string
   readonly onDone: () => void
 }) => {
-  const [tokens, setTokens] = useState({ ...estimate.usage })
+  const [usage, setUsage] = useState<Usage.Usage>(estimate.usage)
   const [costUsd, setCostUsd] = useState<number | string>("")
   const [problem, setProblem] = useState<string>()
   const [done, setDone] = useState<string>()
@@ -31,7 +45,7 @@ const Correct = ({
     api
       .correct(runId, {
         ...placeOf(estimate),
-        usage: { ...estimate.usage, ...tokens },
+        usage,
         ...(costUsd === "" ? {} : { costUsd: Number(costUsd) })
       })
       .then(
@@ -42,19 +56,23 @@ const Correct = ({
         },
         ({ message }: Error) => setProblem(message)
       )
-  const count = (field: "promptTokens" | "completionTokens", label: string) => (
-    <NumberInput
-      label={label}
-      min={0}
-      value={tokens[field]}
-      onChange={(value) => setTokens({ ...tokens, [field]: Number(value) })}
-    />
-  )
   return (
     <Stack>
       <Group align="end">
-        {count("promptTokens", "Tokens in")}
-        {count("completionTokens", "Tokens out")}
+        {parts.map(([part, label]) => (
+          <NumberInput
+            key={part}
+            label={label}
+            w={140}
+            min={0}
+            allowDecimal={false}
+            value={usage[part] ?? ""}
+            onChange={(value) => {
+              const { [part]: _, ...others } = usage
+              setUsage(value === "" ? others : { ...others, [part]: Number(value) })
+            }}
+          />
+        ))}
         <NumberInput
           label="US dollars"
           placeholder="by the price table"
@@ -92,8 +110,8 @@ export const Estimates = ({ hidesContent, run }: { readonly run: RunDetail; read
                   one.agentPath.join(" › ") || "the run",
                   `${one.step}${one.purpose === undefined ? "" : ` (${one.purpose})`}`,
                   `${one.provider}:${one.model}`,
-                  `${one.usage.promptTokens}`,
-                  `${one.usage.completionTokens}`,
+                  `${sum(one.usage, "input")}`,
+                  `${sum(one.usage, "output")}`,
                   dollars(one.costNanoUsd),
                   hidesContent || run.state !== "ended" ? (
                     ""

@@ -65,7 +65,7 @@ export const Json = ({ value }: { readonly value: unknown }) => (
 /** Why something was refused. */
 export const Problem = ({ text }: { readonly text: string | undefined }) =>
   text === undefined ? null : (
-    <Text className="problem" role="alert">
+    <Text c="var(--reins-problem)" size="sm" role="alert">
       {text}
     </Text>
   )

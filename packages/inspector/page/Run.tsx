@@ -117,7 +117,11 @@ export const Run = ({
   readonly tab: string | null
 }) => {
   const self = useAsked(api.self, [])
-  const found = useAsked(() => api.run(runId), [runId], 2000)
+  const [isOver, setOver] = useState(false)
+  // The server reads the whole log to answer: not again and again for a run that changes no more.
+  const found = useAsked(() => api.run(runId), [runId], isOver ? undefined : 2000)
+  const state = found.value?.state
+  useEffect(() => setOver(state === "ended"), [state])
   const hidesContent = self.value?.sees === "order"
   const { envelopes, error, timeline } = useEvents(runId)
   const tab = named ?? (asked === null ? "timeline" : "events")
