@@ -34,6 +34,9 @@ const open = (url: Redacted.Redacted, world: World, carries: boolean) =>
     (context): Release.Opened => ({ runtime: Context.get(context, Runtime), world })
   )
 
+/** The tests wait in real time for runs to rest: longer, the busier the machine is. In milliseconds. */
+const patience = 180_000
+
 /** Of a later release, these runs stand for all: `upgrade.test.ts` says which they are. */
 const casesOf = (release: string) => {
   const firsts = cases.filter(({ runId }, at) => cases.findIndex((one) => one.runId === runId) === at)
@@ -44,35 +47,41 @@ describe.each([...Release.names, ...Release.later])("a Postgres database of %s",
   const told = Release.told(release, "postgres")
 
   layer(Address.layer, { timeout: "60 seconds", excludeTestServices: true })((it) => {
-    it.effect("returns the same logs, transcripts, summaries, threads, grants, files and questions", () =>
-      Effect.flatMap(Address, (address) =>
-        Release.dayAfter((world) =>
-          Effect.gen(function* () {
-            const { runtime } = yield* open(yield* loaded(address, release), world, false)
-            for (const runId of [...Golden.runIds.ended, ...Golden.runIds.unfinished]) {
-              assert.strictEqual(Golden.lines(yield* Golden.log(runtime, runId)), told.log(runId), runId)
-            }
-            assert.strictEqual(yield* Golden.state(runtime), told.state)
-            yield* Release.areListed(runtime, told)
-          })
-        )
-      )
+    it.effect(
+      "returns the same logs, transcripts, summaries, threads, grants, files and questions",
+      () =>
+        Effect.flatMap(Address, (address) =>
+          Release.dayAfter((world) =>
+            Effect.gen(function* () {
+              const { runtime } = yield* open(yield* loaded(address, release), world, false)
+              for (const runId of [...Golden.runIds.ended, ...Golden.runIds.unfinished]) {
+                assert.strictEqual(Golden.lines(yield* Golden.log(runtime, runId)), told.log(runId), runId)
+              }
+              assert.strictEqual(yield* Golden.state(runtime), told.state)
+              yield* Release.areListed(runtime, told)
+            })
+          )
+        ),
+      patience
     )
 
-    it.effect("runs its open runs to their expected ends", () =>
-      Effect.flatMap(Address, (address) =>
-        Release.dayAfter(
-          (world) =>
-            Effect.gen(function* () {
-              const opened = yield* open(yield* loaded(address, release), world, true)
-              for (const one of casesOf(release)) {
-                const came = yield* Case.outcome(told, opened, one.runId, one.acts)
-                Case.holds(one, came)
-              }
-            }),
-          20
-        )
-      )
+    it.effect(
+      "runs its open runs to their expected ends",
+      () =>
+        Effect.flatMap(Address, (address) =>
+          Release.dayAfter(
+            (world) =>
+              Effect.gen(function* () {
+                const opened = yield* open(yield* loaded(address, release), world, true)
+                for (const one of casesOf(release)) {
+                  const came = yield* Case.outcome(told, opened, one.runId, one.acts)
+                  Case.holds(one, came)
+                }
+              }),
+            20
+          )
+        ),
+      patience
     )
   })
 })
