@@ -1,7 +1,7 @@
 /** Conversations that grow too long: what is left out, what replaces it, and what is never split. */
 import { assert, describe, it } from "@effect/vitest"
 import { type Message, ModelFailure, Ordering, Transcript } from "@reins/protocol"
-import { Agent, Budget, Compaction, Deployment, Model, Prices, Runtime } from "@reins/runtime"
+import { Agent, Budget, Compaction, Deployment, Hook, Model, Prices, Runtime } from "@reins/runtime"
 import { journalHost, MemoryJournal } from "@reins/runtime/journal"
 import { BudgetWatch, CrashingJournal, Probe, ScriptedModel } from "@reins/runtime/testing"
 import { Context, Effect, Exit, Fiber, Layer, References, Schema, Scope } from "effect"
@@ -34,10 +34,11 @@ const layer = (
     readonly budget?: Budget.Budget
     readonly deployment?: Layer.Layer<never>
     readonly modelRetryDelay?: "0 millis"
+    readonly hooks?: ReadonlyArray<Hook.Hook>
   } = {}
 ) =>
   Runtime.layer({
-    agents: [Agent.make("desk", { toolkit: Kit, compaction, budget: options.budget })],
+    agents: [Agent.make("desk", { toolkit: Kit, compaction, budget: options.budget, hooks: options.hooks ?? [] })],
     modelRetryDelay: options.modelRetryDelay
   }).pipe(
     Layer.provide([
@@ -107,6 +108,51 @@ describe("a summary", () => {
         probe.of("text").map(({ text }) => text),
         ["Done."]
       )
+    })
+  )
+
+  it.effect(
+    "is asked for as the hooks before the agent's steps leave the request, and what they spend is charged",
+    () =>
+      Effect.gen(function* () {
+        const model = looker(6)
+        const inputs: Array<number> = []
+        const hide = Hook.make("hide", {
+          beforeStep: ({ input, purpose, reportCost, request }) => {
+            if (purpose === undefined) return Effect.succeed(Hook.pass)
+            inputs.push(input.length)
+            const messages = request.messages.map((message) => (message.role === "user" ? says("hidden") : message))
+            return Effect.as(reportCost(0.5), Hook.withRequest({ messages }))
+          }
+        })
+        const { probe } = yield* run(model, Compaction.summarise(window), { hooks: [hide] })
+        const summed = model.requests.filter(({ tools }) => tools.length === 0)
+        assert.isAbove(summed.length, 0)
+        for (const { messages } of summed) assert.notInclude(JSON.stringify(messages), "Look around")
+        assert.include(JSON.stringify(model.requests.at(-1)?.messages), "Look around")
+        assert.deepStrictEqual(
+          inputs,
+          Array.from(summed, () => 0)
+        )
+        const rows = probe.of("data-cost-summary")[0]?.data.root.rows ?? []
+        assert.deepInclude(
+          rows.find(({ name }) => name === "hook hide"),
+          { costUsd: 0.5 * summed.length }
+        )
+      })
+  )
+
+  it.effect("that a hook refuses to ask for is not made, and the conversation stays whole", () =>
+    Effect.gen(function* () {
+      const model = looker(4)
+      const no = Hook.make("no", {
+        beforeStep: ({ purpose }) => Effect.succeed(purpose === undefined ? Hook.pass : Hook.refuse("nothing leaves"))
+      })
+      const { result, told } = yield* run(model, Compaction.summarise(window), { hooks: [no] })
+      assert.strictEqual(result._tag, "Success")
+      assert.isTrue(model.requests.every(({ tools }) => tools.length > 0))
+      assert.strictEqual(told[0]?.event_type, "compaction_failed")
+      assert.include(JSON.stringify(told[0]?.data), "nothing leaves")
     })
   )
 

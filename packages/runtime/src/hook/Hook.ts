@@ -161,6 +161,8 @@ export interface Step extends Place {
   /** Counts from 1 within the agent. */
   readonly step: number
   readonly request: Request
+  /** Present for a request besides the conversation: to shorten it before this step. Absent: the step itself. */
+  readonly purpose?: "compaction" | undefined
   /** The user's messages that no step has read yet: the last ones of the request. Empty: none. */
   readonly input: ReadonlyArray<Message.User>
 }

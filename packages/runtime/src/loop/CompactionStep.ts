@@ -1,9 +1,9 @@
 /**
  * Applies a compaction strategy between two steps, as an activity of the engine: its decision is stored, so that a
- * replayed run sends the same messages. Its request to the model is reserved, settled and in the ledger. If a strategy
+ * replayed run sends the same messages. Its request to the model is reserved, settled and in the ledger, and passes the hooks before the agent's steps. If a strategy
  * fails, crashes or is too expensive, the conversation is unchanged and an event reports it.
  */
-import { type Event, type Json, Usage } from "@reins/protocol"
+import { type Entry, type Event, type Json, Usage } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as CauseLog from "../run/CauseLog.ts"
@@ -11,9 +11,12 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
+import type * as Hook from "../hook/Hook.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import type { Run } from "../run/Run.ts"
+import { HookRun } from "../step/HookRun.ts"
 import * as SideRequest from "../step/SideRequest.ts"
+import * as StepHooks from "../step/StepHooks.ts"
 import {
   CompactionFailed,
   type Compacted,
@@ -56,7 +59,7 @@ const runStrategy = Effect.fnUntraced(function* (
   strategy: Strategy,
   name: string
 ) {
-  const bill = new SideRequest.Bill()
+  const bill = new HookedBill(new HookRun(run, work, agent, step, name, true))
   work.spending.begin(bill)
   const cuts = cutsOf(agent.messages, agent.promptIndex)
   const tokens = SideRequest.tokensOf(run, agent)
@@ -90,7 +93,7 @@ const runStrategy = Effect.fnUntraced(function* (
 
 const settled = (
   { path }: AgentState,
-  bill: SideRequest.Bill,
+  bill: HookedBill,
   dropped: number,
   told?: { readonly [key: string]: string | number },
   summary?: string
@@ -100,10 +103,10 @@ const settled = (
       ? undefined
       : { type: "custom", event_type: dropped === 0 ? "compaction_failed" : "compacted", data: told }
   return {
-    value: { dropped, usage: bill.usage, ...(summary === undefined ? {} : { summary }) },
+    value: { dropped, usage: bill.all, ...(summary === undefined ? {} : { summary }) },
     path,
     events: event === undefined ? [] : [event],
-    spent: bill.rows,
+    spent: [...bill.rows, ...bill.hooks.end()],
     by: bill
   }
 }
@@ -121,20 +124,59 @@ const failureOf = (cause: Cause.Cause<CompactionFailed>): CompactionFailed => {
   return error._tag === "Some" ? error.value : new CompactionFailed({ issue: "the strategy crashed" })
 }
 
-/** One request to the agent's model. An answer that was cut, filtered or interrupted is not a summary. */
+/** What a compaction has used, and the hooks before its requests. */
+class HookedBill extends SideRequest.Bill {
+  readonly hooks: HookRun
+
+  constructor(hooks: HookRun) {
+    super()
+    this.hooks = hooks
+  }
+
+  /** The usage, that of the hooks' questions included. */
+  get all(): Usage.Usage {
+    const { bill } = this.hooks
+    return bill === undefined ? this.usage : Usage.add(this.usage, bill.usage)
+  }
+
+  override spent(): ReadonlyArray<Entry.ModelEntry> {
+    return [...super.spent(), ...(this.hooks.bill?.spent() ?? [])]
+  }
+}
+
+/**
+ * One request to the agent's model, as the hooks before its steps leave it: what they hide from a model is hidden here, too.
+ * An answer that was cut, filtered or interrupted is not a summary.
+ */
 const ask = (
   run: Run,
   work: Work,
   agent: AgentState,
   step: number,
   name: string,
-  question: Question,
-  bill: SideRequest.Bill
+  { instructions, maxOutputTokens, messages }: Question,
+  bill: HookedBill
 ): Effect.Effect<string, CompactionFailed> => {
-  const { instructions, maxOutputTokens, messages } = question
-  const about = { run, work, agent, step, purpose: "compaction", name } as const
-  return Effect.mapError(
-    SideRequest.send(bill, { ...about, instructions, messages, maxOutputTokens }),
-    (issue) => new CompactionFailed({ issue })
+  const failed = (issue: string) => new CompactionFailed({ issue })
+  const send = ({ instructions, messages }: Pick<Hook.Request, "instructions" | "messages">) => {
+    const about = { run, work, agent, step, purpose: "compaction", name } as const
+    return Effect.mapError(SideRequest.send(bill, { ...about, instructions, messages, maxOutputTokens }), failed)
+  }
+  const hooks = agent.member.hooks?.steps
+  if (hooks === undefined) return send({ instructions, messages })
+  const asked = {
+    instructions,
+    messages,
+    tools: [],
+    output: undefined,
+    providerOptions: undefined,
+    settings: undefined
+  }
+  return Effect.flatMap(StepHooks.before(bill.hooks, hooks, asked, 0, "compaction"), (before) =>
+    before._tag === "Go"
+      ? send(before.request)
+      : Effect.fail(
+          failed(before._tag === "Failed" ? before.failure.message : "it was cut while hooks saw the request")
+        )
   )
 }

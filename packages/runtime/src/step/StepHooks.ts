@@ -34,21 +34,29 @@ export const holds = (hooks: StepHooks): boolean | undefined => {
   return after.length === 0 ? undefined : after.some(({ holdsText }) => holdsText)
 }
 
-/** Runs the hooks before a step, the outermost first. */
-export const before = (all: HookRun, hooks: StepHooks, request: Hook.Request, from = 0): Effect.Effect<Before> => {
+/** Runs the hooks before a step, or before a request besides it, the outermost first. */
+export const before = (
+  all: HookRun,
+  hooks: StepHooks,
+  request: Hook.Request,
+  from = 0,
+  purpose?: "compaction"
+): Effect.Effect<Before> => {
   for (let index = from; index < hooks.length; index++) {
     const hook = hooks[index]
     const { beforeStep } = hook ?? {}
     if (hook === undefined || beforeStep === undefined) continue
-    const step: Hook.Step = { ...all.placeOf(hook), step: all.step, request, input: inputOf(request.messages) }
+    const place = { ...all.placeOf(hook), step: all.step, request }
+    const step: Hook.Step =
+      purpose === undefined ? { ...place, input: inputOf(request.messages) } : { ...place, purpose, input: [] }
     return Task.flatMap(
       all.verdict(hook, "beforeStep", () => beforeStep(step)),
       (verdict): Effect.Effect<Before> => {
         switch (verdict._tag) {
           case "Pass":
-            return before(all, hooks, request, index + 1)
+            return before(all, hooks, request, index + 1, purpose)
           case "Request":
-            return before(all, hooks, { ...request, ...verdict.request }, index + 1)
+            return before(all, hooks, { ...request, ...verdict.request }, index + 1, purpose)
           case "Refuse":
           case "End":
           case "Failed":
