@@ -18,6 +18,7 @@ import type * as ToolSearch from "../agent/ToolSearch.ts"
 import * as Specialist from "../agent/Specialist.ts"
 import type { Approvers } from "../approval/Approvers.ts"
 import type { Denial, Policy, PolicyContext, Ruled, Ruling } from "../approval/Policy.ts"
+import * as MemoryTools from "../tool/MemoryTools.ts"
 import { type Parameters, toInput, toSchema } from "./Parameters.ts"
 import * as AsyncTool from "./AsyncTool.ts"
 
@@ -77,6 +78,11 @@ export interface AsyncAgent<
   readonly tools?: ReadonlyArray<ToolName> | undefined
   /** MCP servers of the runtime whose tools it has, by name. Absent: none. */
   readonly mcp?: ReadonlyArray<ServerName> | undefined
+  /**
+   * Whether it has the tools `remember`, `recall` and `forget`, over the memories of the run's principal, or over those
+   * that its options name (`{ scope: "tenant" }`). Absent: it has none of them.
+   */
+  readonly memory?: boolean | MemoryTools.Options | undefined
   /** Other agents of the runtime that its model may call, by name. */
   readonly specialists?: ReadonlyArray<string> | undefined
   /** Its own model. Absent: the runtime's. */
@@ -95,7 +101,7 @@ export interface AsyncAgent<
    * By tool name: whether to ask before it runs, and who may answer. Overrides the tool's own setting. Absent: the
    * tools' settings.
    */
-  readonly approvals?: { readonly [Name in ToolName | ServerTool]?: Asks | Reviewed } | undefined
+  readonly approvals?: { readonly [Name in ToolName | ServerTool | MemoryTool]?: Asks | Reviewed } | undefined
   /** Who may answer its questions, unless `approvals` or the tool names others. Absent: anybody of the tenant. */
   readonly approvers?: Approvers | undefined
   /** Limits for it and everything below it. Absent: the runtime's. */
@@ -130,6 +136,9 @@ export interface AsyncAgent<
   /** Options passed to the provider unchanged, by provider name. */
   readonly providerOptions?: { readonly [provider: string]: Json } | undefined
 }
+
+/** The tools of `memory`. */
+type MemoryTool = "remember" | "recall" | "forget"
 
 /**
  * An agent as a value, for `createRuntime` and for the verbs of its runtime, which are typed by it.
@@ -175,13 +184,17 @@ export const build = (parts: Parts): Built => {
         throw new Error(`Agent ${quoted(agent.name)} uses tool ${quoted(name)}, which is not among \`tools\``)
       return (parts.tools[name]?.execute !== undefined) === runs ? [tool] : []
     })
-  const toolkitsOf = (agent: AsyncAgent<string>) =>
-    (agent.mcp ?? []).map((name): Agent.AnyToolkit => {
+  const toolkitsOf = (agent: AsyncAgent<string>): ReadonlyArray<Agent.AnyToolkit> => [
+    ...(agent.memory === undefined || agent.memory === false
+      ? []
+      : [MemoryTools.make(agent.memory === true ? {} : agent.memory)]),
+    ...(agent.mcp ?? []).map((name): Agent.AnyToolkit => {
       const toolkit = Object.hasOwn(parts.mcp, name) ? parts.mcp[name] : undefined
       if (toolkit === undefined)
         throw new Error(`Agent ${quoted(agent.name)} uses MCP server ${quoted(name)}, which is not among \`mcp\``)
       return toolkit
     })
+  ]
   const keyOf = (name: string, named: AnyModel | string): ModelKey => {
     const model = typeof named === "string" ? parts.models(named) : named
     const key = Context.Service<ModelPort>(`@reins/runtime/promise/Model/${name}`)

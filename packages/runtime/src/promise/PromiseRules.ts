@@ -99,6 +99,9 @@ const agentRules: Rule.Rules<AsyncAgent<string>> = {
   toolSearch: optional(
     must("Use false, or an object such as { above: 40 }", (value) => value === false || isPlain(value))
   ),
+  memory: optional(
+    must('Use true, or an object such as { scope: "tenant" }', (value) => typeof value === "boolean" || isPlain(value))
+  ),
   recall: optional(object("Give an object such as { limit: 10 }")),
   providerOptions: optional(object("Give an object of options by provider"))
 }
