@@ -18,6 +18,7 @@ const agent: Keys<AsyncAgent<string>> = {
   instructions: "Answer.",
   tools: ["look"],
   mcp: [],
+  memory: true,
   specialists: [],
   model,
   fallbacks: [model],
