@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { HttpAgent } from "@ag-ui/client"
 import type { Interrupt, Message } from "@ag-ui/client"
 import { dialect } from "@reins/wire/ag-ui"
+import { Effect } from "effect"
+import * as Served from "../server/Served.ts"
 import { asText, fold } from "../wire/Play.ts"
 import { scenarios } from "../wire/Scenarios.ts"
 import { lawful } from "../wire/Suite.ts"
@@ -75,4 +77,56 @@ describe("@ag-ui/client", () => {
       assert.strictEqual(text, fold(log).kept, `seed ${seed}`)
     }
   })
+})
+
+describe("@ag-ui/client over a thread of several runs", () => {
+  it.live("goes back to the run that it names as parent, with its verifier, and to one that was replaced", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      let parentRunId: string | undefined
+      /** One message alone, so that only the parent says where it belongs. */
+      const ask = (runId: string, content: string, parent?: string) =>
+        Effect.promise(async () => {
+          parentRunId = parent
+          const agent = new HttpAgent({
+            url: `${served.url}/ag-ui/run`,
+            threadId: "tree",
+            headers: { authorization: "Bearer dev-key" },
+            initialMessages: [{ id: `of ${runId}`, role: "user", content }]
+          })
+          agent.use((input, next) => next.run(parentRunId === undefined ? input : { ...input, parentRunId }))
+          const failures: Array<string> = []
+          const told = {
+            onRunErrorEvent: ({ event }: { readonly event: { readonly message: string } }) =>
+              void failures.push(event.message)
+          }
+          const { newMessages } = await agent.runAgent({ runId }, told).catch((error: unknown) => {
+            failures.push(String(error))
+            return { newMessages: [] }
+          })
+          const last = newMessages.findLast((message) => message.role === "assistant")
+          return failures.length > 0 ? failures.join() : String(last?.content)
+        })
+      const past = (text: string): string =>
+        JSON.parse(text)
+          .messages.flatMap(({ content }: { readonly content: ReadonlyArray<{ readonly text: string }> }) =>
+            content.map((part) => part.text)
+          )
+          .join(" | ")
+      yield* ask("r1", "one")
+      assert.strictEqual(yield* ask("r2", "second", "r1"), "second")
+      assert.strictEqual(past(yield* ask("r3", "third show", "r2")), "one | one | second | second | third show")
+      // Another way on from the first run; the second and third are a branch.
+      assert.strictEqual(past(yield* ask("r4", "fourth show", "r1")), "one | one | fourth show")
+      // Sent again, it joins its run, and the thread stays.
+      assert.strictEqual(past(yield* ask("r4", "fourth show", "r1")), "one | one | fourth show")
+      // Back to the branch, behind a run that was replaced.
+      assert.strictEqual(past(yield* ask("r5", "fifth show", "r2")), "one | one | second | second | fifth show")
+      assert.match(
+        yield* Effect.exit(ask("r6", "six", "nobody")).pipe(Effect.map(String)),
+        /HTTP 404|ParentRunNotFound/
+      )
+      assert.strictEqual(past(yield* ask("r7", "last show", "r2")), "one | one | second | second | last show")
+    })
+  )
 })

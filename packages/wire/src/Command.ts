@@ -76,6 +76,8 @@ export interface Settings {
  * - `isAgain`: the prompt is an earlier message that is asked again or edited: the run that answered it is replaced, by
  *   `messageId`; where that is not known, `seed` says what is kept.
  * - `replaces`: see `QueryOptions.replaces`.
+ * - `after`: the `requestId` of the run of the thread after whose end the query continues; what came after it is replaced.
+ *   Absent: as the rest of the query says.
  * - `firstId`: the client's id of the first user's message that it shows, by which the thread knows that message later.
  * - `requestId`: the client's idempotency key; a repeated one joins the run that it started.
  * - `text`: the user's text, for dialects that echo it.
@@ -101,6 +103,7 @@ export interface StartQuery {
   readonly isFirst?: boolean
   readonly isAgain?: boolean
   readonly replaces?: number | string
+  readonly after?: string
   readonly settings?: Settings
   readonly model?: ModelOptions
   readonly echo?: Json

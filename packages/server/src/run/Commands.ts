@@ -113,7 +113,7 @@ const answered = Effect.fnUntraced(function* (
     results: [],
     words: [JSON.stringify([otherwise.seed, otherwise.model])]
   })
-  const runId = RunStart.ownRunId(principal.tenant, otherwise.threadId ?? "", requestId)
+  const runId = Lookup.ownRunId(principal.tenant, otherwise.threadId ?? "", requestId)
   const known = Option.getOrUndefined(yield* Effect.option(Lookup.run(serving, principal, runId)))
   const past = known === undefined ? undefined : yield* Effect.option(Past.of(serving, known))
   const isCut = past !== undefined && (past._tag === "None" || past.value.isBroken)

@@ -43,11 +43,57 @@ export const settle = Effect.fnUntraced(function* (
     if (continues === undefined) yield* Past.named([], asked.seed ?? [])
   }
   if (continues !== undefined) return yield* continued(serving, principal, { asked, continues, onBusy })
+  if (asked.after !== undefined) {
+    const after = yield* afterRun(serving, principal, { asked, after: asked.after })
+    if (after !== undefined) return { asked: after, onBusy } satisfies Settled
+  }
   const found = yield* answered(serving, principal, asked, note)
   if (found === undefined) return { asked: shown(asked, note), onBusy } satisfies Settled
   const { onThread: _, seed: __, ...again } = asked
   return { asked: { ...again, replaces: found }, onBusy, otherwise: shown(asked, note) } satisfies Settled
 })
+
+const noParent = Refusal.make(
+  "not-found",
+  "ParentRunNotFound",
+  "The thread has no run of that id to continue after. Name one of its runs, or leave it out"
+)
+
+/**
+ * The query where it continues after a run of its thread: the thread returns to the run's branch, if it was replaced, and
+ * what came after the run is replaced. `undefined`: the thread does not exist yet, or the query has a run already.
+ */
+const afterRun = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  { after, asked }: { readonly asked: Command.StartQuery; readonly after: string }
+): Effect.fn.Return<Command.StartQuery | undefined, Refusal.Refusal> {
+  const { requestId, threadId } = asked
+  const { tenant } = principal
+  if (threadId === undefined || (yield* Lookup.info(serving, principal, threadId)) === undefined) return undefined
+  const known = requestId === undefined ? undefined : Lookup.ownRunId(tenant, threadId, requestId)
+  if (known !== undefined && Option.isSome(yield* Effect.option(Lookup.run(serving, principal, known))))
+    return undefined
+  const { threads } = serving.runtime
+  const inner = yield* serving.naming.inner(tenant, threadId)
+  const own = { resourceId: tenant }
+  const runId = Lookup.ownRunId(tenant, threadId, after)
+  let places = yield* threads.places(inner, own)
+  if (!places.has(runId)) {
+    const branches = yield* Effect.orElseSucceed(threads.branches(inner, own), () => [])
+    const branch = branches.find(({ runs }) => runs.some((one) => one.runId === runId))
+    if (branch === undefined) return yield* Effect.fail(noParent)
+    const returned = yield* Effect.option(threads.returnTo(inner, branch.branchId, own))
+    if (Option.isNone(returned)) return yield* Effect.fail(busy)
+    places = yield* threads.places(inner, own)
+  }
+  const at = places.get(runId) ?? 0
+  const later = Array.from(places.values()).filter((place) => place > at)
+  const { after: _, onThread: __, seed: ___, ...rest } = asked
+  return later.length === 0 ? rest : { ...rest, replaces: Math.min(...later) }
+})
+
+const busy = Refusal.make("conflict", "ThreadBusy", "The thread has an active run. Wait until it has ended")
 
 /** The run of the thread that answered a message which is asked again, or edited; `undefined` if none is known. */
 const answered = Effect.fnUntraced(function* (

@@ -4,6 +4,8 @@
  */
 import type { RunStatus } from "@reins/runtime"
 import { type Command, Parking, Refusal } from "@reins/wire"
+import { sha256 } from "@noble/hashes/sha2.js"
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { RunNote } from "../thread/ThreadBook.ts"
@@ -14,6 +16,10 @@ import type { Principal } from "../access/Authenticator.ts"
 export const noRun = Refusal.make("not-found", "RunNotFound", "Unknown run")
 export const noThread = Refusal.make("not-found", "ThreadNotFound", "Unknown thread")
 export const noCall = Refusal.make("not-found", "CallNotFound", "No open client call matches this result")
+
+/** The run id derived from a client's request id: always the same, and different for every tenant. */
+export const ownRunId = (tenant: string, threadId: string, requestId: string): string =>
+  `run_${bytesToHex(sha256(utf8ToBytes(JSON.stringify([tenant, threadId, requestId])))).slice(0, 40)}`
 
 /** A run of the tenant, by its id. */
 export const run = (

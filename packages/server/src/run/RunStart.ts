@@ -5,8 +5,6 @@
 import { type Approval, Decision, QueryRejections, type QueryRejected } from "@reins/protocol"
 import type { RunHandle, Steered } from "@reins/runtime"
 import { Cursor, Refusal, type Command, type Dialect } from "@reins/wire"
-import { sha256 } from "@noble/hashes/sha2.js"
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -74,7 +72,8 @@ export const query = Effect.fnUntraced(function* (
 ) {
   const started = (query: Command.StartQuery, onBusy: Dialect.OnBusy) => {
     const { requestId, threadId } = query
-    const runId = requestId === undefined ? serving.newId("run") : ownRunId(principal.tenant, threadId ?? "", requestId)
+    const runId =
+      requestId === undefined ? serving.newId("run") : Lookup.ownRunId(principal.tenant, threadId ?? "", requestId)
     const start: Start = (restore) =>
       begin(serving, principal, { ...manner, onBusy, asked: query, named: threadId, runId, restore })
     return requestId === undefined ? whole(start, serving, query, manner) : once(serving, runId, start, query, manner)
@@ -262,10 +261,6 @@ const feedOf = (found: Pick<Outcome.Feed, "runId" | "threadId" | "tenant" | "ope
 /** The tenant's run with this id, if it exists. */
 const knownRun = (serving: ServerContext, principal: Principal, runId: string) =>
   Effect.map(Effect.option(Lookup.run(serving, principal, runId)), Option.getOrUndefined)
-
-/** The run id derived from a client's request id: always the same, and different for every tenant. */
-export const ownRunId = (tenant: string, threadId: string, requestId: string): string =>
-  `run_${bytesToHex(sha256(utf8ToBytes(JSON.stringify([tenant, threadId, requestId])))).slice(0, 40)}`
 
 /** The same query again: the run that it started. */
 const joined = (

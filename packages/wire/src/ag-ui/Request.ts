@@ -61,6 +61,7 @@ const Other = Schema.Struct({ role: Schema.Literals(["activity", "reasoning"]) }
 export const RunAgentInput = Schema.Struct({
   threadId: Schema.NonEmptyString,
   runId: Schema.NonEmptyString,
+  parentRunId: Schema.optionalKey(Schema.NullOr(Schema.String)),
   messages: Schema.Array(Schema.Union([User, Tool, Assistant, Instructing, Other])),
   tools: Schema.optionalKey(
     Schema.Array(
@@ -98,7 +99,9 @@ export const fields: Fields = {
   context: honoured("Added to the agent's instructions, each entry as its description and its value"),
   state: honoured("Added to the agent's instructions as JSON, unless it is empty. The agent does not change it"),
   protocolVersion: honoured("From 1.0 on, the fields and outcomes that earlier clients refuse are sent, too"),
-  parentRunId: ignored("A thread has one line of runs"),
+  parentRunId: honoured(
+    "The run of the thread after which this one continues. What came after it is replaced, and kept as a branch"
+  ),
   forwardedProps: ignored("They are for what an application agrees on with its own server")
 }
 
@@ -174,7 +177,7 @@ const instruct = (history: History.History, { context, state }: RunAgentInput): 
 
 const run = (input: RunAgentInput, request: Request): Decoded => {
   const agent = request.params["agent"]
-  const { messages, resume = [], runId, threadId, tools = [] } = input
+  const { messages, parentRunId, resume = [], runId, threadId, tools = [] } = input
   const answer = {
     _tag: "Stream",
     format: "sse",
@@ -212,6 +215,7 @@ const run = (input: RunAgentInput, request: Request): Decoded => {
         ...(asked === undefined ? {} : { messageId: asked.id }),
         ...(first === undefined ? {} : { firstId: first.id }),
         ...(agent === undefined ? {} : { agent }),
+        ...(parentRunId == null || parentRunId === "" ? {} : { after: parentRunId }),
         ...settings
       }
     }),
