@@ -7,6 +7,7 @@ import { Scenario, ScenarioChecks, ScenarioRun } from "@reins/runtime/testing"
 import { Postgres } from "@reins/store/postgres"
 import { Context, Effect, Layer, References } from "effect"
 import * as Booked from "../scenario/Booked.ts"
+import * as Rewound from "../scenario/Rewound.ts"
 import * as Shared from "../scenario/Shared.ts"
 import * as SharedQuota from "../support/SharedQuota.ts"
 import * as Server from "./Server.ts"
@@ -73,6 +74,18 @@ describe("tenants that share a Postgres database", () => {
             ),
           { discard: true }
         ),
+      240_000
+    )
+
+    it.effect(
+      "find a thread that is rewound, edited, returned to and forked the same, whichever process dies, for 2 seeds",
+      () =>
+        Effect.flatMap(Address, (address) =>
+          Rewound.check(
+            Effect.flatMap(Server.database(address), (url) => Postgres.journal({ url, maxConnections: 4 })),
+            only === undefined ? [0, 100] : [only]
+          )
+        ).pipe(Effect.provideService(References.MinimumLogLevel, "None")),
       240_000
     )
 
