@@ -13,7 +13,7 @@ export const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 export class Strong extends Context.Service<Strong, ModelPort>()("test/Strong") {}
 export class Flags extends Context.Service<Flags, { readonly isCautious: boolean }>()("test/Flags") {}
 
-const Look = Tool.make("look", { parameters: Schema.Struct({}), success: Schema.String })
+const Look = Tool.make("look", { parameters: Schema.Struct({}), success: Schema.String }).annotate(Tool.Readonly, true)
 const Drop = Tool.make("drop", { parameters: Schema.Struct({}), success: Schema.String })
 class Kit extends Toolkit.make(Look, Drop) {}
 

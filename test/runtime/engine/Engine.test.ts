@@ -5,9 +5,18 @@ import { expectTypeOf } from "vitest"
 import type { Engine, Readings, RunInfo, Work } from "@reins/runtime/journal"
 
 describe("the engine port", () => {
-  it("offers the loop its verbs, the first of them also as plain code, the run's inbox, and what is the same on every replay", () => {
+  it("offers the loop its verbs, the first of them also as plain code, whether it stores the thread, the run's inbox, and what is the same on every replay", () => {
     expectTypeOf<Exclude<keyof Engine, keyof RunInfo>>().toEqualTypeOf<
-      "activity" | "direct" | "emit" | "wait" | "receive" | "message" | "closeInbox" | "limits" | "observed"
+      | "activity"
+      | "direct"
+      | "storesThread"
+      | "emit"
+      | "wait"
+      | "receive"
+      | "message"
+      | "closeInbox"
+      | "limits"
+      | "observed"
     >()
     expectTypeOf<keyof Engine["limits"]>().toEqualTypeOf<"open" | "raiseAgain">()
   })

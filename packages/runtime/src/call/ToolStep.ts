@@ -54,7 +54,7 @@ export const runTool = (
     return before === undefined ? settled : Task.map(settled, (settled) => preceded(before, settled))
   }
   return run.engine.direct === undefined
-    ? run.engine.activity(nameOf(), Call.StoredRan, carried)
+    ? run.engine.activity(nameOf(), Call.StoredRan, carried, true)
     : run.engine.direct(carried)
 }
 

@@ -11,11 +11,12 @@
  * `emit`); names come from position and call id (`run/Names.ts`); nothing depends on which sibling ended first; a
  * `Work` is not used after its activity. Expected outcomes are values, never failures.
  */
-import type { AgentPath, Audit, Entry, Event, Json, Ordering } from "@reins/protocol"
+import type { AgentPath, Audit, Entry, Event, Json, Message, Ordering } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { InboxMessage } from "./Inbox.ts"
 import type { Kept } from "./Kept.ts"
+import type { Kept as ThreadKept } from "../thread/Kept.ts"
 import type { Vote } from "../approval/Quorum.ts"
 import type { BudgetTree } from "../budget/BudgetTree.ts"
 import type { Signal } from "../kernel/Signal.ts"
@@ -34,6 +35,19 @@ export interface Settled<A> {
   readonly spent: ReadonlyArray<Entry.Entry>
   /** Whose rows `spent` has: what it had under way is settled by them. */
   readonly by?: Spender | undefined
+  /** With the run's last events: what it adds to its thread, in the same commit; if the engine `storesThread`. */
+  readonly left?: Left | undefined
+}
+
+/**
+ * What an ended run adds to its thread, once: its messages, and what is kept with the thread.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Left {
+  readonly messages: ReadonlyArray<Message.Message>
+  readonly kept: ThreadKept
 }
 
 /** The same as each step and each call makes it and drops it: by a class, as `kernel/Task.ts` explains. */
@@ -151,18 +165,23 @@ export interface Work extends Readings, RunInfo {
  */
 export interface Engine extends RunInfo {
   /**
-   * Runs the effect once and stores its value. On a replay it returns that value without calling `effect`.
+   * Runs the effect once and stores its value. On a replay it returns that value without calling `effect`. The value is
+   * stored before any other activity runs its effect; with `begins`, before that effect's first `begin`. So pass it only
+   * where the effect acts on nothing outside of the run before it begins. Absent: false.
    */
   readonly activity: <A>(
     name: string,
     schema: Schema.Codec<A, Json>,
-    effect: (work: Work) => Effect.Effect<Settled<A>>
+    effect: (work: Work) => Effect.Effect<Settled<A>>,
+    begins?: boolean
   ) => Effect.Effect<A>
   /**
    * As `activity`, but started when this is called: only for work that is due. Work that completes at once needs no
    * fiber. Absent if values must be stored before others depend on them.
    */
   readonly direct?: (<A>(effect: (work: Work) => Effect.Effect<Settled<A>>) => Effect.Effect<A>) | undefined
+  /** Whether it stores what a run adds to its thread (`Settled.left`). Absent: no, the loop does. */
+  readonly storesThread?: boolean | undefined
   /**
    * Emits the events exactly once. On a replay `events` is not called, so that its readings are taken once, too.
    * `acts`: acts for the audit record, written in the same commit.
@@ -193,9 +212,11 @@ export interface Engine extends RunInfo {
   readonly message: (position: number) => InboxMessage
   /**
    * Closes the inbox at `position`, the one after the taken messages, so that no more are accepted. If a message was
-   * accepted there first, returns it and closes nothing.
+   * accepted there first, returns it and closes nothing. An engine that stores runs may close it in the commit of the
+   * run's last event instead, and repeats the run from its log if a message came before that; with `now`, it closes it
+   * before this completes.
    */
-  readonly closeInbox: (position: number) => Effect.Effect<InboxMessage | undefined>
+  readonly closeInbox: (position: number, now?: boolean) => Effect.Effect<InboxMessage | undefined>
   /** Budget changes that the loop repeats on every replay, from stored values. */
   readonly limits: Pick<BudgetTree, "open" | "raiseAgain">
   /** The rows settled so far, for observers of a run. They differ between replays: the loop does not read them. */

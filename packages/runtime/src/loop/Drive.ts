@@ -16,7 +16,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
-import type { Engine, Readings } from "../engine/Engine.ts"
+import type { Engine, Readings, Settled } from "../engine/Engine.ts"
 import type { RunRecord, Stores } from "../engine/RunHost.ts"
 import type { Alarms } from "../kernel/Alarm.ts"
 import type { RunEnd } from "../run/Observer.ts"
@@ -107,8 +107,8 @@ const ended = (run: Run, agent: AgentState, record: RunRecord, stores: Stores): 
       Effect.suspend(() => {
         const lost = work.spending.left(work.now())
         const readings: Readings = lost.length === 0 ? work : { ...work, ledger: () => [...work.ledger(), ...lost] }
-        const kept = record.isolated ? Effect.void : keep(stores, record, readings, agent)
-        return Effect.map(kept, () => ({ value: null, path: [], events: last(readings), spent: lost }))
+        const over = () => ({ value: null, path: [], events: last(readings), spent: lost })
+        return record.isolated ? Effect.sync(over) : keep(engine, stores, record, readings, agent, over)
       })
     )
     const left = Effect.andThen(Effect.andThen(LateResults.leave(run, agent), Steering.leave(run, agent)), closed)
@@ -145,16 +145,20 @@ export const asked = (given: Member, { instructions, model }: Pick<RunRecord, "i
   }
 }
 
-/** Appends the run's messages to its thread, once, however often it is called. */
-const keep = (stores: Stores, record: RunRecord, readings: Readings, agent: AgentState): Effect.Effect<void> =>
-  Effect.suspend(() =>
-    stores.threads.append(
-      record.threadId,
-      record.runId,
-      agent.said,
-      ThreadUpdate.keptOf(record, readings, agent.summary)
-    )
-  )
+/** Adds the run's messages to its thread, once: with the run's last events where those are stored. */
+const keep = (
+  { storesThread }: Engine,
+  { threads }: Stores,
+  record: RunRecord,
+  readings: Readings,
+  agent: AgentState,
+  end: () => Settled<null>
+): Effect.Effect<Settled<null>> => {
+  const left = { messages: agent.said, kept: ThreadUpdate.keptOf(record, readings, agent.summary) }
+  return storesThread === true
+    ? Effect.sync(() => ({ ...end(), left }))
+    : Effect.map(threads.append(record.threadId, record.runId, left.messages, left.kept), end)
+}
 
 /** The report of a cancel, the last event before `finish`. */
 const report = (member: Member, runId: string, readings: Readings): Event => {

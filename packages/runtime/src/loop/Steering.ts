@@ -26,9 +26,12 @@ export const receive = ({ engine }: Run, agent: AgentState, step: number): Effec
       })
 }
 
-/** Closes the inbox before the run ends. True if a message came first: then the run continues with another step. */
+/**
+ * Closes the inbox before the run ends. True if a message came first: then the run continues with another step. What
+ * ends with the run, such as results that are still to come, must not end before the inbox is closed.
+ */
 export const goesOn = ({ engine }: Run, agent: AgentState): Effect.Effect<boolean> =>
-  Task.map(engine.closeInbox(agent.received + 1), (message) => message !== undefined)
+  Task.map(engine.closeInbox(agent.received + 1, agent.tickets !== undefined), (message) => message !== undefined)
 
 /**
  * Closes the inbox of an ending run, and adds messages that were too late for a step to its conversation, without an
@@ -41,7 +44,7 @@ export const leave = Effect.fnUntraced(function* ({ engine }: Run, agent: AgentS
   const rest: Array<InboxMessage> = []
   while (message !== undefined) {
     rest.push(message)
-    message = yield* engine.closeInbox(first + rest.length)
+    message = yield* engine.closeInbox(first + rest.length, true)
   }
   yield* engine.emit(Names.unread, agent.path, () => rest.map((one, index) => received(one, first + index)))
   for (const one of rest) say(agent, one)

@@ -203,11 +203,18 @@ const service = (built: RuntimeParts): RuntimeShape => {
         Effect.map(entered(asked), (run) => readRootView(run.runId, { ...place(run), onLeave: leave(run) }))
       )
     }
-    return Stream.unwrap(
-      Effect.map(Effect.acquireRelease(entered(asked), leave), (run) =>
-        EventLog.viewOf(host.watch(run.runId, place(run)), view)
+    return Stream.suspend(() => {
+      let isOver = false
+      const left = (run: Steering.Entered) => (isOver ? Effect.void : leave(run))
+      const over = Effect.sync(() => {
+        isOver = true
+      })
+      return Stream.unwrap(
+        Effect.map(Effect.acquireRelease(entered(asked), left), (run) =>
+          Stream.onEnd(EventLog.viewOf(host.watch(run.runId, place(run)), view), over)
+        )
       )
-    )
+    })
   }
 
   const complete = (asked: RuntimeVerbs.Asked) =>

@@ -41,18 +41,18 @@ export interface StepOptions {
 
 /** Executes one model step of `agent`. Call it when the step is due. */
 export const modelStep = (run: Run, agent: AgentState, options: StepOptions): Effect.Effect<StepValue> => {
+  const { check, hooks } = agent.member
   const carried = (work: Work) => {
     // The wrap-up step is paid from the reserve.
     if (!options.offersTools) work.tree.releaseReserve(agent.path)
     const ask = new StepAsk(run, work, agent, options)
     const paid = new PaidRequest(ask)
-    const { check } = agent.member
     return check === undefined
       ? madeStep(ask, paid, options)
       : typedStep(() => madeStep(ask, paid, options), options.repairs, check)
   }
   return run.engine.direct === undefined
-    ? run.engine.activity(Names.model(agent.prefix, options.step), StepValue, carried)
+    ? run.engine.activity(Names.model(agent.prefix, options.step), StepValue, carried, hooks?.steps === undefined)
     : run.engine.direct(carried)
 }
 

@@ -138,7 +138,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
             release: (runId, owner, nextAt) => alive(reconciliations.release(runId, owner, nextAt))
           }
         }),
-    create: (record, change) => alive(journal.create(record, change)),
+    create: (record, change, opens) => alive(journal.create(record, change, opens)),
     open: (runId, at) => alive(journal.open(runId, at)),
     commit: (batch) =>
       Effect.suspend(() => {

@@ -31,12 +31,13 @@ const general = (engine: Engine): Engine => ({
   threadId: engine.threadId,
   resourceId: engine.resourceId,
   startedAt: engine.startedAt,
-  activity: (name, schema, effect) => engine.activity(name, schema, (work) => effect(counted(work))),
+  storesThread: engine.storesThread,
+  activity: (name, schema, effect, begins) => engine.activity(name, schema, (work) => effect(counted(work)), begins),
   emit: (name, path, events, acts) => engine.emit(name, path, events, acts),
   wait: (name, schema, end, row) => engine.wait(name, schema, end, row),
   receive: (taken, names) => engine.receive(taken, names),
   message: (position) => engine.message(position),
-  closeInbox: (position) => engine.closeInbox(position),
+  closeInbox: (position, now) => engine.closeInbox(position, now),
   limits: engine.limits,
   observed: () => engine.observed()
 })

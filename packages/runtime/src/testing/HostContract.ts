@@ -72,7 +72,7 @@ const receives: Drive = (_record, _history, engine) => {
   const taking = (taken: number): Effect.Effect<number> =>
     engine.receive(taken, () => ({ name: "received/1", step: "model/1" })) ?? Effect.succeed(taken)
   const closing = (position: number): Effect.Effect<unknown> =>
-    Effect.flatMap(engine.closeInbox(position), (message) =>
+    Effect.flatMap(engine.closeInbox(position, true), (message) =>
       message === undefined ? Effect.void : closing(position + 1)
     )
   return waitFor(engine).pipe(

@@ -2,6 +2,7 @@
  * The contract of journal stores, independent of any test runner: each clause is a name and an effect over a new, empty
  * store that dies with a message when the requirement is violated. A store must pass all clauses.
  */
+import { Budget, type Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as ApprovalContract from "./JournalApprovalContract.ts"
 import * as QuotaContract from "./JournalQuotaContract.ts"
@@ -61,6 +62,23 @@ const runs: ReadonlyArray<Clause> = [
       const about = { runId, threadId, resourceId, agent, state: "running", lastSeq: 0 }
       yield* same(yield* status(store), about, "the status")
       yield* same(yield* Effect.orDie(store.unfinished), ["run"], "the runs that have not ended")
+    })
+  ),
+  clause("a run that is created open is as if it were opened then, and its next owner fences that one", (store) =>
+    Effect.gen(function* () {
+      const opens = (over: Parameters<typeof record>[0]) => Effect.orDie(store.create(record(over), undefined, true))
+      yield* store.threads.begin("thread", "tenant", [says("one")])
+      const first = yield* opens({ budget: { maxSteps: Number.POSITIVE_INFINITY } })
+      const next = yield* open(store)
+      // A store may leave it to `open`.
+      if (first === undefined) return
+      yield* same({ ...first, epoch: next.epoch }, next, "what is opened")
+      yield* same(next.epoch > first.epoch, true, "that the epoch was raised")
+      const late = { runId: "run", epoch: first.epoch, envelopes: [text(1)], marks: [] }
+      yield* same(yield* tagOf(store.commit(late)), "Fenced", "a commit of the first owner")
+      const own = yield* opens({ runId: "own", threadId: "own" })
+      yield* commit(store, own?.epoch ?? 0, [text(1)], { runId: "own" })
+      yield* same((yield* Effect.orDie(store.read("own", 0, 10))).length, 1, "events of a first owner")
     })
   ),
   clause("an id identifies one run, also when several are created at once", (store) =>
@@ -203,6 +221,26 @@ const threads: ReadonlyArray<Clause> = [
       yield* same(yield* store.threads.read("nowhere"), [], "the messages of an unknown thread")
       const { runId, version } = (yield* store.threads.info("thread")) ?? {}
       yield* same([version, runId], [2, "run"], "its information")
+    })
+  ),
+  clause("the last commit adds a run's messages to its thread, once, and releases it", (store) =>
+    Effect.gen(function* () {
+      const kept = { spent: { ...Budget.nothingSpent, steps: 2 }, summaries: {} }
+      const ends = (runId: string, epoch: number, messages: ReadonlyArray<Message.Message>) =>
+        commit(store, epoch, finish(1), { runId, left: { messages, kept } })
+      yield* ends("run", (yield* begin(store)).epoch, [says("one"), says("two")])
+      const after = (yield* store.threads.info("thread")) ?? {}
+      yield* same(after, { ...after, version: 2, runId: undefined, spent: kept.spent }, "what is known of it")
+      yield* same(yield* store.threads.read("thread"), [says("one"), says("two")], "the messages")
+      // An owner of an earlier release has added them before the end.
+      const { epoch, history } = yield* begin(store, { runId: "next" })
+      yield* same(history, [says("one"), says("two")], "what the next run starts from")
+      yield* store.threads.append("thread", "next", [says("three")], kept)
+      yield* ends("next", epoch, [says("three")])
+      yield* ends("last", (yield* begin(store, { runId: "last" })).epoch, [])
+      const { runId, version } = (yield* store.threads.info("thread")) ?? {}
+      yield* same([version, runId], [3, undefined], "what is known of it after a run without messages")
+      yield* same(yield* store.threads.read("thread"), [says("one"), says("two"), says("three")], "all messages")
     })
   ),
   clause("a thread is imported with messages once, and a run continues from them", (store) =>

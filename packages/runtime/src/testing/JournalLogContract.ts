@@ -3,6 +3,7 @@
  * calls that the caller must run.
  */
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import type { Opened } from "../host/journal/JournalStore.ts"
 import * as RunExport from "../host/journal/RunExport.ts"
 import {
@@ -152,6 +153,8 @@ export const log: ReadonlyArray<Clause> = [
   )
 ]
 
+const isTaken = (answered: unknown): boolean => Predicate.hasProperty(answered, "_tag") && answered._tag === "Taken"
+
 /** External input, and how it is found. */
 export const outside: ReadonlyArray<Clause> = [
   clause("the first answer is kept, also when many race", (store) =>
@@ -172,6 +175,31 @@ export const outside: ReadonlyArray<Clause> = [
         "the results of the others"
       )
       yield* same(later.length, 19, "the number of refused answers")
+    })
+  ),
+  clause("of an answer and the last commit, which closes its name, one is refused, also when both race", (store) =>
+    Effect.gen(function* () {
+      for (let round = 1; round <= 10; round++) {
+        const runId = `run-${round}`
+        const { epoch } = yield* begin(store, { runId, isolated: true })
+        const batch = { runId, epoch, envelopes: finish(1), marks: [], closes: "inbox/1" }
+        const answering = Effect.orDie(store.answer(runId, "inbox/1", "late", 5000))
+        const ending = tagOf(store.commit(batch))
+        // Each is first sometimes.
+        const [answered, ended] =
+          round % 2 === 0
+            ? yield* Effect.all([answering, ending], { concurrency: "unbounded" })
+            : (yield* Effect.all([ending, answering], { concurrency: "unbounded" })).toReversed()
+        const kept = (yield* Effect.orDie(store.find(runId, "inbox/1")))?.value
+        const hasEnded = (yield* status(store, runId))?.state === "ended"
+        yield* same([hasEnded, ended], hasEnded ? [true, "no failure"] : [false, "Overtaken"], "the commit")
+        yield* same(isTaken(answered), !hasEnded, "whether the answer was taken")
+        yield* same(kept === "late", !hasEnded, "whether it is kept")
+        yield* same((yield* Effect.orDie(store.read(runId, 0, 10))).length, hasEnded ? 3 : 0, "the events")
+        if (hasEnded) continue
+        yield* Effect.orDie(store.commit({ ...batch, closes: "inbox/2" }))
+        yield* same((yield* status(store, runId))?.state, "ended", "the state after closing the next name")
+      }
     })
   ),
   clause("an ended run stays ended after later writes of its owner", (store) =>

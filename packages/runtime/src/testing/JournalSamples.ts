@@ -5,7 +5,7 @@ import {
   CostSummary,
   type Entry,
   type Envelope,
-  type Event,
+  Event,
   type Grant,
   type Json,
   LatencySummary,
@@ -106,11 +106,7 @@ export const calls = (seq: number, id: string, over: Partial<Envelope.Envelope> 
   )
 
 export const results = (seq: number, id: string, over: Partial<Envelope.Envelope> = {}) =>
-  envelope(
-    seq,
-    { type: "tool-invocation", toolInvocationId: id, toolName: "ask", args: {}, state: "result", result: 1 },
-    over
-  )
+  envelope(seq, Event.toolResult({ id, name: "ask" }, {}, { result: 1 }, "client"), over)
 
 export const spent: Entry.Entry = {
   kind: "tool",

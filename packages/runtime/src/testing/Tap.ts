@@ -62,6 +62,7 @@ const tapped = (engine: Engine, onWrite: (moment: Moment) => void): Engine => {
     resourceId: engine.resourceId,
     startedAt: engine.startedAt,
     limits: engine.limits,
+    storesThread: engine.storesThread,
     observed: () => engine.observed(),
     wait: (name, schema, end, row) => engine.wait(name, schema, end, row),
     receive: (taken, names) => {
@@ -77,16 +78,16 @@ const tapped = (engine: Engine, onWrite: (moment: Moment) => void): Engine => {
       )
     },
     message: (position) => engine.message(position),
-    closeInbox: (position) => engine.closeInbox(position),
-    activity: (name, schema, effect) =>
+    closeInbox: (position, now) => engine.closeInbox(position, now),
+    activity: (name, schema, effect, begins) =>
       Effect.suspend(() => {
         let written = (): void => {}
-        const settled = engine.activity(name, schema, (work) =>
+        const told = (work: Work) =>
           Effect.map(effect(listened(work)), (settled) => {
             written = () => tell(settled.path, settled.events)
             return settled
           })
-        )
+        const settled = engine.activity(name, schema, told, begins)
         return Effect.tap(settled, () => Effect.sync(written))
       }),
     emit: (name, path, events) =>

@@ -1,5 +1,5 @@
 /** One commit of a run's owner as a single statement: one round trip, whatever the batch contains. */
-import { type Batch, type Fenced, type StoreFailure, Webhook } from "@reins/runtime/journal"
+import { type Batch, type Rejected, Webhook } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Column from "../sql/Column.ts"
 import { type Database, notify } from "../sql/Database.ts"
@@ -7,6 +7,7 @@ import * as Projection from "../sql/Projection.ts"
 import * as SqlAudit from "../sql/SqlAudit.ts"
 import * as SqlCommit from "../sql/SqlCommit.ts"
 import * as SqlCosts from "../sql/SqlCosts.ts"
+import * as SqlMessages from "../sql/SqlMessages.ts"
 import * as SqlQuotas from "../sql/SqlQuotas.ts"
 import * as SqlRunList from "../sql/SqlRunList.ts"
 import * as SqlWebhooks from "../sql/SqlWebhooks.ts"
@@ -46,16 +47,42 @@ type Part = keyof typeof parts
 
 const branches = "SELECT 1 FROM reins_branches AS b WHERE b.thread_id = t.thread_id"
 
-/** Releases the thread. */
-const released = `, gone AS (
+/** Releases the thread. `kept`: what is kept with it is in the next parameter. */
+const released = (kept: boolean) => `, gone AS (
   DELETE FROM reins_threads AS t USING run
   WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND t.version = 0 AND t.limits IS NULL AND t.description IS NULL
     AND NOT EXISTS (${branches})
 ), freed AS (
-  UPDATE reins_threads AS t SET run_id = NULL FROM run
+  UPDATE reins_threads AS t SET run_id = NULL${kept ? ", kept = ?" : ""} FROM run
   WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id AND (t.version > 0 OR t.limits IS NOT NULL OR t.description IS NOT NULL
     OR EXISTS (${branches}))
 )`
+
+/** Adds messages to the thread, and releases it. */
+const grown = `, said AS (
+  INSERT INTO reins_messages (thread_id, run_id, position, message)
+  SELECT t.thread_id, run.run_id, t.version + CAST(value ->> 0 AS BIGINT), value ->> 1
+  FROM run, json_array_elements(CAST(? AS json)) AS each(value), reins_threads AS t
+  WHERE t.thread_id = run.thread_id AND ${SqlMessages.isNew("run.run_id")}
+  RETURNING 1
+), freed AS (
+  UPDATE reins_threads AS t SET run_id = NULL, version = t.version + (SELECT count(*) FROM said),
+    kept = CASE WHEN EXISTS (SELECT 1 FROM said) THEN ? ELSE t.kept END,
+    updated_at = CASE WHEN EXISTS (SELECT 1 FROM said) THEN CAST(? AS BIGINT) ELSE t.updated_at END
+  FROM run WHERE t.thread_id = run.thread_id AND t.run_id = run.run_id
+)`
+
+/**
+ * Closes an answer by a row of its own, unless there is one: then the statement writes nothing. The run's row is locked
+ * first, as by whoever answers, and the row of the answer is unique: so neither of two at once misses the other, as a
+ * mere look would.
+ */
+const closing = `held AS (
+  SELECT run_id FROM reins_runs WHERE run_id = ? AND epoch = ? AND last_seq = coalesce(CAST(? AS BIGINT), last_seq) FOR UPDATE
+), closing AS (
+  INSERT INTO reins_answers (run_id, name, at, value) SELECT held.run_id, ?, CAST(? AS BIGINT), '{"closed":true}' FROM held
+  ON CONFLICT (run_id, name) DO NOTHING RETURNING run_id
+), `
 
 /** Books the run's use of its quotas, and releases its lease of them. */
 const counted = `, released AS (
@@ -63,29 +90,42 @@ const counted = `, released AS (
   RETURNING q.quota, q.grain, q.booked_at, q.booked_nano_usd, q.booked_tokens
 ), counted AS (${SqlQuotas.counted("json_array_elements(CAST(? AS json)) AS each(value)", "released")})`
 
+/** What a commit does besides its parts. */
+interface Shape {
+  readonly closes: boolean
+  readonly ends: boolean
+  readonly isCounted: boolean
+  /** What it adds to the thread. */
+  readonly leaves: "nothing" | "kept" | "messages"
+}
+
 /** The statement of a commit with these parts. There are few combinations, and each is planned once per connection. */
-const statement = (self: string, present: ReadonlyArray<Part>, ends: boolean, isCounted: boolean) => `
-WITH run AS (
+const statement = (self: string, present: ReadonlyArray<Part>, { closes, ends, isCounted, leaves }: Shape) => `
+WITH ${closes ? closing : ""}run AS (
   UPDATE reins_runs SET last_seq = last_seq + CAST(? AS BIGINT), last_at = coalesce(CAST(? AS BIGINT), last_at)${
     ends ? `, ended_at = CAST(? AS BIGINT), ${SqlRunList.ending}` : ""
   }
-  WHERE run_id = ? AND epoch = ? AND last_seq = coalesce(CAST(? AS BIGINT), last_seq)
+  WHERE run_id = ${closes ? "(SELECT run_id FROM closing)" : "?"} AND epoch = ?
+    AND last_seq = coalesce(CAST(? AS BIGINT), last_seq)
   RETURNING run_id, thread_id, resource_id, principal, agent
-)${present.map((part) => `, ${part} AS (${parts[part]})`).join("")}${isCounted ? counted : ""}${ends ? released : ""}
+)${present.map((part) => `, ${part} AS (${parts[part]})`).join("")}${isCounted ? counted : ""}${
+  leaves === "messages" ? grown : ends ? released(leaves === "kept") : ""
+}
 SELECT ${notify(self, "run.run_id")} FROM run`
 
 /** Commits for the process whose listener name is `self`. */
 export const commit = (db: Database, self: string) => {
   const texts = new Map<string, string>()
-  const textOf = (present: ReadonlyArray<Part>, ends: boolean, isCounted: boolean): string => {
-    const key = `${present.join()} ${ends} ${isCounted}`
+  const textOf = (present: ReadonlyArray<Part>, shape: Shape): string => {
+    const { closes, ends, isCounted, leaves } = shape
+    const key = `${present.join()} ${closes} ${ends} ${isCounted} ${leaves}`
     let text = texts.get(key)
-    if (text === undefined) texts.set(key, (text = statement(self, present, ends, isCounted)))
+    if (text === undefined) texts.set(key, (text = statement(self, present, shape)))
     return text
   }
-  return (batch: Batch): Effect.Effect<void, Fenced | StoreFailure> =>
+  return (batch: Batch): Effect.Effect<void, Rejected> =>
     Effect.suspend(() => {
-      const { envelopes, epoch, used } = batch
+      const { closes, envelopes, epoch, left, used } = batch
       const runId = Column.encode(batch.runId)
       const first = envelopes[0]?.seq
       const { end, ...projection } = Projection.fold(batch)
@@ -98,23 +138,36 @@ export const commit = (db: Database, self: string) => {
         ...projection
       }
       const present = names.filter((part) => rows[part].length > 0)
+      const leaves =
+        left === undefined || end === undefined ? "nothing" : left.messages.length > 0 ? "messages" : "kept"
+      const before = first === undefined ? null : first - 1
+      const at = SqlCommit.lastAt(batch)
       const written = db.rows(
-        textOf(present, end !== undefined, used !== undefined),
+        textOf(present, {
+          closes: closes !== undefined,
+          ends: end !== undefined,
+          isCounted: used !== undefined,
+          leaves
+        }),
+        ...(closes === undefined ? [] : [runId, epoch, before, Column.encode(closes), at]),
         envelopes.length,
-        SqlCommit.lastAt(batch),
+        at,
         ...(end === undefined ? [] : [end.endedAt, ...SqlRunList.ended(end)]),
-        runId,
+        ...(closes === undefined ? [runId] : []),
         epoch,
-        first === undefined ? null : first - 1,
+        before,
         ...present.map((part) => JSON.stringify(rows[part])),
-        ...(used === undefined ? [] : [SqlQuotas.settlement(used)])
+        ...(used === undefined ? [] : [SqlQuotas.settlement(used)]),
+        ...(leaves === "messages" ? [SqlMessages.rows(left?.messages ?? [])] : []),
+        ...(leaves === "nothing" ? [] : [JSON.stringify(left?.kept)]),
+        ...(leaves === "messages" ? [at] : [])
       )
-      const { text: asks, values } = SqlCommit.ownership(batch)
+      const { text: asks, values } = SqlCommit.standing(batch)
       return Effect.flatMap(db.operation("commit", written), (done) =>
         done.length > 0
           ? Effect.void
-          : Effect.flatMap(db.operation("commit", db.rows(asks, ...values)), (found) =>
-              Effect.fail(SqlCommit.fault(batch, found.length > 0))
+          : Effect.flatMap(db.operation("commit", db.rows(asks, ...values)), ([found]) =>
+              Effect.fail(SqlCommit.fault(batch, found))
             )
       )
     })

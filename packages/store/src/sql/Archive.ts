@@ -4,7 +4,7 @@
  */
 import type { ListedRun } from "@reins/protocol"
 import { type ErasureReport, Ids, PrincipalBusy } from "@reins/runtime"
-import { Erasure as Rules, type Fenced, RunExport, type StoreFailure } from "@reins/runtime/journal"
+import { Erasure as Rules, type Fenced, type Overtaken, RunExport, type StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -194,14 +194,16 @@ const list = (db: Database, { endedBefore, limit = 100, resourceId, threadId }: 
 
 /** Refusals as values, since `operation` only fails with database errors. */
 const settled = (
-  effect: Effect.Effect<string, NotImported | StoreFailure | Fenced | SqlError | StoredJson.CorruptRow>
+  effect: Effect.Effect<string, NotImported | StoreFailure | Fenced | Overtaken | SqlError | StoredJson.CorruptRow>
 ): Effect.Effect<Result.Result<string, NotImported | StoreFailure>, SqlError | StoredJson.CorruptRow> =>
   effect.pipe(
     Effect.map((runId) => Result.succeed(runId)),
     Effect.catchTags({
       NotImported: (refusal) => Effect.succeed(Result.fail(refusal)),
       StoreFailure: (failure) => Effect.succeed(Result.fail(failure)),
-      Fenced: () => Effect.succeed(Result.fail(new NotImported({ reason: "RunExists" })))
+      Fenced: () => Effect.succeed(Result.fail(new NotImported({ reason: "RunExists" }))),
+      // It closes nothing.
+      Overtaken: Effect.die
     })
   )
 
@@ -250,9 +252,9 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Run
     Column.encode(runId)
   )
   if (!record.isolated) yield* SqlThreads.restore(db, record, history)
-  const refusal: SqlRuns.Refusal | undefined = yield* SqlRuns.create(db, record, { isCounted: false })
+  const refusal = yield* SqlRuns.create(db, record, { isCounted: false })
   // It was counted in its quotas where it started; if it continues here, its use is booked here.
-  if (refusal !== undefined && refusal._tag !== "QuotaExhausted" && refusal._tag !== "PlaceNotFound")
+  if (SqlRuns.isRefusal(refusal) && refusal._tag !== "QuotaExhausted" && refusal._tag !== "PlaceNotFound")
     return yield* new NotImported({ reason: refusal._tag })
   const [kept] = yield* db.rows(
     "SELECT min(position) AS first FROM reins_messages WHERE thread_id = ? AND run_id = ?",

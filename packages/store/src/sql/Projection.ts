@@ -54,7 +54,7 @@ export const fold = ({ envelopes }: Batch): Projection => {
         const key = row.join(" ")
         if (event.state === "call") {
           if (event.execution === "client" && event.asks !== true) opened.set(key, row)
-        } else if (!opened.delete(key)) closed.push(row)
+        } else if (!opened.delete(key) && event.execution === "client") closed.push(row)
         break
       }
       default:

@@ -48,7 +48,7 @@ export const answer = (
       const [taken] = yield* db.rows(
         `INSERT INTO reins_answers (run_id, name, at, value)
          SELECT run_id, CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS TEXT) FROM reins_runs
-         WHERE run_id = ? AND ended_at IS NULL ON CONFLICT (run_id, name) DO NOTHING RETURNING 1`,
+         WHERE run_id = ? AND ended_at IS NULL${db.dialect.lockRows} ON CONFLICT (run_id, name) DO NOTHING RETURNING 1`,
         Column.encode(name),
         given.at,
         JSON.stringify(given.value),

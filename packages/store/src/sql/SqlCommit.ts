@@ -3,7 +3,7 @@
  * except for `write`; each database runs the statements in a transaction its own way.
  */
 import { Event, type ListedRun } from "@reins/protocol"
-import { type Batch, Fenced, StoreFailure, Webhook } from "@reins/runtime/journal"
+import { type Batch, Fenced, Overtaken, type Rejected, StoreFailure, Webhook } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
@@ -13,15 +13,16 @@ import * as SqlAudit from "./SqlAudit.ts"
 import * as SqlCosts from "./SqlCosts.ts"
 import * as Projection from "./Projection.ts"
 import * as SqlRunList from "./SqlRunList.ts"
+import * as SqlMessages from "./SqlMessages.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import * as SqlQuotas from "./SqlQuotas.ts"
 import * as SqlWebhooks from "./SqlWebhooks.ts"
 
-type Row = ReadonlyArray<string | number | null>
-type Rows = ReadonlyArray<Row>
+type Cells = ReadonlyArray<string | number | null>
+type Rows = ReadonlyArray<Cells>
 
 /** Why a batch was rejected, before any of it was written; absent when it was written. */
-export type Fault = Fenced | StoreFailure | undefined
+export type Fault = Rejected | undefined
 
 /** A statement and its parameters. */
 export interface Statement {
@@ -36,25 +37,29 @@ export interface Writing {
   readonly rest: ReadonlyArray<Statement>
 }
 
-/** Checks whether the batch's owner still owns the run, after its guard found no row. */
-export const ownership = ({ epoch, runId }: Batch): Statement => ({
-  text: "SELECT 1 FROM reins_runs WHERE run_id = ? AND epoch = ?",
-  values: [Column.encode(runId), epoch]
+/** Asks whether the batch's owner still owns the run, after its guard found no row, and whether what it closes is answered. */
+export const standing = ({ closes = "", epoch, runId }: Batch): Statement => ({
+  text: `SELECT (SELECT count(*) FROM reins_answers AS a WHERE a.run_id = r.run_id AND a.name = ?) AS answered
+    FROM reins_runs AS r WHERE run_id = ? AND epoch = ?`,
+  values: [Column.encode(closes), Column.encode(runId), epoch]
 })
 
-/** Why the guard found no row. */
-export const fault = ({ runId }: Batch, isOwner: boolean): Fenced | StoreFailure =>
-  isOwner
-    ? new StoreFailure({ operation: "commit", cause: new Error("the events are not the next of their log") })
-    : new Fenced({ runId })
+/** Why the guard found no row, by the row of `standing`. */
+export const fault = ({ runId }: Batch, standing: object | undefined): Rejected => {
+  if (standing === undefined) return new Fenced({ runId })
+  return "answered" in standing && Number(standing.answered) > 0
+    ? new Overtaken({ runId })
+    : new StoreFailure({ operation: "commit", cause: new Error("the events are not the next of their log") })
+}
 
 /** The statements of batches, in a dialect. `isPast`: they add no notices of web hooks. */
 export const writing = ({ each, news }: Dialect, isPast = false): ((batch: Batch) => Writing) => {
   const guard = (
     ending: string
   ) => `UPDATE reins_runs SET last_seq = last_seq + ?, last_at = coalesce(?, last_at)${ending}${news}
-    WHERE run_id = ? AND epoch = ? AND last_seq = coalesce(?, last_seq) RETURNING 1`
+    WHERE run_id = ? AND epoch = ? AND last_seq = coalesce(?, last_seq)`
   const [goesOn, ends] = [guard(""), guard(`, ended_at = ?, ${SqlRunList.ending}`)]
+  const said = SqlMessages.added(each)
   const events = `INSERT INTO reins_events (run_id, seq, at, path, event, packed)
     SELECT ?, ${eventColumns} FROM ${each}`
   const marks = `INSERT INTO reins_marks (run_id, kind, name, seq, at, path, value, spent)
@@ -74,7 +79,7 @@ export const writing = ({ each, news }: Dialect, isPast = false): ((batch: Batch
   const booked = SqlCosts.added(each)
   const noticed = SqlWebhooks.addedTo(each)
   return (batch) => {
-    const { envelopes, epoch, used } = batch
+    const { closes, envelopes, epoch, left, used } = batch
     const runId = Column.encode(batch.runId)
     const first = envelopes[0]?.seq
     const projection = Projection.fold(batch)
@@ -100,8 +105,15 @@ export const writing = ({ each, news }: Dialect, isPast = false): ((batch: Batch
     const notices = isPast ? [] : Webhook.noticesIn(envelopes, end)
     if (notices.length > 0) rest.push({ text: noticed, values: [JSON.stringify(SqlWebhooks.rowsOf(notices)), runId] })
     if (end !== undefined) {
-      const values = [Column.encode(envelopes[0]?.threadId ?? ""), runId]
-      for (const text of released) rest.push({ text, values })
+      const thread = Column.encode(envelopes[0]?.threadId ?? "")
+      if (left === undefined || left.messages.length === 0) {
+        if (left !== undefined)
+          rest.push({ text: SqlMessages.kept, values: [JSON.stringify(left.kept), thread, runId] })
+        for (const text of released) rest.push({ text, values: [thread, runId] })
+      } else {
+        rest.push({ text: said, values: [runId, SqlMessages.rows(left.messages), thread, runId, runId] })
+        rest.push({ text: SqlMessages.grown, values: [JSON.stringify(left.kept), end.endedAt, thread, runId] })
+      }
     }
     if (used !== undefined) {
       rest.push({ text: counted, values: [SqlQuotas.settlement(used), runId] }, { text: uncounted, values: [runId] })
@@ -109,8 +121,16 @@ export const writing = ({ each, news }: Dialect, isPast = false): ((batch: Batch
     const expected = first === undefined ? null : first - 1
     return {
       guard: {
-        text: end === undefined ? goesOn : ends,
-        values: [envelopes.length, lastAt(batch), ...ending(end), runId, epoch, expected]
+        text: `${end === undefined ? goesOn : ends}${closes === undefined ? "" : unanswered} RETURNING 1`,
+        values: [
+          envelopes.length,
+          lastAt(batch),
+          ...ending(end),
+          runId,
+          epoch,
+          expected,
+          ...(closes === undefined ? [] : [Column.encode(closes)])
+        ]
       },
       rest
     }
@@ -120,6 +140,10 @@ export const writing = ({ each, news }: Dialect, isPast = false): ((batch: Batch
 /** When and how a run ended, as parameters; none while it has not. */
 const ending = (end: ListedRun.End | undefined): ReadonlyArray<Value> =>
   end === undefined ? [] : [end.endedAt, ...SqlRunList.ended(end)]
+
+/** What a batch closes has no answer. */
+const unanswered =
+  " AND NOT EXISTS (SELECT 1 FROM reins_answers AS a WHERE a.run_id = reins_runs.run_id AND a.name = ?)"
 
 const decided = "UPDATE reins_approvals SET outcome = ?, decided_at = ? WHERE id = ?"
 const closed = "DELETE FROM reins_client_calls WHERE run_id = ? AND path = ? AND call_id = ?"
@@ -137,15 +161,16 @@ export const write = (db: Database, batch: Batch): Effect.Effect<Fault, SqlError
     const { guard, rest } = writing(db.dialect, true)(batch)
     const taken = yield* db.rows(guard.text, ...guard.values)
     if (taken.length === 0) {
-      const { text, values } = ownership(batch)
-      return fault(batch, (yield* db.rows(text, ...values)).length > 0)
+      const { text, values } = standing(batch)
+      const [found] = yield* db.rows(text, ...values)
+      return fault(batch, found)
     }
     for (const { text, values } of rest) yield* db.rows(text, ...values)
     return undefined
   })
 
 /** seq, at, path, event, how to split it */
-export const eventRow = ({ agentPath, at, cuts, event, seq }: Packing.Packed): Row => [
+export const eventRow = ({ agentPath, at, cuts, event, seq }: Packing.Packed): Cells => [
   seq,
   at,
   Projection.pathOf(agentPath),

@@ -104,10 +104,10 @@ export const make = (db: Database): GrantStore => {
           )
         )
       ),
-    claim: (key, claim, now) =>
-      atomic(
+    claim: (key, claim, now) => {
+      const call = Column.encode(key)
+      const taken = atomic(
         Effect.gen(function* () {
-          const call = Column.encode(key)
           const open = yield* all(claim.resourceId, db.dialect.lockRows)
           // A call with a damaged claim takes another use of its grant.
           const [before] = yield* Effect.flatMap(
@@ -127,7 +127,18 @@ export const make = (db: Database): GrantStore => {
           ])
           return taken.claim
         })
-      ),
+      )
+      // Mostly there is nothing to claim, which needs no lock.
+      const known = db.rows(
+        `SELECT 1 AS known WHERE EXISTS (SELECT 1 FROM reins_grants WHERE resource_id = ?)
+         OR EXISTS (SELECT 1 FROM reins_claims WHERE call_key = ?)`,
+        Column.encode(claim.resourceId),
+        call
+      )
+      return Effect.flatMap(Effect.orDie(db.operation("grants", known)), (found) =>
+        found.length === 0 ? Effect.succeed(undefined) : taken
+      )
+    },
     settle: (key, id, nanoUsd, now) =>
       atomic(
         Effect.gen(function* () {

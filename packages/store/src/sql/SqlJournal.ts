@@ -38,10 +38,10 @@ export const make = (
   files: SqlFiles.make(db),
   memories: SqlMemories.make(db),
   quotas: SqlQuotas.make(db),
-  create: (record, change) =>
+  create: (record, change, opens = false) =>
     Effect.flatMap(
-      db.operation("create", SqlRuns.create(db, record, change === undefined ? {} : { change })),
-      (refusal) => (refusal === undefined ? Effect.void : Effect.fail(refusal))
+      db.operation("create", SqlRuns.create(db, record, { ...(change === undefined ? {} : { change }), opens })),
+      (made) => (SqlRuns.isRefusal(made) ? Effect.fail(made) : Effect.succeed(made))
     ),
   open: (runId) => db.operation("open", SqlRuns.open(db, runId)),
   commit,

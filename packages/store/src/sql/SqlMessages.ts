@@ -87,14 +87,14 @@ export const write = Effect.fnUntraced(function* (
   threadId: string,
   runId: string,
   messages: ReadonlyArray<Message.Message>,
-  kept?: Kept,
+  leaves?: Kept,
   isOfRun = false
 ) {
   const [thread, run] = [Column.encode(threadId), Column.encode(runId)]
-  const left = kept === undefined ? null : JSON.stringify(kept)
+  const left = leaves === undefined ? null : JSON.stringify(leaves)
   if (messages.length === 0) {
     if (left !== null) {
-      yield* db.rows("UPDATE reins_threads SET kept = ? WHERE thread_id = ? AND run_id = ?", left, thread, run)
+      yield* db.rows(kept, left, thread, run)
     }
     return
   }
@@ -121,6 +121,35 @@ export const write = Effect.fnUntraced(function* (
     JSON.stringify(messages.map((message, index) => [from + index + 1, JSON.stringify(message)]))
   )
 })
+
+/**
+ * Adds the messages of a run that ends to its thread, in a dialect, unless it has already done so; `grown` counts them.
+ * Parameters: the run, the messages, the thread, and the run twice.
+ */
+export const added = (each: string): string => `INSERT INTO reins_messages (thread_id, run_id, position, message)
+  SELECT t.thread_id, ?, t.version + CAST(value ->> 0 AS BIGINT), value ->> 1 FROM ${each}, reins_threads AS t
+  WHERE t.thread_id = ? AND ${isNew("?")}`
+
+/** The rows of messages, as the parameter of a statement that adds them. */
+export const rows = (messages: ReadonlyArray<Message.Message>): string =>
+  JSON.stringify(messages.map((message, index) => [index + 1, JSON.stringify(message)]))
+
+/** No message of the run is in thread `t` or a branch of it. */
+export const isNew = (run: string): string =>
+  `NOT EXISTS (SELECT 1 FROM reins_messages AS m WHERE m.thread_id = t.thread_id AND m.run_id = ${run})
+  AND NOT EXISTS (SELECT 1 FROM reins_branches AS b JOIN reins_branch_messages AS m ON m.branch_id = b.branch_id
+    WHERE b.thread_id = t.thread_id AND m.run_id = ${run})`
+
+/**
+ * Counts the messages that the statement before, `added`, has added to a thread, and releases it. For SQLite. Parameters:
+ * what is kept with the thread, when it was written, the thread, and the run.
+ */
+export const grown = `UPDATE reins_threads SET version = version + changes(), run_id = NULL,
+  kept = CASE WHEN changes() = 0 THEN kept ELSE ? END, updated_at = CASE WHEN changes() = 0 THEN updated_at ELSE ? END
+  WHERE thread_id = ? AND run_id = ?`
+
+/** Sets what is kept with a thread. Parameters: that, the thread, and the run that leases it. */
+export const kept = "UPDATE reins_threads SET kept = ? WHERE thread_id = ? AND run_id = ?"
 
 const inNoBranch = ` AND NOT EXISTS (SELECT 1 FROM reins_branches b JOIN reins_branch_messages m ON m.branch_id = b.branch_id
   WHERE b.thread_id = ? AND m.run_id = ?)`

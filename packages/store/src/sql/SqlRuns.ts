@@ -4,7 +4,7 @@ import { type Mark, type Opened, type RunRecord, type RunStatus, ThreadChange, W
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
-import type { Database } from "./Database.ts"
+import type { Database, Row } from "./Database.ts"
 import * as Packing from "./Packing.ts"
 import * as SqlCommit from "./SqlCommit.ts"
 import * as SqlCosts from "./SqlCosts.ts"
@@ -29,13 +29,18 @@ export type Refusal =
 
 /**
  * Stores a run, leases its thread, does to it what its query says, and counts it in its quotas; returns the reason when
- * that is not allowed. `isCounted` false: for a run that was counted where it started.
+ * that is not allowed. `isCounted` false: for a run that was counted where it started. `opens`: the caller is its first
+ * owner, and gets it as from `open`.
  */
 export const create = (
   db: Database,
   input: Omit<RunRecord, "historyVersion">,
-  { change, isCounted = true }: { readonly change?: ThreadChange.StartChange; readonly isCounted?: boolean } = {}
-): Effect.Effect<Refusal | undefined, Failure> =>
+  {
+    change,
+    isCounted = true,
+    opens = false
+  }: { readonly change?: ThreadChange.StartChange; readonly isCounted?: boolean; readonly opens?: boolean } = {}
+): Effect.Effect<Opened | Refusal | undefined, Failure> =>
   db
     .atomic(
       Effect.gen(function* () {
@@ -46,8 +51,8 @@ export const create = (
         // Until it is created, nothing of its principal is erased.
         const isUnder = principal !== undefined && underName !== undefined
         const [made] = yield* db.rows(
-          `INSERT INTO reins_runs (run_id, thread_id, resource_id, agent, isolated, record, started_at, last_at, principal)
-           VALUES (?, ?, ?, ?, ?, '', ?, ?, ${isUnder ? underName : "?"}) ON CONFLICT (run_id) DO NOTHING RETURNING 1`,
+          `INSERT INTO reins_runs (run_id, thread_id, resource_id, agent, isolated, record, started_at, last_at, epoch, principal)
+           VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ${isUnder ? underName : "?"}) ON CONFLICT (run_id) DO NOTHING RETURNING 1`,
           run,
           thread,
           resource,
@@ -55,6 +60,7 @@ export const create = (
           isolated ? 1 : 0,
           input.startedAt,
           input.startedAt,
+          opens ? 1 : 0,
           principal === undefined ? null : Column.encode(principal),
           ...(isUnder ? [PrincipalErasure.nameOf({ resourceId: input.resourceId, principal })] : [])
         )
@@ -64,18 +70,24 @@ export const create = (
           : yield* lease(db, { thread, resource, run, threadId }, input.principal)
         const found = change === undefined ? leased : yield* laid(db, input, leased, change)
         // A run over unreadable messages could never start, and would keep its lease.
-        if (found.historyVersion > 0) yield* SqlMessages.history(db, threadId, found.historyVersion)
-        yield* db.rows(
-          `UPDATE reins_runs SET record = ?${db.dialect.news} WHERE run_id = ?`,
-          StoredJson.encodeRecord({ ...input, ...found }),
-          run
-        )
+        const history = found.historyVersion > 0 ? yield* SqlMessages.history(db, threadId, found.historyVersion) : []
+        const record = StoredJson.encodeRecord({ ...input, ...found })
+        yield* db.rows(`UPDATE reins_runs SET record = ?${db.dialect.news} WHERE run_id = ?`, record, run)
         if (isCounted && input.quotas !== undefined) yield* SqlQuotas.take(db, runId, input.quotas, input.startedAt)
         yield* db.tell(run)
+        if (!opens) return undefined
+        return {
+          record: yield* StoredJson.record(record),
+          history,
+          epoch: 1,
+          envelopes: [],
+          marks: [],
+          answers: new Map(),
+          lastAt: input.startedAt
+        } satisfies Opened
       })
     )
     .pipe(
-      Effect.as(undefined),
       Effect.catchTags({
         PlaceNotFound: (refusal) => Effect.succeed(refusal),
         QuotaExhausted: (refusal) => Effect.succeed(refusal),
@@ -84,6 +96,9 @@ export const create = (
         ThreadForbidden: (refusal) => Effect.succeed(refusal)
       })
     )
+
+/** Whether `create` has refused the run. */
+export const isRefusal = (made: Opened | Refusal | undefined): made is Refusal => made !== undefined && "_tag" in made
 
 /** What a run starts from on the thread that it has leased, after its query has changed it. */
 const laid = Effect.fnUntraced(function* (
@@ -147,12 +162,14 @@ export const open = (db: Database, runId: string): Effect.Effect<Opened | undefi
   db.atomic(
     Effect.gen(function* () {
       const [row] = yield* db.rows(
-        "UPDATE reins_runs SET epoch = epoch + 1 WHERE run_id = ? AND ended_at IS NULL RETURNING 1",
+        `UPDATE reins_runs SET epoch = epoch + 1 WHERE run_id = ? AND ended_at IS NULL RETURNING ${columns}`,
         Column.encode(runId)
       )
-      return row === undefined ? undefined : yield* stored(db, runId, behindSnapshot)
+      return row === undefined ? undefined : yield* whole(db, runId, row, behindSnapshot)
     })
   )
+
+const columns = "record, epoch, last_at, last_seq"
 
 /** The number after which an owner reads events. */
 export const behindSnapshot = (marks: ReadonlyArray<Mark>): number => snapshotOf(marks)?.seq ?? 0
@@ -167,11 +184,19 @@ export const stored = (
 ): Effect.Effect<Opened | undefined, Failure> =>
   Effect.gen(function* () {
     const run = Column.encode(runId)
-    const [row] = yield* db.rows(
-      "SELECT record, epoch, last_at, last_seq FROM reins_runs WHERE run_id = ? AND record <> ''",
-      run
-    )
-    if (row === undefined) return undefined
+    const [row] = yield* db.rows(`SELECT ${columns} FROM reins_runs WHERE run_id = ? AND record <> ''`, run)
+    return row === undefined ? undefined : yield* whole(db, runId, row, from)
+  })
+
+/** The run of that row. */
+const whole = (
+  db: Database,
+  runId: string,
+  row: Row,
+  from: (marks: ReadonlyArray<Mark>) => number
+): Effect.Effect<Opened, Failure> =>
+  Effect.gen(function* () {
+    const run = Column.encode(runId)
     const record = yield* StoredJson.record(row["record"])
     const lastAt = yield* StoredJson.number("reins_runs", row["last_at"])
     const epoch = yield* StoredJson.number("reins_runs", row["epoch"])
@@ -181,7 +206,10 @@ export const stored = (
     const marks = yield* readMarks(db, run)
     return {
       record,
-      history: record.isolated ? [] : yield* SqlMessages.history(db, record.threadId, record.historyVersion),
+      history:
+        record.isolated || record.historyVersion === 0
+          ? []
+          : yield* SqlMessages.history(db, record.threadId, record.historyVersion),
       epoch,
       envelopes: yield* read(db, runId, from(marks), Number.MAX_SAFE_INTEGER),
       marks,

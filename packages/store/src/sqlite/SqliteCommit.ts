@@ -2,7 +2,7 @@
  * Commits of runs' owners to SQLite: all commits that are ready at the same time share one transaction, since ending it
  * costs more than its statements. Each batch is still all or nothing, and a rejected one does not affect the others.
  */
-import type { Batch, Fenced, StoreFailure } from "@reins/runtime/journal"
+import type { Batch, Rejected, StoreFailure } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
@@ -13,7 +13,7 @@ import type { Ask, Opened } from "./NodeSqlite.ts"
 /** The most batches in one transaction: it blocks the process. */
 const most = 64
 
-type Ending = Effect.Effect<void, Fenced | StoreFailure>
+type Ending = Effect.Effect<void, Rejected>
 
 /** A pending batch and its result. */
 interface Waiting {
@@ -21,10 +21,7 @@ interface Waiting {
   ending: Ending | undefined
 }
 
-export const make = (
-  db: Database,
-  transact: Opened["transact"]
-): ((batch: Batch) => Effect.Effect<void, Fenced | StoreFailure>) => {
+export const make = (db: Database, transact: Opened["transact"]): ((batch: Batch) => Effect.Effect<void, Rejected>) => {
   const writing = SqlCommit.writing(db.dialect)
   const lock = Semaphore.makeUnsafe(1)
   const queue: Array<Waiting> = []
@@ -94,8 +91,8 @@ const ended = (fault: SqlCommit.Fault): Ending => (fault === undefined ? Effect.
 
 const write = (ask: Ask, batch: Batch, { guard, rest }: SqlCommit.Writing): SqlCommit.Fault => {
   if (ask(guard.text, ...guard.values).length === 0) {
-    const { text, values } = SqlCommit.ownership(batch)
-    return SqlCommit.fault(batch, ask(text, ...values).length > 0)
+    const { text, values } = SqlCommit.standing(batch)
+    return SqlCommit.fault(batch, ask(text, ...values)[0])
   }
   for (const { text, values } of rest) ask(text, ...values)
   return undefined

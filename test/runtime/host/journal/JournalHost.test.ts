@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Ordering } from "@reins/protocol"
+import { Message, Ordering } from "@reins/protocol"
 import { Agent, Decision, Deployment, type Envelope, Model, Runtime } from "@reins/runtime"
 import {
   journalHost,
@@ -56,7 +56,8 @@ const counting = () => {
       count.opened++
       return journal.open(runId, at)
     })
-  const store: JournalStore = { ...journal, open }
+  const create: JournalStore["create"] = (record, change) => journal.create(record, change)
+  const store: JournalStore = { ...journal, create, open }
   return { store, count }
 }
 
@@ -199,4 +200,31 @@ describe("a host that hears of a run from another process", () => {
       }).pipe(Effect.provide(runtime({ ...store, wakes: Stream.fromQueue(wakes) })))
     })
   )
+})
+
+describe("a host whose store is measured", () => {
+  it.effect("does to the thread what a query says, as any other", () => {
+    const journal = MemoryJournal.make()
+    let count = 0
+    const model = ScriptedModel.make({ respond: () => ScriptedModel.text(`a${++count}`) })
+    return Effect.gen(function* () {
+      const { complete } = yield* Runtime
+      yield* complete("q1", { threadId: "t", runId: "r1" })
+      yield* complete("q1", { threadId: "t", runId: "r2", replaces: "r1" })
+      const messages = yield* journal.threads.read("t")
+      assert.deepStrictEqual(messages.map(Message.text), ["q1", "a2"])
+    }).pipe(
+      Effect.provide(
+        Runtime.layer({ agents: [Agent.make("solo", {})], metrics: true }).pipe(
+          Layer.provide([
+            Layer.succeed(Model, model),
+            Layer.succeed(
+              Deployment.Deployment,
+              journalHost(journal, { pollMs: Number.POSITIVE_INFINITY, gatherMs: 0 })
+            )
+          ])
+        )
+      )
+    )
+  })
 })

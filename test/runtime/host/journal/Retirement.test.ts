@@ -158,13 +158,11 @@ describe("an owner whose commit failed", () => {
 
   it.effect("is replaced by another, even when it failed while it ended a failed run", () => {
     const { journal, store } = failing((batch) => says(batch, "error"))
+    const model = ScriptedModel.make({ replies: [ScriptedModel.text("a")] })
     const layer = Runtime.layer({ agents: [Agent.make("solo", {})] }).pipe(
       Layer.provide([
-        Layer.succeed(Model, ScriptedModel.make({ replies: [ScriptedModel.text("a")] })),
-        deployed({
-          ...store,
-          threads: { ...store.threads, append: () => Effect.die(new Error("struck")) }
-        })
+        Layer.succeed(Model, { ...model, attempt: () => Effect.die(new Error("struck")) }),
+        deployed(store)
       ])
     )
     return Effect.gen(function* () {
@@ -175,6 +173,48 @@ describe("an owner whose commit failed", () => {
       assert.deepStrictEqual(ends(journal), ["error"])
       assert.isDefined(reader.pollUnsafe())
       yield* Fiber.interrupt(reader)
+    }).pipe(Effect.provide(layer), quiet)
+  })
+})
+
+describe("an owner whose run receives a message just before its last commit", () => {
+  it.effect("writes nothing, and the run goes on from its log with another step that answers it", () => {
+    const journal = MemoryJournal.make()
+    const message = { messageId: "m1", content: [{ type: "text", text: "And?" }] }
+    let rejected = 0
+    const commit: JournalStore["commit"] = (batch) =>
+      Effect.gen(function* () {
+        // Another process stores it, and this one is not told.
+        if (batch.closes !== undefined) yield* journal.answer("run", "inbox/1", message, 0)
+        yield* Effect.tapError(journal.commit(batch), () => Effect.sync(() => rejected++))
+      })
+    const model = ScriptedModel.make({ replies: [ScriptedModel.text("Done."), ScriptedModel.text("Again.")] })
+    const layer = Runtime.layer({ agents: [Agent.make("solo", {})] }).pipe(
+      Layer.provide([Layer.succeed(Model, model), deployed({ ...journal, commit })])
+    )
+    return Effect.gen(function* () {
+      const runtime = yield* Runtime
+      const run = yield* runtime.start("Hello.", { runId: "run", threadId: "thread" })
+      const events = yield* Stream.runCollect(run.events)
+      assert.deepStrictEqual(
+        events.map(({ type }) => type),
+        [
+          "step-start",
+          "text",
+          "message-received",
+          "step-start",
+          "text",
+          "finish",
+          "data-cost-summary",
+          "data-latency-summary"
+        ]
+      )
+      assert.strictEqual(rejected, 1)
+      assert.strictEqual(model.requests.length, 2)
+      const texts = (yield* journal.threads.read("thread")).flatMap(({ content }) =>
+        content.flatMap((part) => (part.type === "text" ? [part.text] : []))
+      )
+      assert.deepStrictEqual(texts, ["Hello.", "Done.", "And?", "Again."])
     }).pipe(Effect.provide(layer), quiet)
   })
 })
@@ -193,7 +233,7 @@ describe("a start that is interrupted", () => {
       const layer = Runtime.layer({ agents: [Agent.make("solo", {})] }).pipe(
         Layer.provide([
           Layer.succeed(Model, ScriptedModel.make({ replies: [ScriptedModel.text("a")] })),
-          deployed({ ...journal, open })
+          deployed({ ...journal, create: (record, change) => journal.create(record, change), open })
         ])
       )
       yield* Effect.gen(function* () {

@@ -41,7 +41,8 @@ const watched = (change: (opened: Opened, times: number) => Opened = (opened) =>
       opened.push(changed)
       return changed
     })
-  return { journal, opened, store: { ...journal, open } satisfies JournalStore }
+  const create: JournalStore["create"] = (record, change) => journal.create(record, change)
+  return { journal, opened, store: { ...journal, create, open } satisfies JournalStore }
 }
 
 /** Starts the run, waits until it has asked and was let go, and allows it. */

@@ -196,7 +196,7 @@ class Host implements RunHost {
 
   /** Uninterruptible: a stored run without an owner would lease its thread forever. */
   readonly start = (record: Omit<RunRecord, "historyVersion">, change?: StartChange) =>
-    this.store.create(record, change).pipe(
+    this.ownership.start(record, change).pipe(
       Effect.catchTag("StoreFailure", ({ damaged }) =>
         Effect.fail(
           damaged === undefined
@@ -204,7 +204,6 @@ class Host implements RunHost {
             : new QueryRejections.ThreadDamaged({ threadId: record.threadId, table: damaged })
         )
       ),
-      Effect.andThen(Effect.suspend(() => this.ownership.open(record.runId))),
       Effect.uninterruptible
     )
 

@@ -8,6 +8,8 @@ import type { JournalStore, StoredAnswer } from "./JournalStore.ts"
 export class JournalInbox {
   /** The number of messages known here; another process may have accepted more. */
   known = 0
+  /** The slot that the commit of the run's last event closes, by name. Absent: none. */
+  closing: string | undefined
   private readonly store: JournalStore
   private readonly runId: string
   private readonly answers: Map<string, StoredAnswer>
@@ -72,12 +74,17 @@ export class JournalInbox {
     })
   })
 
-  /** Closes the inbox at `position`, unless a message is there, which it returns. */
-  close(position: number, at: number): Effect.Effect<Inbox.InboxMessage | undefined> {
+  /** Closes the inbox at `position`, now or at the run's end, unless a message is there, which it returns. */
+  close(position: number, at: number, now: boolean): Effect.Effect<Inbox.InboxMessage | undefined> {
     return Effect.suspend(() => {
+      this.closing = undefined
       const known = this.slot(position)
       if (known !== undefined) return Effect.succeed(Inbox.messageIn(known.value))
       const name = Names.inbox(position)
+      if (!now) {
+        this.closing = name
+        return Effect.succeed(undefined)
+      }
       return Effect.map(Effect.orDie(this.store.answer(this.runId, name, Inbox.closed, at)), (answered) => {
         const value = answered._tag === "Resolved" ? answered.value : Inbox.closed
         this.answers.set(name, { value, at })
@@ -89,7 +96,7 @@ export class JournalInbox {
 
   /** Closes the inbox, and returns its messages after the first `taken`. */
   unread(taken: number, at: number): Effect.Effect<ReadonlyArray<Inbox.InboxMessage>> {
-    return Effect.flatMap(this.close(taken + 1, at), (message) =>
+    return Effect.flatMap(this.close(taken + 1, at, true), (message) =>
       message === undefined ? Effect.succeed([]) : Effect.map(this.unread(taken + 1, at), (rest) => [message, ...rest])
     )
   }

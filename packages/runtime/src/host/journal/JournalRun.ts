@@ -14,16 +14,7 @@ import * as Schema from "effect/Schema"
 import * as Names from "../../run/Names.ts"
 import { BudgetTree, BudgetProbe } from "../../budget/BudgetTree.ts"
 import * as Lease from "../../budget/Lease.ts"
-import {
-  type Engine,
-  type OpenStep,
-  type Readings,
-  type Settled,
-  type Work,
-  reminding,
-  type WaitEnd,
-  type WaitRow
-} from "../../engine/Engine.ts"
+import { type Engine, type Left, type OpenStep, type Work, reminding } from "../../engine/Engine.ts"
 import type { RunRecord } from "../../engine/RunHost.ts"
 import { Cost, type Spender, Spending } from "../../engine/Spending.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
@@ -66,6 +57,7 @@ export class JournalRun implements Engine, Work {
   readonly resourceId: string
   readonly startedAt: number
   readonly record: RunRecord
+  readonly storesThread = true
   readonly cancel = new Signal()
   readonly tree: BudgetTree
   readonly writer: JournalWriter
@@ -81,6 +73,8 @@ export class JournalRun implements Engine, Work {
   /** The number of the last event in a snapshot. */
   private reminded: number
   private inFlight = 0
+  /** What it adds to its thread with its last events. */
+  private left: Left | undefined
   /** Opened when no work is in flight. While present, no new work is started. */
   private quiet: Latch.Latch | undefined
   readonly order: Ordering.Automaton
@@ -112,7 +106,15 @@ export class JournalRun implements Engine, Work {
       lease,
       this.spending.reported
     )
-    this.writer = new JournalWriter({ ...options, runId: record.runId, epoch, used: lease?.ended.bind(lease) })
+    this.writer = new JournalWriter({
+      ...options,
+      runId: record.runId,
+      epoch,
+      ending: (last) =>
+        last.length > 0 && this.ended
+          ? { used: lease?.ended(last), left: this.left, closes: this.inbox.closing }
+          : undefined
+    })
     if (downMs !== this.past.downMs) this.mark("note", Names.down, [], downMs, [])
     if (answers.has(Names.cancel)) this.cancel.request()
     this.waits = new Waits(options.pollMs, this.clock, this.cancel, this.answers)
@@ -135,26 +137,27 @@ export class JournalRun implements Engine, Work {
     return this.waits.wakesAt
   }
 
-  readonly activity = <A>(
-    name: string,
-    schema: Schema.Codec<A, Json>,
-    effect: (work: Work) => Effect.Effect<Settled<A>>
-  ): Effect.Effect<A> =>
+  readonly activity: Engine["activity"] = (name, schema, effect, begins = false) =>
     Effect.suspend(() => {
       const remembered = this.past.results.get(name)
       if (remembered !== undefined) return Effect.orDie(Schema.decodeUnknownEffect(schema)(remembered))
       if (this.quiet !== undefined) return Effect.never
       this.clock.beginWork()
       this.inFlight++
+      const done = Effect.suspend(() => effect(this))
       return Effect.flatMap(
-        Effect.suspend(() => effect(this)),
+        // Nothing acts on what may still be lost.
+        begins || this.writer.isWritten ? done : Effect.andThen(this.writer.flush, done),
         (settled) => {
           this.clock.endWork()
           const kept = Effect.flatMap(Effect.orDie(Schema.encodeEffect(schema)(settled.value)), (value) =>
-            Effect.as(
-              this.settle("result", name, settled.path, value, settled.events, settled.spent, settled.by),
-              settled.value
-            )
+            Effect.suspend(() => {
+              this.left = settled.left
+              return Effect.as(
+                this.settle("result", name, settled.path, value, settled.events, settled.spent, settled.by),
+                settled.value
+              )
+            })
           )
           // It was spent, even if it cannot be stored.
           return Effect.onError(kept, () =>
@@ -173,15 +176,10 @@ export class JournalRun implements Engine, Work {
   /** Starts no new work; completes when work in flight has ended and is stored. Then only waits are left. */
   readonly quiesce: Effect.Effect<void> = Effect.suspend(() => {
     this.quiet ??= Latch.makeUnsafe(this.inFlight === 0)
-    return this.quiet.await
+    return Effect.andThen(this.quiet.await, Effect.ignoreCause(this.writer.flush))
   })
 
-  readonly emit = (
-    name: string,
-    path: AgentPath.AgentPath,
-    events: (readings: Readings) => ReadonlyArray<Event>,
-    acts?: (readings: Readings) => ReadonlyArray<Audit.Act>
-  ): Effect.Effect<void> =>
+  readonly emit: Engine["emit"] = (name, path, events, acts) =>
     Effect.suspend(() => {
       if (this.past.emits.has(name)) return Effect.void
       if (acts !== undefined) this.act(acts(this))
@@ -223,12 +221,7 @@ export class JournalRun implements Engine, Work {
       return this.writer.flush
     })
 
-  readonly wait = <A>(
-    name: string,
-    schema: Schema.Codec<A, Json>,
-    end: WaitEnd<A>,
-    row: WaitRow
-  ): Effect.Effect<{ readonly value: A; readonly waitedMs: number }> =>
+  readonly wait: Engine["wait"] = (name, schema, end, row) =>
     Effect.suspend(() => {
       const seen = row.isChecked === true ? checked : null
       const asked = this.past.asks.has(name) ? Effect.void : this.settle("ask", name, row.path, seen, [], [])
@@ -242,10 +235,8 @@ export class JournalRun implements Engine, Work {
           this.waits.over(name)
           const endedAt = Math.max(startedAt, at)
           this.spending.entries.push(Entry.wait(row, startedAt, endedAt))
-          return Effect.map(Effect.orDie(Schema.decodeUnknownEffect(schema)(value)), (decoded) => ({
-            value: decoded,
-            waitedMs: endedAt - startedAt
-          }))
+          const decoded = Effect.orDie(Schema.decodeUnknownEffect(schema)(value))
+          return Effect.map(decoded, (value) => ({ value, waitedMs: endedAt - startedAt }))
         })
       })
     })
@@ -282,7 +273,7 @@ export class JournalRun implements Engine, Work {
   }
 
   readonly message: Engine["message"] = (position) => this.inbox.message(position)
-  readonly closeInbox: Engine["closeInbox"] = (position) => this.inbox.close(position, this.now())
+  readonly closeInbox: Engine["closeInbox"] = (position, now = false) => this.inbox.close(position, this.now(), now)
 
   readonly push = (path: AgentPath.AgentPath, events: ReadonlyArray<Event>): boolean => {
     this.append(path, events)
@@ -326,7 +317,10 @@ export class JournalRun implements Engine, Work {
     }
   }
 
-  /** Pushes the events and makes the mark in one tick, then waits for the commit that takes both. */
+  /**
+   * Pushes the events and makes the mark in one tick, for one commit. What only the loop depends on is written with its
+   * next work, or in the next turn; anything else, and the run's end, is written when this completes.
+   */
   private settle(
     kind: Mark["kind"],
     name: string,
@@ -344,7 +338,8 @@ export class JournalRun implements Engine, Work {
         this.past.order.closeStep(path)
         if (path.length === 0) this.remind()
       }
-      return this.writer.flush
+      const isAwaited = (kind !== "result" && kind !== "emit") || this.ended
+      return isAwaited ? this.writer.flush : this.writer.next
     })
   }
 

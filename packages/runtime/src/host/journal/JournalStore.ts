@@ -21,6 +21,7 @@ import type {
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
+import type { Left } from "../../engine/Engine.ts"
 import type { Erasing, Outcome } from "../../engine/Erasure.ts"
 import type { Answered, Bill, PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
 import type { RunQuery } from "../../engine/RunList.ts"
@@ -68,6 +69,26 @@ export class Fenced extends Schema.TaggedError<Fenced>()("Fenced", { runId: Sche
 }
 
 /**
+ * A message arrived before the commit of the run's last event, which would have closed its inbox. The run goes on.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class Overtaken extends Schema.TaggedError<Overtaken>()("Overtaken", { runId: Schema.String }) {
+  override get message() {
+    return `Run ${this.runId} received a message before its end`
+  }
+}
+
+/**
+ * Why a commit wrote nothing.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type Rejected = Fenced | Overtaken | StoreFailure
+
+/**
  * A stored fact, in the same commit as the events before it: the `result` of an activity, an `emit` that was done, how
  * often work was started (`begin`), when a wait began (`ask`), a `note` of the owner's, a `snapshot` of the state after
  * the events up to here. `seq` is the number of the last event before it.
@@ -102,6 +123,13 @@ export interface Batch {
   readonly used?: ReadonlyArray<Quota.Booking> | undefined
   /** Acts for the audit record, each stored once by its id. Absent: none. */
   readonly acts?: ReadonlyArray<Audit.Act> | undefined
+  /** What the run adds to its thread, once, in the commit of its last event; absent in any other, and if isolated. */
+  readonly left?: Left | undefined
+  /**
+   * The name of the answer that the commit of the run's last event closes: with an answer of that name, the batch is
+   * rejected (`Overtaken`). Absent: none.
+   */
+  readonly closes?: string | undefined
 }
 
 /**
@@ -168,12 +196,15 @@ export interface JournalStore {
    * run's id is new, that the thread belongs to the run's tenant, that no run leases it, that its messages can be read,
    * and that the run's quotas are not exhausted; then the run counts in those quotas. `change`: what its query does to
    * the thread, in the same transaction, before the run's history is counted; absent: nothing. A refusal stores nothing.
+   * `opens`: the caller may become the run's first owner at once, and gets what `open` would return; a store that returns
+   * `undefined` leaves that to `open`.
    */
   readonly create: (
     record: Omit<RunRecord, "historyVersion">,
-    change?: StartChange
+    change?: StartChange,
+    opens?: boolean
   ) => Effect.Effect<
-    void,
+    Opened | undefined,
     | QueryRejections.PlaceNotFound
     | QueryRejections.QuotaExhausted
     | QueryRejections.RunExists
@@ -186,7 +217,7 @@ export interface JournalStore {
    * it is unknown or has ended.
    */
   readonly open: (runId: string, at: number) => Effect.Effect<Opened | undefined, StoreFailure>
-  readonly commit: (batch: Batch) => Effect.Effect<void, Fenced | StoreFailure>
+  readonly commit: (batch: Batch) => Effect.Effect<void, Rejected>
   /**
    * Ends a run that cannot be read, without reading it: raises its epoch, releases its thread and what grants hold for
    * it, counts what it holds of quotas as used, closes its questions and client calls. Of its costs those are booked

@@ -9,13 +9,13 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Semaphore from "effect/Semaphore"
-import { type Batch, type Fenced, type JournalStore, type Mark, StoreFailure } from "./JournalStore.ts"
+import { type Batch, type JournalStore, type Mark, type Rejected, StoreFailure } from "./JournalStore.ts"
 
 /** How many events may wait for a commit before the run is blocked. */
 const highWater = 4096
 
-/** Why an owner stopped writing. */
-export type Loss = Fenced | StoreFailure
+/** What belongs to the commit of a run's last event. */
+export type Ending = Pick<Batch, "closes" | "left" | "used">
 
 export interface WriterOptions {
   readonly store: JournalStore
@@ -25,8 +25,8 @@ export interface WriterOptions {
   /** How long streamed events may be buffered before they are committed, in milliseconds. */
   readonly gatherMs: number
   readonly committed: (envelopes: ReadonlyArray<Envelope.Envelope>) => void
-  /** The run's total use of its quotas, if these are its last events; absent for a run without quotas. */
-  readonly used?: ((envelopes: ReadonlyArray<Envelope.Envelope>) => Batch["used"]) | undefined
+  /** What is committed with these events if they are the run's last; `undefined` if they are not. */
+  readonly ending: (envelopes: ReadonlyArray<Envelope.Envelope>) => Ending | undefined
   /**
    * Called once, when nothing more will be written: further work of the run is lost, and another owner may have taken
    * over.
@@ -36,13 +36,15 @@ export interface WriterOptions {
 
 export class JournalWriter {
   /** Why nothing more is written; absent while the writer works. */
-  loss: Loss | undefined
+  loss: Rejected | undefined
   /** How often a commit continued the text of the previous one. */
   seams = 0
   private envelopes: Array<Envelope.Envelope> = []
   private marks: Array<Mark> = []
   private acts: Array<Audit.Act> = []
   private scheduled = false
+  private following = false
+  private committing = false
   private last: Envelope.Envelope | undefined
   private roomWaiters: Array<() => void> = []
   private readonly lock = Semaphore.makeUnsafe(1)
@@ -71,6 +73,11 @@ export class JournalWriter {
     return this.envelopes.length === 0 && this.marks.length === 0
   }
 
+  /** Whether everything added so far is committed. */
+  get isWritten(): boolean {
+    return this.isEmpty && !this.committing
+  }
+
   get full(): boolean {
     // A retired owner's events are discarded.
     return this.loss === undefined && this.envelopes.length > highWater
@@ -97,6 +104,26 @@ export class JournalWriter {
     )
   }
 
+  /**
+   * Schedules a commit for the next turn, unless one before it takes everything added so far: the loop's next work often
+   * begins at once, and stores that. Dies when the owner is retired.
+   */
+  readonly next: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.loss !== undefined) return Effect.die(this.loss)
+    if (this.following) return Effect.void
+    this.following = true
+    Effect.runForkWith(this.options.context)(
+      Effect.andThen(
+        Effect.yieldNow,
+        Effect.suspend(() => {
+          this.following = false
+          return Effect.ignoreCause(this.flush)
+        })
+      )
+    )
+    return Effect.void
+  })
+
   /** Completes when everything added so far is committed. Dies when the owner is retired. */
   readonly flush: Effect.Effect<void> = Effect.suspend(() =>
     Effect.uninterruptible(this.lock.withPermits(1)(Effect.suspend(() => this.commit())))
@@ -111,16 +138,17 @@ export class JournalWriter {
     const { acts } = this
     if (acts.length > 0) this.acts = []
     const { committed, epoch, retired, runId, store } = this.options
-    const used = this.options.used?.(envelopes)
     const batch = {
       runId,
       epoch,
       envelopes,
       marks,
       ...(acts.length === 0 ? {} : { acts }),
-      ...(used === undefined ? {} : { used })
+      ...this.options.ending(envelopes)
     }
+    this.committing = true
     return Effect.flatMap(Effect.exit(store.commit(batch)), (exit) => {
+      this.committing = false
       if (Exit.isSuccess(exit)) {
         if (goesOn(this.last, envelopes[0])) this.seams++
         this.last = envelopes.at(-1) ?? this.last

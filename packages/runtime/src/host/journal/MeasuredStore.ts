@@ -25,7 +25,7 @@ export const of = (store: JournalStore): JournalStore => ({
     ...store.threads,
     append: (threadId, runId, messages, kept) => timed.append(store.threads.append(threadId, runId, messages, kept))
   },
-  create: (record, change) => timed.create(store.create(record, change)),
+  create: (record, change, opens) => timed.create(store.create(record, change, opens)),
   open: (runId, at) => timed.open(store.open(runId, at)),
   commit: (batch) => timed.commit(store.commit(batch)),
   abandon: (runId, at) => timed.abandon(store.abandon(runId, at)),

@@ -9,20 +9,19 @@ import { correctBooks, MemoryCosts } from "../../budget/CostStore.ts"
 import { MemoryQuotas } from "../../budget/QuotaStore.ts"
 import { MemoryReconciliations } from "../../budget/ReconciliationStore.ts"
 import type { Erasing, Outcome } from "../../engine/Erasure.ts"
-import type { Bill, PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
+import type { Bill, PendingApproval, RunStatus } from "../../engine/RunHost.ts"
 import * as RunList from "../../engine/RunList.ts"
 import { noticeOfEnd, noticesIn } from "../../engine/Webhook.ts"
 import { MemoryWebhooks } from "../../engine/WebhookStore.ts"
 import * as MemoryErasure from "../memory/MemoryErasure.ts"
 import * as RunExport from "./RunExport.ts"
-import { type Batch, Fenced, type JournalStore, type Mark, type Opened } from "./JournalStore.ts"
+import { type Batch, Fenced, type JournalStore, type Mark, type Opened, Overtaken } from "./JournalStore.ts"
 import * as LeftBill from "./LeftBill.ts"
 import * as MemoryRow from "./MemoryRow.ts"
 import { MemoryAudit } from "../../approval/AuditStore.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
 import { MemoryMemories } from "../../memory/MemoryStore.ts"
 import { MemoryFiles } from "../../thread/FileStore.ts"
-import type { StartChange } from "../../thread/ThreadChange.ts"
 import { MemoryThreads } from "../../thread/ThreadStore.ts"
 
 interface Asked {
@@ -88,8 +87,8 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
       )
     )
 
-  const create = (input: Omit<RunRecord, "historyVersion">, change?: StartChange): Effect.Effect<void, Refusal> =>
-    Effect.suspend((): Effect.Effect<void, Refusal> => {
+  const create: JournalStore["create"] = (input, change, opens = false) =>
+    Effect.suspend((): Effect.Effect<Opened | undefined, Refusal> => {
       const { runId, threadId } = input
       if (rows.has(runId)) return Effect.fail(new QueryRejections.RunExists({ runId }))
       const charges = input.quotas ?? []
@@ -101,7 +100,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
       const historyVersion = input.isolated ? 0 : threads.history(threadId).length
       const standing = input.isolated ? {} : threads.standing(threadId)
       rows.set(runId, MemoryRow.made({ ...input, historyVersion, ...standing }))
-      return Effect.void
+      return opens ? open(runId) : Effect.succeed(undefined)
     })
 
   const open = (runId: string): Effect.Effect<Opened | undefined> =>
@@ -121,11 +120,17 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
       }
     })
 
-  const commit = (batch: Batch): Effect.Effect<void, Fenced> =>
-    Effect.suspend(() => {
-      const row = rows.get(batch.runId)
-      if (row === undefined || row.epoch !== batch.epoch) return Effect.fail(new Fenced({ runId: batch.runId }))
+  const commit = (batch: Batch): Effect.Effect<void, Fenced | Overtaken> =>
+    Effect.suspend((): Effect.Effect<void, Fenced | Overtaken> => {
+      const { closes, left, runId } = batch
+      const row = rows.get(runId)
+      if (row === undefined || row.epoch !== batch.epoch) return Effect.fail(new Fenced({ runId }))
+      if (closes !== undefined && row.answers.has(closes)) return Effect.fail(new Overtaken({ runId }))
       options.before?.(batch)
+      if (left !== undefined) {
+        const { at = row.lastAt } = batch.envelopes.at(-1) ?? {}
+        threads.leave(row.record.threadId, runId, left.messages, left.kept, at)
+      }
       for (const envelope of batch.envelopes) {
         row.envelopes.push(envelope)
         row.lastAt = envelope.at

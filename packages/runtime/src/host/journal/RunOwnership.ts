@@ -15,7 +15,9 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { EventLog } from "../../engine/EventLog.ts"
-import type { Drive, Stores } from "../../engine/RunHost.ts"
+import type { Drive, RunRecord, Stores } from "../../engine/RunHost.ts"
+import type { StartChange } from "../../thread/ThreadChange.ts"
+import { together } from "../../kernel/Together.ts"
 import type { Hibernation, Owner } from "./Hibernation.ts"
 import { JournalRun } from "./JournalRun.ts"
 import { type JournalStore, type Opened, StoreFailure } from "./JournalStore.ts"
@@ -73,6 +75,8 @@ const seamsWorthPacking = 8
 export class RunOwnership implements Owner {
   private readonly owned = new Map<string, OwnedRun>()
   private readonly opening = new Set<string>()
+  /** Runs that another process, or a caller, told of while they were being opened. */
+  private readonly missed = new Set<string>()
   /** Runs that another owner has taken from this one. */
   private readonly lost = new Set<string>()
   private readonly reopening: Reopening
@@ -179,9 +183,42 @@ export class RunOwnership implements Owner {
     if (this.owned.get(one.run.runId) === one) this.owned.delete(one.run.runId)
   }
 
+  /** Stores a new run, and executes it in the host's scope if this process owns it. */
+  start(
+    record: Omit<RunRecord, "historyVersion">,
+    change?: StartChange
+  ): Effect.Effect<void, Effect.Error<ReturnType<JournalStore["create"]>>> {
+    const { runId } = record
+    const { store } = this.options
+    return Effect.suspend(() => {
+      if (!this.mayOwn(runId) || this.opening.has(runId)) {
+        return Effect.andThen(store.create(record, change), this.open(runId))
+      }
+      this.opening.add(runId)
+      return store.create(record, change, true).pipe(
+        Effect.flatMap((opened) =>
+          opened === undefined || !this.mayOwn(runId)
+            ? Effect.succeed(false)
+            : Effect.as(this.own(opened, this.missed.delete(runId)), true)
+        ),
+        Effect.ensuring(this.opened(runId)),
+        Effect.flatMap((isOpen) => (isOpen ? Effect.void : this.open(runId)))
+      )
+    })
+  }
+
+  /** Call when the run is open, or could not be opened. */
+  private opened(runId: string): Effect.Effect<void> {
+    return Effect.sync(() => {
+      this.opening.delete(runId)
+      this.missed.delete(runId)
+    })
+  }
+
   /** Opens a run and executes it in the host's scope. A run that cannot be read does not affect the others. */
   readonly open = (runId: string): Effect.Effect<void> =>
     Effect.suspend(() => {
+      if (this.opening.has(runId)) this.missed.add(runId)
       if (this.owned.has(runId) || this.opening.has(runId)) return Effect.void
       if (!this.mayOwn(runId)) {
         this.reopening.forget(runId)
@@ -193,9 +230,11 @@ export class RunOwnership implements Owner {
       return store.open(runId, clock.currentTimeMillisUnsafe()).pipe(
         Effect.flatMap((opened) => (opened === undefined ? Effect.succeed(opened) : readable(store, opened))),
         Effect.flatMap((opened) =>
-          opened === undefined ? Effect.sync(() => this.hasEnded(runId)) : Effect.uninterruptible(this.own(opened))
+          opened === undefined
+            ? Effect.sync(() => this.hasEnded(runId))
+            : Effect.uninterruptible(this.own(opened, true))
         ),
-        Effect.ensuring(Effect.sync(() => this.opening.delete(runId))),
+        Effect.ensuring(this.opened(runId)),
         Effect.catch((failure) => this.reopening.later(runId, failure)),
         // Its rows can be read, but their content is invalid.
         Effect.catchDefect((cause) =>
@@ -213,6 +252,7 @@ export class RunOwnership implements Owner {
     Effect.suspend(() => {
       const run = this.runOf(runId)
       if (run !== undefined) return run.look
+      if (this.opening.has(runId)) this.missed.add(runId)
       if (!this.mayOwn(runId)) return Effect.void
       return Effect.flatMap(Effect.option(this.options.store.status(runId)), (status) => {
         if (status._tag === "None") return Effect.void
@@ -228,7 +268,8 @@ export class RunOwnership implements Owner {
     this.options.hibernation.forget(runId)
   }
 
-  private own(opened: Opened): Effect.Effect<void> {
+  /** Executes an opened run. `looks`: something may have been stored since it was read. */
+  private own(opened: Opened, looks: boolean): Effect.Effect<void> {
     const { clock, context, drive, hibernation, scope, settings, store, stores } = this.options
     const { runId } = opened.record
     const log = new EventLog(RunPast.snapshotOf(opened.marks)?.seq ?? 0)
@@ -265,8 +306,7 @@ export class RunOwnership implements Owner {
           this.options.opened(runId)
         })
       ),
-      // Looks for what was stored before the run was open here.
-      Effect.andThen(Effect.forkIn(run.look, scope)),
+      Effect.andThen(looks ? Effect.forkIn(run.look, scope) : Effect.void),
       Effect.asVoid
     )
   }
@@ -285,10 +325,20 @@ export class RunOwnership implements Owner {
       if (loss !== undefined) {
         log.abandon()
         if (loss._tag === "StoreFailure") return this.reopening.later(runId, loss)
+        // It goes on from its log, with the message. It may have got here while it was being opened.
+        if (loss._tag === "Overtaken") {
+          return Effect.asVoid(Effect.forkIn(Effect.andThen(Effect.yieldNow, this.open(runId)), this.options.scope))
+        }
         return Effect.sync(() => this.lost.add(runId))
       }
       if (Exit.isSuccess(exit) || run.ended) return this.pack(run)
-      if (Exit.hasInterrupts(exit)) return Effect.sync(() => log.abandon())
+      // What it has done so far is done.
+      if (Exit.hasInterrupts(exit)) {
+        return Effect.andThen(
+          Effect.ignoreCause(run.writer.flush),
+          Effect.sync(() => log.abandon())
+        )
+      }
       return Effect.flatMap(StruckRun.end(store, stores, run, log), (closed) =>
         // Its next owner ends it.
         run.writer.loss === undefined && storeFailure(closed) === undefined ? Effect.void : this.settle(one, closed)
@@ -305,27 +355,6 @@ export class RunOwnership implements Owner {
 }
 
 const struck = new Error("a defect has stopped this run")
-
-/** Deduplicates work: concurrent callers share one execution that starts after their call. */
-const together = (work: Effect.Effect<void>): Effect.Effect<void> => {
-  let isAsked = false
-  const begin = Effect.andThen(
-    Effect.yieldNow,
-    Effect.suspend(() => {
-      isAsked = false
-      return work
-    })
-  )
-  return Effect.suspend(() => {
-    if (isAsked) return Effect.void
-    isAsked = true
-    return Effect.onInterrupt(begin, () =>
-      Effect.sync(() => {
-        isAsked = false
-      })
-    )
-  })
-}
 
 /** The store's failure in an operation other than a commit, which stopped the loop. */
 const storeFailure = (exit: Exit.Exit<void>): StoreFailure | undefined => {
