@@ -169,6 +169,25 @@ describe("a view", () => {
     ])
   })
 
+  it("says of calls that take their time until when they sleep, which ticket they wait for, and by when", () => {
+    const noon = Date.UTC(2026, 10, 30, 12)
+    const later = { ticketId: "run.tkt_1", expiresAt: noon }
+    const custom = (event_type: string, data: Json): Event => ({ type: "custom", event_type, data })
+    const lines = shown(plain, [
+      envelope(call("c1")),
+      envelope(custom("call_sleeps", { toolInvocationId: "c1", toolName: "search", until: noon })),
+      envelope({ ...result("c1"), later } as Event),
+      envelope(custom("results_awaited", { calls: [{ toolInvocationId: "c1", toolName: "search", expiresAt: noon }] })),
+      envelope({ type: "late-result", toolInvocationId: "c1", toolName: "search", result: "found" })
+    ])
+    assert.deepStrictEqual(lines.slice(1), [
+      "search sleeps until 2026-11-30 12:00 UTC",
+      "✓ search in 0 ms; its result comes later, by 2026-11-30 12:00 UTC, for ticket run.tkt_1",
+      "Waits for the late result of search, by 2026-11-30 12:00 UTC",
+      "✓ search, the result of an earlier call"
+    ])
+  })
+
   it("leaves out events that are hidden", () => {
     const view = new View("root", () => plain, { hidden: new Set(["reasoning", "data-cost-summary"]) })
     assert.deepStrictEqual(view.take(envelope({ type: "reasoning", text: "hm\n" })), [])

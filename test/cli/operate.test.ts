@@ -31,8 +31,13 @@ const served = Effect.fnUntraced(function* (
   return { child, printed, url: /on (http:\S+)/.exec(printed)?.[1] ?? "" }
 })
 
-/** Asks the server, and waits until the run does. */
-const ask = (url: string, threadId: string, headers: { readonly [name: string]: string } = {}) =>
+/** Asks the server, and waits until the run does, or has told `what`. */
+const ask = (
+  url: string,
+  threadId: string,
+  headers: { readonly [name: string]: string } = {},
+  what = "approval-required"
+) =>
   Effect.promise(async () => {
     const response = await fetch(`${url}/native/query`, {
       method: "POST",
@@ -40,7 +45,7 @@ const ask = (url: string, threadId: string, headers: { readonly [name: string]: 
       body: JSON.stringify({ prompt: "Who is captain?", threadId })
     })
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
-    for (let seen = ""; !seen.includes("approval-required");) {
+    for (let seen = ""; !seen.includes(what);) {
       const next = await reader?.read()
       if (next === undefined || next.done) throw new Error(`the run never asked: ${seen}`)
       seen += next.value
@@ -198,6 +203,52 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
       assert.strictEqual(yield* answering(third, "! none of them"), `Declined ${third}.\n`)
       yield* child.kill()
     })
+  )
+
+  it.effect(
+    "show what a run waits for, and deliver its late result, once",
+    () =>
+      Effect.gen(function* () {
+        const ships = yield* Sample.folder(Sample.ships)
+        const app = `${import.meta.dirname}/apps/courier.ts`
+        const env = { REINS_API_KEYS: "shop-key=shop,other-key=other" }
+        const { child, url } = yield* served(ships, env, ["--app", app])
+        const key = { REINS_API_KEY: "shop-key" }
+        const runId = yield* ask(url, "t", { authorization: "Bearer shop-key" }, "results_awaited")
+        const events = (follow: boolean) =>
+          printed((given) => Operate.events({ ...given, runId, after: 0, follow }), { url }, key)
+        const before = yield* events(false)
+        assert.match(before, /\npost sleeps until \d{4}-\d\d-\d\d \d\d:\d\d UTC\n/)
+        assert.match(before, /post in .*; its result comes later, by \d{4}-\S+ \S+ UTC, for ticket run_\w+\.tkt_\w+\n/)
+        assert.match(before, /\nWaits for the late result of post, by \d{4}-/)
+        assert.match(
+          yield* printed((given) => Figures.runs({ ...given, limit: 5, state: "waiting" }), { url }, key),
+          new RegExp(`${runId} +waiting +late results `)
+        )
+        const ticket = /run_\w+\.tkt_\w+/.exec(before)?.[0] ?? ""
+        const deliver = (value: string, more: { readonly id?: string; readonly cost?: number } = {}, as = key) =>
+          printed(
+            (given) => Operate.deliver({ ...given, id: ticket, value, failure: false, cost: undefined, ...more }),
+            { url },
+            as
+          )
+        const there = '{"place":"Oslo"}'
+        assert.match(yield* deliver("Oslo"), /^"Oslo" is not JSON\. Quote a text/)
+        assert.match(yield* deliver('"Oslo"'), /place|object/)
+        assert.match(yield* deliver(there, { id: `${runId}.tkt_0` }), /Unknown ticket/)
+        assert.match(yield* deliver(there, {}, { REINS_API_KEY: "other-key" }), /Unknown ticket/)
+        assert.strictEqual(yield* deliver(there, { cost: 0.5 }), `Delivered to ${ticket}.\n`)
+        const after = yield* events(true)
+        assert.match(after, /post, the result of an earlier call\n/)
+        assert.include(after, 'It arrived: {"place":"Oslo"}')
+        assert.match(yield* deliver(there), /already|accepted|delivered/i)
+        assert.match(
+          yield* printed((given) => Operate.cost({ ...given, runId }), { url }, key),
+          /\n +post +1 +0\.500000\n/
+        )
+        yield* child.kill()
+      }),
+    60_000
   )
 
   it.effect("do the same on a server by its address and a key", () =>

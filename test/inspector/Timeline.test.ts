@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { Event } from "@reins/protocol"
 import { generate, seeded } from "@reins/protocol/testing"
 import { Timeline } from "../../packages/inspector/page/Timeline.ts"
 
@@ -16,5 +17,30 @@ describe("the timeline of a run", () => {
         assert.isTrue(from >= (startedAt ?? 0) && (to ?? 0) >= from && (to ?? 0) <= (endedAt ?? 0))
       }
     }
+  })
+
+  it("shows how long a call slept, and how long its late result was waited for", () => {
+    const call = { type: "tool-invocation", toolInvocationId: "c1", toolName: "ship", args: {} } as const
+    const log: ReadonlyArray<readonly [at: number, event: Event]> = [
+      [0, { type: "step-start" }],
+      [0, { ...call, state: "call" }],
+      [
+        1,
+        { type: "custom", event_type: "call_sleeps", data: { toolInvocationId: "c1", toolName: "ship", until: 500 } }
+      ],
+      [600, { ...call, state: "result", result: "sent", later: { ticketId: "run.tkt_1" } }]
+    ]
+    const timeline = new Timeline()
+    const step = ([at, event]: (typeof log)[number], index: number) =>
+      timeline.step({ seq: index + 1, at, runId: "run", threadId: "thread", agentPath: [], event })
+    log.forEach(step)
+    const waits = () =>
+      timeline.spans.filter(({ kind }) => kind === "wait").map(({ from, label, to }) => [label, from, to])
+    assert.deepStrictEqual(waits(), [
+      ["sleep of ship", 1, 500],
+      ["late result of ship", 600, undefined]
+    ])
+    step([900, { type: "late-result", toolInvocationId: "c1", toolName: "ship", result: "there" }], 4)
+    assert.deepStrictEqual(waits()[1], ["late result of ship", 600, 900])
   })
 })

@@ -1,6 +1,6 @@
 /**
  * The agent behind the servers under test. The prompt selects its behaviour: `tool`, `file`, `picture`, `gated`, `two`, `plan`,
- * `client`, `brought`, `held`, `error`, `calls NAME NAME`; `show` answers what the model was given; `key` says which
+ * `client`, `brought`, `held`, `error`, `post` (of the agent `courier`, which answers later), `calls NAME NAME`; `show` answers what the model was given; `key` says which
  * key it was sent; anything else is repeated word by word. `held` streams one word and then waits until it is released.
  */
 import { ModelFailure } from "@reins/protocol"
@@ -40,6 +40,15 @@ export const Desk = Agent.make("desk", {
 /** The same tools, and two of a role must approve each call that asks. */
 const Vault = Agent.make("vault", { toolkit: Kit, approvers: { roles: ["sre"], quorum: 2 } })
 
+/** An agent whose tool answers later. */
+const Later = Toolkit.make(
+  Tool.make("post", { description: "Answers later", ...options, dependencies: [ToolRun] }).annotate(
+    Tool.Idempotent,
+    true
+  )
+)
+export const Courier = Agent.make("courier", { toolkit: Later })
+
 const call = (request: ModelRequest, ...names: ReadonlyArray<string>) =>
   ScriptedModel.calls(
     names.map((name, index) => ({
@@ -58,7 +67,8 @@ const called: { readonly [prompt: string]: ReadonlyArray<string> } = {
   plan: ["planned"],
   client: ["theirs"],
   brought: ["brought"],
-  nested: ["helper"]
+  nested: ["helper"],
+  post: ["post"]
 }
 
 /** A runtime of the agent; `held` runs continue when `release` is run. */
@@ -92,7 +102,10 @@ export const make = Effect.gen(function* () {
         : call(request, ...names)
     }
   })
-  const layer = Runtime.layer({ agents: [Desk, Vault], fileUrl: (fileId) => `https://files.test/${fileId}` }).pipe(
+  const layer = Runtime.layer({
+    agents: [Desk, Vault, Courier],
+    fileUrl: (fileId) => `https://files.test/${fileId}`
+  }).pipe(
     Layer.provide([
       Kit.toLayer({
         plain: ({ value }) => Effect.succeed({ got: value }),
@@ -108,6 +121,13 @@ export const make = Effect.gen(function* () {
           Effect.succeed({ got: new FileOutput({ mediaType: "image/png", filename: "sea.png", content: picture }) }),
         gated: ({ value }) => Effect.succeed({ got: value }),
         planned: ({ value }) => Effect.succeed({ got: value })
+      }),
+      Later.toLayer({
+        post: () =>
+          Effect.gen(function* () {
+            const ticket = yield* (yield* ToolRun).later({ receipt: "posted", expiresIn: "2 days" })
+            return yield* ticket.end
+          })
       }),
       Layer.succeed(Model, model),
       Layer.succeed(Strong, ScriptedModel.make({ model: "strong-1", respond: () => ScriptedModel.text("from strong") }))

@@ -141,7 +141,7 @@ export const Run = ({
                   {run.runId}
                 </span>
               ],
-              ["State", <State key="state" state={run.state} endReason={run.endReason} />],
+              ["State", <State key="state" state={run.state} endReason={run.endReason} waitsFor={run.waitsFor} />],
               ["Agent", run.agent],
               [
                 "Thread",

@@ -75,7 +75,7 @@ export const RunList = ({ query }: { readonly query: URLSearchParams }) => {
                 key: run.runId,
                 cells: [
                   <RunLink key="run" runId={run.runId} />,
-                  <State key="state" state={run.state} endReason={run.endReason} />,
+                  <State key="state" state={run.state} endReason={run.endReason} waitsFor={run.waitsFor} />,
                   run.agent,
                   <Anchor key="thread" href={link("threads", run.threadId)} className="mono">
                     {run.threadId}

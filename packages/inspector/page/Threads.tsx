@@ -179,7 +179,7 @@ export const Thread = ({ threadId }: { readonly threadId: string }) => {
                   key: run.runId,
                   cells: [
                     <RunLink key="run" runId={run.runId} />,
-                    <State key="state" state={run.state} endReason={run.endReason} />,
+                    <State key="state" state={run.state} endReason={run.endReason} waitsFor={run.waitsFor} />,
                     time(run.startedAt),
                     run.state === "ended" ? dollars(run.costNanoUsd) : ""
                   ]

@@ -24,12 +24,24 @@ export interface OpenTicket {
 /** Outcomes with which the call goes on. */
 const allowing: ReadonlySet<string> = new Set(["approve", "revise", "answer"])
 
+/** What is told of a call that sleeps. */
+interface Sleep {
+  readonly toolInvocationId: string
+  readonly toolName: string
+  readonly until: number
+}
+
+const isSleep = (data: unknown): data is Sleep =>
+  typeof data === "object" && data !== null && "toolInvocationId" in data && "toolName" in data && "until" in data
+
 /** The fold of a log, one envelope at a time. */
 export class Timeline {
   readonly spans: Array<Span> = []
   startedAt: number | undefined
   endedAt: number | undefined
   readonly #open = new Map<string, Span>()
+  /** When sleeping calls wake, by path and id. */
+  readonly #until = new Map<string, number>()
   readonly #tickets = new Map<string, OpenTicket>()
 
   /** What late results are waited for. */
@@ -61,6 +73,12 @@ export class Timeline {
       if (problem !== undefined) span.problem = problem
       this.#open.delete(key)
     }
+    /** The call goes on, so its sleep is over: at the time that it was for, or with the call. */
+    const wake = (id: string) => {
+      const span = this.#open.get(`wait ${path} sleep ${id}`)
+      end("wait", `sleep ${id}`)
+      if (span !== undefined) span.to = Math.min(at, this.#until.get(`${path} ${id}`) ?? at)
+    }
     switch (event.type) {
       case "step-start":
         end("step", "")
@@ -70,6 +88,7 @@ export class Timeline {
       case "tool-invocation":
         if (event.state === "result") {
           const { later, toolInvocationId, toolName } = event
+          wake(toolInvocationId)
           end("call", toolInvocationId, event.status)
           if (later === undefined) return undefined
           const { expiresAt, ticketId } = later
@@ -88,6 +107,14 @@ export class Timeline {
         }
         end("step", "")
         return start("agent", event.toolInvocationId, event.agentName)
+      case "custom": {
+        if (event.event_type !== "call_sleeps" || !isSleep(event.data)) return
+        const { toolInvocationId, toolName, until } = event.data
+        wake(toolInvocationId)
+        start("wait", `sleep ${toolInvocationId}`, `sleep of ${toolName}`)
+        this.#until.set(`${path} ${toolInvocationId}`, until)
+        return
+      }
       case "approval-required":
         return start("wait", event.data.id, `${event.data.kind} ${event.data.target}`)
       case "approval-decision":

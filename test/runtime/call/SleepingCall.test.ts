@@ -59,7 +59,7 @@ describe("a handler that sleeps", () => {
         assert.deepStrictEqual(notes, wholeWay)
         assert.deepStrictEqual(
           probe.of("custom").map(({ event_type }) => event_type),
-          ["first", "second"]
+          ["first", "call_sleeps", "second", "call_sleeps"]
         )
         assert.strictEqual(probe.of("data-cost-summary")[0]?.data.pricedUsd, 0.75)
         const latency = probe.of("data-latency-summary")[0]?.data

@@ -89,6 +89,14 @@ const listed = Effect.fnUntraced(function* (desk: Desk, filter: RunFilter, limit
 })
 
 /** What a run cost; `?` where a part of it has no known price. */
+/** What a waiting run waits for. */
+const waits: { readonly [reason in ListedRun.WaitsFor]: string } = {
+  approval: "a person",
+  "client-tool": "its client",
+  result: "late results",
+  timer: "a time"
+}
+
 const costOf = ({ costNanoUsd, unpriced }: Pick<ListedRun.ListedRun, "costNanoUsd" | "unpriced">): string =>
   costNanoUsd === undefined ? "" : `${usd(costNanoUsd)}${(unpriced ?? 0) > 0 ? "?" : ""}`
 
@@ -117,7 +125,7 @@ export const runs = (given: RunsGiven): Operate.Printed =>
           (run) => [
             run.runId,
             run.state,
-            run.endReason ?? "",
+            run.endReason ?? (run.waitsFor ?? []).map((one) => waits[one]).join(", "),
             Operate.when(run.startedAt),
             run.endedAt === undefined ? "" : Style.time(Math.max(0, run.endedAt - run.startedAt)),
             costOf(run),

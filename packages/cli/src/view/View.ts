@@ -19,6 +19,7 @@ import { Outcome } from "../folder/Sandbox.ts"
 import * as Style from "../text/Style.ts"
 import * as Text from "../text/Text.ts"
 import { Floor, type Speaker } from "./Floor.ts"
+import * as LongCall from "./LongCall.ts"
 import * as Question from "./Question.ts"
 import * as Tables from "./Tables.ts"
 
@@ -147,7 +148,11 @@ export class View {
         )
       case "custom":
         if (event.event_type === CancellationReport.eventType) return this.left(speaker, event.data)
-        return this.say(speaker, "dim", `${event.event_type} ${this.brief(event.data, speaker)}`)
+        return this.say(
+          speaker,
+          "dim",
+          LongCall.waitOf(event) ?? `${event.event_type} ${this.brief(event.data, speaker)}`
+        )
       case "budget_exhausted":
         return this.say(speaker, "yellow", `The budget stops here: ${event.message}`)
       case "finish":
@@ -190,8 +195,13 @@ export class View {
     if (end.status !== undefined)
       return this.say(speaker, "red", `${this.sign("failed")} ${name} ${end.status}: ${reasonOf(end.result)}`)
     const far = progress === undefined ? "" : ` ${Text.count(progress.phaseIndex)}/${Text.count(progress.totalPhases)}`
+    // A receipt is not its result yet.
     return [
-      ...this.say(speaker, "green", `${this.sign("done")} ${name}${far} in ${Style.time(at - since)}`),
+      ...this.say(
+        speaker,
+        "green",
+        `${this.sign("done")} ${name}${far} in ${Style.time(at - since)}${LongCall.laterOf(end.later)}`
+      ),
       ...this.output(speaker, end.result)
     ]
   }
@@ -297,6 +307,7 @@ type Said = Exclude<Event, { readonly type: "text" | "reasoning" }>
 interface Ended {
   readonly result: Json
   readonly status?: Events.Status
+  readonly later?: Events.ToolResult["later"]
 }
 
 const endings: { readonly [reason in Events.FinishReason]: string } = {

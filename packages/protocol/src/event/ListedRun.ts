@@ -28,13 +28,38 @@ export const EndReason: Schema.Codec<EndReason> = Schema.Literals(endReasons)
 const states = ["running", "waiting", "ended"] as const
 
 /**
- * The state of a run in a list. `waiting`: it has an open question, or an open call that its caller must run.
+ * The state of a run in a list. `waiting`: something of it waits (`waitsFor`); other parts of it may go on meanwhile.
  *
  * @since 0.1.0
  * @category schemas
  */
 export type State = (typeof states)[number]
 export const State: Schema.Codec<State> = Schema.Literals(states)
+
+const waits = ["approval", "client-tool", "result", "timer"] as const
+
+/**
+ * What a run waits for: a person who answers a question (`approval`), a caller who runs a call (`client-tool`), late
+ * results of calls (`result`), or the time at which a call has slept enough (`timer`).
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
+export type WaitsFor = (typeof waits)[number]
+export const WaitsFor: Schema.Codec<WaitsFor> = Schema.Literals(waits)
+
+/**
+ * The state of a run that has not ended and waits for these, in the order in which lists have them.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const waiting = (
+  reasons: Iterable<WaitsFor>
+): { readonly state: "waiting" | "running"; readonly waitsFor?: ReadonlyArray<WaitsFor> } => {
+  const all = new Set(reasons)
+  return all.size === 0 ? { state: "running" } : { state: "waiting", waitsFor: waits.filter((one) => all.has(one)) }
+}
 
 const outcome = {
   endReason: Schema.optionalKey(EndReason),
@@ -58,6 +83,7 @@ export const fields = {
   agent: Schema.String,
   principal: Schema.optionalKey(Schema.String),
   state: State,
+  waitsFor: Schema.optionalKey(Schema.Array(WaitsFor)),
   startedAt: Schema.Natural,
   lastAt: Schema.Natural,
   endedAt: Schema.optionalKey(Schema.Natural),
@@ -73,6 +99,7 @@ const ListedRunStruct = Schema.Struct(fields).annotate({ identifier: "ListedRun"
  *
  * **Details**
  * - `principal`: the id of who started it; absent: the run has no principal.
+ * - `waitsFor`: present while its state is `waiting`.
  * - `lastAt`: when it last did something. `lastSeq`: the number of its last event so far.
  * - `isForgotten`: its events were deleted.
  * - `endReason`, `errorCode`: absent while it has not ended; the code only if it failed.

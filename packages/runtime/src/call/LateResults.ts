@@ -69,6 +69,19 @@ export const wait = (run: Run, agent: AgentState, step: number): Effect.Effect<t
   const tickets = agent.tickets ?? []
   const due = Math.min(...tickets.map(({ later: { expiresAt = Number.POSITIVE_INFINITY } }) => expiresAt))
   const names = tickets.map(({ later }) => Names.ticketEnd(later.ticketId))
+  const told = run.engine.emit(Names.lateAwaited(agent.prefix, step), agent.path, () => [
+    {
+      type: "custom",
+      event_type: "results_awaited",
+      data: {
+        calls: tickets.map(({ call: { id, name }, later: { expiresAt } }) => ({
+          toolInvocationId: id,
+          toolName: name,
+          ...(expiresAt === undefined ? {} : { expiresAt })
+        }))
+      }
+    }
+  ])
   if (agent.path.length === 0) names.push(Names.inbox(agent.received + 1))
   const waited = run.engine.wait<typeof Awaited.Type>(
     Names.lateWait(agent.prefix, step),
@@ -80,7 +93,7 @@ export const wait = (run: Run, agent: AgentState, step: number): Effect.Effect<t
     },
     { path: agent.path, reason: "result", id: `late/${step}` }
   )
-  return Task.map(waited, ({ value }) => value)
+  return Task.flatMap(told, () => Task.map(waited, ({ value }) => value))
 }
 
 /** Takes the tickets that `endOf` has an end of, in one activity. */

@@ -22,13 +22,21 @@ export const wait = (
   { count, until }: Call.Part
 ): Effect.Effect<typeof Woken.Type> => {
   agent.trim()
+  const subject = Names.ofSlept(call.id, count)
+  const told = run.engine.emit(Names.sleeps(agent.prefix, subject), agent.path, () => [
+    {
+      type: "custom",
+      event_type: "call_sleeps",
+      data: { toolInvocationId: call.id, toolName: call.name, until }
+    }
+  ])
   const waited = run.engine.wait<typeof Woken.Type>(
-    Names.sleep(agent.prefix, Names.ofSlept(call.id, count)),
+    Names.sleep(agent.prefix, subject),
     Woken,
     { cancelled: "cancelled", expires: { at: until, value: "over" } },
     { path: agent.path, reason: "timer", id: call.id }
   )
-  return Task.map(waited, ({ value }) => value)
+  return Task.flatMap(told, () => Task.map(waited, ({ value }) => value))
 }
 
 /** Closes a call that was cancelled while it slept. It ran, so it has a row, and may have taken effect. */

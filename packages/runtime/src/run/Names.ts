@@ -224,6 +224,14 @@ export const hookAsk = (name: string, count: number): string => `hook-ask/${coun
 export const sleep = (prefix: string, subject: Subject): string => `${prefix}sleep/${subject}`
 
 /**
+ * The event that a call sleeps.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const sleeps = (prefix: string, subject: Subject): string => `${prefix}sleeps/${subject}`
+
+/**
  * Whether a name of the agent with this prefix is that of such a wait.
  *
  * @since 0.2.0
@@ -246,6 +254,14 @@ export const late = (prefix: string, step: number): string => `${prefix}late/${s
  * @category operations
  */
 export const lateWait = (prefix: string, step: number): string => `${prefix}late-wait/${step}`
+
+/**
+ * The event that an agent waits for late results.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const lateAwaited = (prefix: string, step: number): string => `${prefix}late-awaited/${step}`
 
 /**
  * The late results that an agent did not wait for, at its end.
@@ -652,6 +668,18 @@ const ticketEnds = "ticket-end/"
  * @category guards
  */
 export const isTicketEnd = (name: string): boolean => name.startsWith(ticketEnds)
+
+/**
+ * What a wait of this name is for, of the agent with this prefix.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const waitsFor = (prefix: string, name: string): "approval" | "client-tool" | "timer" | "result" => {
+  if (isClient(prefix, name)) return "client-tool"
+  if (isSleep(prefix, name)) return "timer"
+  return kindOf(prefix, name) === "late-wait" ? "result" : "approval"
+}
 
 /**
  * The cancel of the run.

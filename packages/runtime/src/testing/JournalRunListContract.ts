@@ -4,6 +4,7 @@
 import { CostSummary, type Entry, type Envelope, type FinishReason, type ListedRun } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { RunQuery } from "../engine/RunList.ts"
+import * as Names from "../run/Names.ts"
 import type { JournalStore } from "../host/journal/JournalStore.ts"
 import {
   asks,
@@ -16,6 +17,7 @@ import {
   decides,
   failure,
   finish,
+  mark,
   results,
   same,
   text
@@ -144,6 +146,29 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* commit(store, epoch, [results(4, "c1")])
       yield* same(yield* state, "running", "the state after its result")
       yield* same(yield* ids(store, { state: "ended" }), [], "the runs that have ended")
+    })
+  ),
+  clause("a run that waits for late results, or sleeps, is listed with what it waits for", (store) =>
+    Effect.gen(function* () {
+      const { epoch } = yield* begin(store)
+      yield* create(store, { runId: "other", threadId: "other", startedAt: 500 })
+      const waits = Effect.map(only(store, "run"), ({ state, waitsFor }) => [state, waitsFor])
+      yield* same(yield* waits, ["running", undefined], "a run that works")
+      const late = Names.lateWait("", 2)
+      const nap = Names.sleep("builder#c1/", Names.ofSlept("c2", 1))
+      yield* commit(store, epoch, [text(1)], {
+        marks: [mark(late, null, { kind: "ask" }), mark(nap, null, { kind: "ask", path: ["builder#c1"] })]
+      })
+      yield* same(yield* waits, ["waiting", ["result", "timer"]], "one that waits for both")
+      yield* same(yield* ids(store, { state: "waiting" }), ["run"], "who waits")
+      yield* same(yield* ids(store, { state: "running" }), ["other"], "who does not")
+      yield* Effect.orDie(store.answer("run", late, "came", 1500))
+      yield* same(yield* waits, ["waiting", ["timer"]], "one that still sleeps")
+      yield* commit(store, epoch, [asks(2, "a1")])
+      yield* same(yield* waits, ["waiting", ["approval", "timer"]], "one that asks, too")
+      yield* commit(store, epoch, [decides(3, "a1")])
+      yield* Effect.orDie(store.answer("run", nap, "over", 1600))
+      yield* same(yield* waits, ["running", undefined], "one that goes on")
     })
   ),
   clause("each field of a query selects runs, and all given fields together", (store) =>

@@ -25,7 +25,10 @@ const noRoute = Refusal.make("not-found", "RouteNotFound", "No route matches thi
 
 const plain = { contentType: "text/plain; version=0.0.4; charset=utf-8" }
 
-/** The runs of every tenant that wait for an answer, and for how long the longest of them has waited. */
+/**
+ * The runs of every tenant that wait for somebody outside, and for how long the longest of them has waited. Those that
+ * only sleep are not among them.
+ */
 interface Waiting {
   readonly count: number
   readonly oldestMs: number
@@ -40,8 +43,9 @@ const waitingRuns = Effect.fnUntraced(function* ({ runtime }: ServerContext) {
   let after: string | undefined
   for (let page = 0; page < maxPages; page++) {
     const { next, runs } = yield* runtime.runs.list({ state: "waiting", limit: 1000, after })
-    const oldestMs = runs.reduce((oldest, { lastAt }) => Math.max(oldest, now - lastAt), waiting.oldestMs)
-    waiting = { count: waiting.count + runs.length, oldestMs }
+    const outside = runs.filter(({ waitsFor = [] }) => waitsFor.some((one) => one !== "timer"))
+    const oldestMs = outside.reduce((oldest, { lastAt }) => Math.max(oldest, now - lastAt), waiting.oldestMs)
+    waiting = { count: waiting.count + outside.length, oldestMs }
     if (next === undefined) break
     after = next
   }

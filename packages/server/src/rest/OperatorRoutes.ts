@@ -194,12 +194,16 @@ const kinds = {
   ThreadBusy: "conflict"
 } as const
 
-/** What of the run is in its events. `waiting`: for an approval, or for the result of a client call. */
+/** What of the run is in its events. Whom it waits for is, and a time or late results are in the list only. */
 const said = Effect.fnUntraced(function* ({ naming, runtime }: ServerContext, run: RunDetail) {
   const { clientCalls, cost, error, finish, latency, questions, text } = yield* Accumulated.of(runtime, naming, run)
-  const isWaiting = questions.length + clientCalls.length > 0
+  const waits = [
+    ...(run.waitsFor ?? []).filter((one) => one === "result" || one === "timer"),
+    ...(questions.length > 0 ? (["approval"] as const) : []),
+    ...(clientCalls.length > 0 ? (["client-tool"] as const) : [])
+  ]
   return {
-    ...(latency === undefined ? { state: isWaiting ? ("waiting" as const) : ("running" as const) } : {}),
+    ...(latency === undefined ? ListedRun.waiting(waits) : {}),
     text,
     ...(finish === undefined ? {} : { finishReason: finish.finishReason, usage: finish.usage }),
     ...(error === undefined ? {} : { error }),

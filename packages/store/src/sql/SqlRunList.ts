@@ -2,8 +2,8 @@
  * Lists of runs in a database: columns of `reins_runs` that the commit of a run's last events writes, so that a list
  * reads no log. Also `backfill`, which derives them for runs of earlier releases.
  */
-import { Event, ListedRun } from "@reins/protocol"
-import { RunList, type RunQuery } from "@reins/runtime/journal"
+import { AgentPath, Event, ListedRun } from "@reins/protocol"
+import { Names, RunList, type RunQuery } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -15,9 +15,15 @@ import * as RunPortions from "./RunPortions.ts"
 const columns = `run_id, thread_id, resource_id, agent, principal, started_at, last_at, ended_at, last_seq, end_reason,
   error_code, cost_nano_usd, unpriced, prompt_tokens, completion_tokens, record = '' AS forgotten`
 
-/** The run waits: a question or a client call is open. */
-const waits = `(EXISTS (SELECT 1 FROM reins_approvals a WHERE a.run_id = reins_runs.run_id AND a.outcome IS NULL)
-  OR EXISTS (SELECT 1 FROM reins_client_calls c WHERE c.run_id = reins_runs.run_id))`
+const isAsking = "EXISTS (SELECT 1 FROM reins_approvals a WHERE a.run_id = reins_runs.run_id AND a.outcome IS NULL)"
+const hasClientCall = "EXISTS (SELECT 1 FROM reins_client_calls c WHERE c.run_id = reins_runs.run_id)"
+/** A wait of the mark `m` that has no answer. */
+const isUnanswered = `m.kind = 'ask'
+  AND NOT EXISTS (SELECT 1 FROM reins_answers w WHERE w.run_id = m.run_id AND w.name = m.name)`
+
+/** A question or a client call is open, or another wait has no answer. */
+const waits = `(${isAsking} OR ${hasClientCall}
+  OR EXISTS (SELECT 1 FROM reins_marks m WHERE m.run_id = reins_runs.run_id AND ${isUnanswered}))`
 
 /**
  * A page of runs. Only columns are read, so that a damaged run is listed like any other. `endedBefore`: only runs that
@@ -29,7 +35,41 @@ export const list = (
   endedBefore?: number | undefined
 ): Effect.Effect<ListedRun.Page, SqlError> => {
   const { text, values } = reading(query, endedBefore)
-  return Effect.map(db.rows(text, ...values), (rows) => RunList.pageOf(rows.map(listed), query.limit))
+  return Effect.flatMap(db.rows(text, ...values), (rows) =>
+    Effect.map(openWaits(db, rows), (waits) =>
+      RunList.pageOf(
+        rows.map((row) => listed(row, waits.get(String(row["run_id"])) ?? [])),
+        query.limit
+      )
+    )
+  )
+}
+
+const readPath = Schema.decodeUnknownOption(Schema.fromJsonString(AgentPath.AgentPath))
+
+/** What the waits without an answer of these runs are for, by their column values. */
+const openWaits = (
+  db: Database,
+  runs: ReadonlyArray<Row>
+): Effect.Effect<ReadonlyMap<string, ReadonlyArray<ListedRun.WaitsFor>>, SqlError> => {
+  const waiting = runs.filter((row) => Number(row["waits"]) === 1).map((row) => [row["run_id"]])
+  if (waiting.length === 0) return Effect.succeed(new Map())
+  const found = db.rows(
+    `SELECT m.run_id, m.name, m.path FROM reins_marks m
+     WHERE m.run_id IN (SELECT value ->> 0 FROM ${db.dialect.each}) AND ${isUnanswered}`,
+    JSON.stringify(waiting)
+  )
+  return Effect.map(found, (rows) => {
+    const waits = new Map<string, Array<ListedRun.WaitsFor>>()
+    for (const row of rows) {
+      const runId = String(row["run_id"])
+      // A damaged row hides no other.
+      const path = Option.getOrElse(readPath(row["path"]), () => AgentPath.root)
+      const reason = Names.waitsFor(AgentPath.key(path), Column.decode(row["name"]))
+      waits.set(runId, [...(waits.get(runId) ?? []), reason])
+    }
+    return waits
+  })
 }
 
 const reading = (
@@ -63,9 +103,10 @@ const reading = (
   const place = after === undefined ? undefined : RunList.fromCursor(after)
   if (place !== undefined) where("(started_at, run_id) < (?, ?)", place.startedAt, Column.encode(place.runId))
   return {
-    text: `SELECT ${columns}, CASE WHEN ended_at IS NULL AND ${waits} THEN 1 ELSE 0 END AS waits FROM reins_runs ${
-      conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`
-    } ORDER BY started_at DESC, run_id DESC LIMIT ?`,
+    text: `SELECT ${columns}, CASE WHEN ended_at IS NULL AND ${waits} THEN 1 ELSE 0 END AS waits,
+      CASE WHEN ${isAsking} THEN 1 ELSE 0 END AS asks, CASE WHEN ${hasClientCall} THEN 1 ELSE 0 END AS calls FROM reins_runs ${
+        conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`
+      } ORDER BY started_at DESC, run_id DESC LIMIT ?`,
     values: [...values, limit + 1]
   }
 }
@@ -77,7 +118,7 @@ const bounded = (value: number): number =>
 const isReason = Schema.is(ListedRun.EndReason)
 
 /** A damaged number reads as 0 and a damaged reason as absent: a list does not fail because of a row. */
-const listed = (row: Row): ListedRun.ListedRun => {
+const listed = (row: Row, waits: ReadonlyArray<ListedRun.WaitsFor>): ListedRun.ListedRun => {
   const number = (column: string) => {
     const value = Number(row[column])
     return Number.isSafeInteger(value) && value >= 0 ? value : 0
@@ -90,7 +131,13 @@ const listed = (row: Row): ListedRun.ListedRun => {
     resourceId: Column.decode(row["resource_id"]),
     agent: String(row["agent"]),
     ...(has("principal") ? { principal: Column.decode(row["principal"]) } : {}),
-    state: has("ended_at") ? "ended" : number("waits") === 1 ? "waiting" : "running",
+    ...(has("ended_at")
+      ? { state: "ended" as const }
+      : ListedRun.waiting([
+          ...(number("asks") === 1 ? (["approval"] as const) : []),
+          ...(number("calls") === 1 ? (["client-tool"] as const) : []),
+          ...waits
+        ])),
     startedAt: number("started_at"),
     lastAt: number("last_at"),
     ...(has("ended_at") ? { endedAt: number("ended_at") } : {}),

@@ -3,6 +3,7 @@ import type { Envelope, ListedRun } from "@reins/protocol"
 import type { Erasing } from "../../engine/Erasure.ts"
 import type { RunRecord } from "../../engine/RunHost.ts"
 import type { Mark, StoredAnswer } from "./JournalStore.ts"
+import * as RunPast from "./RunPast.ts"
 
 export interface Row {
   /** Without its prompt, once its data is erased. */
@@ -42,10 +43,8 @@ export const forget = (row: Row, erasing: Erasing): void => {
 }
 
 /** As lists tell of the run. */
-export const listed = (
-  { clientCalls, end, ended, envelopes, forgotten, lastAt, record }: Row,
-  isAsking: boolean
-): ListedRun.ListedRun => {
+export const listed = (row: Row, isAsking: boolean): ListedRun.ListedRun => {
+  const { end, ended, envelopes, forgotten, lastAt, record } = row
   const { agent, principal, resourceId, runId, startedAt, threadId } = record
   return {
     runId,
@@ -53,7 +52,7 @@ export const listed = (
     resourceId,
     agent,
     ...(principal === undefined ? {} : { principal }),
-    state: ended ? "ended" : clientCalls.size > 0 || isAsking ? "waiting" : "running",
+    ...(ended ? { state: "ended" } : RunPast.standing(row, isAsking)),
     startedAt,
     lastAt,
     lastSeq: envelopes.length,

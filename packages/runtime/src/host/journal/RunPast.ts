@@ -2,7 +2,7 @@
  * The state of a run for its new owner: a pure fold of its stored events and marks. It has the order automaton, the
  * results, emits and begin marks by name, the started steps without a result, and the ledger.
  */
-import { AgentPath, Entry, type Envelope, type Json, LatencySummary, Ordering } from "@reins/protocol"
+import { AgentPath, Entry, type Envelope, type Json, LatencySummary, ListedRun, Ordering } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 import * as Names from "../../run/Names.ts"
 import type { Identified, OpenStep } from "../../engine/Engine.ts"
@@ -63,6 +63,27 @@ export const waitedUntil = (past: Past, answers: AnsweredAt, from: number, now: 
   })
   return LatencySummary.waitMs([...past.entries, ...waits], from, now)
 }
+
+/** The state of an open run in lists, and what it waits for: waits without an answer, a question, a client call. */
+export const standing = (
+  {
+    answers,
+    clientCalls,
+    marks
+  }: {
+    readonly answers: ReadonlyMap<string, unknown>
+    readonly clientCalls: ReadonlySet<string>
+    readonly marks: ReadonlyMap<string, Mark>
+  },
+  isAsking: boolean
+): ReturnType<typeof ListedRun.waiting> =>
+  ListedRun.waiting([
+    ...(isAsking ? (["approval"] as const) : []),
+    ...(clientCalls.size > 0 ? (["client-tool"] as const) : []),
+    ...Array.from(marks.values()).flatMap(({ kind, name, path }) =>
+      kind === "ask" && !answers.has(name) ? [Names.waitsFor(AgentPath.key(path), name)] : []
+    )
+  ])
 
 /** Whether this is the name of a started model step of the root agent. The steps before it have results. */
 export const hasBegun = ({ begins, openSteps, results }: Past, step: string): boolean =>

@@ -1,5 +1,5 @@
 /** What a run of the memory engine waits for from outside. */
-import { AgentPath, type Json } from "@reins/protocol"
+import { AgentPath, type Json, ListedRun } from "@reins/protocol"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -72,6 +72,20 @@ export class Approval implements SignalListener, AlarmListener {
           : []
       )
     }
+  }
+
+  /** The state of an open run in lists, and what it waits for: open waits, a question, a client call. */
+  static standing(
+    run: { readonly approvals?: ReadonlyArray<Approval> | undefined; readonly hasClientCall: () => boolean },
+    isAsking: boolean
+  ): ReturnType<typeof ListedRun.waiting> {
+    return ListedRun.waiting([
+      ...(isAsking ? (["approval"] as const) : []),
+      ...(run.hasClientCall() ? (["client-tool"] as const) : []),
+      ...(run.approvals ?? []).flatMap(({ row, value }) =>
+        row !== undefined && value === undefined ? [row.reason] : []
+      )
+    ])
   }
 
   /** Starts the run's wait. */

@@ -1,6 +1,7 @@
 /** The questions of a memory host's runs, with their outcomes: those of the runs that it still keeps. */
 import { type AgentPath, type Approval, ListedRun } from "@reins/protocol"
 import type { PendingApproval, RunRecord } from "../../engine/RunHost.ts"
+import { Approval as Wait } from "./Approval.ts"
 import type { MemoryRun } from "./MemoryRun.ts"
 
 /** A question, and its outcome once it has one. */
@@ -43,18 +44,17 @@ export class Questions {
     for (const id of ids ?? []) this.all.delete(id)
   }
 
-  /** A run as lists have it: it waits while one of its questions is open. */
+  /** A run as lists have it: with what it waits for. */
   listed(record: RunRecord, run: MemoryRun): ListedRun.ListedRun {
     const { agent, principal, resourceId, runId, startedAt, threadId } = record
     const { envelopes } = run.log
-    const isAsking = this.isOpen(run.asked)
     return {
       runId,
       threadId,
       resourceId,
       agent,
       ...(principal === undefined ? {} : { principal }),
-      state: run.log.ended ? "ended" : isAsking || run.hasClientCall() ? "waiting" : "running",
+      ...(run.log.ended ? { state: "ended" } : Wait.standing(run, this.isOpen(run.asked))),
       startedAt,
       lastAt: envelopes.at(-1)?.at ?? startedAt,
       lastSeq: envelopes.length,
