@@ -121,12 +121,22 @@ export class PrincipalInvalid extends Schema.TaggedError<PrincipalInvalid>()("Pr
   }
 }
 
-/** What a store says of an erasure: done, or which runs have not ended. Then nothing was erased. */
+/**
+ * What a store says of an erasure: done, or which runs have not ended. Then nothing was erased.
+ *
+ * @since 0.2.0
+ * @category models
+ */
 export type Outcome =
   | { readonly _tag: "Erased"; readonly deleted: Deleted; readonly kept: Kept }
   | { readonly _tag: "Busy"; readonly runs: ReadonlyArray<string>; readonly others: ReadonlyArray<string> }
 
-/** How much was kept of each kind. */
+/**
+ * How much was kept of each kind.
+ *
+ * @since 0.2.0
+ * @category models
+ */
 export interface Kept {
   readonly runIds: number
   readonly costLines: number
@@ -138,7 +148,12 @@ export interface Kept {
   readonly bytes?: boolean
 }
 
-/** Nothing was deleted. */
+/**
+ * Nothing was deleted.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
 export const nothing: Deleted = {
   threads: 0,
   messages: 0,

@@ -86,14 +86,24 @@ export interface Options<R = never> {
   readonly within?: Duration.Input | undefined
 }
 
-/** The lookups of a runtime; times in milliseconds. */
+/**
+ * The lookups of a runtime; times in milliseconds.
+ *
+ * @since 0.2.0
+ * @category models
+ */
 export interface Lookups {
   readonly all: ReadonlyArray<Lookup>
   readonly everyMs: number
   readonly withinMs: number
 }
 
-/** The lookup for a model; `undefined`: nobody is asked. */
+/**
+ * The lookup for a model. `undefined`: no provider is asked.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
 export const of = (
   { all }: Pick<Lookups, "all">,
   { model, provider }: { readonly model: string; readonly provider: string }
