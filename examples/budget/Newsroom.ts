@@ -2,6 +2,7 @@
  * An editor that sends out readers in parallel, and the script in place of their model: the script reports the usage of
  * each request, the price table its cost.
  */
+import { ModelFailure } from "@reins/protocol"
 import { Agent, type ModelRequest, Prices, Specialist } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 
@@ -24,11 +25,21 @@ export const Editor = Agent.make("editor", {
 /** US dollars per million tokens: a whole article costs 0.20 USD, and the editor's answer 0.02. */
 export const prices = Prices.layerTable({ "scripted/scripted-1": { inputPerMillionUsd: 1, outputPerMillionUsd: 20 } })
 
+/** What the provider's bill says of the broken answer about "storms": it had written more than had arrived. */
+export const onTheBill = { inputUncached: 20, outputText: 130 }
+
 /** Like a provider's model, a reader stops at its output limit. */
 const read = (request: ModelRequest): ScriptedModel.Reply => {
   const room = request.maxOutputTokens ?? article
   const usage = { inputUncached: 20, outputText: Math.min(article, room) }
   const about = ScriptedModel.lastPrompt(request)
+  // A connection that breaks reports no usage. The editor sends a second reader, who is answered.
+  if (request.metadata.agentPath.at(-1) === "reader#storms/1") {
+    return ScriptedModel.failure(
+      new ModelFailure.NetworkFailed({ provider: "scripted", model: "scripted-1" }),
+      "All about"
+    )
+  }
   return room < article
     ? ScriptedModel.text(`The first thing about ${about} is`, { usage, stop: "length" })
     : ScriptedModel.text(`All about ${about}.`, { usage })

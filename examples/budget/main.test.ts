@@ -87,12 +87,18 @@ describe("the cost tree", () => {
 })
 
 describe("the program", () => {
-  it("warns, pauses, continues, wraps up and ends", async () => {
+  it("warns, pauses, continues, wraps up, corrects an estimate and ends", async () => {
     const { stderr, stdout } = await promisify(execFile)(process.execPath, [`${import.meta.dirname}/main.ts`])
     assert.strictEqual(stderr, "")
     assert.include(stdout, "budget_warning")
     assert.include(stdout, "raise the limit?")
     assert.include(stdout, '"The paper is full."')
     assert.include(stdout, '"Nothing about waves today."\n  finish: budget')
+    const [before = 0, estimate = 0, after = 0] = (/the bill of[^]*$/.exec(stdout)?.[0].match(/\d\.\d{4}/g) ?? []).map(
+      Number
+    )
+    // 20 tokens of input at 1 USD a million, 130 of output at 20 USD.
+    assert.closeTo(after - before + estimate, 0.00262, 0.00011)
+    assert.isBelow(estimate, 0.00262)
   })
 })

@@ -1,13 +1,14 @@
 /**
  * Parallel specialists with one limit in US dollars: a warning before it; then, in the first run, a pause in which a
- * person raises it, and in the second, an answer from what there is.
+ * person raises it, and in the second, an answer from what there is. At last a connection breaks, and the estimate of
+ * what that cost is corrected by the provider's bill.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Budget, type Envelope, Runtime } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Console, Effect, Layer, Stream } from "effect"
 import * as CostTree from "./CostTree.ts"
-import { Editor, prices, Reader, respond } from "./Newsroom.ts"
+import { Editor, onTheBill, prices, Reader, respond } from "./Newsroom.ts"
 
 const RuntimeLive = Runtime.layer({ agents: [Editor, Reader] }).pipe(
   Layer.provide([ScriptedModel.layer({ respond }), prices])
@@ -54,9 +55,27 @@ const write = Effect.fnUntraced(function* (budget: Budget.Budget) {
   )
 })
 
+const dollars = (nanoUsd: number) => `${(nanoUsd / 1e9).toFixed(4)} USD`
+
+/** A run whose connection breaks once, and what the provider's bill says of it later. */
+const settle = Effect.fnUntraced(function* () {
+  const runtime = yield* Runtime
+  const run = yield* runtime.start("storms")
+  yield* run.result
+  const { runId } = run
+  const booked = Effect.map(runtime.costs.by({ runId }), ({ sum }) => dollars(sum.costNanoUsd))
+  yield* Console.log(`the bill of "storms": ${yield* booked} booked`)
+  for (const { agentPath, costNanoUsd = 0, model, provider, step } of (yield* runtime.costs.estimates(runId)) ?? []) {
+    yield* Console.log(`  ${agentPath.join(" ")}, step ${step}: ${dollars(costNanoUsd)} as an estimate`)
+    yield* runtime.costs.correct({ runId, agentPath, step, provider, model, usage: onTheBill })
+  }
+  yield* Console.log(`  corrected by the provider's bill: ${yield* booked}`)
+})
+
 const program = Effect.gen(function* () {
   yield* write(Budget.make({ maxCostUsd: 0.5, warnAt: 0.8, onExhausted: "pause" }))
   yield* write(Budget.make({ maxCostUsd: 0.5, onExhausted: "wrap-up" }))
+  yield* settle()
 })
 
 program.pipe(Effect.provide(RuntimeLive), NodeRuntime.runMain)
