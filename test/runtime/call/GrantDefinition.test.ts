@@ -4,6 +4,7 @@ import { journalHost, MemoryJournal } from "@reins/runtime/journal"
 import { Probe, ScriptedModel } from "@reins/runtime/testing"
 import { Context, Effect, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
+import { TestClock } from "effect/testing"
 
 describe("a grant for a thread, kept in a store", () => {
   it.effect("covers the same tool in the next process, and not one whose definition has changed", () => {
@@ -55,7 +56,7 @@ describe("a grant for a thread, kept in a store", () => {
           Deployment.Deployment,
           journalHost(journal, {
             gatherMs: 0,
-            pollMs: Number.POSITIVE_INFINITY,
+            pollMs: 1000,
             carries: { owns: () => executes, begin: () => Effect.void }
           })
         )
@@ -77,6 +78,8 @@ describe("a grant for a thread, kept in a store", () => {
         const question = (yield* probe.next("approval-required")).data
         assert.match(question.toolHash ?? "", /./)
         yield* here.respondToApproval(question.id, Decision.approve({ scope: "thread" }))
+        // The other process polls for it.
+        yield* TestClock.adjust("1 second")
         yield* probe.end
         const [grant] = yield* here.grants.list()
         assert.strictEqual(grant?.toolHash, question.toolHash)
