@@ -210,7 +210,7 @@ describe("metrics of runs", () => {
           const measured = all.flatMap((metric) =>
             metric.id === "reins_store_seconds" ? [metric.attributes?.["operation"] ?? ""] : []
           )
-          const operations = ["commit", "create", "open"]
+          const operations = ["commit", "create"]
           assert.deepStrictEqual(
             operations.filter((one) => measured.includes(one)),
             metrics ? operations : []
