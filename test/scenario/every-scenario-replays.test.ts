@@ -22,6 +22,18 @@ const apart: ReadonlyMap<string, string> = new Map([
   ["runtime/Composition", "is about runtimes in memory"],
   ["lets no call through when it never ends", "its hook is waited for on the clock of the machine"],
   ["lets nothing through when it fails: beforeStep", "its hook is waited for on the clock of the machine"],
+  [
+    "that the agent's time limit cuts ends the agent as the limit does: beforeCall",
+    "its hook is waited for on the clock of the machine"
+  ],
+  [
+    "that the agent's time limit cuts ends the agent as the limit does: beforeStep",
+    "its hook is waited for on the clock of the machine"
+  ],
+  [
+    "is asked for as the hooks before the agent's steps leave the request, and what they spend is charged",
+    "counts calls, and a replay is one more"
+  ],
   ["that cannot be looked up make a retryable failure, and cost nothing", "a journal looks for news while it waits"],
   ["runs once for a call, although its process dies while a person is asked", "counts calls, and a replay is one more"],
   ["does not change an answer that its model has paused within", "counts calls, and a replay is one more"],
@@ -49,10 +61,15 @@ const changing: ReadonlyMap<string, string> = new Map([
     "its strategy counts how often it is called"
   ],
   ["loop/RunFailure", "its prices are broken from a moment on"],
+  ["loop/Unread", "its prices are broken from a moment on"],
   ["counts a run that failed with a defect", "its prices are broken from a moment on"],
   ["denies even if a grant covers the call and the query asks about each call", "its policy changes"],
   ["asks once about a predicate that changes its result", "its policy changes"],
-  ["is extended or replaced by a query's history, once it is free", "its thread is rewritten after the run"]
+  ["is extended or replaced by a query's history, once it is free", "its thread is rewritten after the run"],
+  [
+    "cancels its runs where that is asked for, waits for those of others, and then erases",
+    "its thread is rewritten after the run"
+  ]
 ])
 
 let findings: Array<Replays.Finding> = []

@@ -139,7 +139,8 @@ const cases: ReadonlyArray<Case> = [
       resume: [{ interruptId: "apr-1", status: "cancelled" }],
       context: [{ description: "The page", value: "orders" }],
       state: { open: true },
-      protocolVersion: "1.0"
+      protocolVersion: "1.0",
+      parentRunId: "run-0"
     }
   },
   {

@@ -181,7 +181,8 @@ describe("a runtime over SQLite", () => {
         "reins_memories",
         "reins_memory_words",
         "reins_webhooks",
-        "reins_notices"
+        "reins_notices",
+        "reins_reconciliations"
       ]) {
         yield* alter(file, `DROP TABLE ${table}`)
       }
@@ -196,6 +197,8 @@ describe("a runtime over SQLite", () => {
         "DROP TABLE reins_branch_messages",
         "DROP INDEX reins_claims_run",
         "ALTER TABLE reins_claims DROP COLUMN run_id",
+        "DROP INDEX reins_threads_principal",
+        "ALTER TABLE reins_threads DROP COLUMN principal",
         "ALTER TABLE reins_threads DROP COLUMN limits",
         "ALTER TABLE reins_threads DROP COLUMN kept",
         "ALTER TABLE reins_threads DROP COLUMN created_at",

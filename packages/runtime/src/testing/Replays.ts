@@ -51,11 +51,13 @@ export const over = ({ make }: RunHostFactory, journal: Source, found: (finding:
       const executed = new Set<string>()
       // Before the host is made, so that it is closed by then.
       yield* Effect.addFinalizer(() =>
-        Effect.forEach(executed, (runId) =>
-          replay === undefined
+        Effect.forEach(executed, (runId) => {
+          const exported = journal.exportRun(runId)
+          // Nothing is left of a run that was erased.
+          return replay === undefined || exported.length === 0
             ? Effect.void
-            : Effect.map(settled(replay(journal.exportRun(runId))), (replayed) => found({ runId, replayed }))
-        )
+            : Effect.map(settled(replay(exported)), (replayed) => found({ runId, replayed }))
+        })
       )
       return yield* make((record, history, engine, stores) => {
         executed.add(record.runId)
