@@ -142,16 +142,20 @@ export const clauses: ReadonlyArray<Clause> = [
   clause("the audit record of the principal's runs can be kept, under the pseudonym", (store) =>
     Effect.gen(function* () {
       yield* lived(store, "ann")
-      yield* store.audit.record([act("x", { runId: "ann-run", threadId: "ann-thread", by: "ann" })])
+      const place = { runId: "ann-run", threadId: "ann-thread" }
+      yield* store.audit.record([act("x", { ...place, by: "ann" }), act("y", { ...place, by: "ann, bob" })])
       const { deleted, kept } = yield* done(store, { acts: false })
-      yield* same([deleted.acts, kept.acts], [0, 1], "what was deleted, and renamed")
+      yield* same([deleted.acts, kept.acts], [0, 2], "what was deleted, and renamed")
+      const both = (principal: string) =>
+        Effect.map(store.audit.read({ resourceId: "tenant", principal, limit: 20 }), (found) => found.acts.length)
+      yield* same(yield* both("ann, bob"), 0, "the acts of both, found by the old names")
       const { acts } = yield* store.audit.read({ resourceId: "tenant", runId: "ann-run", limit: 20 })
       yield* same(
         acts.filter(({ by }) => by === "ann"),
         [],
         "the acts that name her"
       )
-      yield* same(acts.length, 3, "how many acts there are")
+      yield* same(acts.length, 4, "how many acts there are")
     })
   ),
   clause("notices and web hooks of the principal's runs, and notes of its threads, are erased", (store) =>

@@ -259,9 +259,8 @@ export const erase = Effect.fnUntraced(function* (
   if (runtime.threads.notes === undefined) {
     for (const { threadId } of yield* book.list(resourceId)) {
       const runs = (yield* book.get(resourceId, threadId))?.runs ?? []
-      const found = yield* Effect.forEach(runs, ({ runId }) => runtime.runs.get(runId))
-      const isGone = found.every((run) => run === undefined || run.isForgotten === true)
-      if (runs.length > 0 && isGone) yield* book.remove(resourceId, threadId)
+      const thread = yield* runtime.threads.info(yield* naming.inner(resourceId, threadId), { resourceId })
+      if (runs.length > 0 && thread === undefined) yield* book.remove(resourceId, threadId)
     }
   }
   const kept = report.kept.map(({ ids, ...one }) => ({

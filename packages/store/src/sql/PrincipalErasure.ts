@@ -48,19 +48,22 @@ const erased = Effect.fnUntraced(function* (
   const count = (text: string, ...values: ReadonlyArray<Value>): Effect.Effect<number, SqlError> =>
     Effect.map(db.rows(`${text} RETURNING 1`, ...values), (rows) => rows.length)
 
-  // The threads' rows first: a run that starts on one now waits for them, and finds them gone.
+  // The threads' rows first: a run that starts on one now waits for them, and finds them gone. What they hold is read by
+  // a statement of its own, which sees what a run that ended meanwhile has added.
+  const [isReached, reached] = [
+    `resource_id = ? AND (principal = ? OR thread_id IN (
+       SELECT thread_id FROM reins_runs WHERE resource_id = ? AND principal = ? AND isolated = 0
+     )) ORDER BY thread_id`,
+    [resource, principal, resource, principal]
+  ]
+  if (lockRows !== "") yield* db.rows(`SELECT thread_id FROM reins_threads WHERE ${isReached}${lockRows}`, ...reached)
   const threads = yield* db.rows(
     `SELECT thread_id, run_id, principal, CASE WHEN ${isShared} THEN 1 ELSE 0 END AS shared FROM reins_threads
-     WHERE resource_id = ? AND (principal = ? OR thread_id IN (
-       SELECT thread_id FROM reins_runs WHERE resource_id = ? AND principal = ? AND isolated = 0
-     )) ORDER BY thread_id${lockRows}`,
+     WHERE ${isReached}`,
     principal,
     principal,
     principal,
-    resource,
-    principal,
-    resource,
-    principal
+    ...reached
   )
   const runs = yield* db.rows(
     `SELECT run_id, ended_at FROM reins_runs WHERE resource_id = ? AND (principal = ? OR (principal IS NULL AND thread_id ${among}))
@@ -108,8 +111,7 @@ const erased = Effect.fnUntraced(function* (
     where: `resource_id = ? AND (run_id ${among} OR thread_id ${among} OR ${mentions})`,
     values: [resource, inRuns, inThreads, mentionOf(erasing.principal)],
     isOwn: (row) => erasing.acts && isOf(String(row["run_id"]), String(row["thread_id"])),
-    also: ", principal = CASE WHEN principal = ? THEN ? ELSE principal END",
-    alsoValues: [principal, pseudonym]
+    also: { set: ", principal = ?", values: ({ by }) => [by === undefined ? null : Column.encode(by)] }
   })
   const files = yield* count(
     `DELETE FROM reins_files WHERE resource_id = ? AND (run_id ${among} OR (thread_id ${among} AND NOT run_id ${among}))`,
@@ -221,8 +223,8 @@ const revise = Effect.fnUntraced(function* <A extends { readonly id: string; rea
     readonly where: string
     readonly values: ReadonlyArray<Value>
     readonly isOwn: (row: Row, document: A) => boolean
-    readonly also?: string
-    readonly alsoValues?: ReadonlyArray<Value>
+    /** What else is set. */
+    readonly also?: { readonly set: string; readonly values: (after: A) => ReadonlyArray<Value> }
   }
 ) {
   const rows = yield* db.rows(`SELECT * FROM ${table} WHERE ${asked.where}`, ...asked.values)
@@ -239,9 +241,9 @@ const revise = Effect.fnUntraced(function* <A extends { readonly id: string; rea
     const after = Rules.renamed(document, erasing)
     if (after === document) continue
     yield* db.rows(
-      `UPDATE ${table} SET ${column} = ?${asked.also ?? ""} WHERE id = ?`,
+      `UPDATE ${table} SET ${column} = ?${asked.also?.set ?? ""} WHERE id = ?`,
       JSON.stringify(after),
-      ...(asked.alsoValues ?? []),
+      ...(asked.also?.values(after) ?? []),
       String(row["id"])
     )
     changed++

@@ -9,7 +9,7 @@ import {
   StoreFailure
 } from "@reins/runtime/journal"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Deferred, Effect, Fiber, Layer, Queue, References, Schema, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Queue, References, Schema, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { TestClock } from "effect/testing"
 
@@ -198,6 +198,30 @@ describe("a host that hears of a run from another process", () => {
         yield* TestClock.adjust("1 second")
         assert.strictEqual((yield* pendingApprovals()).length, 1)
       }).pipe(Effect.provide(runtime({ ...store, wakes: Stream.fromQueue(wakes) })))
+    })
+  )
+
+  it.effect("executes it, also where it hears so while it tries to create the same run", () =>
+    Effect.gen(function* () {
+      const { store } = counting()
+      const wakes = yield* Queue.unbounded<string>()
+      const gate = yield* Deferred.make<void>()
+      const create: JournalStore["create"] = (record, change) =>
+        Effect.andThen(Deferred.await(gate), store.create(record, change))
+      yield* Effect.gen(function* () {
+        const { pendingApprovals, start } = yield* Runtime
+        const record = { resourceId: "default", agent: "desk", prompt: "Pay.", isolated: false, startedAt: 0 }
+        yield* store.create({ ...record, runId: "run", threadId: "thread" })
+        const again = yield* Effect.forkChild(Effect.exit(start("Pay.", { runId: "run", threadId: "thread" })))
+        yield* TestClock.adjust("1 second")
+        yield* Queue.offer(wakes, "run")
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* pendingApprovals()).length, 0)
+        yield* Deferred.succeed(gate, undefined)
+        yield* TestClock.adjust("1 second")
+        assert.isTrue(Exit.isFailure(yield* Fiber.join(again)))
+        assert.strictEqual((yield* pendingApprovals()).length, 1)
+      }).pipe(Effect.provide(runtime({ ...store, create, wakes: Stream.fromQueue(wakes) })))
     })
   )
 })

@@ -273,7 +273,11 @@ export class JournalRun implements Engine, Work {
   }
 
   readonly message: Engine["message"] = (position) => this.inbox.message(position)
-  readonly closeInbox: Engine["closeInbox"] = (position, now = false) => this.inbox.close(position, this.now(), now)
+  readonly closeInbox: Engine["closeInbox"] = (position, now = false) => {
+    const close = this.inbox.close(position, this.now(), now)
+    // The result that closes it is stored first: after a crash the run may otherwise go on, and accept no messages.
+    return now && !this.writer.isWritten ? Effect.andThen(this.writer.flush, close) : close
+  }
 
   readonly push = (path: AgentPath.AgentPath, events: ReadonlyArray<Event>): boolean => {
     this.append(path, events)

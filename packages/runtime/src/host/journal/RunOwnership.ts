@@ -201,6 +201,12 @@ export class RunOwnership implements Owner {
             ? Effect.succeed(false)
             : Effect.as(this.own(opened, this.missed.delete(runId)), true)
         ),
+        // The run is there already: what was told of it meanwhile is looked at now.
+        Effect.tapError(() =>
+          Effect.suspend(() =>
+            this.missed.has(runId) ? Effect.andThen(this.opened(runId), this.open(runId)) : Effect.void
+          )
+        ),
         Effect.ensuring(this.opened(runId)),
         Effect.flatMap((isOpen) => (isOpen ? Effect.void : this.open(runId)))
       )
