@@ -1,15 +1,15 @@
 /**
  * The server under the inspector: an agent whose prompt selects what it does (`pay` asks first, `study` sends a
- * specialist, `long` writes many words, `limit` meets a budget that pauses, `build` answers later, `held` never ends), with
- * keys of two tenants and roles.
+ * specialist, `long` writes many words, `limit` meets a budget that pauses, `build` answers later, `move` proposes a plan, `nap`
+ * sleeps, `held` never ends), with keys of two tenants and roles.
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { page } from "@reins/inspector"
-import { Agent, Budget, Deployment, Model, Prices, Runtime, Specialist, ToolRun } from "@reins/runtime"
+import { Agent, Budget, Deployment, Model, Prices, Runtime, Specialist, ToolRun, ToolSettings } from "@reins/runtime"
 import { MemoryJournal, journalHost } from "@reins/runtime/journal"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Authenticator, Server } from "@reins/server"
-import { Effect, Layer, ManagedRuntime, Schema } from "effect"
+import { Effect, Layer, ManagedRuntime, Option, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { HttpServer } from "effect/http"
 import { createServer } from "node:http"
@@ -35,10 +35,27 @@ const Build = Tool.make("build", {
   success: Schema.String,
   dependencies: [ToolRun]
 })
-class Kit extends Toolkit.make(Pay, Look, Build) {
+const Move = Tool.make("move", {
+  description: "Moves systems, stage by stage",
+  parameters: Schema.Struct({
+    reason: Schema.String,
+    stages: Schema.Array(Schema.Struct({ system: Schema.String, downtimeMinutes: Schema.Finite }))
+  }),
+  success: Schema.String
+}).annotate(ToolSettings.IsPlan, true)
+const Nap = Tool.make("nap", {
+  description: "Does nothing for a week",
+  parameters: Schema.Struct({}),
+  success: Schema.String,
+  dependencies: [ToolRun]
+})
+class Kit extends Toolkit.make(Pay, Look, Build, Move, Nap) {
   static readonly layer = this.toLayer({
     pay: ({ amountUsd, supplier }) => Effect.succeed(`paid ${amountUsd} USD to ${supplier}`),
     look: () => Effect.succeed("found"),
+    move: ({ stages }) =>
+      Effect.succeed(`moved ${stages.map((stage) => `${stage.system} in ${stage.downtimeMinutes}`).join(", ")}`),
+    nap: () => Effect.andThen(ToolRun, (run) => Effect.as(run.sleep("7 days"), "rested")),
     build: () =>
       Effect.gen(function* () {
         const run = yield* ToolRun
@@ -51,16 +68,28 @@ const Reader = Specialist.make("reader", { description: "Reads", toolkit: Kit })
 const Clerk = Agent.make("clerk", { toolkit: Kit, specialists: [Reader] })
 const Frugal = Agent.make("frugal", { toolkit: Kit, budget: Budget.make({ maxSteps: 1, onExhausted: "pause" }) })
 
+const revised = Schema.decodeUnknownOption(
+  Schema.Struct({ error: Schema.Literal("RevisionWanted"), partial: Move.parametersSchema })
+)
+const stage = (system: string) => ({ system, downtimeMinutes: 30 })
+
 const hold = Effect.runSync(ScriptedModel.hold)
 
 const respond: ScriptedModel.Responder = (request) => {
   const results = ScriptedModel.lastResults(request)
+  const wanted = revised(results[0]?.result)
+  if (Option.isSome(wanted)) return ScriptedModel.calls([{ id: "revised", name: "move", args: wanted.value.partial }])
   if (results.length > 0) return ScriptedModel.text(`It is done: ${JSON.stringify(results[0]?.result)}.`)
   const prompt = ScriptedModel.lastPrompt(request)
   const id = `${request.metadata.agent}-1`
   if (prompt.startsWith("pay")) {
     return ScriptedModel.calls([{ id, name: "pay", args: { supplier: "Paper & Co", amountUsd: 40 } }])
   }
+  if (prompt === "move") {
+    const args = { reason: "new centre", stages: ["billing", "mail", "mainframe"].map(stage) }
+    return ScriptedModel.calls([{ id, name: "move", args }])
+  }
+  if (prompt === "nap") return ScriptedModel.calls([{ id, name: "nap", args: {} }])
   if (prompt === "build") return ScriptedModel.calls([{ id, name: "build", args: {} }])
   if (prompt === "held") return { ...ScriptedModel.words("one two three four"), hold, heldAfter: 1 }
   if (prompt === "study") return ScriptedModel.calls([{ id, name: "reader", args: { prompt: "limit" } }])

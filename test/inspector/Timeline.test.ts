@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Event } from "@reins/protocol"
 import { generate, seeded } from "@reins/protocol/testing"
-import { Timeline } from "../../packages/inspector/page/Timeline.ts"
+import { stateAt, Timeline } from "../../packages/inspector/page/Timeline.ts"
 
 describe("the timeline of a run", () => {
   it("closes every interval by the end of a complete log, within the time of the run", () => {
@@ -19,7 +19,7 @@ describe("the timeline of a run", () => {
     }
   })
 
-  it("shows how long a call slept, and how long its late result was waited for", () => {
+  it("shows a call as sleeping until its time, how long it slept, and how long its late result was waited for", () => {
     const call = { type: "tool-invocation", toolInvocationId: "c1", toolName: "ship", args: {} } as const
     const log: ReadonlyArray<readonly [at: number, event: Event]> = [
       [0, { type: "step-start" }],
@@ -33,7 +33,20 @@ describe("the timeline of a run", () => {
     const timeline = new Timeline()
     const step = ([at, event]: (typeof log)[number], index: number) =>
       timeline.step({ seq: index + 1, at, runId: "run", threadId: "thread", agentPath: [], event })
-    log.forEach(step)
+    log.slice(0, 3).forEach(step)
+    // Until its time neither the call nor its sleep is over, and then the call goes on.
+    const states = (now: number) =>
+      timeline.spans.flatMap((span) => (span.kind === "step" ? [] : [[span.kind, stateAt(span, now)]]))
+    assert.deepStrictEqual(states(499), [
+      ["call", { asleepUntil: 500 }],
+      ["wait", { asleepUntil: 500 }]
+    ])
+    assert.deepStrictEqual(states(500), [
+      ["call", {}],
+      ["wait", { to: 500 }]
+    ])
+    log.slice(3).forEach((one, index) => step(one, index + 3))
+    assert.deepStrictEqual(states(499)[0], ["call", { to: 600 }])
     const waits = () =>
       timeline.spans.filter(({ kind }) => kind === "wait").map(({ from, label, to }) => [label, from, to])
     assert.deepStrictEqual(waits(), [

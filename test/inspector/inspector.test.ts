@@ -1,14 +1,10 @@
-/** Drives the inspector in a real browser, if there is one. `REINS_SCREENSHOTS` names a folder for pictures of it. */
+/** Drives the inspector in a real browser, if there is one. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { existsSync } from "node:fs"
 import { createServer } from "node:http"
-import { createRequire } from "node:module"
-import { join } from "node:path"
-import { type Browser, chromium, type Page } from "playwright-core"
+import type { Browser, Page } from "playwright-core"
+import { ended, executable, hasBrowser, launch, picture, violations } from "./Browser.ts"
 import * as Office from "./Office.ts"
 
-const executable = process.env["CHROMIUM"] ?? "/usr/bin/chromium"
-const hasBrowser = existsSync(executable)
 if (!hasBrowser) process.stdout.write(`No Chromium at ${executable}: skipping the browser tests of the inspector.\n`)
 
 const timeout = 20_000
@@ -18,11 +14,7 @@ let office: Awaited<ReturnType<typeof Office.open>> | undefined
 beforeAll(async () => {
   if (!hasBrowser) return
   office = await Office.open()
-  browser = await chromium.launch({
-    executablePath: executable,
-    headless: true,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-  })
+  browser = await launch()
   // The first request builds the page.
   assert.strictEqual((await fetch(`${office.url}/`)).status, 200)
 }, 120_000)
@@ -66,34 +58,6 @@ const withPage = async (
     await context.close()
   }
 }
-
-/** The violations that axe finds in the current page. */
-const violations = async (page: Page): Promise<ReadonlyArray<string>> => {
-  // The page lets no script in that is not its own.
-  await page.evaluate(await axe())
-  return page.evaluate(async () => {
-    const { violations: found } = await (
-      globalThis as unknown as {
-        axe: {
-          run: () => Promise<{ violations: ReadonlyArray<{ id: string; nodes: ReadonlyArray<{ html: string }> }> }>
-        }
-      }
-    ).axe.run()
-    return found.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`))
-  })
-}
-
-const axe = async (): Promise<string> => {
-  const { readFile } = await import("node:fs/promises")
-  return readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
-}
-
-const picture = async (page: Page, name: string): Promise<void> => {
-  const folder = process.env["REINS_SCREENSHOTS"]
-  if (folder !== undefined) await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true })
-}
-
-const ended = (page: Page, word: string) => page.getByText(word, { exact: true }).first().waitFor()
 
 const titles: { readonly [view: string]: string } = {
   runs: "Runs",
@@ -152,6 +116,44 @@ describe("the inspector", () => {
         await page.getByLabel("New maxSteps").fill("5")
         await page.getByRole("button", { name: "Raise and go on" }).click()
         await ended(page, "stop")
+      }),
+    60_000
+  )
+
+  it.runIf(hasBrowser)(
+    "sends a plan back with its steps moved, removed and edited, approves what its planner proposes then, and shows a sleep",
+    () =>
+      withPage("runs", async ({ office: { start }, page }) => {
+        const runId = await start("move")
+        await page.goto(page.url().replace(/#.*/, `#/runs/${runId}`))
+        const plan = page.getByRole("article", { name: "Question about a plan" })
+        await plan.getByRole("button", { name: "Approve" }).waitFor()
+        await plan.getByRole("button", { name: "Remove stages 3" }).click()
+        await plan.getByRole("button", { name: "Move stages 2 up" }).click()
+        const first = plan.getByRole("listitem", { name: "stages 1" })
+        // An emptied field stays.
+        await first.getByLabel("downtimeMinutes").fill("")
+        await first.getByLabel("downtimeMinutes").fill("5")
+        await plan.getByLabel("reason").fill("new lease")
+        await plan.getByLabel("Remark").fill("mail first")
+        assert.deepStrictEqual(await violations(page), [])
+        await picture(page, "plan")
+        await plan.getByRole("button", { name: "Send back with these changes" }).click()
+        await plan.getByRole("button", { name: "Approve" }).click()
+        await ended(page, "stop")
+        await page.getByRole("tab", { name: /^Events/ }).click()
+        await page.getByText("moved mail in 5, billing in 30").first().waitFor()
+        await page.getByText("approval-decision").first().click()
+        await page.getByText('"feedback": "mail first"').waitFor()
+        const nap = await start("nap")
+        await page.goto(page.url().replace(/#.*/, `#/runs/${nap}`))
+        await page.getByText("waiting: a time").waitFor()
+        await page
+          .getByRole("listitem")
+          .filter({ hasText: /^nap, sleeps until .*asleep$/ })
+          .waitFor()
+        await page.getByRole("button", { name: "Cancel the run" }).click()
+        await ended(page, "cancelled")
       }),
     60_000
   )

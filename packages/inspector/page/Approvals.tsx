@@ -5,6 +5,8 @@ import { useEffect, useState } from "react"
 import { api, useAsked } from "./Client.ts"
 import { duration, time } from "./Format.ts"
 import { Json, Loaded, Problem } from "./Parts.tsx"
+import { isSame } from "./Plan.ts"
+import { PlanForm } from "./PlanForm.tsx"
 import { changesOf, SchemaForm } from "./SchemaForm.tsx"
 
 type Fields = { readonly [name: string]: unknown }
@@ -29,6 +31,19 @@ const scopes = [
   { value: "subtree", label: "calls of this agent and below, in this run" }
 ]
 
+const titleOf = ({ kind, payload, target }: Approval.Request): string => {
+  switch (kind) {
+    case "question":
+      return `${fieldsOf(payload)["question"]}`
+    case "budget":
+      return `More ${target}?`
+    case "plan":
+      return "May this plan be executed?"
+    case "tool":
+      return `May ${target} run?`
+  }
+}
+
 export const Question = ({ onDone, request }: { readonly request: Approval.Request; readonly onDone: () => void }) => {
   const { id, kind, payload, target } = request
   const asked = fieldsOf(payload)
@@ -49,18 +64,25 @@ export const Question = ({ onDone, request }: { readonly request: Approval.Reque
   }
   const feedback = reason.trim() === "" ? {} : { feedback: reason.trim() }
   const changes = changesOf(payload, value)
-  const isChanged = kind === "tool" && Object.keys(changes).length > 0
+  const isChanged = kind === "tool" ? Object.keys(changes).length > 0 : kind === "plan" && !isSame(payload, value)
   const approve = () => {
     if (kind === "budget") return send({ type: "approve", raise: { [target]: Number(value) }, ...feedback })
     if (kind === "question") return send({ type: "answer", value: value as never, ...feedback })
-    if (isChanged) return send({ type: "revise", partial: changes as never, ...feedback })
+    // Of a call what changed is enough; a planner gets the whole plan.
+    if (isChanged) return send({ type: "revise", partial: (kind === "plan" ? value : changes) as never, ...feedback })
     return send({ type: "approve", ...(scope === "call" ? {} : { scope: scope as Approval.Scope }), ...feedback })
   }
   return (
-    <Paper withBorder p="md" my="sm" component="article" aria-label={`Question about ${target}`}>
+    <Paper
+      withBorder
+      p="md"
+      my="sm"
+      component="article"
+      aria-label={`Question about ${kind === "plan" ? "a plan" : target}`}
+    >
       <Group justify="space-between">
         <Title order={3} size="h5">
-          {kind === "question" ? `${asked["question"]}` : kind === "budget" ? `More ${target}?` : `May ${target} run?`}
+          {titleOf(request)}
         </Title>
         <Group gap="xs">
           <Badge color="gray.7" tt="none">
@@ -94,7 +116,7 @@ export const Question = ({ onDone, request }: { readonly request: Approval.Reque
         ) : kind === "tool" ? (
           <SchemaForm schema={tool?.parameters} value={value} onChange={setValue} />
         ) : (
-          <Json value={payload} />
+          <PlanForm plan={payload} value={value} onChange={setValue} />
         )}
         {kind === "tool" && !isChanged ? (
           <Select
@@ -107,7 +129,7 @@ export const Question = ({ onDone, request }: { readonly request: Approval.Reque
         ) : null}
         <TextInput
           label="Remark"
-          description="On a rejection the model reads it."
+          description={`On a rejection${kind === "plan" ? " or a revision" : ""} the model reads it.`}
           value={reason}
           onChange={(event) => setReason(event.currentTarget.value)}
         />
@@ -119,7 +141,9 @@ export const Question = ({ onDone, request }: { readonly request: Approval.Reque
               : kind === "budget"
                 ? "Raise and go on"
                 : isChanged
-                  ? "Run with these changes"
+                  ? kind === "plan"
+                    ? "Send back with these changes"
+                    : "Run with these changes"
                   : "Approve"}
           </Button>
           <Button variant="default" onClick={() => send({ type: "reject", ...feedback })} disabled={isSending}>

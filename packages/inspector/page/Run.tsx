@@ -14,7 +14,7 @@ import { Facts, Loaded, Rows, State } from "./Parts.tsx"
 import { go, link } from "./Place.ts"
 import { Replay } from "./Replay.tsx"
 import { Tickets } from "./Tickets.tsx"
-import { Timeline, type Span } from "./Timeline.ts"
+import { stateAt, Timeline, type Span } from "./Timeline.ts"
 
 /** The events of a run so far; new ones are drawn together, once a frame. */
 const useEvents = (runId: string) => {
@@ -54,29 +54,42 @@ const most = 500
 const Bars = ({ onChoose, timeline }: { readonly timeline: Timeline; readonly onChoose: (seq: number) => void }) => {
   const { spans, startedAt = 0, until } = timeline
   const length = Math.max(1, until - startedAt)
-  const bar = ({ from, kind, problem, to = until }: Span) => (
-    <div className="track">
+  // The run is asked for every other second while it goes on, so this is the time by then.
+  const now = Date.now()
+  const row = (span: Span) => {
+    const { asleep, from, kind, label, problem, seq } = span
+    const { asleepUntil, to } = stateAt(span, now)
+    const isSleepingCall = asleepUntil !== undefined && kind === "call"
+    // A call's bar ends where it fell asleep: the rest is its wait's.
+    const drawnTo = Math.min(to ?? (isSleepingCall ? asleep?.from : undefined) ?? until, until)
+    const sleep = asleepUntil === undefined ? "" : `${isSleepingCall ? ", sleeps" : ","} until ${time(asleepUntil)}`
+    return (
       <div
-        className={`bar ${kind}${problem === undefined ? "" : " bad"}`}
-        style={{ left: `${((from - startedAt) / length) * 100}%`, width: `${((to - from) / length) * 100}%` }}
-      />
-    </div>
-  )
+        key={span.key}
+        role="listitem"
+        className={asleepUntil === undefined ? "timeline-row" : "timeline-row asleep"}
+      >
+        <span style={{ paddingInlineStart: `${span.depth}rem` }}>
+          <Anchor component="button" type="button" onClick={() => onChoose(seq)}>
+            {kind === "wait" ? "waits: " : ""}
+            {label}
+          </Anchor>
+          {sleep}
+          {problem === undefined ? "" : ` (${problem})`}
+        </span>
+        <div className="track">
+          <div
+            className={`bar ${kind}${problem === undefined ? "" : " bad"}`}
+            style={{ left: `${((from - startedAt) / length) * 100}%`, width: `${((drawnTo - from) / length) * 100}%` }}
+          />
+        </div>
+        <span>{to !== undefined ? duration(to - from) : isSleepingCall ? "asleep" : "…"}</span>
+      </div>
+    )
+  }
   return (
     <Stack gap={2} role="list" aria-label="Timeline">
-      {spans.slice(0, most).map((span) => (
-        <div key={span.key} role="listitem" className="timeline-row">
-          <span style={{ paddingInlineStart: `${span.depth}rem` }}>
-            <Anchor component="button" type="button" onClick={() => onChoose(span.seq)}>
-              {span.kind === "wait" ? "waits: " : ""}
-              {span.label}
-            </Anchor>
-            {span.problem === undefined ? "" : ` (${span.problem})`}
-          </span>
-          {bar(span)}
-          <span>{span.to === undefined ? "…" : duration(span.to - span.from)}</span>
-        </div>
-      ))}
+      {spans.slice(0, most).map(row)}
       {spans.length > most ? (
         <Text c="dimmed">
           The first {most} of {spans.length}. The events have the rest.

@@ -12,6 +12,21 @@ export interface Span {
   to: number | undefined
   /** Why it ended otherwise than well. */
   problem?: string | undefined
+  /** The last sleep of a call that goes on, at the call and at its wait. */
+  asleep?: { readonly from: number; readonly until: number } | undefined
+}
+
+/**
+ * How an interval is at `now`. `to`: when it ended; absent while it goes on. `asleepUntil`: its call sleeps until then.
+ * Nothing is told when a sleep is over, so that the time decides.
+ */
+export const stateAt = (
+  { asleep, kind, to }: Span,
+  now: number
+): { readonly to?: number | undefined; readonly asleepUntil?: number } => {
+  if (to !== undefined || asleep === undefined) return { to }
+  if (now < asleep.until) return { asleepUntil: asleep.until }
+  return kind === "wait" ? { to: asleep.until } : {}
 }
 
 /** A call that has ended with a receipt, and whose late result is yet to come. */
@@ -40,8 +55,6 @@ export class Timeline {
   startedAt: number | undefined
   endedAt: number | undefined
   readonly #open = new Map<string, Span>()
-  /** When sleeping calls wake, by path and id. */
-  readonly #until = new Map<string, number>()
   readonly #tickets = new Map<string, OpenTicket>()
 
   /** What late results are waited for. */
@@ -64,6 +77,7 @@ export class Timeline {
       const span: Span = { key: `${seq}`, kind, label, depth: agentPath.length, seq, from: at, to: undefined }
       this.spans.push(span)
       this.#open.set(`${kind} ${path} ${id}`, span)
+      return span
     }
     const end = (kind: Span["kind"], id: string, problem?: string, below = path) => {
       const key = `${kind} ${below} ${id}`
@@ -77,12 +91,14 @@ export class Timeline {
     const wake = (id: string) => {
       const span = this.#open.get(`wait ${path} sleep ${id}`)
       end("wait", `sleep ${id}`)
-      if (span !== undefined) span.to = Math.min(at, this.#until.get(`${path} ${id}`) ?? at)
+      if (span !== undefined) span.to = Math.min(at, span.asleep?.until ?? at)
+      const call = this.#open.get(`call ${path} ${id}`)
+      if (call !== undefined) call.asleep = undefined
     }
     switch (event.type) {
       case "step-start":
         end("step", "")
-        return start("step", "", "step")
+        return void start("step", "", "step")
       case "step-retracted":
         return end("step", "", `retracted: ${event.reason}`)
       case "tool-invocation":
@@ -93,10 +109,10 @@ export class Timeline {
           if (later === undefined) return undefined
           const { expiresAt, ticketId } = later
           this.#tickets.set(`${path} ${toolInvocationId}`, { ticketId, toolName, expiresAt })
-          return start("wait", toolInvocationId, `late result of ${toolName}`)
+          return void start("wait", toolInvocationId, `late result of ${toolName}`)
         }
         end("step", "")
-        return start("call", event.toolInvocationId, event.toolName)
+        return void start("call", event.toolInvocationId, event.toolName)
       case "late-result":
         this.#tickets.delete(`${path} ${event.toolInvocationId}`)
         return end("wait", event.toolInvocationId, event.status)
@@ -106,17 +122,19 @@ export class Timeline {
           return end("agent", event.toolInvocationId, event.status)
         }
         end("step", "")
-        return start("agent", event.toolInvocationId, event.agentName)
+        return void start("agent", event.toolInvocationId, event.agentName)
       case "custom": {
         if (event.event_type !== "call_sleeps" || !isSleep(event.data)) return
         const { toolInvocationId, toolName, until } = event.data
         wake(toolInvocationId)
-        start("wait", `sleep ${toolInvocationId}`, `sleep of ${toolName}`)
-        this.#until.set(`${path} ${toolInvocationId}`, until)
+        const asleep = { from: at, until }
+        start("wait", `sleep ${toolInvocationId}`, `sleep of ${toolName}`).asleep = asleep
+        const call = this.#open.get(`call ${path} ${toolInvocationId}`)
+        if (call !== undefined) call.asleep = asleep
         return
       }
       case "approval-required":
-        return start("wait", event.data.id, `${event.data.kind} ${event.data.target}`)
+        return void start("wait", event.data.id, `${event.data.kind} ${event.data.target}`)
       case "approval-decision":
         return end(
           "wait",
