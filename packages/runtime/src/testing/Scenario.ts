@@ -6,11 +6,13 @@
 import { type Approval, Budget, ModelFailure, type Principal, Quota } from "@reins/protocol"
 import type { Approvers } from "../approval/Approvers.ts"
 import * as Generated from "@reins/protocol/testing"
-import type { ModelPart, ModelRequest } from "../model/Model.ts"
+import type { ModelRequest } from "../model/Model.ts"
 import type { Death } from "./CrashingJournal.ts"
 import * as ScenarioLate from "./ScenarioLate.ts"
 import * as ScenarioAnswers from "./ScenarioAnswers.ts"
+import * as ScenarioMemory from "./ScenarioMemory.ts"
 import * as ScenarioQuestions from "./ScenarioQuestions.ts"
+import * as ScenarioSearch from "./ScenarioSearch.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
 /**
@@ -60,6 +62,10 @@ export interface ScenarioOptions {
   readonly late?: boolean | undefined
   /** A typed answer of the root, valid or not. Off by default. */
   readonly outputs?: boolean | undefined
+  /** Agents that remember, recall and forget, and are reminded when they start. Off by default. */
+  readonly memory?: boolean | undefined
+  /** Agents with more tools than their models are sent at once, which search them. Off by default. */
+  readonly searches?: boolean | undefined
 }
 
 /**
@@ -108,6 +114,10 @@ export interface Scenario {
   readonly late: boolean
   /** Whether the root gives a typed answer. */
   readonly outputs: boolean
+  /** Whether agents have the tools of memory, and are reminded. */
+  readonly memory: boolean
+  /** Whether agents search some of their tools. */
+  readonly searches: boolean
   /** Whether hooks are around all calls and model steps. */
   readonly hooks: boolean
   /** Whether a grant is given before the run starts. */
@@ -158,6 +168,8 @@ export const generate = (seed: number, options: ScenarioOptions = {}): Scenario 
     hooks: options.hooks === true,
     late: options.late === true,
     outputs: options.outputs === true,
+    memory: options.memory === true,
+    searches: options.searches === true,
     questions: options.questions !== false && draw(seed, "questions")() < 0.6,
     resolves: options.resolves === true,
     givenGrant: policies() < 0.3 && options.grants !== false,
@@ -261,13 +273,13 @@ export const respond = (scenario: Scenario, request: ModelRequest, model: string
   const { agent, agentPath, attempt, step } = request.metadata
   const random = draw(scenario.seed, `${agentPath.join("/")} ${step} ${attempt} ${model}`)
   const form = draw(scenario.seed, `form ${agentPath.join("/")} ${step} ${attempt} ${model}`)
-  const usage = drawUsage(random)
+  const usage = ScenarioAnswers.usage(random)
   const isTyped = agent === "root" && scenario.outputs
   if (request.tools.length === 0 || random() < (isTyped ? 0.5 : 0.25)) {
     if (isTyped) return ScenarioAnswers.ofRoot(form, usage)
     return agent === "gamma"
       ? ScenarioAnswers.ofGamma(random, usage)
-      : dressed(form, ScenarioAnswers.speech(random, usage))
+      : ScenarioAnswers.dressed(form, ScenarioAnswers.speech(random, usage))
   }
   if (scenario.faults && random() < 0.2) return fault(random, usage, scenario, request, form)
   const made = Array.from({ length: 1 + Math.floor(random() * 4) }, (_, index) =>
@@ -276,27 +288,8 @@ export const respond = (scenario: Scenario, request: ModelRequest, model: string
   const options = { usage, ...(random() < 0.5 ? { text: "Let me see. " } : {}) }
   return form() < 0.5 || !scenario.inputs
     ? ScriptedModel.calls(made, options)
-    : dressed(form, ScriptedModel.written(made, { ...options, size: 1 + Math.floor(form() * 30) }))
+    : ScenarioAnswers.dressed(form, ScriptedModel.written(made, { ...options, size: 1 + Math.floor(form() * 30) }))
 }
-
-/** The reply with a source, a file or another text before it. */
-const dressed = (form: () => number, reply: ScriptedModel.Reply): ScriptedModel.Reply => {
-  const more: ReadonlyArray<readonly [number, ModelPart]> = [
-    [0.2, { type: "source", source: { id: "s", sourceType: "url", url: "https://acme.test" } }],
-    [0.2, { type: "text", text: "Besides, ", part: "other" }],
-    [0.1, { type: "file", mediaType: "text/plain", data: "aGk=" }]
-  ]
-  const added = more.flatMap(([chance, part]) => (form() < chance ? [part] : []))
-  return added.length === 0 ? reply : { ...reply, parts: [added, ...reply.parts] }
-}
-
-const drawUsage = (random: () => number) => ({
-  inputUncached: Math.floor(random() * 50),
-  ...(random() < 0.3 ? { inputCacheRead: Math.floor(random() * 40) } : {}),
-  ...(random() < 0.2 ? { inputCacheWrite: Math.floor(random() * 20) } : {}),
-  outputText: 1 + Math.floor(random() * 25),
-  ...(random() < 0.2 ? { outputReasoning: Math.floor(random() * 10) } : {})
-})
 
 const call = (
   random: () => number,
@@ -305,12 +298,16 @@ const call = (
   index: number
 ): ScriptedModel.ScriptedCall => {
   const offered = request.tools.map((tool) => tool.name)
-  const offers = scenario.late ? offered.flatMap(ScenarioLate.weighted) : offered
+  const remembering = scenario.memory ? ScenarioMemory.weighted(offered) : offered
+  const searching = scenario.searches ? ScenarioSearch.weighted(remembering) : remembering
+  const offers = scenario.late ? searching.flatMap(ScenarioLate.weighted) : searching
   const name = random() < 0.05 ? "unknown_tool" : pick(random, ["work", ...offers])
   // Some models restart their call ids at each step.
   const id = random() < 0.2 ? `call_${index}` : `c${request.metadata.step}_${index}`
   if (name === ScenarioQuestions.toolName) return { id, name, args: ScenarioQuestions.args(random) }
   if (ScenarioLate.has(name)) return { id, name, args: ScenarioLate.args(random) }
+  if (ScenarioMemory.has(name)) return { id, name, args: ScenarioMemory.args(random, name, request) }
+  if (ScenarioSearch.has(name)) return { id, name, args: ScenarioSearch.args(random, name) }
   if (name === "look") return { id, name, args: random() < 0.1 ? { at: "nothing" } : { at: index } }
   if (name === "alpha" || name === "beta" || name === "gamma") {
     return { id, name, args: random() < 0.1 ? { wrong: true } : { prompt: `part ${index}` } }
@@ -324,7 +321,7 @@ const call = (
 
 const fault = (
   random: () => number,
-  usage: ReturnType<typeof drawUsage>,
+  usage: ReturnType<typeof ScenarioAnswers.usage>,
   scenario: Scenario,
   request: ModelRequest,
   form: () => number

@@ -20,11 +20,13 @@ import * as TokenEstimator from "../model/TokenEstimator.ts"
 import * as Specialist from "../agent/Specialist.ts"
 import * as AskPerson from "../tool/AskPerson.ts"
 import { ToolRun } from "../tool/ToolRun.ts"
+import * as MemoryTools from "../tool/MemoryTools.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
 import * as Scenario from "./Scenario.ts"
 import * as ScenarioLate from "./ScenarioLate.ts"
 import * as ScenarioAnswers from "./ScenarioAnswers.ts"
 import * as ScenarioQuestions from "./ScenarioQuestions.ts"
+import * as ScenarioSearch from "./ScenarioSearch.ts"
 import * as ScriptedModel from "./ScriptedModel.ts"
 
 /**
@@ -46,6 +48,8 @@ export interface World {
   readonly used?: Array<Usage.Usage> | undefined
   /** What calls that take their time have done. Absent: nobody looked. */
   readonly late?: ScenarioLate.LateWorld | undefined
+  /** Which searched tools the requests offered. Absent: nobody looked. */
+  readonly offers?: Array<ScenarioSearch.Offer> | undefined
 }
 
 /**
@@ -60,7 +64,8 @@ export const makeWorld = (): World => ({
   costs: [],
   hooked: [],
   used: [],
-  late: ScenarioLate.makeWorld()
+  late: ScenarioLate.makeWorld(),
+  offers: []
 })
 
 /** Throws at the call that the scenario has drawn; calls are counted per owner. */
@@ -209,6 +214,15 @@ const resolving = (scenario: Scenario.Scenario) => {
   return { models: { second: Second }, resolve }
 }
 
+/** The setting of an agent with these specialists whose tools are searched: in half of all scenarios, some others, too. */
+const searching = (scenario: Scenario.Scenario, specialists: ReadonlyArray<string>) => {
+  if (!scenario.searches) return {}
+  const own = ["work", "timed", "gated", "picky", "planned", ...specialists]
+  const asked = scenario.questions ? [ScenarioQuestions.toolName] : []
+  const memory = scenario.memory ? ["remember", "recall", "forget"] : []
+  return { toolSearch: ScenarioSearch.options([...(scenario.seed % 2 === 0 ? own : ["work"]), ...asked, ...memory]) }
+}
+
 /**
  * The agents of one scenario. The first is the root.
  *
@@ -218,11 +232,19 @@ const resolving = (scenario: Scenario.Scenario) => {
 export const agents = (scenario: Scenario.Scenario) => {
   const approvals = policies(scenario)
   const late = scenario.late ? [ScenarioLate.Tools] : []
-  const toolkit = [Tools, ...(scenario.questions ? [AskPerson.toolkit] : []), ...late]
+  const toolkit = [
+    Tools,
+    ...(scenario.questions ? [AskPerson.toolkit] : []),
+    ...late,
+    ...(scenario.memory ? [MemoryTools.toolkit] : []),
+    ...(scenario.searches ? [ScenarioSearch.Tools] : [])
+  ]
+  const remembers = scenario.memory ? { recall: { limit: 3 } } : {}
   const beta = Specialist.make("beta", {
     description: "Helps alpha",
     instructions: "Be brief.",
     toolkit,
+    ...searching(scenario, []),
     approvals,
     budget: scenario.betaBudget
   })
@@ -238,6 +260,8 @@ export const agents = (scenario: Scenario.Scenario) => {
     clientTools: Client,
     specialists: [beta, gamma],
     ...resolving(scenario),
+    ...remembers,
+    ...searching(scenario, ["beta", "gamma"]),
     approvals,
     budget: scenario.alphaBudget
   })
@@ -249,6 +273,8 @@ export const agents = (scenario: Scenario.Scenario) => {
     fallbacks: [Second],
     output: scenario.outputs ? ScenarioAnswers.Answer : undefined,
     ...resolving(scenario),
+    ...remembers,
+    ...searching(scenario, ["alpha", "beta", "gamma"]),
     compaction: compaction(scenario),
     approvals,
     budget: scenario.rootBudget
@@ -272,7 +298,10 @@ export const layer = (scenario: Scenario.Scenario, world: World) => {
         ...Scenario.respond(scenario, request, model),
         ...(isBroken() ? { throws: true } : {})
       }),
-      onRequest: ({ metadata }) => {
+      onRequest: (request) => {
+        const { metadata } = request
+        const offer = scenario.searches ? ScenarioSearch.offerOf(request) : undefined
+        if (offer !== undefined) world.offers?.push(offer)
         world.requests.push({ path: metadata.agentPath.join("/"), step: metadata.step, model })
       }
     })
@@ -289,6 +318,7 @@ export const layer = (scenario: Scenario.Scenario, world: World) => {
     Layer.succeed(TokenEstimator.TokenEstimator, estimator(scenario)),
     Tools.toLayer({ work: handle, timed: handle, gated: handle, picky: handle, planned: handle }),
     ScenarioLate.layer(world, world.late ?? ScenarioLate.makeWorld()),
+    ScenarioSearch.layer(world),
     Layer.succeed(Model, scripted("scripted-1")),
     Layer.succeed(Second, scripted("scripted-2")),
     prices(scenario, world, {

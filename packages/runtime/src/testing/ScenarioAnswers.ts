@@ -80,6 +80,36 @@ export const speech = (random: Random, usage: Finish["usage"]): ScriptedModel.Re
   ]
 })
 
+/**
+ * The reply with a source, a file or another text before it.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const dressed = (form: Random, reply: ScriptedModel.Reply): ScriptedModel.Reply => {
+  const more: ReadonlyArray<readonly [number, ModelPart]> = [
+    [0.2, { type: "source", source: { id: "s", sourceType: "url", url: "https://acme.test" } }],
+    [0.2, { type: "text", text: "Besides, ", part: "other" }],
+    [0.1, { type: "file", mediaType: "text/plain", data: "aGk=" }]
+  ]
+  const added = more.flatMap(([chance, part]) => (form() < chance ? [part] : []))
+  return added.length === 0 ? reply : { ...reply, parts: [added, ...reply.parts] }
+}
+
+/**
+ * What a model says that it used.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const usage = (random: Random) => ({
+  inputUncached: Math.floor(random() * 50),
+  ...(random() < 0.3 ? { inputCacheRead: Math.floor(random() * 40) } : {}),
+  ...(random() < 0.2 ? { inputCacheWrite: Math.floor(random() * 20) } : {}),
+  outputText: 1 + Math.floor(random() * 25),
+  ...(random() < 0.2 ? { outputReasoning: Math.floor(random() * 10) } : {})
+})
+
 /** What counts of the root's text in its last step. */
 const lastText = (root: ReadonlyArray<Envelope.Envelope>): string => {
   let text = ""

@@ -8,7 +8,9 @@ import * as Scenario from "./Scenario.ts"
 import * as ScenarioBill from "./ScenarioBill.ts"
 import * as ScenarioLate from "./ScenarioLate.ts"
 import * as ScenarioAnswers from "./ScenarioAnswers.ts"
+import * as ScenarioMemory from "./ScenarioMemory.ts"
 import * as ScenarioQuestions from "./ScenarioQuestions.ts"
+import * as ScenarioSearch from "./ScenarioSearch.ts"
 import type { Report } from "./ScenarioRun.ts"
 
 /**
@@ -30,9 +32,15 @@ export const all = (report: Report): ReadonlyArray<string> => [
   ...input(report),
   ...ScenarioQuestions.check(report.stored),
   ...(report.scenario.outputs ? ScenarioAnswers.check(report.stored) : []),
+  ...memory(report),
+  ...(report.scenario.resolves ? [] : ScenarioSearch.check(report.world.offers ?? [])),
   ...late(report),
   ...once(report)
 ]
+
+/** Hooks may have rewritten what a call remembers. */
+const memory = ({ memories, scenario, stored }: Report) =>
+  scenario.memory && !scenario.hooks && memories !== undefined ? ScenarioMemory.check("run", stored, memories) : []
 
 const ends = ({ ended }: Report) => (ended ? [] : ["the run never ended"])
 

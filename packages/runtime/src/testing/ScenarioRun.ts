@@ -19,6 +19,7 @@ import * as MemoryJournal from "../host/journal/MemoryJournal.ts"
 import { Ids, type IdSource } from "../kernel/Ids.ts"
 import type { RunHostFactory } from "../engine/RunHost.ts"
 import { memoryHost } from "../host/memory/MemoryHost.ts"
+import type { Memory } from "../memory/Memory.ts"
 import type { NotReplayed, Replayed } from "../replay/Replay.ts"
 import { Runtime } from "../runtime/Runtime.ts"
 import type { RuntimeShape } from "../runtime/RuntimeShape.ts"
@@ -29,6 +30,7 @@ import * as Scenario from "./Scenario.ts"
 import * as ScenarioAgents from "./ScenarioAgents.ts"
 import * as ScenarioHooks from "./ScenarioHooks.ts"
 import * as ScenarioLate from "./ScenarioLate.ts"
+import * as ScenarioMemory from "./ScenarioMemory.ts"
 import * as ScenarioPeople from "./ScenarioPeople.ts"
 import { BudgetProbe } from "../budget/BudgetTree.ts"
 
@@ -61,6 +63,8 @@ export interface Report {
   readonly quotas: ReadonlyArray<Quota.Usage>
   /** The grants that are not used up. */
   readonly grants: ReadonlyArray<Grant.Grant>
+  /** The memories of the principal. Absent: nobody looked. */
+  readonly memories?: ReadonlyArray<Memory> | undefined
   /** The positions of the messages that the run accepted, by id. */
   readonly accepted: ReadonlyMap<string, number>
   /** False when the run did not end in time. */
@@ -215,6 +219,10 @@ const execute = (
       const given = { tool: "gated", scope: "thread", threadId, uses: Scenario.grantUses, by: "gil" } as const
       yield* Effect.orDie(life.runtime.grants.give({ ...given, maxCostUsd: scenario.grantUsd }))
     }
+    if (scenario.memory) {
+      for (const [id, text] of ScenarioMemory.given)
+        yield* Effect.orDie(life.runtime.memory.remember(text, { id, principal: Scenario.requester.id }))
+    }
     yield* Effect.orDie(life.runtime.start("Do it.", { runId, threadId, principal: Scenario.requester.id }))
     let watched = yield* watch(life, scenario, accepted)
     let ticks = 0
@@ -265,6 +273,7 @@ const execute = (
     const thread = yield* Effect.orDie(life.runtime.threads.get(threadId))
     const quotas = yield* Effect.orDie(life.runtime.quotas.usage())
     const grants = yield* life.runtime.grants.list()
+    const { memories } = yield* life.runtime.memory.list({ principal: Scenario.requester.id, limit: 1000 })
     const { acts } = yield* life.runtime.approvals.history({ limit: 10_000 })
     const [run] = (yield* life.runtime.runs.list({ principal: Scenario.requester.id })).runs
     const costs = yield* life.runtime.costs.by({ dimensions: ["agent", "model", "tool", "provider"] })
@@ -284,6 +293,7 @@ const execute = (
       deaths: remembered,
       quotas,
       grants,
+      memories,
       accepted,
       ended
     }

@@ -1,0 +1,159 @@
+/**
+ * Random runs of agents that remember, recall and forget, and that search for their tools. They keep every guarantee on
+ * both engines, killed at any event, and replay: a call that is repeated remembers once, what was remembered is there at
+ * the end, and what was loaded stays loaded. Repeat one seed with `SEED=17 npm test -- random-runs-with-memory`.
+ * `npm test` runs some of the seeds; CI runs all of them (`REINS_SEEDS=all`).
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Scenario, ScenarioChecks, ScenarioRun } from "@reins/runtime/testing"
+import { Sqlite } from "@reins/store/sqlite"
+import { Effect, Predicate, References } from "effect"
+
+const only = process.env["SEED"] === undefined ? undefined : Number(process.env["SEED"])
+const isAll = process.env["REINS_SEEDS"] === "all"
+const seeds = (some: number, all: number) =>
+  only === undefined ? Array.from({ length: isAll ? all : some }, (_, seed) => seed) : [only]
+
+const quiet = Effect.provideService(References.MinimumLogLevel, "None")
+const drawn = (seed: number) => Scenario.generate(seed, { memory: true, searches: true })
+
+const sound = (report: ScenarioRun.Report, where: string) =>
+  assert.deepStrictEqual(ScenarioChecks.all(report), [], where)
+
+const replays = Effect.fnUntraced(function* (report: ScenarioRun.Report, where: string) {
+  const found = yield* ScenarioRun.replayed(report)
+  assert.strictEqual(found._tag, "Identical", `${where}: ${JSON.stringify(found)}`)
+})
+
+const shelved = ["invoice_create", "invoice_cancel", "ticket_create", "ticket_merge", "refund_approve", "parcel_track"]
+
+/** What the calls of a run met. */
+const metIn = ({ memories = [], stored, world }: ScenarioRun.Report): ReadonlySet<string> => {
+  const met = new Set<string>()
+  if (memories.some(({ runId }) => runId !== undefined)) met.add("remembered at the end")
+  for (const { agentPath, event } of stored) {
+    const where = agentPath.length === 0 ? "the root" : "a specialist"
+    if (event.type === "custom" && event.event_type === "memory_recalled") met.add(`${where} is reminded`)
+    if (event.type !== "tool-invocation" || event.state !== "result") continue
+    const { result, toolName } = event
+    if (Predicate.hasProperty(result, "isNew")) met.add(`remember: ${result.isNew === true ? "new" : "known"}`)
+    if (Predicate.hasProperty(result, "memories")) {
+      met.add(`recall: ${Array.isArray(result.memories) && result.memories.length > 0 ? "found" : "nothing"}`)
+    }
+    if (Predicate.hasProperty(result, "forgotten")) met.add(`forget: ${String(result.forgotten)}`)
+    if (toolName === "search_tools" && Predicate.hasProperty(result, "tools")) {
+      met.add(`search: ${Array.isArray(result.tools) && result.tools.length > 0 ? "found" : "nothing"}`)
+    }
+    if (shelved.includes(toolName)) met.add(`searched tool: ${event.status ?? "succeeded"}`)
+  }
+  if (world.offers?.some(({ loaded }) => loaded.some((name) => shelved.includes(name))) === true) met.add("loaded")
+  return met
+}
+
+/** The ids that calls to remember returned, as new ones or as known ones. */
+const remembered = ({ stored }: ScenarioRun.Report, isNew: boolean): ReadonlyArray<unknown> =>
+  stored.flatMap(({ event }) =>
+    event.type === "tool-invocation" &&
+    event.state === "result" &&
+    Predicate.hasProperty(event.result, "isNew") &&
+    event.result.isNew === isNew &&
+    Predicate.hasProperty(event.result, "id")
+      ? [event.result.id]
+      : []
+  )
+
+const wanted = [
+  "remembered at the end",
+  "the root is reminded",
+  "a specialist is reminded",
+  "remember: new",
+  "remember: known",
+  "recall: found",
+  "recall: nothing",
+  "forget: true",
+  "forget: false",
+  "search: found",
+  "search: nothing",
+  "searched tool: succeeded",
+  "searched tool: failed",
+  "loaded"
+]
+
+describe("random runs with memory and searched tools", () => {
+  it.live(
+    "are settled, paired and add up in memory, by the usual way and by the general way",
+    () =>
+      Effect.gen(function* () {
+        const met = new Set<string>()
+        for (const seed of seeds(24, 250)) {
+          for (const way of ["usual", "general"] as const) {
+            const report = yield* ScenarioRun.onMemory(drawn(seed), way)
+            sound(report, `seed ${seed}, ${way}`)
+            for (const each of metIn(report)) met.add(each)
+          }
+        }
+        for (const each of wanted) if (only === undefined) assert.isTrue(met.has(each), `no scenario brought: ${each}`)
+      }).pipe(quiet),
+    240_000
+  )
+
+  it.live(
+    "keep every invariant on a journal with a process that dies in half of them, and replay",
+    () =>
+      Effect.gen(function* () {
+        for (const seed of seeds(20, 250)) {
+          const report = yield* ScenarioRun.onJournal(drawn(seed), Scenario.deaths(seed))
+          sound(report, `seed ${seed}`)
+          yield* replays(report, `seed ${seed}`)
+        }
+      }).pipe(quiet),
+    240_000
+  )
+
+  it.live(
+    "keep every invariant and replay with a process that dies at each event of runs that remember and load tools",
+    () =>
+      Effect.gen(function* () {
+        let killed = 0
+        let repeated = 0
+        for (const seed of seeds(60, 250)) {
+          if (killed === 2) break
+          const scenario = drawn(seed)
+          const whole = yield* ScenarioRun.onJournal(scenario)
+          const met = metIn(whole)
+          const fits = met.has("remember: new") && met.has("loaded") && whole.stored.length <= 40
+          if (only === undefined && !fits) continue
+          killed += 1
+          for (const { seq } of whole.stored) {
+            const both = ["before", "after"] as const
+            for (const when of isAll ? both : [seq % 2 === 0 ? both[0] : both[1]]) {
+              const where = `seed ${seed}, killed ${when} ${seq}`
+              const report = yield* ScenarioRun.onJournal(scenario, [{ at: seq, when }])
+              sound(report, where)
+              if (isAll || seq % 5 === 0) yield* replays(report, where)
+              // A call that had remembered when its process died finds its own memory.
+              const known = remembered(report, false)
+              if (remembered(whole, true).some((id) => known.includes(id))) repeated += 1
+            }
+          }
+        }
+        if (only === undefined) assert.deepStrictEqual([killed, repeated > 0], [2, true])
+      }).pipe(quiet),
+    240_000
+  )
+
+  it.live(
+    "keep every invariant on SQLite, with a process that dies in half of them",
+    () =>
+      Effect.forEach(
+        seeds(8, 50),
+        (seed) =>
+          Effect.gen(function* () {
+            const store = yield* Sqlite.journal({ filename: ":memory:" })
+            sound(yield* ScenarioRun.onStore(drawn(seed), store, Scenario.deaths(seed)), `seed ${seed}`)
+          }).pipe(Effect.scoped),
+        { discard: true }
+      ).pipe(quiet),
+    240_000
+  )
+})
