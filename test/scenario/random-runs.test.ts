@@ -109,7 +109,7 @@ describe("random runs on the memory engine", () => {
     () =>
       Effect.gen(function* () {
         const met = new Set<string>()
-        for (const seed of seeds(900)) {
+        for (const seed of seeds(1800)) {
           const { stored, world } = yield* ScenarioRun.onMemory(Scenario.generate(seed))
           for (const { agentPath, event } of stored) {
             met.add(event.type)
