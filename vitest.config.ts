@@ -67,6 +67,8 @@ export default defineConfig({
           name: "apart",
           include: [...inBrowsers, ...onPostgres, ...commandLine],
           exclude: [...notOurs, ...sandbox],
+          // Browsers, servers and processes of the command line start slowly on a busy machine.
+          testTimeout: 60_000,
           pool: "threads",
           isolate: false,
           sequence: { groupOrder: 0 }
