@@ -188,8 +188,7 @@ export class RunOwnership implements Owner {
     record: Omit<RunRecord, "historyVersion">,
     change?: StartChange
   ): Effect.Effect<void, Effect.Error<ReturnType<JournalStore["create"]>>> {
-    const { runId } = record
-    const { store } = this.options
+    const [{ runId }, { store }] = [record, this.options]
     return Effect.suspend(() => {
       if (!this.mayOwn(runId) || this.opening.has(runId)) {
         return Effect.andThen(store.create(record, change), this.open(runId))
@@ -203,9 +202,7 @@ export class RunOwnership implements Owner {
         ),
         // The run is there already: what was told of it meanwhile is looked at now.
         Effect.tapError(() =>
-          Effect.suspend(() =>
-            this.missed.has(runId) ? Effect.andThen(this.opened(runId), this.open(runId)) : Effect.void
-          )
+          this.missed.has(runId) ? Effect.andThen(this.opened(runId), this.open(runId)) : Effect.void
         ),
         Effect.ensuring(this.opened(runId)),
         Effect.flatMap((isOpen) => (isOpen ? Effect.void : this.open(runId)))
@@ -214,12 +211,11 @@ export class RunOwnership implements Owner {
   }
 
   /** Call when the run is open, or could not be opened. */
-  private opened(runId: string): Effect.Effect<void> {
-    return Effect.sync(() => {
+  private readonly opened = (runId: string): Effect.Effect<void> =>
+    Effect.sync(() => {
       this.opening.delete(runId)
       this.missed.delete(runId)
     })
-  }
 
   /** Opens a run and executes it in the host's scope. A run that cannot be read does not affect the others. */
   readonly open = (runId: string): Effect.Effect<void> =>
