@@ -1,9 +1,9 @@
 /** Goes on from an event of a run in a new thread: with its own agent and prompt, or with others. */
-import { Button, Group, Modal, Select, Stack, Text, Textarea } from "@mantine/core"
+import { Button, Group, Modal, Stack, Text, Textarea } from "@mantine/core"
 import { useDisclosure } from "@mantine/hooks"
 import { useState } from "react"
 import { api, useAsked, type RunDetail } from "./Client.ts"
-import { Problem } from "./Parts.tsx"
+import { AgentSelect, Problem } from "./Parts.tsx"
 import { go, link } from "./Place.ts"
 
 export const Fork = ({
@@ -36,7 +36,6 @@ export const Fork = ({
       setSending(false)
     })
   }
-  const names = new Set([run.agent, ...(agents.value?.agents ?? []).map(({ name }) => name)])
   return (
     <>
       <Button variant="default" mt="xs" onClick={open}>
@@ -48,13 +47,7 @@ export const Fork = ({
             A new thread has the conversation up to there, from the last step whose calls all have their results. The
             run itself is not changed.
           </Text>
-          <Select
-            label="Agent"
-            data={[...names]}
-            value={agent}
-            onChange={(name) => setAgent(name ?? run.agent)}
-            allowDeselect={false}
-          />
+          <AgentSelect agents={agents.value?.agents ?? []} chosen={agent} onChoose={setAgent} />
           <Textarea
             label="Prompt"
             description="Empty: the prompt that the run had yet to answer there. If there is none, the thread is shown."

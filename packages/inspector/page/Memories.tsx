@@ -3,7 +3,7 @@ import { Button, Group, TextInput } from "@mantine/core"
 import { useState } from "react"
 import { api, useAsked } from "./Client.ts"
 import { time } from "./Format.ts"
-import { Loaded, Problem, Rows, RunLink } from "./Parts.tsx"
+import { Loaded, Pager, Problem, Rows, RunLink } from "./Parts.tsx"
 import { go, link } from "./Place.ts"
 
 export const Memories = ({ query }: { readonly query: URLSearchParams }) => {
@@ -71,18 +71,7 @@ export const Memories = ({ query }: { readonly query: URLSearchParams }) => {
                 ]
               }))}
             />
-            <Group mt="sm">
-              {filter["after"] === undefined ? null : (
-                <Button variant="default" onClick={() => show({})}>
-                  Latest
-                </Button>
-              )}
-              {next === undefined ? null : (
-                <Button variant="default" onClick={() => show({ after: next })}>
-                  Earlier
-                </Button>
-              )}
-            </Group>
+            <Pager after={filter["after"]} next={next} show={(after) => show({ after })} />
           </>
         )}
       </Loaded>

@@ -1,5 +1,5 @@
 /** Parts that several views show. */
-import { Alert, Anchor, Badge, Code, Group, Loader, Table, Text } from "@mantine/core"
+import { Alert, Anchor, Badge, Button, Code, Group, Loader, Select, Table, Text } from "@mantine/core"
 import type { ListedRun } from "@reins/protocol"
 import type { ReactNode } from "react"
 import type { Asked } from "./Client.ts"
@@ -144,4 +144,47 @@ export const Rows = ({
       </Text>
     ) : null}
   </>
+)
+
+/** Leads through a list of pages. `after`: where this page begins; absent: it is the latest. `next`: where the next begins. */
+export const Pager = ({
+  after,
+  next,
+  show
+}: {
+  readonly after: string | undefined
+  readonly next: string | undefined
+  readonly show: (after: string | undefined) => void
+}) => (
+  <Group mt="sm">
+    {after === undefined ? null : (
+      <Button variant="default" onClick={() => show(undefined)}>
+        Latest
+      </Button>
+    )}
+    {next === undefined ? null : (
+      <Button variant="default" onClick={() => show(next)}>
+        Earlier
+      </Button>
+    )}
+  </Group>
+)
+
+/** Chooses among the agents of the server, and the one that is chosen, which it may not have any more. */
+export const AgentSelect = ({
+  agents,
+  chosen,
+  onChoose
+}: {
+  readonly agents: ReadonlyArray<{ readonly name: string }>
+  readonly chosen: string
+  readonly onChoose: (name: string) => void
+}) => (
+  <Select
+    label="Agent"
+    data={[...new Set([chosen, ...agents.map(({ name }) => name)])]}
+    value={chosen}
+    onChange={(name) => onChoose(name ?? chosen)}
+    allowDeselect={false}
+  />
 )

@@ -1,9 +1,9 @@
 /** Replays a run on the agents of this server, and shows where it goes another way; and forks it from there. */
-import { Alert, Anchor, Button, Group, Select, SimpleGrid, Stack, Text, Title } from "@mantine/core"
+import { Alert, Anchor, Button, Group, SimpleGrid, Stack, Text, Title } from "@mantine/core"
 import { useState } from "react"
 import { api, useAsked, type ReplayResult, type RunDetail } from "./Client.ts"
 import { Fork } from "./Fork.tsx"
-import { Json, Problem } from "./Parts.tsx"
+import { AgentSelect, Json, Problem } from "./Parts.tsx"
 import { link } from "./Place.ts"
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
@@ -86,7 +86,6 @@ export const Replay = ({ hidesContent, run }: { readonly run: RunDetail; readonl
       .then(setResult, ({ message }: Error) => setProblem(message))
       .finally(() => setSending(false))
   }
-  const names = new Set([run.agent, ...(agents.value?.agents ?? []).map(({ name }) => name)])
   return (
     <Stack>
       <Text size="sm">
@@ -94,13 +93,7 @@ export const Replay = ({ hidesContent, run }: { readonly run: RunDetail; readonl
         no tool is called, and nothing is stored.
       </Text>
       <Group align="end">
-        <Select
-          label="Agent"
-          data={[...names]}
-          value={agent}
-          onChange={(name) => setAgent(name ?? run.agent)}
-          allowDeselect={false}
-        />
+        <AgentSelect agents={agents.value?.agents ?? []} chosen={agent} onChoose={setAgent} />
         <Button onClick={send} loading={isSending} disabled={run.state !== "ended"}>
           Replay
         </Button>

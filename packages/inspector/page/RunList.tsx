@@ -4,7 +4,7 @@ import type { ListedRun } from "@reins/protocol"
 import { useState } from "react"
 import { api, useAsked } from "./Client.ts"
 import { dollars, duration, time } from "./Format.ts"
-import { Loaded, Rows, RunLink, State } from "./Parts.tsx"
+import { Loaded, Pager, Rows, RunLink, State } from "./Parts.tsx"
 import { go, link } from "./Place.ts"
 
 /** Every end of a run; the page loads no schema to know them. */
@@ -87,18 +87,7 @@ export const RunList = ({ query }: { readonly query: URLSearchParams }) => {
                 ]
               }))}
             />
-            <Group mt="sm">
-              {filter["after"] === undefined ? null : (
-                <Button variant="default" onClick={() => show({})}>
-                  Latest
-                </Button>
-              )}
-              {next === undefined ? null : (
-                <Button variant="default" onClick={() => show({ after: next })}>
-                  Earlier
-                </Button>
-              )}
-            </Group>
+            <Pager after={filter["after"]} next={next} show={(after) => show({ after })} />
           </>
         )}
       </Loaded>

@@ -4,7 +4,7 @@ import { useState } from "react"
 import { type Branch, api, useAsked } from "./Client.ts"
 import { Conversation } from "./Conversation.tsx"
 import { dollars, time } from "./Format.ts"
-import { Facts, Loaded, Problem, Rows, RunLink, State } from "./Parts.tsx"
+import { Facts, Loaded, Pager, Problem, Rows, RunLink, State } from "./Parts.tsx"
 import { go, link } from "./Place.ts"
 
 export const ThreadList = () => {
@@ -30,18 +30,7 @@ export const ThreadList = () => {
               ]
             }))}
           />
-          <Group>
-            {after === undefined ? null : (
-              <Button variant="default" onClick={() => setAfter(undefined)}>
-                Latest
-              </Button>
-            )}
-            {next === undefined ? null : (
-              <Button variant="default" onClick={() => setAfter(next)}>
-                Earlier
-              </Button>
-            )}
-          </Group>
+          <Pager after={after} next={next} show={setAfter} />
         </>
       )}
     </Loaded>

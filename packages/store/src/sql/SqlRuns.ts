@@ -47,7 +47,8 @@ export const create = (
         const { isolated, runId, threadId } = input
         const [run, thread] = [Column.encode(runId), Column.encode(threadId)]
         const resource = Column.encode(input.resourceId)
-        const { principal, underName } = { principal: input.principal, underName: db.dialect.underName }
+        const { principal } = input
+        const { underName } = db.dialect
         // Until it is created, nothing of its principal is erased.
         const isUnder = principal !== undefined && underName !== undefined
         const [made] = yield* db.rows(

@@ -188,13 +188,13 @@ export class RunOwnership implements Owner {
     record: Omit<RunRecord, "historyVersion">,
     change?: StartChange
   ): Effect.Effect<void, Effect.Error<ReturnType<JournalStore["create"]>>> {
-    const [{ runId }, { store }] = [record, this.options]
+    const { runId } = record
     return Effect.suspend(() => {
       if (!this.mayOwn(runId) || this.opening.has(runId)) {
-        return Effect.andThen(store.create(record, change), this.open(runId))
+        return Effect.andThen(this.options.store.create(record, change), this.open(runId))
       }
       this.opening.add(runId)
-      return store.create(record, change, true).pipe(
+      return this.options.store.create(record, change, true).pipe(
         Effect.flatMap((opened) =>
           opened === undefined || !this.mayOwn(runId)
             ? Effect.succeed(false)
