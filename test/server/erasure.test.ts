@@ -31,6 +31,16 @@ describe.each(["a server in memory", "a store"])("erasing a principal over HTTP 
       yield* query(served, "hello", "dora-key", { threadId: "shared" })
       const his = yield* query(served, "hello", "olga-key", { threadId: "shared" })
       const waiting = yield* query(served, "gated", "dora-key")
+      // Copies of what she said are hers, whoever made them.
+      const copies = [
+        yield* served.ask("/native/threads/hers/fork", { key: "dora-key", body: { threadId: "fork" } }),
+        yield* served.ask(`/native/runs/${first}/fork`, { key: "olga-key", body: { threadId: "run-fork" } })
+      ]
+      assert.deepStrictEqual(
+        copies.map(({ status }) => status),
+        // A run in memory has no log that could be forked.
+        [200, kind === "a store" ? 200 : 404]
+      )
       const erase = (key: string, path: string) => served.ask(`/native/principals/${path}`, { key, method: "DELETE" })
       for (const key of ["dora-key", "aldo-key"]) {
         const { status, text } = yield* erase(key, "dora")
@@ -50,12 +60,18 @@ describe.each(["a server in memory", "a store"])("erasing a principal over HTTP 
       const { json, status } = yield* erase("olga-key", "dora?cancel=true&audit=keep")
       assert.strictEqual(status, 200)
       assert.deepInclude(json, { principal: "dora", resourceId: "dev", cancelled: [waiting] })
-      assert.deepInclude(json.deleted, { threads: 2, runs: 3 })
+      assert.deepInclude(json.deleted, { threads: kind === "a store" ? 4 : 3, runs: 3 })
       const shared = json.kept.find(({ what }: { readonly what: string }) => what === "shared-threads")
       assert.deepStrictEqual(shared.ids, ["shared"])
-      assert.strictEqual((yield* served.ask("/native/threads/hers", { key: "dora-key" })).status, 404)
+      for (const thread of ["hers", "fork", "run-fork"]) {
+        assert.strictEqual((yield* served.ask(`/native/threads/${thread}`, { key: "olga-key" })).status, 404, thread)
+      }
       assert.strictEqual((yield* served.ask("/native/threads/shared", { key: "olga-key" })).status, 200)
       assert.strictEqual((yield* served.ask(`/native/runs/${his}`, { key: "olga-key" })).status, 200)
+      // What was answered stays in the audit record, under the pseudonym.
+      const { json: audit } = yield* served.ask("/native/approvals/history", { key: "olga-key" })
+      assert.isAbove(audit.acts.length, 0)
+      assert.notInclude(JSON.stringify(audit), "dora")
       const { json: hers } = yield* served.ask("/native/runs?principal=dora", { key: "olga-key" })
       assert.deepStrictEqual(hers.runs, [])
       const { json: gone } = yield* served.ask(`/native/runs/${first}`, { key: "olga-key" })

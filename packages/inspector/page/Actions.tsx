@@ -92,5 +92,3 @@ export const Actions = ({ again, run }: { readonly run: RunDetail; readonly agai
     </Stack>
   )
 }
-
-/** `seq`, `tab`: the event and the view that the address names, so that a link leads to them. */

@@ -88,7 +88,6 @@ const listed = Effect.fnUntraced(function* (desk: Desk, filter: RunFilter, limit
   return all
 })
 
-/** What a run cost; `?` where a part of it has no known price. */
 /** What a waiting run waits for. */
 const waits: { readonly [reason in ListedRun.WaitsFor]: string } = {
   approval: "a person",
@@ -97,6 +96,7 @@ const waits: { readonly [reason in ListedRun.WaitsFor]: string } = {
   timer: "a time"
 }
 
+/** What a run cost; `?` where a part of it has no known price. */
 const costOf = ({ costNanoUsd, unpriced }: Pick<ListedRun.ListedRun, "costNanoUsd" | "unpriced">): string =>
   costNanoUsd === undefined ? "" : `${usd(costNanoUsd)}${(unpriced ?? 0) > 0 ? "?" : ""}`
 

@@ -64,10 +64,10 @@ export const momentOf = (text: string) =>
       : Effect.succeed(at)
   })
 
-/** What a thread may be called in a store: as it is, and as a server stores what its client calls so. */
+/** What a thread may be called in a store: as a server stores what its client calls so, which comes first as everywhere, or as it is. */
 export const namesOf = (thread: string, tenant: string): ReadonlyArray<string> => [
-  thread,
-  ThreadName.qualified(tenant, thread)
+  ThreadName.qualified(tenant, thread),
+  thread
 ]
 
 export const quoted = (text: string): string => JSON.stringify(Text.harmless(text))

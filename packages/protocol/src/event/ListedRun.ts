@@ -49,6 +49,15 @@ export type WaitsFor = (typeof waits)[number]
 export const WaitsFor: Schema.Codec<WaitsFor> = Schema.Literals(waits)
 
 /**
+ * Whether a run waits for a time or for what comes by itself: nothing but the wait says so, as a question or a client's
+ * call does.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isTimed = (reason: WaitsFor): boolean => reason === "timer" || reason === "result"
+
+/**
  * The state of a run that has not ended and waits for these, in the order in which lists have them.
  *
  * @since 0.2.0

@@ -29,13 +29,6 @@ export const forbidden = Refusal.make(
 export const operatorOnly = (what: string): Refusal.Refusal =>
   Refusal.make("forbidden", "RoleForbidden", `${what}. Use a key with the role operator`)
 
-/** The refusal of erasing a principal to others than operators. */
-export const eraserOnly = Refusal.make(
-  "forbidden",
-  "RoleForbidden",
-  "A principal is erased by an operator. Use a key with the role operator"
-)
-
 /** Restricts a list of runs or costs to what its principal sees. */
 export const restrict = (
   principal: Principal,

@@ -242,12 +242,23 @@ export const erase = Effect.fnUntraced(function* (
   principal: Principal,
   { params, query }: Dialect.Request
 ) {
-  if (Role.sightOf(principal) !== "all") return yield* Effect.fail(Role.eraserOnly)
+  if (Role.sightOf(principal) !== "all")
+    return yield* Effect.fail(Role.operatorOnly("A principal is erased by an operator"))
   const { book, naming, runtime } = serving
   const audit = yield* word(query, "audit", isAudit, "erase or keep")
   const cancel = yield* word(query, "cancel", isSwitch, "true or false")
   const { tenant: resourceId } = principal
   const asked = { principal: params["principalId"] ?? "", resourceId }
+  const isThere = (threadId: string) =>
+    Effect.flatMap(naming.inner(resourceId, threadId), (inner) =>
+      Effect.map(runtime.threads.info(inner, { resourceId }), (info) => info !== undefined)
+    )
+  // A book in memory has no store that deletes from it: what it has of a thread goes with the thread.
+  const listed = runtime.threads.notes === undefined ? yield* book.list(resourceId) : []
+  const noted = yield* Effect.filter(
+    listed.map(({ threadId }) => threadId),
+    isThere
+  )
   const report = yield* Effect.mapError(
     runtime.erase({ ...asked, cancel: cancel === "true", keepAudit: audit === "keep" }),
     (error) =>
@@ -255,17 +266,10 @@ export const erase = Effect.fnUntraced(function* (
         ? Refusal.make("conflict", error._tag, error.message)
         : Refusal.badRequest(error.message)
   )
-  // A book in memory has no store that deletes from it.
-  if (runtime.threads.notes === undefined) {
-    for (const { threadId } of yield* book.list(resourceId)) {
-      const runs = (yield* book.get(resourceId, threadId))?.runs ?? []
-      const thread = yield* runtime.threads.info(yield* naming.inner(resourceId, threadId), { resourceId })
-      if (runs.length > 0 && thread === undefined) yield* book.remove(resourceId, threadId)
-    }
-  }
+  for (const threadId of noted) if (!(yield* isThere(threadId))) yield* book.remove(resourceId, threadId)
   const kept = report.kept.map(({ ids, ...one }) => ({
     ...one,
-    ...(ids === undefined ? {} : { ids: ids.map((id) => naming.outer(resourceId, id) ?? id) })
+    ...(ids === undefined ? {} : { ids: ids.map((id) => naming.outer(resourceId, id)) })
   }))
   return { status: 200, body: { ...report, kept } }
 })

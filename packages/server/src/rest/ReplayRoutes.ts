@@ -158,12 +158,9 @@ export const fork = Effect.fnUntraced(function* (
   }
   const { agent } = recording.record
   const { history, prompt } = Fork.at(recording, seq)
-  yield* Threads.create(serving, principal, {
-    _tag: "CreateThread",
-    threadId,
-    agent,
-    ...(history.length === 0 ? {} : { seed: history })
-  })
+  const owner = recording.record.principal ?? principal.name
+  const seed = history.length === 0 ? {} : { seed: history }
+  yield* Threads.create(serving, principal, { _tag: "CreateThread", threadId, agent, ...seed }, owner)
   const open = prompt === undefined || prompt.length === 0 ? {} : { prompt }
   return { status: 200, body: { threadId, agent, seq, ...open } } satisfies Dialect.Reply
 })

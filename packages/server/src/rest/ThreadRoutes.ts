@@ -149,7 +149,13 @@ export const fork = Effect.fnUntraced(function* (
   }
   const { at, branch } = asked.value
   const name = yield* serving.naming.inner(principal.tenant, forkId)
-  const done = serving.runtime.threads.fork(inner, { at, branch, threadId: name, resourceId })
+  const done = serving.runtime.threads.fork(inner, {
+    at,
+    branch,
+    threadId: name,
+    resourceId,
+    principal: principal.name
+  })
   yield* Effect.mapError(done, refused(threadId))
   return { status: 200, body: { threadId: forkId } } satisfies Dialect.Reply
 })

@@ -18,10 +18,12 @@ const exists = Refusal.make("conflict", "ThreadExists", "The thread already exis
 const busy = Refusal.make("conflict", "ThreadBusy", "The thread has an active run")
 const badPage = Refusal.make("bad-request", "BadCursor", "Invalid cursor. Use the id of a thread")
 
+/** Makes a thread; `owner`: the principal whose conversation it starts from. Absent: that of the request. */
 export const create = Effect.fnUntraced(function* (
   serving: ServerContext,
   principal: Principal,
-  asked: Command.CreateThread
+  asked: Command.CreateThread,
+  owner: string | undefined = principal.name
 ) {
   const { naming, runtime } = serving
   const threadId = asked.threadId ?? serving.newId("thread")
@@ -30,7 +32,11 @@ export const create = Effect.fnUntraced(function* (
   }
   const now = yield* Clock.currentTimeMillis
   if (asked.seed !== undefined) {
-    const options = { threadId: yield* naming.inner(principal.tenant, threadId), resourceId: principal.tenant }
+    const options = {
+      threadId: yield* naming.inner(principal.tenant, threadId),
+      resourceId: principal.tenant,
+      principal: owner
+    }
     yield* Effect.mapError(runtime.threads.import(asked.seed, options), (error) =>
       error._tag === "ThreadExists" ? exists : Refusal.make("bad-request", error._tag, error.message)
     )
@@ -83,7 +89,7 @@ export const edit = Effect.fnUntraced(function* (
       if (info !== undefined) {
         return yield* runtime.threads.replace(inner, messages, { resourceId: tenant, version: info.version })
       }
-      yield* runtime.threads.import(messages, { threadId: inner, resourceId: tenant })
+      yield* runtime.threads.import(messages, { threadId: inner, resourceId: tenant, principal: principal.name })
       return true
     })
     const isDone = yield* Effect.catchTags(written, {

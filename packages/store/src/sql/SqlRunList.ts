@@ -17,11 +17,14 @@ const columns = `run_id, thread_id, resource_id, agent, principal, started_at, l
 
 const isAsking = "EXISTS (SELECT 1 FROM reins_approvals a WHERE a.run_id = reins_runs.run_id AND a.outcome IS NULL)"
 const hasClientCall = "EXISTS (SELECT 1 FROM reins_client_calls c WHERE c.run_id = reins_runs.run_id)"
-/** A wait of the mark `m` that has no answer. */
-const isUnanswered = `m.kind = 'ask'
+/**
+ * A sleep or a wait for late results, of the mark `m`, that has no answer. Questions and client calls have tables of
+ * their own: a question that was withdrawn leaves its mark without an answer.
+ */
+const isUnanswered = `m.kind = 'ask' AND (m.name LIKE '%sleep/%' OR m.name LIKE '%late-wait/%')
   AND NOT EXISTS (SELECT 1 FROM reins_answers w WHERE w.run_id = m.run_id AND w.name = m.name)`
 
-/** A question or a client call is open, or another wait has no answer. */
+/** A question or a client call is open, a call sleeps, or an agent waits for late results. */
 const waits = `(${isAsking} OR ${hasClientCall}
   OR EXISTS (SELECT 1 FROM reins_marks m WHERE m.run_id = reins_runs.run_id AND ${isUnanswered}))`
 
@@ -66,7 +69,7 @@ const openWaits = (
       // A damaged row hides no other.
       const path = Option.getOrElse(readPath(row["path"]), () => AgentPath.root)
       const reason = Names.waitsFor(AgentPath.key(path), Column.decode(row["name"]))
-      waits.set(runId, [...(waits.get(runId) ?? []), reason])
+      if (ListedRun.isTimed(reason)) waits.set(runId, [...(waits.get(runId) ?? []), reason])
     }
     return waits
   })
@@ -104,7 +107,8 @@ const reading = (
   if (place !== undefined) where("(started_at, run_id) < (?, ?)", place.startedAt, Column.encode(place.runId))
   return {
     text: `SELECT ${columns}, CASE WHEN ended_at IS NULL AND ${waits} THEN 1 ELSE 0 END AS waits,
-      CASE WHEN ${isAsking} THEN 1 ELSE 0 END AS asks, CASE WHEN ${hasClientCall} THEN 1 ELSE 0 END AS calls FROM reins_runs ${
+      CASE WHEN ended_at IS NULL AND ${isAsking} THEN 1 ELSE 0 END AS asks,
+      CASE WHEN ended_at IS NULL AND ${hasClientCall} THEN 1 ELSE 0 END AS calls FROM reins_runs ${
         conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`
       } ORDER BY started_at DESC, run_id DESC LIMIT ?`,
     values: [...values, limit + 1]

@@ -64,7 +64,10 @@ export const waitedUntil = (past: Past, answers: AnsweredAt, from: number, now: 
   return LatencySummary.waitMs([...past.entries, ...waits], from, now)
 }
 
-/** The state of an open run in lists, and what it waits for: waits without an answer, a question, a client call. */
+/**
+ * The state of an open run in lists, and what it waits for: a question, a client call, a sleep or late results. A
+ * question that was withdrawn leaves its wait without an answer.
+ */
 export const standing = (
   {
     answers,
@@ -80,9 +83,10 @@ export const standing = (
   ListedRun.waiting([
     ...(isAsking ? (["approval"] as const) : []),
     ...(clientCalls.size > 0 ? (["client-tool"] as const) : []),
-    ...Array.from(marks.values()).flatMap(({ kind, name, path }) =>
-      kind === "ask" && !answers.has(name) ? [Names.waitsFor(AgentPath.key(path), name)] : []
-    )
+    ...Array.from(marks.values())
+      .filter(({ kind, name }) => kind === "ask" && !answers.has(name))
+      .map(({ name, path }) => Names.waitsFor(AgentPath.key(path), name))
+      .filter(ListedRun.isTimed)
   ])
 
 /** Whether this is the name of a started model step of the root agent. The steps before it have results. */
