@@ -207,6 +207,9 @@ layer(Sample.layer, { excludeTestServices: true })("a principal of a store", (it
         const done = () => desk.complete("Hello.", { threadId: `of ${principal}`, principal })
         yield* Effect.promise(done)
       }
+      for (const threadId of ["both", "default/both", "default/both"]) {
+        yield* Effect.promise(() => desk.complete("Hello.", { threadId }))
+      }
       yield* Effect.promise(() => desk[Symbol.asyncDispose]())
       const given = { ...usual, path, store: `sqlite:${path}/runs.db` }
       const erase = (more: Partial<Parameters<typeof Erase.erase>[0]>) =>
@@ -223,6 +226,9 @@ layer(Sample.layer, { excludeTestServices: true })("a principal of a store", (it
       const { deleted } = JSON.parse(yield* erase({ principal: "ann", jsonOutput: true }))
       assert.strictEqual(deleted.runs, 0)
       assert.match(yield* erase({ thread: "of bob" }), /^Erased thread "of bob": 1 run and 2 messages/)
+      // Both threads are called so: first the one that the server and every other command mean.
+      assert.match(yield* erase({ thread: "both" }), /^Erased thread "both": 2 runs and 4 messages/)
+      assert.match(yield* erase({ thread: "both" }), /^Erased thread "both": 1 run and 2 messages/)
     })
   )
 })

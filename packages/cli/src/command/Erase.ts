@@ -118,10 +118,11 @@ export const erase = (
     const found = yield* Effect.forEach(subjects, (subject) =>
       Effect.map(StoreArchive.telling(archive.holdings(subject, { resourceId })), (held) => ({ subject, held }))
     )
-    const first = found.find(
-      ({ held }) =>
-        principals === true || held.runs + held.messages + held.files + held.grants + (audit ? held.acts : 0) > 0
+    const holding = found.find(
+      ({ held }) => held.runs + held.messages + held.files + held.grants + (audit ? held.acts : 0) > 0
     )
+    // Names of principals stay in what is kept of a thread or run that was erased before.
+    const first = holding ?? (principals === true ? found.at(-1) : undefined)
     if (first === undefined) {
       const asked = thread === undefined ? `run ${quoted(run ?? "")}` : `thread ${quoted(thread)}`
       return yield* failed(`There is no ${asked} of tenant ${quoted(resourceId)}. reins runs lists them.`)
