@@ -12,7 +12,7 @@ import * as Schema from "effect/Schema"
 import type { Principal } from "../access/Authenticator.ts"
 import * as Role from "../access/Role.ts"
 import * as Lookup from "../run/Lookup.ts"
-import type { ServerContext } from "../run/ServerContext.ts"
+import { newThread, type ServerContext } from "../run/ServerContext.ts"
 import * as Threads from "../run/Threads.ts"
 
 /** What a run is replayed on. `agent`: the one that decides in place of the run's own; absent: the run's own. */
@@ -149,7 +149,7 @@ export const fork = Effect.fnUntraced(function* (
   }
   const recording = yield* recordingOf(yield* linesOf(serving, principal, params["runId"] ?? ""))
   const last = recording.envelopes.length
-  const { seq = last, threadId = serving.newId("thread") } = asked.value
+  const { seq = last, threadId = newThread(serving, principal.tenant) } = asked.value
   if (seq > last) {
     return yield* Effect.fail(Refusal.badRequest(`Invalid seq. The run has the events 1 to ${last}; 0 is before them`))
   }

@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Principal } from "../access/Authenticator.ts"
 import * as Lookup from "../run/Lookup.ts"
-import type { ServerContext } from "../run/ServerContext.ts"
+import { newThread, type ServerContext } from "../run/ServerContext.ts"
 
 /** `to`: the index of a message of the thread, or the id of a run in it. */
 export const Rewind = Schema.Struct({ to: Schema.Union([Schema.Natural, Schema.String]) })
@@ -143,7 +143,7 @@ export const fork = Effect.fnUntraced(function* (
 ) {
   const { inner, resourceId, threadId } = yield* named(serving, principal, request)
   const asked = readFork(request.body ?? {})
-  const forkId = Option.getOrUndefined(asked)?.threadId ?? serving.newId("thread")
+  const forkId = Option.getOrUndefined(asked)?.threadId ?? newThread(serving, principal.tenant)
   if (Option.isNone(asked) || !Lookup.isId(forkId)) {
     return yield* Effect.fail(Refusal.badRequest("Invalid field at, branch or threadId"))
   }

@@ -25,7 +25,7 @@ import {
 import * as Continuation from "./Continuation.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
-import type { ServerContext } from "./ServerContext.ts"
+import { newThread, type ServerContext } from "./ServerContext.ts"
 import * as StreamResponse from "./StreamResponse.ts"
 import { actor, type Principal } from "../access/Authenticator.ts"
 import * as Webhooks from "./Webhooks.ts"
@@ -150,7 +150,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   if (asked.create === "new" && isThere) {
     return yield* Effect.fail(Refusal.make("conflict", "ThreadExists", "The thread already exists"))
   }
-  const threadId = named ?? serving.newId("thread")
+  const threadId = named ?? newThread(serving, tenant)
   const now = yield* Clock.currentTimeMillis
   const note = yield* serving.book.get(tenant, threadId)
   const called: AgentName.Called = { agent: asked.agent ?? note?.agent, model: asked.model }

@@ -49,6 +49,13 @@ export interface ServerContext {
   readonly fork: (effect: Effect.Effect<unknown>) => Effect.Effect<void>
 }
 
+/** The id of a new thread of the tenant. */
+export const newThread = ({ naming, newId }: Pick<ServerContext, "naming" | "newId">, tenant: string): string => {
+  const threadId = newId("thread")
+  naming.made(tenant, threadId)
+  return threadId
+}
+
 /** Counts the HTTP readers of each run, and the active runs of each tenant that were started here. */
 export class Watchers {
   readonly #watching = new Map<string, number>()

@@ -11,7 +11,7 @@ import * as ThreadName from "../thread/ThreadName.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
 import * as Past from "./Past.ts"
-import type { ServerContext } from "./ServerContext.ts"
+import { newThread, type ServerContext } from "./ServerContext.ts"
 import type { Principal } from "../access/Authenticator.ts"
 
 const exists = Refusal.make("conflict", "ThreadExists", "The thread already exists")
@@ -26,7 +26,7 @@ export const create = Effect.fnUntraced(function* (
   owner: string | undefined = principal.name
 ) {
   const { naming, runtime } = serving
-  const threadId = asked.threadId ?? serving.newId("thread")
+  const threadId = asked.threadId ?? newThread(serving, principal.tenant)
   if (yield* Lookup.hasThread(serving, principal, threadId)) {
     return asked.resumes === true ? yield* get(serving, principal, threadId) : yield* Effect.fail(exists)
   }

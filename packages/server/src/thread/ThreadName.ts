@@ -12,17 +12,29 @@ export interface Naming {
   readonly inner: (tenant: string, threadId: string) => Effect.Effect<string>
   /** The client's name of a thread of the tenant. */
   readonly outer: (tenant: string, inner: string) => string
+  /** Notes that the server has just made this id for a thread of the tenant, so that no store is asked for it. */
+  readonly made: (tenant: string, threadId: string) => void
 }
 
 /** The runtime's own names. */
-export const shared: Naming = { inner: (_, threadId) => Effect.succeed(threadId), outer: (_, inner) => inner }
+export const shared: Naming = {
+  inner: (_, threadId) => Effect.succeed(threadId),
+  outer: (_, inner) => inner,
+  made: () => undefined
+}
 
 /** How many names are remembered, and for how long those of threads that this server has not made, in milliseconds. */
-const [most, briefly] = [10_000, 2000]
+const [most, briefly] = [1000, 2000]
 
 /** Names prefixed with the tenant's, unless only a thread with the plain name is there. */
 export const perTenant = ({ threads }: Pick<RuntimeShape, "threads">): Naming => {
   const known = new Map<string, { readonly inner: string; readonly until: number }>()
+  const remember = (own: string, inner: string, until: number) => {
+    known.delete(own)
+    known.set(own, { inner, until })
+    const [oldest] = known.keys()
+    if (known.size > most && oldest !== undefined) known.delete(oldest)
+  }
   const exists = (tenant: string) => (threadId: string) =>
     Effect.gen(function* () {
       if ((yield* threads.info(threadId, { resourceId: tenant })) !== undefined) return true
@@ -36,12 +48,13 @@ export const perTenant = ({ threads }: Pick<RuntimeShape, "threads">): Naming =>
       const before = known.get(own)
       if (before !== undefined && now < before.until) return before.inner
       const found = yield* ThreadName.find(tenant, threadId, exists(tenant))
-      known.delete(own)
-      known.set(own, { inner: found ?? own, until: found === own ? Infinity : now + briefly })
-      const [oldest] = known.keys()
-      if (known.size > most && oldest !== undefined) known.delete(oldest)
+      remember(own, found ?? own, found === own ? Infinity : now + briefly)
       return found ?? own
-    })
+    }),
+    made(tenant, threadId) {
+      const own = ThreadName.qualified(tenant, threadId)
+      remember(own, own, Infinity)
+    }
   }
 }
 
