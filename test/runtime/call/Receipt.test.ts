@@ -3,10 +3,11 @@
  * `ToolRun.once`, and of the whole call where its process died between the handler's end and the commit.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Decision, ToolRun, ToolSettings } from "@reins/runtime"
+import { Budget } from "@reins/protocol"
+import { Decision, Prices, ToolRun, ToolSettings } from "@reins/runtime"
 import { createRuntime, tool } from "@reins/runtime/promise"
 import { GeneralWay, type Probe, ScriptedModel } from "@reins/runtime/testing"
-import { Effect, Layer, References, Schema } from "effect"
+import { Deferred, Effect, Layer, References, Schema } from "effect"
 import { Tool } from "effect/ai"
 import { TestClock } from "effect/testing"
 import * as Lives from "../../support/Lives.ts"
@@ -231,5 +232,53 @@ describe("a whole call", () => {
       isWhole()
       yield* second.end
     }).pipe(quiet)
+  )
+
+  const prices = Prices.layerTable({ "scripted/scripted-1": { inputPerMillionUsd: 1, outputPerMillionUsd: 1 } })
+
+  it.effect.each([
+    ["what came late for it", Budget.make({ maxCostUsd: 1 }), 1],
+    ["itself", Budget.make({ maxToolCalls: 2 }), 0]
+  ] as const)("that ended before its process died uses the budget of its agent: %s", ([, budget, costUsd]) =>
+    Effect.gen(function* () {
+      const opened = Deferred.makeUnsafe<string>()
+      const gate = Deferred.makeUnsafe<void>()
+      let runs = 0
+      const { events, isWhole, process, results } = Lives.make({
+        tool: Pay.setNeedsApproval(true),
+        handler: Effect.fnUntraced(function* () {
+          if (++runs === 1) return "paid 1"
+          yield* Deferred.succeed(opened, (yield* (yield* ToolRun).later({ receipt: "started" })).id)
+          yield* Deferred.await(gate)
+          return `paid ${runs}`
+        }),
+        agent: { budget },
+        respond: (request) => {
+          const made = request.messages.filter(({ role }) => role === "tool").length
+          return ScriptedModel.calls([{ id: `c${made + 1}`, name: "pay", args: {} }])
+        }
+      })
+      const first = yield* process((journal) => {
+        const { grants } = journal
+        return grants === undefined ? journal : { ...journal, grants: { ...grants, settle: () => Effect.never } }
+      })
+      yield* first.runtime.start("Pay.", { runId: "run" })
+      yield* TestClock.adjust("1 second")
+      const [asked] = yield* first.runtime.pendingApprovals()
+      const grant = { scope: "run", maxCostUsd: 5 } as const
+      yield* first.runtime.respondToApproval(asked?.request.id ?? "", Decision.approve(grant))
+      yield* first.runtime.results.deliver(yield* Deferred.await(opened), { value: "late" }, { costUsd })
+      yield* Deferred.succeed(gate, undefined)
+      yield* TestClock.adjust("1 second")
+      yield* first.end
+      const second = yield* process()
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(runs, 2, "the limit is reached")
+      assert.deepStrictEqual(results()[1], { result: "paid 2", status: undefined })
+      const finish = events().find(({ type }) => type === "finish")
+      assert.strictEqual(finish?.type === "finish" ? finish.finishReason : undefined, "budget")
+      isWhole()
+      yield* second.end
+    }).pipe(quiet, Effect.provide(prices))
   )
 })

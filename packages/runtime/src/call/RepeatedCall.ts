@@ -14,6 +14,7 @@ import * as Schema from "effect/Schema"
 import type { GrantUse, Permit } from "../approval/Permit.ts"
 import * as Spending from "../engine/Spending.ts"
 import * as Names from "../run/Names.ts"
+import { chargeLeft } from "../run/Run.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
 import { type Review, type CallContext, type CallEnd, type Ruling, reviewOf } from "./Call.ts"
@@ -153,6 +154,7 @@ export const book = (
     const key = Names.grantUse(work.runId, path, call.id)
     const given = grantId === undefined ? Effect.void : grants.settle(key, grantId, cost?.nanoUsd ?? 0, work.now())
     const spent = Spending.lostRows(work.spending, path, call.id, status)
+    for (const row of spent) chargeLeft(work, row)
     const dropped = LateResults.close(work, agent, call)
     return Effect.map(Effect.andThen(given, dropped), (late) => ({
       value: null,

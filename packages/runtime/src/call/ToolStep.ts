@@ -12,8 +12,7 @@ import * as Permit from "../approval/Permit.ts"
 import { SettledWork, type Settled, type Work } from "../engine/Engine.ts"
 import * as Spending from "../engine/Spending.ts"
 import * as Names from "../run/Names.ts"
-import * as Spent from "../budget/Spent.ts"
-import { charge, settle } from "../run/Run.ts"
+import { chargeLeft, settle } from "../run/Run.ts"
 import { attempt, Execution, type Left, notPermitted, rest } from "./Attempt.ts"
 import * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
@@ -129,8 +128,6 @@ const start = (
     return Effect.flatMap(Receipt.find(context, work), (whole) => {
       if (whole === undefined) return begin(lost)
       settle(work, agent.path, held, {})
-      // What hooks have reported is charged when it is.
-      for (const row of whole.asked) if (row.kind === "model") charge(work, agent.path, Spent.fromEntry(row))
       return neverRan(context, work, permit, whole.end, [whole.row, ...whole.asked])
     })
   })
@@ -150,6 +147,7 @@ const neverRan = (
   }
   // An earlier owner may have started it, and an earlier part of it may have opened a ticket.
   const spent = rows ?? Spending.lostRows(work.spending, agent.path, call.id, end.outcome.status)
+  for (const row of spent) chargeLeft(work, row)
   const [own] = spent
   const ended = (late: ReadonlyArray<Entry.Entry>) =>
     granted(context, work, permit, own?.kind === "tool" ? (own.costNanoUsd ?? 0) : 0, {

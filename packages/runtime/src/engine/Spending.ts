@@ -65,6 +65,11 @@ export class Spending {
     return this.costs?.get(AgentPath.callKey(path, callId))
   }
 
+  /** The part of a row's cost that was reported before the row: it is charged when it is reported. */
+  reportedOf(row: Entry.Entry): number {
+    return row.kind === "tool" && row.late !== true ? (this.costs?.get(keyOf(row))?.nanoUsd ?? 0) : 0
+  }
+
   /** What hooks have reported in the work of this name, and has no row. */
   ofHooks(work: string): ReadonlyArray<Cost> {
     return this.costs === undefined ? [] : this.reported.filter(({ callId, hook }) => hook === true && callId === work)

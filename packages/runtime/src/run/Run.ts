@@ -4,6 +4,7 @@
 import type { AgentPath, Budget, Entry } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import type { Engine, Readings, Work } from "../engine/Engine.ts"
+import * as Spent from "../budget/Spent.ts"
 import type { FileStore } from "../thread/FileStore.ts"
 import type { MemoryLimits } from "../memory/Memory.ts"
 import type { MemoryStore } from "../memory/MemoryStore.ts"
@@ -108,6 +109,13 @@ export const settle = (work: Work, path: AgentPath.AgentPath, held: Budget.Amoun
 export const charge = (work: Work, path: AgentPath.AgentPath, spent: Budget.Amount): void => {
   work.tree.lease?.touch(work.now())
   tell(work, work.tree.charge(path, spent))
+}
+
+/** Charges a row that an earlier owner of the run has left. Its reported cost is charged already. */
+export const chargeLeft = (work: Work, row: Entry.Entry): void => {
+  const amount = Spent.fromEntry(row)
+  const nanoUsd = Math.max(0, (amount.nanoUsd ?? 0) - work.spending.reportedOf(row))
+  charge(work, row.path, { ...amount, nanoUsd })
 }
 
 /**
