@@ -30,10 +30,16 @@ const handlers = Tools.toLayer({
 
 const desk = Agent.make("desk", { instructions: "Note it.", toolkit: [Tools, AskPerson.toolkit, MemoryTools.toolkit] })
 
+/** Words without a separator, which no encoding escapes and the full-text index does not divide. */
+const [ann, bob] = [
+  { principal: "annprincipal", secret: "mulberry" },
+  { principal: "bobprincipal", secret: "sycamore" }
+]
+
 /** The secret of the latest prompt is in everything that the model says and does. */
 const model = ScriptedModel.make({
   respond: (request) => {
-    const [secret = "none"] = /secret-\w+/.exec(ScriptedModel.lastPrompt(request)) ?? []
+    const [secret = "none"] = /mulberry|sycamore/.exec(ScriptedModel.lastPrompt(request)) ?? []
     const call = (name: string, args: Record<string, string | ReadonlyArray<string>>) =>
       ScriptedModel.calls([{ id: `${name}-call`, name, args }], { text: `Said ${secret}.` })
     const [last] = ScriptedModel.lastResults(request)
@@ -54,21 +60,86 @@ const folder = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
 )
 
-/** A run that is asked twice, answered and steered, and has ended. */
-const lived = Effect.fnUntraced(function* (principal: string, secret: string, threadId: string, runId: string) {
+/** A run that is asked twice, answered by `by` and steered, and has ended. */
+const lived = Effect.fnUntraced(function* (
+  who: typeof ann,
+  threadId: string,
+  runId: string,
+  { by = "ines", said = who.secret } = {}
+) {
   const runtime = yield* Runtime
+  const { principal, secret } = who
   yield* runtime.start(`My secret is ${secret}.`, { threadId, runId, principal })
   yield* runtime.steer(runId, `More of ${secret}.`)
-  const allow = { by: "ines", scope: "thread", matcher: { text: secret }, feedback: `because ${secret}` } as const
+  const allow = { by, scope: "thread", matcher: { text: secret }, feedback: `because ${said}` } as const
   yield* Stream.runForEach(runtime.watch(runId), ({ event }) =>
     event.type === "approval-required"
       ? runtime.respondToApproval(
           event.data.id,
-          event.data.kind === "question" ? Decision.answer(`It is ${secret}.`) : Decision.approve(allow)
+          event.data.kind === "question" ? Decision.answer(`It is ${said}.`, { by }) : Decision.approve(allow)
         )
       : Effect.void
   )
 })
+
+/** The web hook that a client of a protocol sets for its run, with its address and its credentials. */
+const ownHook = (runId: string, secret: string) => ({
+  id: `push-${runId}`,
+  resourceId: "default",
+  runId,
+  url: `https://receiver.example/${secret}`,
+  events: [],
+  content: false,
+  source: "protocol" as const,
+  createdAt: 0,
+  secrets: [],
+  push: { id: "push", dialect: "a2a", token: `token-${secret}` }
+})
+
+/** Every table of the store: whether this test has words of hers in it, or why there can be none. */
+const tables: Record<string, "words" | { readonly none: string }> = {
+  reins_answers: "words",
+  reins_approvals: "words",
+  reins_audit: { none: "acts have no arguments, and others answered; the next test has acts of hers" },
+  reins_branch_messages: "words",
+  reins_branches: { none: "places, and summaries of compacted messages" },
+  reins_claims: "words",
+  reins_client_calls: { none: "calls of runs that have not ended" },
+  reins_costs: "words",
+  reins_events: "words",
+  reins_files: "words",
+  reins_grants: "words",
+  reins_marks: "words",
+  reins_memories: "words",
+  reins_memory_words: "words",
+  reins_memory_words_config: { none: "settings of the full-text index" },
+  reins_memory_words_content: "words",
+  reins_memory_words_data: "words",
+  reins_memory_words_docsize: { none: "numbers" },
+  reins_memory_words_idx: { none: "numbers, and words where a page of the index begins" },
+  reins_messages: "words",
+  reins_notes: "words",
+  reins_notices: { none: "ids, names, times and money of runs" },
+  reins_quota_runs: { none: "what runs that have not ended hold" },
+  reins_quota_used: "words",
+  reins_quotas: "words",
+  reins_reconciliations: { none: "ids of runs and times" },
+  reins_runs: "words",
+  reins_threads: "words",
+  reins_versions: { none: "numbers" },
+  reins_webhooks: "words"
+}
+
+/** A word as text, and as Base64 wherever it stands in what is encoded. */
+const formsOf = (word: string): ReadonlyArray<string> => [
+  word,
+  ...["", "x", "xx"].map((before) => {
+    const from = Math.ceil((before.length * 4) / 3)
+    return Buffer.from(before + word)
+      .toString("base64")
+      .slice(from, Math.floor(((before.length + word.length) * 4) / 3))
+  })
+]
 
 /** Everything that the store has written, as bytes. */
 const bytesOf = (path: string): string =>
@@ -76,52 +147,74 @@ const bytesOf = (path: string): string =>
     .map((name) => readFileSync(join(path, name), "latin1"))
     .join("")
 
-/** The tables with a row that has one of these words. */
-const tablesWith = (filename: string, words: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const database = new DatabaseSync(filename, { readOnly: true })
-  const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all()
-  const found = tables
-    .map(({ name }) => String(name))
-    .filter((name) =>
-      database
-        .prepare(`SELECT * FROM "${name}"`)
-        .all()
-        .some((row) => {
-          const text = Object.values(row)
-            .map((value) => (value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : String(value)))
-            .join("\n")
-          return words.some((word) => text.includes(word))
-        })
-    )
-  database.close()
-  return found
+interface Row {
+  readonly table: string
+  readonly runId: string
+  readonly threadId: string
+  readonly text: string
 }
 
-const base64Of = (text: string) => Buffer.from(text).toString("base64").slice(0, 20)
+/** All rows of all tables. */
+const rowsOf = (filename: string): { readonly names: ReadonlyArray<string>; readonly rows: ReadonlyArray<Row> } => {
+  const database = new DatabaseSync(filename, { readOnly: true })
+  const names = database
+    .prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+    .all()
+    .map(({ name }) => String(name))
+  const rows = names.flatMap((table) =>
+    database
+      .prepare(`SELECT * FROM "${table}"`)
+      .all()
+      .map((row) => ({
+        table,
+        runId: String(row["run_id"] ?? ""),
+        threadId: String(row["thread_id"] ?? ""),
+        text: Object.values(row)
+          .map((value) => (value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : String(value)))
+          .join("\n")
+      }))
+  )
+  database.close()
+  return { names, rows }
+}
+
+/** The tables with such a row, in order. */
+const tablesOf = (rows: ReadonlyArray<Row>, is: (row: Row) => boolean): ReadonlyArray<string> => [
+  ...new Set(rows.filter(is).map(({ table }) => table))
+]
+
+const words = [ann.principal, ann.secret].flatMap(formsOf)
+const hasWords = ({ text }: Row) => words.some((word) => text.includes(word))
 
 describe("erasing a principal", () => {
   it.live("leaves none of its words and not its name in any table or byte of the file, and all of others", () =>
     Effect.gen(function* () {
       const path = yield* folder
       const filename = join(path, "runs.db")
-      const words = ["secret-ann", "ann@people", base64Of("file secret-ann")]
       const inMemory = yield* Effect.gen(function* () {
         const runtime = yield* Runtime
         yield* runtime.webhooks.add({ resourceId: "default", url: "https://receiver.example/told", content: true })
-        yield* lived("bob@people", "secret-bob", "b", "b1")
-        yield* lived("ann@people", "secret-ann", "a", "a1")
-        yield* lived("ann@people", "secret-ann", "a", "a2")
-        yield* lived("ann@people", "secret-ann", "b", "a3")
-        yield* lived("bob@people", "secret-bob", "b", "b2")
+        yield* lived(bob, "b", "b1")
+        yield* lived(ann, "a", "a1")
+        for (const [runId, { secret }] of [
+          ["b1", bob],
+          ["a1", ann],
+          ["a3", ann]
+        ] as const) {
+          yield* runtime.webhooks.outbox.put(ownHook(runId, secret))
+        }
+        yield* lived(ann, "a", "a2")
+        yield* lived(ann, "b", "a3")
+        yield* lived(bob, "b", "b2")
         yield* runtime.threads.rewind("a", { to: "a2" })
         yield* runtime.threads.fork("a", { threadId: "a-fork" })
-        yield* runtime.threads.describe("a", { title: "About secret-ann", metadata: { by: "ann@people" } })
-        yield* runtime.memory.remember("By code: secret-ann", { principal: "ann@people" })
-        yield* runtime.quotas.limit("principal.month", { maxRuns: 50 }, { principal: "ann@people" })
+        yield* runtime.threads.describe("a", { title: `About ${ann.secret}`, metadata: { by: ann.principal } })
+        yield* runtime.memory.remember(`By code: ${ann.secret}`, { principal: ann.principal })
+        yield* runtime.quotas.limit("principal.month", { maxRuns: 50 }, { principal: ann.principal })
         const { notes = assert.fail("no notes") } = runtime.threads
         for (const [threadId, secret] of [
-          ["a", "secret-ann"],
-          ["b", "secret-bob"]
+          ["a", ann.secret],
+          ["b", bob.secret]
         ] as const) {
           const runs = [{ runId: `${threadId}1`, note: secret }]
           yield* notes.put({ threadId, resourceId: "default" }, { version: 0, thread: secret, runs })
@@ -136,37 +229,23 @@ describe("erasing a principal", () => {
             ),
             events: yield* Effect.forEach(["b1", "b2"], (runId) => Stream.runCollect(runtime.watch(runId))),
             files: yield* runtime.files.list("b"),
-            memories: yield* runtime.memory.list({ principal: "bob@people" }),
+            memories: yield* runtime.memory.list({ principal: bob.principal }),
+            webhooks: yield* runtime.webhooks.outbox.list({ runId: "b1" }),
             notes: yield* notes.get({ threadId: "b", resourceId: "default" }),
-            quotas: yield* runtime.quotas.usage({ principal: "bob@people" }),
-            costs: yield* runtime.costs.by({ principal: "bob@people", dimensions: ["model", "run"] })
+            quotas: yield* runtime.quotas.usage({ principal: bob.principal }),
+            costs: yield* runtime.costs.by({ principal: bob.principal, dimensions: ["model", "run"] })
           }
         })
         const sums = runtime.costs.by({ dimensions: ["tenant", "model", "agent", "day"] })
         const before = { others: yield* others, sums: yield* sums }
-        assert.includeMembers(
-          [...tablesWith(filename, words)],
-          [
-            "reins_answers",
-            "reins_approvals",
-            "reins_branch_messages",
-            "reins_claims",
-            "reins_costs",
-            "reins_events",
-            "reins_files",
-            "reins_grants",
-            "reins_marks",
-            "reins_memories",
-            "reins_messages",
-            "reins_notes",
-            "reins_quota_used",
-            "reins_quotas",
-            "reins_runs",
-            "reins_threads"
-          ],
+        const there = rowsOf(filename)
+        assert.deepStrictEqual(there.names, Object.keys(tables), "every table is accounted for")
+        assert.deepStrictEqual(
+          tablesOf(there.rows, hasWords),
+          Object.keys(tables).filter((name) => tables[name] === "words"),
           "the words are at each entry"
         )
-        const report = yield* runtime.erase({ principal: "ann@people" })
+        const report = yield* runtime.erase({ principal: ann.principal })
         assert.deepInclude(report.deleted, { threads: 2, runs: 3, memories: 2, notes: 2, quotas: 1 })
         assert.isAbove(report.deleted.notices, 0)
         assert.deepStrictEqual(
@@ -182,16 +261,69 @@ describe("erasing a principal", () => {
         assert.deepStrictEqual({ ...after.others, files: [] }, { ...before.others, files: [] })
         assert.deepStrictEqual(after.sums, before.sums)
         const thread = JSON.stringify(yield* runtime.threads.get("b"))
-        assert.isTrue(thread.includes("secret-bob") && thread.includes("[erased]"))
+        assert.isTrue(thread.includes(bob.secret) && thread.includes("[erased]"))
         return report
       }).pipe(Effect.provide(runtime(filename)))
-      assert.deepStrictEqual(tablesWith(filename, words), [])
+      const { rows } = rowsOf(filename)
+      assert.deepStrictEqual(tablesOf(rows, hasWords), [])
+      // Kept of her runs are ids, costs, and places in his thread; of her threads nothing else is.
+      assert.deepStrictEqual(
+        tablesOf(rows, ({ runId }) => ["a1", "a2", "a3"].includes(runId)),
+        ["reins_costs", "reins_messages", "reins_runs"]
+      )
+      assert.deepStrictEqual(
+        tablesOf(rows, ({ threadId }) => ["a", "a-fork"].includes(threadId)),
+        ["reins_runs"]
+      )
       const bytes = bytesOf(path)
       assert.deepStrictEqual(
         words.filter((word) => bytes.includes(word)),
         []
       )
-      assert.isTrue(bytes.includes("secret-bob") && bytes.includes(inMemory.pseudonym ?? "none"))
+      assert.isTrue(bytes.includes(bob.secret) && bytes.includes(inMemory.pseudonym ?? "none"))
+    })
+  )
+
+  it.live("replaces its name in acts and grants of others' runs; only their own logs and answers still name it", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      const filename = join(path, "runs.db")
+      const { acts, grants, report } = yield* Effect.gen(function* () {
+        const runtime = yield* Runtime
+        yield* lived(bob, "b", "b1", { by: ann.principal, said: "so" })
+        yield* lived(ann, "a", "a1", { by: bob.principal, said: "so" })
+        const before = rowsOf(filename).rows.filter(({ runId }) => runId !== "a1")
+        assert.includeMembers([...tablesOf(before, hasWords)], ["reins_audit", "reins_grants"])
+        const report = yield* runtime.erase({ principal: ann.principal })
+        // Its grant still allows his call.
+        yield* lived(bob, "b", "b2")
+        const { acts } = yield* runtime.approvals.history()
+        return { acts, grants: yield* runtime.grants.list(), report }
+      }).pipe(Effect.provide(runtime(filename)))
+      const { pseudonym = assert.fail("nothing is kept") } = report
+      const { rows } = rowsOf(filename)
+      assert.deepStrictEqual(
+        rows.filter(hasWords).map(({ runId, table }) => `${table} ${runId}`),
+        ["reins_answers b1", "reins_answers b1", "reins_events b1", "reins_events b1"]
+      )
+      assert.deepStrictEqual(
+        report.kept.map(({ count, what }) => [what, count]),
+        [
+          ["run-ids", 1],
+          ["cost-lines", 3],
+          ["acts", 6],
+          ["grants", 1]
+        ]
+      )
+      assert.deepStrictEqual(
+        grants.map(({ by }) => by),
+        [pseudonym]
+      )
+      // Of his second run: those of the call that its grant allowed.
+      assert.deepStrictEqual(
+        [...new Set(acts.flatMap(({ by, runId }) => (by === undefined ? [] : [`${runId} by ${by}`])))],
+        [`b1 by ${pseudonym}`, `b2 by ${pseudonym}`, "b2 by ines"]
+      )
     })
   )
 })
