@@ -55,6 +55,34 @@ describe("the public pages", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("count web hooks in the store, and read none of them", () =>
+    Effect.gen(function* () {
+      const { layer } = yield* Scene.make
+      const runtime = Context.get(yield* Layer.build(layer), Runtime)
+      const read = () => Effect.die(new Error("Web hooks were read"))
+      const counting = { ...runtime, webhooks: { ...runtime.webhooks, list: read, ofRuns: read } }
+      const app = Layer.merge(Layer.succeed(Runtime, counting), Authenticator.layerOpen())
+      const { dispose, handler } = Server.toWebHandler({}, app)
+      const common = { url: "https://receiver.example", content: false, createdAt: 1 }
+      const push = { id: "theirs", dialect: "a2a", token: "t" }
+      const ofRun = { ...common, runId: "run", events: [], source: "protocol", secrets: [], push } as const
+      yield* runtime.webhooks.add({ url: "https://receiver.example", events: ["run.ended"] })
+      for (let n = 0; n < 3; n++) yield* runtime.webhooks.outbox.put({ id: `whk_${n}`, resourceId: "dev", ...ofRun })
+      const { runId } = yield* runtime.start("text", { resourceId: "dev" })
+      yield* Served.drained(runtime.watch(runId))
+      const metrics = yield* Effect.promise(() => handler(new Request("http://app.example/metrics")))
+      const text = yield* Effect.promise(() => metrics.text())
+      const count = (name: string) => new RegExp(`^${name} (.*)$`, "m").exec(text)?.[1]
+      assert.deepStrictEqual(
+        ["reins_notices_waiting", "reins_webhooks_failing", "reins_run_webhooks", "reins_run_webhooks_failing"].map(
+          count
+        ),
+        ["1", "0", "3", "0"]
+      )
+      yield* Effect.promise(dispose)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("are not ready while no process executes runs", () =>
     Effect.gen(function* () {
       const { layer } = yield* Scene.make

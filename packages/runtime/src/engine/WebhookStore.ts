@@ -38,6 +38,25 @@ export interface WebhookStanding {
 }
 
 /**
+ * How many web hooks and notices there are, of all tenants.
+ *
+ * **Details**
+ * - `waiting`: notices that web hooks have yet to be told, the oldest of `oldestAt` (epoch milliseconds).
+ * - `failing`: web hooks whose last attempt failed, without those of runs.
+ * - `ofRuns`, `ofRunsFailing`: web hooks of runs, and those of them whose last attempt failed.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface WebhookCount {
+  readonly waiting: number
+  readonly oldestAt?: number | undefined
+  readonly failing: number
+  readonly ofRuns: number
+  readonly ofRunsFailing: number
+}
+
+/**
  * A leased web hook. `toldSeq`: the last event of its run that it was told (of `push`).
  *
  * @since 0.2.0
@@ -107,6 +126,8 @@ export interface WebhookStore {
     readonly isOfRun?: boolean | undefined
     readonly limit?: number | undefined
   }) => Effect.Effect<ReadonlyArray<WebhookStanding>>
+  /** Counts web hooks and notices. It reads no rows into the process, so that it may be called every few seconds. */
+  readonly count: Effect.Effect<WebhookCount>
   /**
    * Makes all notices of the web hook due at `now`, however often they have failed. With `resourceId`, only that
    * tenant's. False when there is none.
@@ -245,6 +266,18 @@ export class MemoryWebhooks implements WebhookStore {
           lost
         }))
     )
+
+  readonly count: Effect.Effect<WebhookCount> = Effect.sync(() => {
+    let [waiting, oldestAt, failing, ofRuns, ofRunsFailing] = [0, Infinity, 0, 0, 0]
+    for (const { failures, notices, webhook } of this.rows.values()) {
+      waiting += notices.size
+      for (const { at } of notices.values()) oldestAt = Math.min(oldestAt, at)
+      if (webhook.runId !== undefined) ofRuns++
+      if (failures > 0 && webhook.runId === undefined) failing++
+      if (failures > 0 && webhook.runId !== undefined) ofRunsFailing++
+    }
+    return { waiting, ...(waiting === 0 ? {} : { oldestAt }), failing, ofRuns, ofRunsFailing }
+  })
 
   readonly lease = ({
     known,

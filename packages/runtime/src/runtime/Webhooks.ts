@@ -224,6 +224,7 @@ const outboxOf = (store: WebhookStore, onLease: () => void): WebhookStore => ({
   rotate: (id, secret, resourceId) => store.rotate(id, secret, resourceId),
   remove: (id, resourceId) => store.remove(id, resourceId),
   list: (query) => store.list(query),
+  count: store.count,
   retry: (id, now, resourceId) => store.retry(id, now, resourceId),
   lease: (lease) => {
     onLease()

@@ -115,6 +115,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
       rotate: (id, secret, resourceId) => alive(webhooks.rotate(id, secret, resourceId)),
       remove: (id, resourceId) => alive(webhooks.remove(id, resourceId)),
       list: (query) => alive(webhooks.list(query)),
+      count: alive(webhooks.count),
       retry: (id, now, resourceId) => alive(webhooks.retry(id, now, resourceId)),
       lease: (lease) => alive(webhooks.lease(lease)),
       extend: (id, owner, until) => alive(webhooks.extend(id, owner, until)),

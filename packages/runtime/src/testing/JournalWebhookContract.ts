@@ -289,5 +289,28 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* ofRuns({ resourceId: "other" }), [], "the web hooks of another tenant")
       yield* same(yield* webhooks.remove("later", "tenant"), true, "that its tenant removes it")
     })
+  ),
+  clause("web hooks are counted without those of runs, notices with their oldest", (store) =>
+    Effect.gen(function* () {
+      const { webhooks } = store
+      const none = { waiting: 0, failing: 0, ofRuns: 0, ofRunsFailing: 0 }
+      yield* same(yield* webhooks.count, none, "of an empty store")
+      const push = { id: "theirs", dialect: "a2a", token: "t" }
+      const ofRun = { runId: "run", events: [], source: "protocol", secrets: [], push } as const
+      yield* webhooks.put(webhook())
+      yield* webhooks.put(webhook({ id: "ends", events: ["run.ended"] }))
+      yield* webhooks.put(webhook({ id: "other", resourceId: "other" }))
+      yield* webhooks.put(webhook({ id: "push", ...ofRun }))
+      yield* webhooks.put(webhook({ id: "well", ...ofRun }))
+      yield* same(yield* webhooks.count, { ...none, ofRuns: 2 }, "before anything happened")
+      yield* told(store)
+      yield* leased(store, asking(2000))
+      for (const id of ["hook", "push"])
+        yield* webhooks.release(id, "first", { at: 2000, accepted: false, failure: "500" })
+      const all = { waiting: 3, oldestAt: 1002, failing: 1, ofRuns: 2, ofRunsFailing: 1 }
+      yield* same(yield* webhooks.count, all, "notices and failures")
+      yield* webhooks.remove("hook")
+      yield* same(yield* webhooks.count, { ...all, waiting: 1, oldestAt: 1006, failing: 0 }, "without the removed one")
+    })
   )
 ]

@@ -55,39 +55,22 @@ const waitingRuns = Effect.fnUntraced(function* ({ runtime }: ServerContext) {
 const gauge = (name: string, help: string, value: number): string =>
   `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`
 
-/** What web hooks have yet to be told, and which of them do not accept it. */
-interface Outbox {
-  readonly waiting: number
+/** What web hooks have yet to be told, which of them do not accept it, and how long the oldest notice waits. */
+interface Outbox extends Effect.Success<ServerContext["runtime"]["webhooks"]["outbox"]["count"]> {
   readonly oldestMs: number
-  readonly failing: number
-  /** Those that clients have set for their runs, counted to `mostOfRuns`, and how many of them fail. */
-  readonly ofRuns: number
-  readonly ofRunsFailing: number
 }
-
-/** How many web hooks of runs are counted. */
-const mostOfRuns = 10_000
 
 const outboxOf = Effect.fnUntraced(function* ({ runtime }: ServerContext) {
   const now = yield* Clock.currentTimeMillis
-  const ofRuns = yield* runtime.webhooks.ofRuns({ limit: mostOfRuns })
-  const counts = { ofRuns: ofRuns.length, ofRunsFailing: ofRuns.filter(({ failures }) => failures > 0).length }
-  return (yield* runtime.webhooks.list()).reduce<Outbox>(
-    (sum, { failures, oldestAt = now, waiting }) => ({
-      ...sum,
-      waiting: sum.waiting + waiting,
-      oldestMs: Math.max(sum.oldestMs, now - oldestAt),
-      failing: sum.failing + (failures > 0 ? 1 : 0)
-    }),
-    { waiting: 0, oldestMs: 0, failing: 0, ...counts }
-  )
+  const count = yield* runtime.webhooks.outbox.count
+  return { ...count, oldestMs: Math.max(0, now - (count.oldestAt ?? now)) } satisfies Outbox
 })
 
 const outboxGauges = ({ failing, ofRuns, ofRunsFailing, oldestMs, waiting }: Outbox): string =>
   gauge("reins_notices_waiting", "Notices in the store that web hooks have yet to accept", waiting) +
   gauge("reins_notices_waiting_oldest_seconds", "Age of the oldest of them", oldestMs / 1000) +
   gauge("reins_webhooks_failing", "Web hooks in the store whose last attempt failed", failing) +
-  gauge("reins_run_webhooks", "Web hooks that clients have set for their runs, at most 10,000", ofRuns) +
+  gauge("reins_run_webhooks", "Web hooks that clients have set for their runs", ofRuns) +
   gauge("reins_run_webhooks_failing", "Those of them whose last attempt failed", ofRunsFailing)
 
 /** `waiting`: absent if the store did not answer. */

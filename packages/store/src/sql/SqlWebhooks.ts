@@ -7,6 +7,7 @@ import {
   Webhook,
   type Notice,
   type StoredWebhook,
+  type WebhookCount,
   type WebhookStanding,
   type WebhookStore
 } from "@reins/runtime/journal"
@@ -135,6 +136,24 @@ const list = (db: Database, { isOfRun = false, limit, resourceId, runId }: Param
     )
     return (yield* read(rows)).map(({ row, webhook }) => standingOf(row, webhook))
   })
+
+const count = (db: Database): Effect.Effect<WebhookCount, SqlError> =>
+  Effect.map(
+    db.rows(
+      `SELECT sum(n.waiting) AS waiting, min(n.oldest) AS oldest,
+         sum(CASE WHEN run_id IS NULL AND failures > 0 THEN 1 ELSE 0 END) AS failing, count(run_id) AS of_runs,
+         sum(CASE WHEN run_id IS NOT NULL AND failures > 0 THEN 1 ELSE 0 END) AS of_runs_failing
+       FROM reins_webhooks w LEFT JOIN
+         (SELECT webhook_id, count(*) AS waiting, min(at) AS oldest FROM reins_notices GROUP BY webhook_id) n
+         ON n.webhook_id = w.id`
+    ),
+    ([row = {}]) => {
+      const columns = ["waiting", "failing", "of_runs", "of_runs_failing"]
+      const [waiting = 0, failing = 0, ofRuns = 0, ofRunsFailing = 0] = columns.map((name) => optional(row, name))
+      const oldestAt = optional(row, "oldest")
+      return { waiting, ...(oldestAt === undefined ? {} : { oldestAt }), failing, ofRuns, ofRunsFailing }
+    }
+  )
 
 /** All notices of a web hook are due at that time. */
 const dueAt = (db: Database, id: string, at: number) =>
@@ -284,49 +303,41 @@ const giveUp = (db: Database, notice: Notice) =>
     })
   )
 
+const refused = (db: Database, notice: Notice, nextAt: number) =>
+  db.rows(`UPDATE reins_notices SET attempts = attempts + 1, next_at = ? WHERE ${here}`, nextAt, ...placeOf(notice))
+
+const extend = (db: Database, id: string, owner: string, until: number) =>
+  Effect.map(
+    db.rows(
+      "UPDATE reins_webhooks SET leased_until = ? WHERE id = ? AND leased_by = ? RETURNING 1",
+      until,
+      Column.encode(id),
+      owner
+    ),
+    (rows) => rows.length > 0
+  )
+
+const told = (db: Database, id: string, seq: number) =>
+  db.rows("UPDATE reins_webhooks SET told_seq = ? WHERE id = ? AND told_seq < ?", seq, Column.encode(id), seq)
+
 /** Web hooks and their outbox in a database. */
 export const make = (db: Database): WebhookStore => {
   const done = <A>(effect: Effect.Effect<A, Failure>): Effect.Effect<A> =>
     Effect.orDie(db.operation("webhooks", effect))
+  const written = (effect: Effect.Effect<unknown, Failure>) => Effect.asVoid(done(effect))
   return {
-    put: (webhook, toldSeq = 0) => Effect.asVoid(done(put(db, webhook, toldSeq))),
+    put: (webhook, toldSeq = 0) => written(put(db, webhook, toldSeq)),
     rotate: (id, secret, resourceId) => done(rotate(db, id, secret, resourceId)),
     remove: (id, resourceId) => done(remove(db, id, resourceId)),
     list: (query) => done(list(db, query)),
+    count: done(count(db)),
     retry: (id, now, resourceId) => done(retry(db, id, now, resourceId)),
     lease: (asked) => done(lease(db, asked)),
-    extend: (id, owner, until) =>
-      Effect.map(
-        done(
-          db.rows(
-            "UPDATE reins_webhooks SET leased_until = ? WHERE id = ? AND leased_by = ? RETURNING 1",
-            until,
-            Column.encode(id),
-            owner
-          )
-        ),
-        (rows) => rows.length > 0
-      ),
+    extend: (id, owner, until) => done(extend(db, id, owner, until)),
     release: (id, owner, outcome) => done(release(db, id, owner, outcome)),
     due: (id, now, limit) => done(due(db, id, now, limit)),
-    accepted: (notice) => Effect.asVoid(done(db.rows(`DELETE FROM reins_notices WHERE ${here}`, ...placeOf(notice)))),
-    refused: (notice, nextAt) =>
-      Effect.asVoid(
-        done(
-          nextAt === undefined
-            ? giveUp(db, notice)
-            : db.rows(
-                `UPDATE reins_notices SET attempts = attempts + 1, next_at = ? WHERE ${here}`,
-                nextAt,
-                ...placeOf(notice)
-              )
-        )
-      ),
-    told: (id, seq) =>
-      Effect.asVoid(
-        done(
-          db.rows("UPDATE reins_webhooks SET told_seq = ? WHERE id = ? AND told_seq < ?", seq, Column.encode(id), seq)
-        )
-      )
+    accepted: (notice) => written(db.rows(`DELETE FROM reins_notices WHERE ${here}`, ...placeOf(notice))),
+    refused: (notice, nextAt) => written(nextAt === undefined ? giveUp(db, notice) : refused(db, notice, nextAt)),
+    told: (id, seq) => written(told(db, id, seq))
   }
 }

@@ -30,6 +30,7 @@ export type { LeasedRun, ReconciliationLease, ReconciliationStore } from "../../
 export { MemoryWebhooks } from "../../engine/WebhookStore.ts"
 export type {
   LeasedWebhook,
+  WebhookCount,
   WebhookLease,
   WebhookOutcome,
   WebhookStanding,
