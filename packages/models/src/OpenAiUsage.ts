@@ -7,10 +7,11 @@
  * not kept, so nothing is asked for them.
  */
 import { type Usage } from "@reins/protocol"
-import type { UsageLookup } from "@reins/runtime"
+import { UsageLookup } from "@reins/runtime"
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
@@ -153,4 +154,15 @@ export const fromConfig: Effect.Effect<UsageLookup.Lookup, Config.ConfigError> =
       apiKey: Option.getOrUndefined(Option.filter(apiKey, (key) => Redacted.value(key) !== "")),
       baseURL: Option.getOrUndefined(Option.filter(baseURL, (url) => url !== ""))
     })
+)
+
+/**
+ * Asks OpenAI, with the lookup of `fromConfig`, as `reconcile` of `createRuntime` and `REINS_RECONCILE` of `reins serve`
+ * do.
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerConfig: Layer.Layer<never, Config.ConfigError> = Layer.unwrap(
+  Effect.map(fromConfig, (lookup) => UsageLookup.layer({ lookups: [lookup] }))
 )

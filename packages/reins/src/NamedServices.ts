@@ -7,7 +7,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { GenaiPrices, Models, ModelTelemetry, OpenAiUsage, PriceFile, RunTelemetry } from "@reins/models"
 import { McpTools } from "@reins/models/mcp"
-import { Prices, UsageLookup } from "@reins/runtime"
+import { Prices } from "@reins/runtime"
 import * as Plain from "@reins/runtime/promise"
 import { Sqlite } from "@reins/store/sqlite"
 import * as Effect from "effect/Effect"
@@ -164,7 +164,7 @@ export const createRuntime = <
       storeLayer(store),
       pricesLayer(prices),
       telemetryLayer(telemetry),
-      reconcile ? lookupsLayer : Layer.empty,
+      reconcile ? OpenAiUsage.layerConfig : Layer.empty,
       ...servers.map(({ toolkit }) => Layer.provide(toolkit.layer, transports))
     ).pipe(Layer.provideMerge(services))
   })
@@ -247,10 +247,6 @@ const pricesLayer = (file: string | undefined): Layer.Layer<never, unknown> =>
   file === undefined
     ? publicPrices
     : Layer.provide(PriceFile.layer(file), Layer.merge(publicPrices, NodeFileSystem.layer))
-
-const lookupsLayer = Layer.unwrap(
-  Effect.map(OpenAiUsage.fromConfig, (lookup) => UsageLookup.layer({ lookups: [lookup] }))
-)
 
 const telemetryLayer = (telemetry: Telemetry | undefined): Layer.Layer<never> =>
   telemetry === undefined

@@ -3,7 +3,7 @@
  * be had is one sentence.
  */
 import { OpenAiUsage } from "@reins/models"
-import { type Agent, Model, type ModelPort, Runtime, UsageLookup } from "@reins/runtime"
+import { type Agent, Model, type ModelPort, Runtime } from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { statSync } from "node:fs"
@@ -80,12 +80,8 @@ const isMade = (store: StoreChoice.Store): boolean =>
 /** Asks OpenAI for what cut answers have used. */
 const lookups = (isOn: boolean): Layer.Layer<never, CommandFailed> =>
   isOn
-    ? Layer.unwrap(
-        Effect.match(OpenAiUsage.fromConfig, {
-          onFailure: () =>
-            Layer.effectDiscard(Effect.fail(failed("OPENAI_API_KEY or OPENAI_BASE_URL cannot be read."))),
-          onSuccess: (lookup) => UsageLookup.layer({ lookups: [lookup] })
-        })
+    ? Layer.catchTag(OpenAiUsage.layerConfig, "ConfigError", () =>
+        Layer.effectDiscard(Effect.fail(failed("OPENAI_API_KEY or OPENAI_BASE_URL cannot be read.")))
       )
     : Layer.empty
 
