@@ -57,6 +57,26 @@ describe("a replay over HTTP", () => {
     })
   )
 
+  it.live("reads the exported run once, also for another agent", () =>
+    Effect.gen(function* () {
+      const served = yield* serve()
+      const { runId } = yield* query(served, "tool")
+      const { replay } = served.runtime
+      const handed: Array<boolean> = []
+      Object.assign(served.runtime, {
+        replay: (exported: Parameters<typeof replay>[0]) => {
+          handed.push(typeof exported !== "string" && "record" in exported)
+          return replay(exported)
+        }
+      })
+      for (const body of [{}, { agent: "vault" }]) {
+        const { status } = yield* served.ask(`/native/runs/${runId}/replay`, { key: "olga-key", body })
+        assert.strictEqual(status, 200)
+      }
+      assert.deepStrictEqual(handed, [true, true], "lines were read a second time")
+    })
+  )
+
   it.live(
     "tells the role auditor the place and no content, and refuses principals without a role and other tenants",
     () =>

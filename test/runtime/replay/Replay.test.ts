@@ -4,7 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Agent, Compaction, Deployment, Model, type Policy, Runtime, Specialist } from "@reins/runtime"
-import { journalHost, MemoryJournal } from "@reins/runtime/journal"
+import { journalHost, MemoryJournal, RunExport } from "@reins/runtime/journal"
 import { createRuntime, expectReplay as expectSame } from "@reins/runtime/promise"
 import { expectReplay, Probe, ScriptedModel } from "@reins/runtime/testing"
 import { Effect, Layer, References, Schema } from "effect"
@@ -90,7 +90,7 @@ const record = (program: Program = {}) => {
   }).pipe(Effect.scoped, Effect.provide(runtimeOf(program, Layer.succeed(Deployment.Deployment, journalHost(journal)))))
 }
 
-const replay = (exported: string | ReadonlyArray<string>, program: Program = {}) =>
+const replay = (exported: string | ReadonlyArray<string> | RunExport.Recording, program: Program = {}) =>
   Effect.gen(function* () {
     const runtime = yield* Runtime
     World.asked = 0
@@ -118,6 +118,8 @@ describe("a replay", () => {
       assert.strictEqual(replayed._tag, "Identical")
       assert.strictEqual(replayed.events, exported.filter((line) => line.includes('"kind":"event"')).length)
       assert.deepStrictEqual(yield* replay(`${exported.join("\n")}\n`), replayed)
+      const recording = yield* Effect.flatMap(RunExport.read(exported), RunExport.recordingOf)
+      assert.deepStrictEqual(yield* replay(recording), replayed)
     }).pipe(quiet)
   )
 

@@ -136,8 +136,7 @@ const replay = Effect.fnUntraced(function* (given: Given, all: ReadonlyArray<Run
     const runtime = yield* Runtime
     for (const recording of all) {
       standIn.standFor(given.model, recording)
-      const exported = RunExport.linesOf(recording).map(RunExport.write)
-      const replayed = yield* Effect.mapError(runtime.replay(exported), (error) => failed(ended(error.message), error))
+      const replayed = yield* Effect.mapError(runtime.replay(recording), (error) => failed(ended(error.message), error))
       if (replayed._tag === "Diverged") differs++
       const lines = given.jsonOutput ? [JSON.stringify(dataOf(replayed))] : linesOf(replayed, screen.look())
       yield* screen.print(`${lines.join("\n")}\n`)

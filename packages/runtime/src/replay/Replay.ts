@@ -123,16 +123,18 @@ export const Replayer: Context.Reference<
   { defaultValue: () => undefined }
 )
 
-/** Replays an exported run: its text, or its lines. */
+/** Replays an exported run: its text, its lines, or what was read of them. */
 export const replayExported = (
   parts: Omit<Common, "alarms">,
-  exported: string | ReadonlyArray<string>
+  exported: string | ReadonlyArray<string> | RunExport.Recording
 ): Effect.Effect<Replayed, NotReplayed> =>
-  RunExport.read(typeof exported === "string" ? exported.split("\n") : exported).pipe(
-    Effect.flatMap(RunExport.recordingOf),
-    Effect.mapError(({ message }) => new NotReplayed({ reason: "Unreadable", issue: message })),
-    Effect.flatMap((recording) => replay(parts, recording))
-  )
+  typeof exported !== "string" && "record" in exported
+    ? replay(parts, exported)
+    : RunExport.read(typeof exported === "string" ? exported.split("\n") : exported).pipe(
+        Effect.flatMap(RunExport.recordingOf),
+        Effect.mapError(({ message }) => new NotReplayed({ reason: "Unreadable", issue: message })),
+        Effect.flatMap((recording) => replay(parts, recording))
+      )
 
 /** Replays `recording` on the agents and settings of `common`. */
 export const replay = Effect.fnUntraced(function* (

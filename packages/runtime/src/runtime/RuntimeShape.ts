@@ -31,6 +31,7 @@ import type { EraseOptions } from "./Erasures.ts"
 import type { Memory, MemoryFull, MemoryLimits } from "../memory/Memory.ts"
 import type { MemoryPage, Remembered } from "../memory/MemoryStore.ts"
 import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
+import type * as RunExport from "../host/journal/RunExport.ts"
 import type { NotReplayed, Replayed } from "../replay/Replay.ts"
 import type { CorrectionOptions, Estimate, NotCorrected } from "./Corrections.ts"
 import type { Preview } from "./PreviewShape.ts"
@@ -157,11 +158,14 @@ export interface RuntimeShape {
     options?: QueryOptions & Partial<OutputOptions>
   ) => Effect.Effect<Preview, QueryRejected>
   /**
-   * Runs an exported run (`exportRun` of a store's archive: its text or its lines) again on this runtime's agents, and
-   * says whether it goes the same way. Answers of models, results of tools, answers of people, the clock and the ids are
-   * the log's; everything that the program decides is decided again. No model and no tool is called, nothing is stored.
+   * Runs an exported run (`exportRun` of a store's archive: its text, its lines, or what `RunExport` has read of them)
+   * again on this runtime's agents, and says whether it goes the same way. Answers of models, results of tools, answers
+   * of people, the clock and the ids are the log's; everything that the program decides is decided again. No model and no
+   * tool is called, nothing is stored.
    */
-  readonly replay: (exported: string | ReadonlyArray<string>) => Effect.Effect<Replayed, NotReplayed>
+  readonly replay: (
+    exported: string | ReadonlyArray<string> | RunExport.Recording
+  ) => Effect.Effect<Replayed, NotReplayed>
   /** The status of a run; `undefined` when it is unknown. */
   readonly status: (runId: string) => Effect.Effect<RunStatus | undefined>
   /**

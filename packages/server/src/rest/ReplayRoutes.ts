@@ -103,13 +103,9 @@ export const replay = Effect.fnUntraced(function* (
   if (sight === "own") return yield* Effect.fail(Role.operatorOnly("Runs are replayed by an operator or auditor"))
   const asked = readReplay(body ?? {})
   if (Option.isNone(asked)) return yield* Effect.fail(Refusal.badRequest("Invalid field agent. Use an agent's name"))
-  const lines = yield* linesOf(serving, principal, params["runId"] ?? "")
-  const recording = yield* recordingOf(lines)
+  const recording = yield* recordingOf(yield* linesOf(serving, principal, params["runId"] ?? ""))
   const { agent = recording.record.agent } = asked.value
-  const own = agent === recording.record.agent
-  const played = own
-    ? lines
-    : RunExport.linesOf({ ...recording, record: { ...recording.record, agent } }).map(RunExport.write)
+  const played = { ...recording, record: { ...recording.record, agent } }
   const replayed = yield* Effect.mapError(serving.runtime.replay(played), ({ issue, reason }) =>
     Refusal.make(refusals[reason], "NotReplayed", issue)
   )
