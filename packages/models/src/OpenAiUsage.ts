@@ -1,6 +1,6 @@
 /**
  * Asks OpenAI's Responses API what a stored response has used (`GET /responses/{id}`), so that the cost of an answer that
- * was cut, or whose process died, is corrected by itself.
+ * was cut, or whose process died, is corrected without an operator.
  *
  * Facts of that API: a response is kept for 30 days unless `store` is false or the organisation keeps nothing, and has its
  * usage when it has ended. A response that was cancelled has none, and its estimate stays. Responses of the chat API are

@@ -61,7 +61,7 @@ class Sampling {
     return Object.fromEntries(names.map((name) => [name, this.of(fields[name], depth + 1)]))
   }
 
-  /** An object that fits all parts; the first part's value, where they are no objects. */
+  /** An object that fits all parts; the first part's value where they are not objects. */
   #merged(parts: ReadonlyArray<Json>, depth: number): Json {
     const made = parts
       .filter((part) => isObject(part) && Object.keys(part).length > 0)

@@ -101,7 +101,7 @@ export interface Options<
   /** Absent: nothing is sent. */
   readonly telemetry?: Telemetry | undefined
   /**
-   * Whether OpenAI is asked what a response has used whose answer was cut, so that the cost ledger is corrected by itself:
+   * Whether OpenAI is asked what a response has used whose answer was cut, so that the ledger is corrected without an operator:
    * with the key of `OPENAI_API_KEY`, or the tenant's own. Absent: false. `usageLookups` asks other providers, and takes
    * its place.
    */

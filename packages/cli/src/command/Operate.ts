@@ -67,7 +67,7 @@ export const at = <R>(
         `${given.app} makes its own runtime, whose store is its own. Serve it, and name the server: --url.`
       )
     }
-    // Where there is no store, the command says so and creates none.
+    // Where there is no store, the command reports it and creates none.
     yield* StoreArchive.isThere(place)
     const desk: Effect.Effect<Desk, CommandFailed, Runtime | Scope.Scope> = LocalDesk.make(place, given.tenant)
     yield* Effect.scoped(Effect.flatMap(desk, (made) => body(made, root))).pipe(Effect.provide(workplace.layer))

@@ -83,7 +83,7 @@ const blockOf = (block: Block): { readonly [field: string]: Json } => {
   }
 }
 
-/** A block with its bytes as a file, which the runtime stores; bytes that are no base64 stay as they are. */
+/** A block with its bytes as a file, which the runtime stores; bytes that are not base64 stay as they are. */
 const keptOf = (block: Block): unknown => {
   const told = blockOf(block)
   const { data, mediaType } = told

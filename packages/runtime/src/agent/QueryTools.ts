@@ -79,7 +79,7 @@ export const apply = (member: Member, { ask = [], client = [], without }: QueryT
   const asks = new Set(ask)
   const tools = new Map<string, Callable>()
   for (const tool of left.tools.values()) {
-    // It is made anew, under a name that nothing of the query has.
+    // It is recreated under a name that does not occur in the query.
     if (tool.isSearch === true) continue
     tools.set(tool.name, asks.has(tool.name) ? { ...tool, policy: Policy.asking(tool.policy) } : tool)
   }

@@ -23,7 +23,7 @@ export const fromEntry = (entry: Entry.Entry): Budget.Amount => {
   }
 }
 
-/** Whether all requests of a step died with their process: it was refused when it was due again, and is no step. */
+/** Whether all requests of a step died with their process: refused when it was due again, it does not count as a step. */
 const isLost = ({ attempts }: Entry.ModelEntry): boolean =>
   attempts.length > 0 && attempts.every(({ outcome }) => outcome === "lost")
 

@@ -2,7 +2,7 @@
  * The questions that a running call asks a person (`ToolRun.ask`), with the service of approvals. Its handler waits for
  * the answer, so that the run stays in memory meanwhile.
  *
- * A question is told apart by its place among those of the call. A handler that runs again after a crash, or for another
+ * A question is identified by its place among those of the call. A handler that runs again after a crash, or for another
  * attempt, gets the stored answer, or waits for the same question. A call that ends, or is asked about after a crash,
  * withdraws the question that it has open.
  */

@@ -57,7 +57,7 @@ export interface WebhookCount {
 }
 
 /**
- * A leased web hook. `toldSeq`: the last event of its run that it was told (of `push`).
+ * A leased web hook. `toldSeq`: the last event of its run that was sent to it (of `push`).
  *
  * @since 0.2.0
  * @category models
@@ -145,7 +145,7 @@ export interface WebhookStore {
   readonly accepted: (notice: Notice) => Effect.Effect<void>
   /** The attempt to send the notice failed. `nextAt`: when it is sent again; absent: it is given up and deleted. */
   readonly refused: (notice: Notice, nextAt: number | undefined) => Effect.Effect<void>
-  /** What the run's web hook was told. */
+  /** What was sent to the run's web hook. */
   readonly told: (id: string, seq: number) => Effect.Effect<void>
 }
 

@@ -30,7 +30,7 @@ const ibans: ReadonlyMap<string, number> = new Map(
     ?.map((one) => [one.slice(0, 2), Number(one.slice(2))] as const) ?? []
 )
 
-/** The length of the first `count` characters of a text that are no separators. */
+/** The length of the first `count` characters of a text that are not separators. */
 const lengthOfFirst = (text: string, count: number): number => {
   let left = count
   for (let index = 0; index < text.length; index++) {

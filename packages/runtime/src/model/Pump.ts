@@ -226,7 +226,7 @@ class Intake<A> {
     this.emptySince = monotonicMillis(this.clock)
   }
 
-  /** Readers of what was just taken, which are told in a microtask as well, come before all that follows the end. */
+  /** Readers of what was just taken, which are notified in a microtask as well, come before all that follows the end. */
   private readonly finish = (): void => {
     if (this.isLeft || this.isOver || this.end === undefined) return
     this.isOver = true

@@ -621,7 +621,7 @@ export const ticketId = (runId: string, prefix: string, callId: string): string 
   `${runId}.${digestId("tkt", `${runId}\n${prefix}\n${callId}`)}`
 
 /**
- * The run that a ticket is of, and the names of what it is and of how it ended; `undefined` if it is no ticket's id.
+ * The run that a ticket is of, and the names of what it is and of how it ended; `undefined` if it is not a ticket's id.
  *
  * @since 0.2.0
  * @category operations

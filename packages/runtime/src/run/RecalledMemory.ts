@@ -44,7 +44,7 @@ export const remind = (
   return Effect.map(reminders, (value) => reminded(member, value))
 }
 
-/** Those that fit the prompt, and after them the latest. A run without a principal is reminded of nothing of principals. */
+/** Those that fit the prompt, and after them the latest. A run without a principal recalls no memories of principals. */
 const recallFor = Effect.fnUntraced(function* (
   run: Run,
   work: Work,

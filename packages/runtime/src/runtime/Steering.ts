@@ -84,7 +84,7 @@ export const steerOr = (
     const { host } = built
     const { runId } = holder
     const { prompt, runId: messageId, threadId } = record
-    // What replaces a part of the thread is no message of a run that goes on.
+    // What replaces a part of the thread is not a message of a run that goes on.
     const isMessage = record.change?._tag !== "Rewind"
     const steered = Effect.flatMap(host.status(runId), (status) =>
       isMessage && status?.agent === record.agent

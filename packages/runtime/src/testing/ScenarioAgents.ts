@@ -42,13 +42,13 @@ export interface World {
   readonly begun: Array<string>
   /** What they and hooks reported as their cost, in nano-dollars: `taken` once that was acknowledged. */
   readonly costs: Array<{ readonly nanoUsd: number; taken: boolean }>
-  /** The idempotency keys of the calls that hooks were asked about before they ran. Absent: nobody looked. */
+  /** The idempotency keys of the calls that hooks were asked about before they ran. Absent: not recorded. */
   readonly hooked?: Array<string> | undefined
-  /** What models said that they used. Absent: nobody looked. */
+  /** What models said that they used. Absent: not recorded. */
   readonly used?: Array<Usage.Usage> | undefined
-  /** What calls that take their time have done. Absent: nobody looked. */
+  /** What calls that take their time have done. Absent: not recorded. */
   readonly late?: ScenarioLate.LateWorld | undefined
-  /** Which searched tools the requests offered. Absent: nobody looked. */
+  /** Which searched tools the requests offered. Absent: not recorded. */
   readonly offers?: Array<ScenarioSearch.Offer> | undefined
 }
 

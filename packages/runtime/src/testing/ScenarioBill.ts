@@ -163,7 +163,7 @@ const anyOverrun = ({ children, rows }: CostSummary.CostNode): boolean =>
 
 /**
  * The stored rows fold to the summaries that the run ended with: the whole cost summary, and of the latency summary the
- * steps and calls. How long a call slept is no row.
+ * steps and calls. The time that a call slept has no row.
  */
 const folds = ({ marks, scenario, stored }: Report) => {
   if (marks.length === 0) return []

@@ -63,7 +63,7 @@ export interface Report {
   readonly quotas: ReadonlyArray<Quota.Usage>
   /** The grants that are not used up. */
   readonly grants: ReadonlyArray<Grant.Grant>
-  /** The memories of the principal. Absent: nobody looked. */
+  /** The memories of the principal. Absent: not recorded. */
   readonly memories?: ReadonlyArray<Memory> | undefined
   /** The positions of the messages that the run accepted, by id. */
   readonly accepted: ReadonlyMap<string, number>

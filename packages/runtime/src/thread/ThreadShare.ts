@@ -30,7 +30,7 @@ export interface Shares {
   readonly threads: ReadonlyArray<PrincipalThread>
 }
 
-/** A run of this principal begins on the thread. The first one on a thread of nobody makes it the principal's. */
+/** A run of this principal begins on the thread. The first one on a thread without a principal makes it the principal's. */
 export const joined = (thread: Thread, runId: string, principal: string): void => {
   if (thread.principal === undefined && thread.starters === undefined && (thread.runs?.size ?? 0) === 0) {
     thread.principal = principal

@@ -155,11 +155,11 @@ export interface ToolRunShape {
    * and when the time has come the call runs again **from the handler's start**. In that run this sleep returns at once.
    *
    * **Details**
-   * - Sleeps are told apart by their order in the handler. So on the way to a sleep a handler must do the same each time:
+   * - Sleeps are distinguished by their order in the handler. So on the way to a sleep a handler must do the same each time:
    *   what asks the outside world stands in `once`.
    * - Events, progress, files and costs that it reported before the sleep are not reported again.
    * - What runs beside it is interrupted too, and finalizers run: hold no resource across a sleep.
-   * - The time is no machine time, neither for limits of duration nor in the latency summary, and each part of the
+   * - The time is not machine time, neither for limits of duration nor in the latency summary, and each part of the
    *   handler has the tool's whole timeout. Meanwhile the call holds no budget and no slot; it is admitted again.
    * - A cancel ends it. A definition of the tool that changed meanwhile is asked about, where the call was approved.
    * - An infinite duration is a defect of the handler. A negative one is 0.
@@ -220,7 +220,7 @@ export interface ToolRunShape {
    * **Details**
    * - The handler waits, so the run stays in memory, and the time counts for the tool's timeout and the run's limits. A
    *   question that may take days is better asked before the call, by a tool that asks (`AskPerson`).
-   * - After a crash, or for another attempt, the handler runs again: questions are told apart by their order in it, and an
+   * - After a crash, or for another attempt, the handler runs again: questions are distinguished by their order in it, and an
    *   answered one is not asked again. A call that a person had to allow once more asks anew.
    * - One question of a call is open at a time; others wait for it. A call that ends withdraws its question.
    * - Where nobody can be asked (`unattended`), it is declined at once.

@@ -36,7 +36,7 @@ export const Retries: Context.Reference<number> = Context.Reference<number>("@re
  * cost counts. Only for tools that can be repeated without harm, or with a predicate that takes only failures without
  * effect. Default none.
  *
- * **Errors**: `times` that is no whole number, or a `backoff` below 1, is `InvalidAgents` when the layer is built.
+ * **Errors**: `times` that is not a whole number, or a `backoff` below 1, is `InvalidAgents` when the layer is built.
  *
  * @since 0.1.0
  * @category services

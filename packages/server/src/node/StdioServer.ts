@@ -70,7 +70,7 @@ export const serveAcp = (runtime: Served, options: StdioOptions = {}): Promise<v
   served(runtime, options, AcpServer.serve)
 
 /**
- * Serves Steerable's sidecar. Resolves when it was told to shut down, or its host closes its end. As `serveAcp`.
+ * Serves Steerable's sidecar. Resolves when it was asked to shut down, or its host closes its end. As `serveAcp`.
  *
  * @since 0.1.0
  * @category running

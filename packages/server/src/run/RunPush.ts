@@ -1,7 +1,7 @@
 /**
  * Tells the states of one run to the web hook that a client of a protocol has set: each frame of the dialect's
  * `openPush` is the body of one request. The next sender makes the frames from the log again, and those up to the
- * last event that was told are left out.
+ * last event that was sent are left out.
  */
 import type { Envelope } from "@reins/protocol"
 import type { RuntimeShape } from "@reins/runtime"

@@ -2,7 +2,7 @@
  * An agent of the Agent Client Protocol over lines: its client, an editor, starts this process. Sessions are threads, a
  * prompt is a run; questions are permission requests, which the client answers. One turn at a time in a session.
  *
- * A call that the client would have to run fails, since the protocol has no word for it.
+ * A call that the client would have to run fails, since the protocol has no message for it.
  */
 import { Refusal } from "@reins/wire"
 import type { Facts, Frame } from "@reins/wire"

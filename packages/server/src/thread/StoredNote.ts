@@ -2,7 +2,7 @@
  * The stored form of a server's notes on a thread: a text for the thread and one for each of its runs. A text that
  * cannot be read is as one that was never written. New fields are optional, so that notes of earlier releases open.
  *
- * Options of an agent that may not be shown are left out: they may be secrets, and a store is no place for these.
+ * Options of an agent that may not be shown are left out: they may be secrets, and must not be stored.
  */
 import { Message } from "@reins/protocol"
 import type { ThreadNotes } from "@reins/runtime"

@@ -85,7 +85,7 @@ export interface ListOptions {
  * @category models
  */
 export interface Archive {
-  /** Runs, the latest first. Rows that cannot be read are no part of it: only columns are read. */
+  /** Runs, the latest first. Rows that cannot be read are left out: only columns are read. */
   readonly runs: (options?: ListOptions) => Effect.Effect<ReadonlyArray<ListedRun.ListedRun>, StoreFailure>
   /**
    * All of a run, as JSON lines without line ends: its record, thread, events, marks, answers, files, what it has
@@ -137,7 +137,7 @@ export interface Archive {
   ) => Effect.Effect<ErasureReport, PrincipalBusy | StoreFailure>
   /**
    * SQLite: rewrites the file without what was deleted, whose bytes otherwise stay until others are written over them,
-   * and gives the space back to the disk. Writers wait meanwhile. Postgres does it by itself (autovacuum): nothing.
+   * and gives the space back to the disk. Writers wait meanwhile. Postgres does it by itself (autovacuum).
    */
   readonly compact: Effect.Effect<void, StoreFailure>
 }

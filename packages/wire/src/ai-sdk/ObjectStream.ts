@@ -22,7 +22,7 @@ import * as Refusal from "../Refusal.ts"
 import * as TypedText from "../TypedText.ts"
 
 /**
- * What a page submits to `POST /object`, if it is no string.
+ * What a page submits to `POST /object`, if it is not a string.
  *
  * @since 0.2.0
  * @category schemas
@@ -113,7 +113,7 @@ export const decode = ({ body, query }: Request): Decoded =>
         isStamped: false,
         open: () => TypedText.streamed(new ObjectEncoder(), query["checked"] !== "true")
       },
-      // `stop()` of the page aborts its request, and nobody can read on.
+      // `stop()` of the page aborts its request, so no reader is left.
       onDisconnect: "cancel"
     })
   )

@@ -174,7 +174,7 @@ const noCounts: typeof Counts.Type = {
   cache_creation_input_tokens: 0
 }
 
-/** The usage of a `message_delta` in which nothing was used. */
+/** The usage of a `message_delta` without tokens. */
 export const noDeltaUsage = (isBeta: boolean) => ({
   ...noCounts,
   output_tokens_details: null,
@@ -190,7 +190,7 @@ export const noUsage = (isBeta: boolean): Usage => ({
   speed: null
 })
 
-/** A message of which nothing was said. */
+/** A message without content. */
 export const messageStart = ({
   id,
   isBeta,

@@ -5,7 +5,7 @@
  * `redacted_thinking`: its data is opaque to them, no client shows or runs it, and every client sends it back
  * unchanged with the rest of the answer. So the next request has the calls and their results in both.
  *
- * Redacted thoughts of other servers are no calls of ours, and are ignored.
+ * Redacted thoughts of other servers are ignored.
  */
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"

@@ -165,7 +165,7 @@ export const protocol = make({
       const update = Predicate.hasProperty(params, "update") ? params.update : undefined
       const kind = Shape.textAt(update, "sessionUpdate")
       if (kind === undefined) return notes.fault("shape", "field update.sessionUpdate is missing")
-      // Of later kinds nothing is known.
+      // Later kinds are not checked.
       if (!updates.has(kind)) return
       const decoded = decodeUpdate(update)
       if (Result.isFailure(decoded)) notes.fault("shape", `update ${quote(kind)}: ${decoded.failure}`)
@@ -173,7 +173,7 @@ export const protocol = make({
     }
 
     const answered = ({ error, result }: Message, isSse: boolean): void => {
-      // Answers to other requests are not about a turn; one to `session/load` follows the history that was told again.
+      // Answers to other requests are not about a turn; one to `session/load` follows the replayed history.
       if (error === undefined && !isSse && !Shape.has(result, "stopReason")) {
         hasAnswer = true
         return
@@ -181,7 +181,7 @@ export const protocol = make({
       if (phase === "over") notes.fault("end-last", "an answer follows")
       const decoded: Result.Result<unknown, string> = error === undefined ? decodeStopped(result) : decodeFailure(error)
       if (Result.isFailure(decoded)) notes.fault("shape", decoded.failure)
-      // What an agent says after an answer on its standard output is of the next prompt.
+      // Output after an answer belongs to the next prompt.
       phase = isSse ? "over" : "before"
       hasAnswer = true
       if (isSse) return

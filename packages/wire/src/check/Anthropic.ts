@@ -178,7 +178,7 @@ export const protocol = make({
         if (phase !== "before") notes.fault("message-first", "`message_start` comes again")
         if (ids.has(event.message.id)) notes.fault("message-new", `the message ${quote(event.message.id)} was there`)
         ids.add(event.message.id)
-        // One that is told as a whole has its stop reason and its content already.
+        // One that is sent whole has its stop reason and its content already.
         phase = event.message.stop_reason == null ? "open" : "delta"
         isWaiting = event.message.stop_reason === "tool_use"
         return

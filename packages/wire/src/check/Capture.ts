@@ -30,7 +30,7 @@ const telling = 4096
 export const longest = 16 * 1024 * 1024
 
 const field = /^(data|event|id|retry)(:|$)/
-/** What is in no line of text: `NUL`, and what a decoder writes for bytes that are no UTF-8. */
+/** What cannot occur in a line of text: `NUL`, and what a decoder writes for bytes that are not UTF-8. */
 const isBinary = (line: string): boolean => line.includes("\0") || line.includes("\ufffd")
 
 export class Capture {

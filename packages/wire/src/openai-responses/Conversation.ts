@@ -90,7 +90,7 @@ const get = (request: Request): Decoded =>
     }
   })
 
-/** Items that the conversation gets; those that only say what the model is to do are no part of it. */
+/** Items that the conversation gets; instructions are left out. */
 const add = (request: Request, items: ReadonlyArray<Input.Item>): Decoded => {
   const history = Input.historyOf(undefined, items)
   const count = items.filter((item) => !("role" in item) || item.role === "user" || item.role === "assistant").length

@@ -21,7 +21,7 @@ interface Span {
 
 const secret = /password|token|secret|api_?key|authorization|credential/i
 
-/** Counts of tokens are no secrets. */
+/** Counts of tokens are not secrets. */
 const isSecret = (name: string, value: Json): boolean => secret.test(name) && typeof value !== "number"
 
 const redacted = (value: Json): Json => {

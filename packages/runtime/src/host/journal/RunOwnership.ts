@@ -200,7 +200,7 @@ export class RunOwnership implements Owner {
             ? Effect.succeed(false)
             : Effect.as(this.own(opened, this.missed.delete(runId)), true)
         ),
-        // The run is there already: what was told of it meanwhile is looked at now.
+        // The run is there already: events of it that were announced meanwhile are read now.
         Effect.tapError(() =>
           this.missed.has(runId) ? Effect.andThen(this.opened(runId), this.open(runId)) : Effect.void
         ),
