@@ -7,6 +7,7 @@ import { Sqlite } from "@reins/store/sqlite"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Opening from "../support/Opening.ts"
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "reins-store-"))),
@@ -18,6 +19,7 @@ const stores: ReadonlyArray<{
   readonly fresh: Effect.Effect<JournalStore, unknown, Scope.Scope>
 }> = [
   { name: "memory", fresh: Effect.sync(() => MemoryJournal.make()) },
+  { name: "memory that leaves it to open", fresh: Effect.sync(() => Opening.leftToOpen(MemoryJournal.make())) },
   { name: "SQLite in memory", fresh: Sqlite.journal({ filename: ":memory:" }) },
   {
     name: "SQLite in a file",

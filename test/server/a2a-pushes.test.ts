@@ -119,9 +119,9 @@ describe("a query's web hook", () => {
       const order: Array<string> = []
       const watched: JournalStore = {
         ...store,
-        create: (record, change) => {
+        create: (record, change, opens) => {
           order.push(`run after ${put.length}`)
-          return store.create(record, change)
+          return store.create(record, change, opens)
         }
       }
       const { handler } = yield* living(watched, layer)

@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Deployment } from "@reins/runtime"
-import { journalHost, MemoryJournal } from "@reins/runtime/journal"
+import { journalHost, type JournalStore, MemoryJournal } from "@reins/runtime/journal"
 import type { ServerOptions } from "@reins/server"
 import { Deferred, Effect, Layer, Queue } from "effect"
 import * as Served from "./Served.ts"
@@ -13,12 +13,12 @@ const slow = Effect.fnUntraced(function* (options: ServerOptions) {
   const asked = yield* Queue.unbounded<string>()
   const door = yield* Deferred.make<void>()
   const journal = MemoryJournal.make()
-  const store = {
+  const store: JournalStore = {
     ...journal,
-    create: (record: Parameters<typeof journal.create>[0]) =>
+    create: (record, change, opens) =>
       Queue.offer(asked, record.runId).pipe(
         Effect.andThen(Deferred.await(door)),
-        Effect.andThen(journal.create(record))
+        Effect.andThen(journal.create(record, change, opens))
       )
   }
   const served = yield* Served.serve(options, Layer.succeed(Deployment.Deployment, journalHost(store)))

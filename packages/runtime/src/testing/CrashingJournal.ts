@@ -140,6 +140,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
           }
         }),
     create: (record, change, opens) => alive(journal.create(record, change, opens)),
+    opensOnCreate: journal.opensOnCreate,
     open: (runId, at) => alive(journal.open(runId, at)),
     commit: (batch) =>
       Effect.suspend(() => {

@@ -43,6 +43,7 @@ export const make = (
       db.operation("create", SqlRuns.create(db, record, { ...(change === undefined ? {} : { change }), opens })),
       (made) => (SqlRuns.isRefusal(made) ? Effect.fail(made) : Effect.succeed(made))
     ),
+  opensOnCreate: true,
   open: (runId) => db.operation("open", SqlRuns.open(db, runId)),
   commit,
   abandon: (runId, at) => db.operation("abandon", SqlRuns.abandon(db, runId, at)),

@@ -6,12 +6,14 @@ import {
   type JournalHostOptions,
   type JournalStore,
   MemoryJournal,
+  type Opened,
   StoreFailure
 } from "@reins/runtime/journal"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Deferred, Effect, Exit, Fiber, Layer, Queue, References, Schema, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { TestClock } from "effect/testing"
+import * as Opening from "../../../support/Opening.ts"
 
 const Pay = Tool.make("pay", { parameters: Schema.Struct({}), success: Schema.String, needsApproval: true })
 class Tools extends Toolkit.make(Pay) {}
@@ -47,17 +49,17 @@ const runtime = (
     ])
   )
 
-/** A journal that counts how often a run was opened. */
-const counting = () => {
-  const journal = MemoryJournal.make()
+/** A journal that counts how often a run was opened, as it was created or later. */
+const counting = (of: Opening.Way["of"]) => {
+  const journal = of(MemoryJournal.make())
   const count = { opened: 0 }
-  const open: JournalStore["open"] = (runId, at) =>
-    Effect.suspend(() => {
-      count.opened++
-      return journal.open(runId, at)
-    })
-  const create: JournalStore["create"] = (record, change) => journal.create(record, change)
-  const store: JournalStore = { ...journal, create, open }
+  const counted = <E>(opening: Effect.Effect<Opened | undefined, E>) =>
+    Effect.tap(opening, (opened) => Effect.sync(() => (opened === undefined ? 0 : count.opened++)))
+  const store: JournalStore = {
+    ...journal,
+    create: (record, change, opens) => counted(journal.create(record, change, opens)),
+    open: (runId, at) => counted(journal.open(runId, at))
+  }
   return { store, count }
 }
 
@@ -73,9 +75,9 @@ const started = Effect.gen(function* () {
   return { id: question?.request.id ?? "", seen, watcher }
 })
 
-describe("a run that waits for long", () => {
+describe.each(Opening.ways)("a run that waits for long in $way", ({ of }) => {
   it.effect("is unloaded, and an answer opens it again without its watchers noticing", () => {
-    const { count, store } = counting()
+    const { count, store } = counting(of)
     let paid = 0
     return Effect.gen(function* () {
       const { respondToApproval } = yield* Runtime
@@ -98,7 +100,7 @@ describe("a run that waits for long", () => {
   })
 
   it.effect("is opened again when its question expires", () => {
-    const { count, store } = counting()
+    const { count, store } = counting(of)
     return Effect.gen(function* () {
       const { seen, watcher } = yield* started
       yield* TestClock.adjust("2 hours")
@@ -110,7 +112,7 @@ describe("a run that waits for long", () => {
   })
 
   it.effect("is opened again to be cancelled", () => {
-    const { store } = counting()
+    const { store } = counting(of)
     return Effect.gen(function* () {
       const { cancel } = yield* Runtime
       const { seen, watcher } = yield* started
@@ -124,9 +126,9 @@ describe("a run that waits for long", () => {
   })
 })
 
-describe("a store that fails for a while", () => {
+describe.each(Opening.ways)("$way and that fails for a while", ({ of }) => {
   it.effect("delays the run only: it is resumed, and nothing is repeated", () => {
-    const { store } = counting()
+    const { store } = counting(of)
     const broken = { commits: 0, reads: 0 }
     const failing: JournalStore = {
       ...store,
@@ -166,10 +168,10 @@ describe("a store that fails for a while", () => {
   })
 })
 
-describe("a host that does not execute runs yet", () => {
+describe.each(Opening.ways)("a host that does not execute runs yet, over $way", ({ of }) => {
   it.effect("leaves runs alone, and resumes all of them when it may", () =>
     Effect.gen(function* () {
-      const { count, store } = counting()
+      const { count, store } = counting(of)
       const mayCarry = yield* Deferred.make<void>()
       yield* Effect.gen(function* () {
         const { pendingApprovals, start, status } = yield* Runtime
@@ -185,10 +187,10 @@ describe("a host that does not execute runs yet", () => {
   )
 })
 
-describe("a host that hears of a run from another process", () => {
+describe.each(Opening.ways)("a host that hears of a run from another process, over $way", ({ of }) => {
   it.effect("executes it", () =>
     Effect.gen(function* () {
-      const { store } = counting()
+      const { store } = counting(of)
       const wakes = yield* Queue.unbounded<string>()
       yield* Effect.gen(function* () {
         const { pendingApprovals } = yield* Runtime
@@ -203,11 +205,11 @@ describe("a host that hears of a run from another process", () => {
 
   it.effect("executes it, also where it hears so while it tries to create the same run", () =>
     Effect.gen(function* () {
-      const { store } = counting()
+      const { store } = counting(of)
       const wakes = yield* Queue.unbounded<string>()
       const gate = yield* Deferred.make<void>()
-      const create: JournalStore["create"] = (record, change) =>
-        Effect.andThen(Deferred.await(gate), store.create(record, change))
+      const create: JournalStore["create"] = (record, change, opens) =>
+        Effect.andThen(Deferred.await(gate), store.create(record, change, opens))
       yield* Effect.gen(function* () {
         const { pendingApprovals, start } = yield* Runtime
         const record = { resourceId: "default", agent: "desk", prompt: "Pay.", isolated: false, startedAt: 0 }

@@ -4,11 +4,19 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Agent, Deployment, Model, type ModelPort, Runtime, ToolRun } from "@reins/runtime"
-import { type Batch, journalHost, type JournalStore, MemoryJournal, StoreFailure } from "@reins/runtime/journal"
+import {
+  type Batch,
+  journalHost,
+  type JournalStore,
+  MemoryJournal,
+  type Opened,
+  StoreFailure
+} from "@reins/runtime/journal"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Deferred, Effect, Fiber, Layer, References, Schema, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { TestClock } from "effect/testing"
+import * as Opening from "../../../support/Opening.ts"
 
 const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 
@@ -219,21 +227,26 @@ describe("an owner whose run receives a message just before its last commit", ()
   })
 })
 
-describe("a start that is interrupted", () => {
+describe.each(Opening.ways)("a start that is interrupted in $way", ({ of }) => {
   it.effect("while its run is being opened leaves a run that is executed", () => {
-    const journal = MemoryJournal.make()
+    const journal = of(MemoryJournal.make())
     return Effect.gen(function* () {
       const opening = yield* Deferred.make<void>()
       const gate = yield* Deferred.make<void>()
-      const open: JournalStore["open"] = (runId, at) =>
-        Deferred.succeed(opening, undefined).pipe(
-          Effect.andThen(Deferred.await(gate)),
-          Effect.andThen(journal.open(runId, at))
+      // The run is open in the store, and its owner has not heard of it yet.
+      const held = <E>(opened: Effect.Effect<Opened | undefined, E>) =>
+        Effect.tap(opened, (run) =>
+          run === undefined ? Effect.void : Effect.andThen(Deferred.succeed(opening, undefined), Deferred.await(gate))
         )
+      const store: JournalStore = {
+        ...journal,
+        create: (record, change, opens) => held(journal.create(record, change, opens)),
+        open: (runId, at) => held(journal.open(runId, at))
+      }
       const layer = Runtime.layer({ agents: [Agent.make("solo", {})] }).pipe(
         Layer.provide([
           Layer.succeed(Model, ScriptedModel.make({ replies: [ScriptedModel.text("a")] })),
-          deployed({ ...journal, create: (record, change) => journal.create(record, change), open })
+          deployed(store)
         ])
       )
       yield* Effect.gen(function* () {

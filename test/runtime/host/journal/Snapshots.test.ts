@@ -7,6 +7,7 @@ import { ScriptedModel } from "@reins/runtime/testing"
 import { Effect, Fiber, Layer, References, Schema, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { TestClock } from "effect/testing"
+import * as Opening from "../../../support/Opening.ts"
 
 const shape = { parameters: Schema.Struct({}), success: Schema.String }
 class Tools extends Toolkit.make(Tool.make("look", shape), Tool.make("pay", { ...shape, needsApproval: true })) {}
@@ -31,18 +32,21 @@ const runtime = (store: JournalStore, looked: () => void = () => {}) =>
   )
 
 /** A journal whose runs are opened through `change`; `opened` is what owners found. */
-const watched = (change: (opened: Opened, times: number) => Opened = (opened) => opened) => {
-  const journal = MemoryJournal.make()
+const watched = (of: Opening.Way["of"], change: (opened: Opened, times: number) => Opened = (opened) => opened) => {
+  const journal = of(MemoryJournal.make())
   const opened: Array<Opened> = []
-  const open: JournalStore["open"] = (runId, at) =>
-    Effect.map(journal.open(runId, at), (found) => {
-      if (found === undefined) return found
-      const changed = change(found, opened.length)
-      opened.push(changed)
-      return changed
-    })
-  const create: JournalStore["create"] = (record, change) => journal.create(record, change)
-  return { journal, opened, store: { ...journal, create, open } satisfies JournalStore }
+  const seen = Effect.map((found: Opened | undefined) => {
+    if (found === undefined) return found
+    const changed = change(found, opened.length)
+    opened.push(changed)
+    return changed
+  })
+  const store: JournalStore = {
+    ...journal,
+    create: (record, change, opens) => seen(journal.create(record, change, opens)),
+    open: (runId, at) => seen(journal.open(runId, at))
+  }
+  return { journal, opened, store }
 }
 
 /** Starts the run, waits until it has asked and was let go, and allows it. */
@@ -64,9 +68,9 @@ const isWhole = (log: ReadonlyArray<Envelope.Envelope>, last: string) => {
   assert.strictEqual(log.at(-1)?.event.type, last)
 }
 
-describe("a run with a long log", () => {
+describe.each(Opening.ways)("a run with a long log in $way", ({ of }) => {
   it.effect("is resumed from its snapshot, and repeats nothing", () => {
-    const { journal, opened, store } = watched()
+    const { journal, opened, store } = watched(of)
     let looked = 0
     return Effect.gen(function* () {
       const { seen, watcher } = yield* carried
@@ -84,7 +88,7 @@ describe("a run with a long log", () => {
   })
 
   it.effect("can be watched from any position, also one that its owner did not read", () => {
-    const { journal, store } = watched()
+    const { journal, store } = watched(of)
     return Effect.gen(function* () {
       const { watch } = yield* Runtime
       const { watcher } = yield* carried
@@ -102,7 +106,7 @@ describe("a run with a long log", () => {
   })
 
   it.effect("is read whole when this version cannot read its snapshot", () => {
-    const { opened, store } = watched((found) => ({
+    const { opened, store } = watched(of, (found) => ({
       ...found,
       marks: found.marks.map((mark) => (mark.kind === "snapshot" ? { ...mark, value: { version: 99 } } : mark))
     }))
@@ -118,7 +122,7 @@ describe("a run with a long log", () => {
   })
 
   it.effect("that fails is closed with everything open, including calls from before the snapshot", () => {
-    const { journal, opened, store } = watched()
+    const { journal, opened, store } = watched(of)
     const struck: JournalStore = {
       ...store,
       find: (runId, name) =>

@@ -196,8 +196,8 @@ export interface JournalStore {
    * run's id is new, that the thread belongs to the run's tenant, that no run leases it, that its messages can be read,
    * and that the run's quotas are not exhausted; then the run counts in those quotas. `change`: what its query does to
    * the thread, in the same transaction, before the run's history is counted; absent: nothing. A refusal stores nothing.
-   * `opens`: the caller may become the run's first owner at once, and gets what `open` would return; a store that returns
-   * `undefined` leaves that to `open`.
+   * `opens`: the caller may become the run's first owner at once, and gets what `open` would return, as `opensOnCreate`
+   * says.
    */
   readonly create: (
     record: Omit<RunRecord, "historyVersion">,
@@ -212,6 +212,11 @@ export interface JournalStore {
     | QueryRejections.ThreadForbidden
     | StoreFailure
   >
+  /**
+   * Whether `create` opens the run where that is asked for. False: it returns `undefined`, and `open` follows, which is
+   * another transaction for each run.
+   */
+  readonly opensOnCreate: boolean
   /**
    * Makes the caller the run's owner: raises its epoch and reads it, its events from its snapshot on. `undefined` when
    * it is unknown or has ended.

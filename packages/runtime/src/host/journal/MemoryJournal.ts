@@ -260,6 +260,7 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
     costs,
     webhooks,
     create,
+    opensOnCreate: true,
     open,
     commit,
     abandon: (runId, at) =>
