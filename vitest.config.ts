@@ -1,6 +1,6 @@
 /**
  * How tests run: all of `test/`, and the test that stands beside each example; those in a browser, on
- * Postgres and of the command line only when they are named.
+ * Postgres and of whole programs only when they are named.
  *
  * Files share one module graph per worker, because loading Effect costs more than most tests do. So a test must leave
  * no global changed; the house has no hidden globals to change.
@@ -15,15 +15,27 @@ import { BaseSequencer, type TestSpecification } from "vitest/node"
 const alone = ["test/scenario/a-service-lives-for-an-hour.test.ts"]
 /** Alone as well, and of the command line. */
 const sandbox = ["test/cli/Sandbox.test.ts"]
-/** Pages in a real browser, a real Postgres, and the command line in processes and terminals. `npm test` leaves them to CI and `npm test -- FILE`. */
+/**
+ * Pages in a real browser, a real Postgres, programs in processes and terminals, and the runtime's tests once more over
+ * a journal. `npm test` leaves them to CI and `npm test -- FILE`.
+ */
 const inBrowsers = ["test/inspector/inspector.test.ts", "examples/chat-ui/main.test.ts"]
 const onPostgres = ["test/postgres/**/*.test.ts"]
-const commandLine = ["test/cli/**/*.test.ts"]
+const programs = [
+  "test/cli/**/*.test.ts",
+  "test/create-reins/*.test.ts",
+  "test/mcp/{everything,elicitation}.test.ts",
+  "test/scripts/*.test.ts",
+  "test/store/crash.test.ts"
+]
+const onceMore = ["test/scenario/every-scenario-replays.test.ts"]
 const notOurs = ["**/node_modules/**", "**/dist/**"]
 
 /** What takes longest, or waits longest, begins first: at the end one worker would wait for it. */
 const longest = [
   "test/postgres/cluster-example",
+  "test/scenario/every-scenario-replays",
+  "test/store/crash",
   "test/scenario/random-runs",
   "test/scenario/a-run-survives-its-process",
   "test/cli/chat",
@@ -55,7 +67,7 @@ export default defineConfig({
         test: {
           name: "tests",
           include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
-          exclude: [...notOurs, ...alone, ...inBrowsers, ...onPostgres, ...commandLine],
+          exclude: [...notOurs, ...alone, ...inBrowsers, ...onPostgres, ...programs, ...onceMore],
           pool: "threads",
           isolate: false,
           sequence: { groupOrder: 0 }
@@ -65,7 +77,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "apart",
-          include: [...inBrowsers, ...onPostgres, ...commandLine],
+          include: [...inBrowsers, ...onPostgres, ...programs, ...onceMore],
           exclude: [...notOurs, ...sandbox],
           // Browsers, servers and processes of the command line start slowly on a busy machine.
           testTimeout: 60_000,
