@@ -11,14 +11,14 @@ import * as MemoryJournal from "../host/journal/MemoryJournal.ts"
 import { type NotReplayed, type Replayed, Replayer } from "../replay/Replay.ts"
 
 /**
- * The result of a replay: equal, different, or why the run could not be replayed.
+ * The result of a replay: equal, different, why the run could not be replayed, or that nothing is left of it.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Finding {
   readonly runId: string
-  readonly replayed: Replayed | NotReplayed
+  readonly replayed: Replayed | NotReplayed | { readonly _tag: "Erased" }
 }
 
 /** A journal that can be asked for a run. */
@@ -52,11 +52,10 @@ export const over = ({ make }: RunHostFactory, journal: Source, found: (finding:
       // Before the host is made, so that it is closed by then.
       yield* Effect.addFinalizer(() =>
         Effect.forEach(executed, (runId) => {
+          if (replay === undefined) return Effect.void
           const exported = journal.exportRun(runId)
-          // Nothing is left of a run that was erased.
-          return replay === undefined || exported.length === 0
-            ? Effect.void
-            : Effect.map(settled(replay(exported)), (replayed) => found({ runId, replayed }))
+          const result = exported.length === 0 ? Effect.succeed(erased) : settled(replay(exported))
+          return Effect.map(result, (replayed) => found({ runId, replayed }))
         })
       )
       return yield* make((record, history, engine, stores) => {
@@ -65,6 +64,8 @@ export const over = ({ make }: RunHostFactory, journal: Source, found: (finding:
       })
     })
 })
+
+const erased: Finding["replayed"] = { _tag: "Erased" }
 
 /** On a clock of its own: the policies of a run may never answer. */
 const settled = (replay: Effect.Effect<Replayed, NotReplayed>): Effect.Effect<Finding["replayed"]> =>
