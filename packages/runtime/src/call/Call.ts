@@ -212,7 +212,15 @@ export const isEnd = (ran: Ran): ran is CallEnd =>
 export type Ran = CallEnd | Unsettled | Changed | Asleep
 
 /** The form in which the engine stores it. */
-export const StoredRan: Schema.Codec<Ran, Json> = StoredForm.of(Fields, {
+export const StoredRan: StoredForm.StoredForm<Ran> = StoredForm.of<Ran, typeof Fields.Type>(Fields, {
+  // A call that ended with its own result.
+  usual: (stored) => {
+    if (!StoredForm.isObject(stored)) return undefined
+    for (const name in stored) if (name !== "result") return undefined
+    return stored.result === undefined
+      ? undefined
+      : done({ result: stored.result, status: undefined, content: undefined })
+  },
   read: ({
     approvals,
     asleep,

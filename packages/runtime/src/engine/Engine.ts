@@ -20,6 +20,7 @@ import type { Kept as ThreadKept } from "../thread/Kept.ts"
 import type { Vote } from "../approval/Quorum.ts"
 import type { BudgetTree } from "../budget/BudgetTree.ts"
 import type { Signal } from "../kernel/Signal.ts"
+import type { StoredForm } from "../kernel/StoredForm.ts"
 import type { Cost, Spender, Spending } from "./Spending.ts"
 
 /**
@@ -171,7 +172,7 @@ export interface Engine extends RunInfo {
    */
   readonly activity: <A>(
     name: string,
-    schema: Schema.Codec<A, Json>,
+    schema: StoredForm<A>,
     effect: (work: Work) => Effect.Effect<Settled<A>>,
     begins?: boolean
   ) => Effect.Effect<A>

@@ -41,7 +41,7 @@ const Stored = Schema.Union([
   })
 ])
 
-const Value: Schema.Codec<Value, Json> = StoredForm.of<Value, typeof Stored.Type, Json>(Stored, {
+const Value: Schema.Codec<Value, Json> = StoredForm.of<Value, typeof Stored.Type>(Stored, {
   read: (stored) =>
     stored.outcome === "chosen"
       ? { _tag: "Chosen", chosen: stored.chosen }

@@ -15,6 +15,7 @@ import type { Engine, Readings, Settled, WaitEnd, WaitRow, Work } from "../engin
 import * as Inbox from "../engine/Inbox.ts"
 import type { Mark } from "../host/journal/JournalStore.ts"
 import * as Names from "../run/Names.ts"
+import * as StoredForm from "../kernel/StoredForm.ts"
 import { SentDigests } from "../run/RequestDigest.ts"
 import { BudgetThen } from "./BudgetThen.ts"
 import * as Checks from "./Checks.ts"
@@ -75,7 +76,7 @@ export class ReplayEngine implements Engine {
         this.check(mark, schema, effect),
         Effect.suspend(() => {
           this.entries.push(...mark.spent)
-          return Effect.orDie(Schema.decodeUnknownEffect(schema)(mark.value))
+          return StoredForm.decode(schema, mark.value)
         })
       )
     })

@@ -155,7 +155,113 @@ const without = (value: StepValue): Stored => {
   }
 }
 
-export const StepValue: Schema.Codec<StepValue, Json> = StoredForm.of(Stored, { read, write })
+const stops = new Map<unknown, StopReason>(
+  (["stop", "tool-calls", "length", "content-filter", "error", "other", "paused"] as const).map((stop) => [stop, stop])
+)
+
+/** A completed step of text and calls. */
+const usual = (stored: Json): StepValue | undefined => {
+  if (!StoredForm.isObject(stored) || stored.outcome !== "completed") return undefined
+  const { dropped, model, request, stopSequence, verdict } = stored
+  if (dropped !== undefined || stopSequence !== undefined || verdict !== undefined) return undefined
+  const content = usualParts(stored.content)
+  const calls = usualCalls(stored.calls)
+  const usage = usualUsage(stored.usage)
+  const stop = stops.get(stored.stop)
+  const digest = usualDigest(request)
+  if (content === undefined || calls === undefined || usage === undefined || stop === undefined) return undefined
+  if (typeof model !== "string") return undefined
+  if (request === undefined) return { _tag: "Completed", content, usage, calls, stop, model }
+  return digest === undefined ? undefined : { _tag: "Completed", content, usage, request: digest, calls, stop, model }
+}
+
+const usualParts = (stored: Json | undefined): ReadonlyArray<Message.AssistantPart> | undefined => {
+  if (!StoredForm.isArray(stored)) return undefined
+  const parts: Array<Message.AssistantPart> = []
+  for (const part of stored) {
+    const read = usualCall(part) ?? usualText(part)
+    if (read === undefined) return undefined
+    parts.push(read)
+  }
+  return parts
+}
+
+const usualCalls = (stored: Json | undefined): ReadonlyArray<Message.CallPart> | undefined => {
+  if (!StoredForm.isArray(stored)) return undefined
+  const calls: Array<Message.CallPart> = []
+  for (const part of stored) {
+    const call = usualCall(part)
+    if (call === undefined) return undefined
+    calls.push(call)
+  }
+  return calls
+}
+
+const usualText = (part: Json): Message.AssistantPart | undefined => {
+  if (!StoredForm.isObject(part)) return undefined
+  const { metadata, text, type } = part
+  if ((type !== "text" && type !== "reasoning") || typeof text !== "string") return undefined
+  if (metadata !== undefined && !StoredForm.isObject(metadata)) return undefined
+  return Message.spokenPart(type, text, metadata)
+}
+
+const usualCall = (part: Json): Message.CallPart | undefined => {
+  if (!StoredForm.isObject(part) || part.type !== "tool-call") return undefined
+  const { args, execution, id, metadata, name } = part
+  if (execution !== undefined || args === undefined || typeof id !== "string" || typeof name !== "string") {
+    return undefined
+  }
+  if (metadata !== undefined && !StoredForm.isObject(metadata)) return undefined
+  return Message.callPart({ id, name, args }, undefined, metadata)
+}
+
+const usualUsage = (stored: Json | undefined): Usage.Usage | undefined => {
+  if (!StoredForm.isObject(stored)) return undefined
+  const usage: { -readonly [Part in keyof Usage.Usage]: number } = {}
+  for (const part in stored) {
+    const count = stored[part]
+    if (!isCount(count)) return undefined
+    switch (part) {
+      case "inputUncached":
+      case "inputCacheRead":
+      case "inputCacheWrite":
+      case "inputCacheWriteLong":
+      case "outputText":
+      case "outputReasoning":
+        usage[part] = count
+        break
+      default:
+        return undefined
+    }
+  }
+  return usage
+}
+
+const isCount = (json: Json | undefined): json is number => Number.isSafeInteger(json) && Number(json) >= 0
+
+const usualDigest = (stored: Json | undefined): RequestDigest | undefined => {
+  if (!StoredForm.isObject(stored)) return undefined
+  const { each, instructions, messages, settings, tools } = stored
+  if (typeof instructions !== "string" || typeof messages !== "string") return undefined
+  if (typeof settings !== "string" || typeof tools !== "string") return undefined
+  if (each === undefined) return { instructions, tools, settings, messages }
+  const digests = usualDigests(each)
+  return digests && { instructions, tools, settings, messages, each: digests }
+}
+
+const usualDigests = (stored: Json): RequestDigest["each"] => {
+  if (!StoredForm.isObject(stored)) return undefined
+  const digests: { [name: string]: string } = {}
+  for (const name of Object.keys(stored)) {
+    const digest = stored[name]
+    // An object literal cannot have a member of this name.
+    if (typeof digest !== "string" || name === "__proto__") return undefined
+    digests[name] = digest
+  }
+  return digests
+}
+
+export const StepValue: StoredForm.StoredForm<StepValue> = StoredForm.of(Stored, { read, write, usual })
 
 /** The text of an answer. */
 export const textOf = (content: ReadonlyArray<Message.AssistantPart>): string => {

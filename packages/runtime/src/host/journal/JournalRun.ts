@@ -19,6 +19,7 @@ import type { RunRecord } from "../../engine/RunHost.ts"
 import { Cost, type Spender, Spending } from "../../engine/Spending.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { Signal } from "../../kernel/Signal.ts"
+import * as StoredForm from "../../kernel/StoredForm.ts"
 import { RunClock } from "../../kernel/RunClock.ts"
 import * as AnswerDelivery from "./AnswerDelivery.ts"
 import type { JournalStore, Mark, Opened, StoredAnswer } from "./JournalStore.ts"
@@ -140,7 +141,7 @@ export class JournalRun implements Engine, Work {
   readonly activity: Engine["activity"] = (name, schema, effect, begins = false) =>
     Effect.suspend(() => {
       const remembered = this.past.results.get(name)
-      if (remembered !== undefined) return Effect.orDie(Schema.decodeUnknownEffect(schema)(remembered))
+      if (remembered !== undefined) return StoredForm.decode(schema, remembered)
       if (this.quiet !== undefined) return Effect.never
       this.clock.beginWork()
       this.inFlight++
