@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Ordering } from "@reins/protocol"
 import { Agent, Decision, Deployment, Model, Runtime, ToolRun, ToolSettings, type PersonAnswer } from "@reins/runtime"
 import { journalHost, MemoryJournal } from "@reins/runtime/journal"
-import { Probe } from "@reins/runtime/testing"
+import { Probe, ScriptedModel } from "@reins/runtime/testing"
 import { Context, Effect, Exit, Layer, References, Scope } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { TestClock } from "effect/testing"
@@ -111,20 +111,92 @@ describe.each(Engines.all)("a question of a running call, %s", (_, services) => 
       assert.deepStrictEqual(Ordering.check(probe.envelopes), [])
     }).pipe(Effect.scoped)
   )
+
+  it.effect("is withdrawn when its handler stops waiting, and the next one is asked", () =>
+    Effect.gen(function* () {
+      const impatient = Effect.flatMap(ToolRun, (run) =>
+        Effect.gen(function* () {
+          const first = yield* Effect.timeoutOption(run.ask(question), "1 second")
+          const second = yield* run.ask(question)
+          return [first._tag, second._tag]
+        })
+      )
+      const { probe, runtime } = yield* started({ handler: () => impatient })
+      const { data } = yield* probe.next("approval-required")
+      yield* TestClock.adjust("2 seconds")
+      const [open] = yield* runtime.pendingApprovals()
+      assert.notStrictEqual(open?.request.id, data.id)
+      const late = yield* Effect.flip(runtime.respondToApproval(data.id, Decision.answer({ size: 1 })))
+      assert.strictEqual(late.reason._tag, "ApprovalResolved")
+      yield* runtime.respondToApproval(open?.request.id ?? "", Decision.answer({ size: 2 }))
+      yield* probe.end
+      assert.deepStrictEqual(result(probe), ["None", "Answered"])
+      assert.deepInclude(probe.of("approval-decision")[0]?.data, { id: data.id, outcome: { outcome: "cancelled" } })
+      assert.lengthOf(probe.of("data-latency-summary")[0]?.data.waits ?? [], 2)
+      assert.deepStrictEqual(Ordering.check(probe.envelopes), [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is asked once for all attempts of a call, and still open for the next one when an attempt is cut", () =>
+    Effect.gen(function* () {
+      const tool = OneTool.work.annotate(ToolSettings.Retries, 2).annotate(ToolSettings.Timeout, "5 seconds")
+      const handler = Effect.flatMap(ToolRun, (run) =>
+        Effect.flatMap(run.ask(question), (answer) =>
+          run.attempt < 2 ? Effect.fail("not yet") : Effect.succeed(answer._tag === "Answered" ? answer.value : 0)
+        )
+      )
+      const { probe, runtime } = yield* started({ handler: () => handler, tool })
+      const { data } = yield* probe.next("approval-required")
+      yield* TestClock.adjust("6 seconds")
+      const [open] = yield* runtime.pendingApprovals()
+      assert.strictEqual(open?.request.id, data.id)
+      yield* runtime.respondToApproval(data.id, Decision.answer({ size: 3 }))
+      yield* TestClock.adjust("10 seconds")
+      yield* probe.end
+      assert.deepStrictEqual(result(probe), { size: 3 })
+      assert.lengthOf(probe.of("approval-required"), 1)
+      assert.lengthOf(probe.of("data-latency-summary")[0]?.data.waits ?? [], 1)
+    }).pipe(Effect.scoped, quiet)
+  )
+
+  it.effect("is not asked again when its handler goes on after a sleep", () =>
+    Effect.gen(function* () {
+      const handler = Effect.flatMap(ToolRun, (run) => Effect.andThen(run.sleep("1 hour"), asking()))
+      const before = Effect.flatMap(asking(), (size) => Effect.map(handler, (again) => [size, again]))
+      const { probe, runtime } = yield* started({ handler: () => before })
+      for (const size of [1, 2]) {
+        yield* TestClock.adjust("1 hour")
+        const open = yield* runtime.pendingApprovals()
+        assert.lengthOf(open, 1)
+        yield* runtime.respondToApproval(open[0]?.request.id ?? "", Decision.answer({ size }))
+      }
+      yield* probe.end
+      assert.deepStrictEqual(result(probe), [{ size: 1 }, { size: 2 }])
+      assert.lengthOf(probe.of("approval-required"), 2)
+    }).pipe(Effect.scoped)
+  )
 })
 
 describe("a question of a call whose process died", () => {
-  const world = (tool: OneTool.Work) => {
+  const world = (
+    tool: OneTool.Work,
+    handler: OneTool.Handler = () => asking(),
+    model: ScriptedModel.ScriptedModel = OneTool.caller()
+  ) => {
     const journal = MemoryJournal.make()
     const Kit = Toolkit.make(tool)
     let begun = 0
-    const process = Effect.fnUntraced(function* () {
+    // `carries`: whether it executes runs.
+    const process = Effect.fnUntraced(function* (carries = true) {
       const scope = yield* Scope.make()
       const layer = Runtime.layer({ agents: [Agent.make("desk", { toolkit: Kit })] }).pipe(
         Layer.provide([
-          Kit.toLayer({ work: () => Effect.suspend(() => (begun++, asking())) }),
-          Layer.succeed(Model, OneTool.caller()),
-          Layer.succeed(Deployment.Deployment, journalHost(journal, { gatherMs: 0, pollMs: Number.POSITIVE_INFINITY }))
+          Kit.toLayer({ work: (args) => Effect.suspend(() => (begun++, handler(args))) }),
+          Layer.succeed(Model, model),
+          Layer.succeed(
+            Deployment.Deployment,
+            journalHost(journal, { carries, gatherMs: 0, pollMs: Number.POSITIVE_INFINITY })
+          )
         ])
       )
       const runtime = Context.get(yield* Scope.provide(Layer.build(layer), scope), Runtime)
@@ -188,6 +260,90 @@ describe("a question of a call whose process died", () => {
       assert.deepStrictEqual(result(probe), { size: 2 })
       assert.deepStrictEqual(Ordering.check(journal.log("run")), [])
       assert.deepInclude(yield* runtime.replay(journal.exportRun("run")), { _tag: "Identical" })
+      yield* end
+    }).pipe(Effect.scoped, quiet)
+  )
+
+  it.effect("has the answer that came while nobody executed the run, also where the call is not repeated", () =>
+    Effect.gen(function* () {
+      const { journal, process } = world(OneTool.work)
+      const first = yield* process()
+      yield* first.runtime.start("Go", { runId: "run" })
+      yield* TestClock.adjust("1 second")
+      const [open] = yield* first.runtime.pendingApprovals()
+      yield* first.end
+      const other = yield* process(false)
+      yield* other.runtime.respondToApproval(open?.request.id ?? "", Decision.answer({ size: 9 }))
+      yield* other.end
+      const { end, runtime } = yield* process()
+      const probe = yield* Effect.provideService(Probe.watch("run"), Runtime, runtime)
+      yield* TestClock.adjust("1 second")
+      const [again] = yield* runtime.pendingApprovals()
+      yield* runtime.respondToApproval(again?.request.id ?? "", Decision.reject())
+      yield* probe.end
+      const decided = probe.of("approval-decision").find(({ data }) => data.id === open?.request.id)
+      assert.deepInclude(decided?.data.outcome, { outcome: "answer", value: { size: 9 } })
+      assert.deepInclude(yield* runtime.replay(journal.exportRun("run")), { _tag: "Identical" })
+      yield* end
+    }).pipe(Effect.scoped, quiet)
+  )
+
+  it.effect("counts as waited for once its call has ended, and time without a process does not", () =>
+    Effect.gen(function* () {
+      const hold = yield* ScriptedModel.hold
+      const model = ScriptedModel.make({
+        replies: [
+          ScriptedModel.calls([{ id: "c1", name: "work", args: {} }]),
+          { ...ScriptedModel.text("lost"), hold },
+          ScriptedModel.text("done")
+        ]
+      })
+      const handler = Effect.flatMap(ToolRun, (run) =>
+        Effect.gen(function* () {
+          yield* Effect.timeoutOption(run.ask(question), "1 second")
+          yield* run.ask(question)
+          return "asked"
+        })
+      )
+      const { journal, process } = world(OneTool.work, () => handler, model)
+      const first = yield* process()
+      yield* first.runtime.start("Go", { runId: "run" })
+      yield* TestClock.adjust("3 seconds")
+      const [open] = yield* first.runtime.pendingApprovals()
+      yield* first.runtime.respondToApproval(open?.request.id ?? "", Decision.answer({ size: 1 }))
+      yield* hold.reached
+      yield* first.end
+      yield* TestClock.adjust("1 hour")
+      const { end, runtime } = yield* process()
+      const probe = yield* Effect.provideService(Probe.watch("run"), Runtime, runtime)
+      yield* probe.end
+      const { downMs, waits } = probe.of("data-latency-summary")[0]?.data ?? { downMs: 0, waits: [] }
+      assert.deepStrictEqual([downMs, waits.map(({ durationMs }) => durationMs)], [3_600_000, [1000, 2000]])
+      assert.deepInclude(yield* runtime.replay(journal.exportRun("run")), { _tag: "Identical" })
+      yield* end
+    }).pipe(Effect.scoped, quiet)
+  )
+
+  it.effect("is that of the allowed repetition also after a sleep", () =>
+    Effect.gen(function* () {
+      const handler = Effect.flatMap(asking(), (size) =>
+        Effect.flatMap(ToolRun, (run) => Effect.as(run.sleep("1 hour"), size))
+      )
+      const { process } = world(OneTool.work, () => handler)
+      const first = yield* process()
+      yield* first.runtime.start("Go", { runId: "run" })
+      yield* TestClock.adjust("1 second")
+      yield* first.end
+      const { end, runtime } = yield* process()
+      const probe = yield* Effect.provideService(Probe.watch("run"), Runtime, runtime)
+      for (const decision of [Decision.approve(), Decision.answer({ size: 5 })]) {
+        yield* TestClock.adjust("1 second")
+        const [open] = yield* runtime.pendingApprovals()
+        yield* runtime.respondToApproval(open?.request.id ?? "", decision)
+      }
+      yield* TestClock.adjust("2 hours")
+      yield* probe.end
+      assert.deepStrictEqual(result(probe), { size: 5 })
       yield* end
     }).pipe(Effect.scoped, quiet)
   )

@@ -137,6 +137,11 @@ export class Automaton {
     return undefined
   }
 
+  /** Whether an approval of this id was asked in the run; it may have its decision. */
+  hasAsked(id: string): boolean {
+    return this.root.run.approvals.has(id)
+  }
+
   /**
    * Marks the agent's step as done: it can no longer be retracted, and text needs a new `step-start`. For folding a
    * stored log, where a mark has this information and the events do not.

@@ -2,16 +2,15 @@
  * The questions that a running call asks a person (`ToolRun.ask`), with the service of approvals. Its handler waits for
  * the answer, so that the run stays in memory meanwhile.
  *
- * A question is identified by its place among those of the call. A handler that runs again after a crash, or for another
- * attempt, gets the stored answer, or waits for the same question. A call that ends, or is asked about after a crash,
- * withdraws the question that it has open.
+ * A question is identified by its place among those of the call. A handler that runs again after a crash, for another
+ * attempt or after a sleep gets the stored answer, or waits for the same question. A handler that stops waiting withdraws
+ * its question, and so does a call that ends or is asked about after a crash. What a person has answered by then counts.
  */
 import { Approval, type Json, type Question as Asked } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import type { Answer } from "../approval/Answer.ts"
-import * as AuditStore from "../approval/AuditStore.ts"
 import type { Work } from "../engine/Engine.ts"
 import * as Names from "../run/Names.ts"
 import type { PersonAnswer } from "../tool/ToolRun.ts"
@@ -45,7 +44,11 @@ export class CallQuestions {
       return this.lock.withPermit(
         Effect.suspend(() =>
           attempt.open
-            ? Effect.flatMap(this.terms(subject), (terms) => this.put(subject, question, terms))
+            ? Effect.onInterrupt(
+                Effect.flatMap(this.terms(subject), (terms) => this.put(subject, question, terms)),
+                // The next attempt of a call waits for it again.
+                () => (attempt.open ? withdraw(this.context, this.work) : Effect.void)
+              )
             : Effect.never
         )
       )
@@ -54,8 +57,11 @@ export class CallQuestions {
 
   private put(subject: Names.Subject, question: Asked.Question, terms: Terms): Effect.Effect<PersonAnswer> {
     const { agent, call, run, tool } = this.context
+    const { order } = this.work
+    const id = Names.approvalId(run.engine.runId, agent.prefix, subject)
     return Question.ask<PersonAnswer>(run, agent, {
       subject,
+      state: () => (order.questionOf(agent.path, call.id) === id ? "open" : order.hasAsked(id) ? "over" : "new"),
       approvers: tool.approvers,
       request: {
         kind: "question",
@@ -117,9 +123,8 @@ export const withdraw = ({ agent, call, run, tool }: CallContext, work: Work): E
   Effect.suspend(() => {
     const id = work.order.questionOf(agent.path, call.id)
     if (id === undefined) return Effect.void
-    const { resourceId, runId, threadId } = run.engine
-    const resolution: Approval.Resolution = { id, outcome: { outcome: "cancelled" } }
-    const request: Approval.Request = {
+    const { resourceId, threadId } = run.engine
+    return Question.withdraw(run, agent, {
       id,
       resourceId,
       threadId,
@@ -127,11 +132,5 @@ export const withdraw = ({ agent, call, run, tool }: CallContext, work: Work): E
       target: tool.name,
       payload: null,
       toolInvocationId: call.id
-    }
-    return run.engine.emit(
-      Names.withdrawn(agent.prefix, id),
-      agent.path,
-      () => [{ type: "approval-decision", data: resolution }],
-      (readings) => [AuditStore.decided({ runId, agentPath: agent.path, request }, resolution, readings.now())]
-    )
+    })
   })

@@ -29,6 +29,8 @@ export interface Question<A> {
   >
   /** Events emitted with the question, before it. */
   readonly opening?: ReadonlyArray<Event> | undefined
+  /** Whether it is open: a call may ask it again, or have had its answer before. Absent: it is asked once. */
+  readonly state?: (() => "new" | "open" | "over") | undefined
   /** The answer's effect on the asker, and the events emitted with the decision, after it. Called on every replay. */
   readonly close: (answer: Answer) => Closed<A>
 }
@@ -52,25 +54,21 @@ export const ask = <A>(run: Run, agent: AgentState, question: Question<A>): Effe
   })
   const { observer } = run.settings
   let isAsked = false
-  const announced = engine.emit(
-    Names.ask(prefix, subject),
-    agent.path,
-    () => {
-      isAsked = true
-      const required: Event = { type: "approval-required", data: requestOf(run, agent, question, id) }
-      return question.opening === undefined ? [required] : [...question.opening, required]
-    },
-    (readings) => [AuditStore.asked(asked(), readings.now())]
+  const announced = where(
+    question.state,
+    "new",
+    engine.emit(
+      Names.ask(prefix, subject),
+      agent.path,
+      () => {
+        isAsked = true
+        const required: Event = { type: "approval-required", data: requestOf(run, agent, question, id) }
+        return question.opening === undefined ? [required] : [...question.opening, required]
+      },
+      (readings) => [AuditStore.asked(asked(), readings.now())]
+    )
   )
-  const facts = (): QuestionFacts => ({
-    runId: engine.runId,
-    threadId: engine.threadId,
-    resourceId: engine.resourceId,
-    agent: agent.member.name,
-    id,
-    kind: question.request.kind,
-    target: question.request.target
-  })
+  const facts = () => factsOf(run, agent, { ...question.request, id })
   const opened =
     observer === undefined
       ? announced
@@ -82,14 +80,18 @@ export const ask = <A>(run: Run, agent: AgentState, question: Question<A>): Effe
     Task.flatMap(answered(run, agent, question, id), (answer) => {
       const { events, value } = question.close(answer)
       let isDecided = false
-      const decided = engine.emit(
-        Names.decided(prefix, subject),
-        agent.path,
-        () => {
-          isDecided = true
-          return [{ type: "approval-decision", data: answer.resolution }, ...events]
-        },
-        (readings) => [AuditStore.decided(asked(), answer.resolution, readings.now())]
+      const decided = where(
+        question.state,
+        "open",
+        engine.emit(
+          Names.decided(prefix, subject),
+          agent.path,
+          () => {
+            isDecided = true
+            return [{ type: "approval-decision", data: answer.resolution }, ...events]
+          },
+          (readings) => [AuditStore.decided(asked(), answer.resolution, readings.now())]
+        )
       )
       const { outcome } = answer.resolution.outcome
       const told =
@@ -104,6 +106,53 @@ export const ask = <A>(run: Run, agent: AgentState, question: Question<A>): Effe
       return answer.grant === undefined ? told : Effect.andThen(keep(run, agent, subject, answer.grant), told)
     })
   )
+}
+
+/** An emit of a question that may be asked again: only in that state. */
+const where = <A>(
+  state: Question<A>["state"],
+  wanted: "new" | "open",
+  emit: Effect.Effect<void>
+): Effect.Effect<void> => (state === undefined ? emit : Effect.suspend(() => (state() === wanted ? emit : Effect.void)))
+
+const factsOf = (
+  { engine }: Run,
+  agent: AgentState,
+  { id, kind, target }: Pick<Approval.Request, "id" | "kind" | "target">
+): QuestionFacts => ({
+  runId: engine.runId,
+  threadId: engine.threadId,
+  resourceId: engine.resourceId,
+  agent: agent.member.name,
+  id,
+  kind,
+  target
+})
+
+/**
+ * Ends an open question that nobody waits for any more: with the answer that a person has given meanwhile, or else as
+ * cancelled, which is stored as its answer. So no later answer is taken, and a call that asks it again gets this one.
+ */
+export const withdraw = (run: Run, agent: AgentState, request: Approval.Request): Effect.Effect<void> => {
+  const { engine, settings } = run
+  const { path, prefix } = agent
+  const { id } = request
+  const cancelled: Answer = { resolution: { id, outcome: { outcome: "cancelled" } } }
+  const end = { cancelled, expires: { at: 0, value: cancelled } }
+  const ended = engine.wait(Names.approval(id), Answer, end, { path, reason: "approval", id })
+  return Effect.flatMap(ended, ({ value: { resolution } }) => {
+    const told = engine.emit(
+      Names.withdrawn(prefix, id),
+      path,
+      () => [{ type: "approval-decision", data: resolution }],
+      (readings) => [AuditStore.decided({ runId: engine.runId, agentPath: path, request }, resolution, readings.now())]
+    )
+    const { observer } = settings
+    const { outcome } = resolution.outcome
+    return observer === undefined
+      ? told
+      : Effect.andThen(told, observer.decided({ ...factsOf(run, agent, request), outcome }))
+  })
 }
 
 const requestOf = <A>(

@@ -52,7 +52,9 @@ const attempt = (
   part: Call.Part | undefined
 ): Effect.Effect<CallEnd | Call.Changed> => {
   const { agent, tool } = context
-  const ran = agent.limited(tool, () => ToolStep.runTool(context, permit, telling.before, again, part))
+  // Also where it goes on after a sleep.
+  const own = time === 1 ? context : { ...context, repeat: time - 1 }
+  const ran = agent.limited(tool, () => ToolStep.runTool(own, permit, telling.before, again, part))
   return Task.flatMap(ran, (end): Effect.Effect<CallEnd | Call.Changed> => {
     if (end._tag === "Unsettled") return askAgain(context, permit, telling, end, time, part)
     if (end._tag === "Asleep") {

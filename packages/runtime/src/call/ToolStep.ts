@@ -47,9 +47,8 @@ export const runTool = (
   const { id } = permit.call
   const begunBefore = again?.begunBefore ?? part?.begun ?? 0
   const nameOf = () => Names.tool(agent.prefix, subjectOf(permit.subject, id, again, part))
-  const own = again === undefined ? context : { ...context, repeat: again.time }
   const carried = (work: Work) => {
-    const settled = runAdmitted(own, work, permit, nameOf, begunBefore, part)
+    const settled = runAdmitted(context, work, permit, nameOf, begunBefore, part)
     return before === undefined ? settled : Task.map(settled, (settled) => preceded(before, settled))
   }
   return run.engine.direct === undefined

@@ -152,8 +152,8 @@ export interface Work extends Readings, RunInfo {
   readonly kept: Kept
   /** The ledger's rows, and what is spent without a row so far. */
   readonly spending: Spending
-  /** Where its open calls stand: the last progress phase of one, and the question that one has open. */
-  readonly order: Pick<Ordering.Automaton, "phaseOf" | "questionOf">
+  /** Where its open calls stand: the last progress phase of one, the question that one has open, and which were asked. */
+  readonly order: Pick<Ordering.Automaton, "phaseOf" | "questionOf" | "hasAsked">
   readonly tree: BudgetTree
   readonly cancel: Signal
 }
@@ -242,7 +242,7 @@ export interface Voting {
  */
 export interface WaitEnd<A> {
   readonly cancelled: A
-  /** At this time (epoch milliseconds) the wait returns `value`. Absent: no deadline. */
+  /** At this time (epoch milliseconds) the wait returns `value`: at once where it is over. Absent: no deadline. */
   readonly expires?: { readonly at: number; readonly value: A } | undefined
   /**
    * Effects at these times (epoch milliseconds, the earliest first) while the wait is open: each an `emit`, so that it

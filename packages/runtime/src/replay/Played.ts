@@ -2,9 +2,10 @@
  * A run's log as a replay reads it: its marks by name, which of them the replay has come to, and the events that a
  * difference is reported at. It knows no loop and no agent.
  */
-import { AgentPath, Entry, type Envelope } from "@reins/protocol"
+import { AgentPath, type Entry, type Envelope } from "@reins/protocol"
 import * as Predicate from "effect/Predicate"
 import type { Mark, StoredAnswer } from "../host/journal/JournalStore.ts"
+import * as RunPast from "../host/journal/RunPast.ts"
 import type { Recording } from "../host/journal/RunExport.ts"
 import * as Names from "../run/Names.ts"
 import { Sums, type Used } from "./Sums.ts"
@@ -22,8 +23,8 @@ export class Played {
   readonly recording: Recording
   readonly results = new Map<string, Mark>()
   readonly emits = new Map<string, Mark>()
+  readonly asks = new Map<string, Mark>()
   private readonly begins = new Map<string, Mark>()
-  private readonly asks = new Map<string, Mark>()
   private readonly open = new Set<Mark>()
   /** Whether a defect has stopped the run: what it was at then is in no mark. */
   readonly isStruck: boolean
@@ -130,13 +131,7 @@ export class Played {
 
   /** The waits of running calls for what they asked: all that have an answer and are not among `waited`. */
   waitsBesides(waited: ReadonlySet<string>): ReadonlyArray<Entry.WaitEntry> {
-    return Array.from(this.asks.values()).flatMap(({ at, name, path }) => {
-      const answer = this.answer(name)
-      const id = Names.approvalOf(name)
-      return answer === undefined || id === undefined || waited.has(name)
-        ? []
-        : [Entry.wait({ path, reason: "approval", id }, at, Math.max(at, answer.at))]
-    })
+    return RunPast.waitsBesides(this, this.recording.answers, waited)
   }
 
   /** What was used before the work of this mark began, summed for each agent and tool. */

@@ -103,7 +103,7 @@ const workOf = ({ at, downMs, info, ledger, tree }: Scene): Work => {
     kept: nowhere,
     spending: new Spending(),
     open: () => undefined,
-    order: { phaseOf: () => -1, questionOf: () => undefined },
+    order: { phaseOf: () => -1, questionOf: () => undefined, hasAsked: () => false },
     tree,
     cancel: new Signal()
   }

@@ -54,6 +54,10 @@ export interface ScenarioOptions {
   readonly inputs?: boolean | undefined
   /** Hooks that rewrite, refuse, fail and end. Off by default. */
   readonly hooks?: boolean | undefined
+  /** Hooks that ask models; none where `hooks` is off. Off by default. */
+  readonly hooksAsk?: boolean | undefined
+  /** Tools that ask a person while they run. Off by default. */
+  readonly callsAsk?: boolean | undefined
   /** Defects of code that the run depends on, which end it; none where `faults` is off. */
   readonly defects?: boolean | undefined
   /** Agents that choose what each of their steps uses. Off by default. */
@@ -120,6 +124,10 @@ export interface Scenario {
   readonly searches: boolean
   /** Whether hooks are around all calls and model steps. */
   readonly hooks: boolean
+  /** Whether these hooks ask models. */
+  readonly hooksAsk: boolean
+  /** Whether agents have tools that ask a person while they run. */
+  readonly callsAsk: boolean
   /** Whether a grant is given before the run starts. */
   readonly givenGrant: boolean
   /** What grants may cost; absent: no limit. */
@@ -156,7 +164,7 @@ export const generate = (seed: number, options: ScenarioOptions = {}): Scenario 
     alphaBudget: budgets ? budget(random) : Budget.make({}),
     betaBudget: budgets ? budget(random) : Budget.make({}),
     cancelAt: options.cancels !== false && random() < 0.25 ? 1 + Math.floor(random() * 30) : undefined,
-    messages: options.steers === false ? [] : messages(seed),
+    messages: options.steers === false ? [] : messages(seed, options.callsAsk === true),
     expires: options.expiry !== false && random() < 0.5,
     faults: options.faults !== false,
     refusals: options.refusals !== false,
@@ -166,6 +174,8 @@ export const generate = (seed: number, options: ScenarioOptions = {}): Scenario 
     denials: policies() < 0.2 && options.denials !== false,
     inputs: options.inputs !== false,
     hooks: options.hooks === true,
+    hooksAsk: options.hooks === true && options.hooksAsk === true,
+    callsAsk: options.callsAsk === true,
     late: options.late === true,
     outputs: options.outputs === true,
     memory: options.memory === true,
@@ -203,14 +213,15 @@ export const deaths = (seed: number): ReadonlyArray<Death> => {
   }))
 }
 
-const messages = (seed: number): ReadonlyArray<SentMessage> => {
+/** `isAsking`: most of them withdraw the questions that are open. */
+const messages = (seed: number, isAsking: boolean): ReadonlyArray<SentMessage> => {
   const random = draw(seed, "messages")
   if (random() < 0.5) return []
   return Array.from({ length: 1 + Math.floor(random() * 3) }, (_, index) => ({
     at: 1 + Math.floor(random() * 40),
     messageId: `m${index + 1}`,
     text: `And ${index + 1}.`,
-    withdraws: random() < 0.3
+    withdraws: random() < (isAsking ? 0.8 : 0.3)
   }))
 }
 
@@ -300,11 +311,13 @@ const call = (
   const offered = request.tools.map((tool) => tool.name)
   const remembering = scenario.memory ? ScenarioMemory.weighted(offered) : offered
   const searching = scenario.searches ? ScenarioSearch.weighted(remembering) : remembering
-  const offers = scenario.late ? searching.flatMap(ScenarioLate.weighted) : searching
+  const asking = scenario.callsAsk ? searching.flatMap(ScenarioQuestions.weighted) : searching
+  const offers = scenario.late ? asking.flatMap(ScenarioLate.weighted) : asking
   const name = random() < 0.05 ? "unknown_tool" : pick(random, ["work", ...offers])
   // Some models restart their call ids at each step.
   const id = random() < 0.2 ? `call_${index}` : `c${request.metadata.step}_${index}`
   if (name === ScenarioQuestions.toolName) return { id, name, args: ScenarioQuestions.args(random) }
+  if (ScenarioQuestions.isOfRunning(name)) return { id, name, args: ScenarioQuestions.argsOfRunning(random) }
   if (ScenarioLate.has(name)) return { id, name, args: ScenarioLate.args(random) }
   if (ScenarioMemory.has(name)) return { id, name, args: ScenarioMemory.args(random, name, request) }
   if (ScenarioSearch.has(name)) return { id, name, args: ScenarioSearch.args(random, name) }

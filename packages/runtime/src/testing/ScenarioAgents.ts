@@ -48,6 +48,8 @@ export interface World {
   readonly used?: Array<Usage.Usage> | undefined
   /** What calls that take their time have done. Absent: not recorded. */
   readonly late?: ScenarioLate.LateWorld | undefined
+  /** What handlers that ask a person got. Absent: not recorded. */
+  readonly told?: Array<ScenarioQuestions.Told> | undefined
   /** Which searched tools the requests offered. Absent: not recorded. */
   readonly offers?: Array<ScenarioSearch.Offer> | undefined
 }
@@ -65,6 +67,7 @@ export const makeWorld = (): World => ({
   hooked: [],
   used: [],
   late: ScenarioLate.makeWorld(),
+  told: [],
   offers: []
 })
 
@@ -180,8 +183,14 @@ const compaction = ({ seed }: Scenario.Scenario): Compaction.Strategy | undefine
 }
 
 /** The agents' policies: approvers for one tool and for questions, and a denial of long calls of another. */
-const policies = ({ approvers, denials, questions }: Scenario.Scenario): { readonly [tool: string]: Policy } => ({
+const policies = ({
+  approvers,
+  callsAsk,
+  denials,
+  questions
+}: Scenario.Scenario): { readonly [tool: string]: Policy } => ({
   ...(approvers ? { gated: { approvers: Scenario.approvers } } : {}),
+  ...(approvers && callsAsk ? { survey: { approvers: Scenario.approvers } } : {}),
   ...(approvers && questions ? { [ScenarioQuestions.toolName]: { approvers: Scenario.approvers } } : {}),
   ...(denials ? { timed: ({ forMs }: Arguments) => (forMs > 1500 ? { deny: "too long" } : false) } : {})
 })
@@ -235,6 +244,7 @@ export const agents = (scenario: Scenario.Scenario) => {
   const toolkit = [
     Tools,
     ...(scenario.questions ? [AskPerson.toolkit] : []),
+    ...(scenario.callsAsk ? [ScenarioQuestions.Tools] : []),
     ...late,
     ...(scenario.memory ? [MemoryTools.toolkit] : []),
     ...(scenario.searches ? [ScenarioSearch.Tools] : [])
@@ -318,6 +328,7 @@ export const layer = (scenario: Scenario.Scenario, world: World) => {
     Layer.succeed(TokenEstimator.TokenEstimator, estimator(scenario)),
     Tools.toLayer({ work: handle, timed: handle, gated: handle, picky: handle, planned: handle }),
     ScenarioLate.layer(world, world.late ?? ScenarioLate.makeWorld()),
+    ScenarioQuestions.layer(world),
     ScenarioSearch.layer(world),
     Layer.succeed(Model, scripted("scripted-1")),
     Layer.succeed(Second, scripted("scripted-2")),

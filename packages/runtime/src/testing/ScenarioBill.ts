@@ -169,6 +169,7 @@ const folds = ({ marks, scenario, stored }: Report) => {
   if (marks.length === 0) return []
   const faults: Array<string> = []
   const spent = marks.flatMap((mark) => mark.spent)
+  const sleeps = scenario.late || scenario.callsAsk
   for (const { event } of stored) {
     if (event.type === "data-cost-summary" && JSON.stringify(CostSummary.fold(spent)) !== JSON.stringify(event.data)) {
       faults.push("the stored rows fold to another cost summary")
@@ -176,9 +177,9 @@ const folds = ({ marks, scenario, stored }: Report) => {
     if (event.type === "data-latency-summary") {
       const { modelMs, steps, toolMs, tools } = event.data
       const again = LatencySummary.fold(spent, { startedAt: 0, endedAt: event.data.totalMs, downMs: event.data.downMs })
-      const calls = (all: typeof tools) => (scenario.late ? all.map(({ durationMs: _, ...rest }) => rest) : all)
-      const own = JSON.stringify([modelMs, scenario.late || toolMs, steps, calls(tools)])
-      const folded = JSON.stringify([again.modelMs, scenario.late || again.toolMs, again.steps, calls(again.tools)])
+      const calls = (all: typeof tools) => (sleeps ? all.map(({ durationMs: _, ...rest }) => rest) : all)
+      const own = JSON.stringify([modelMs, sleeps || toolMs, steps, calls(tools)])
+      const folded = JSON.stringify([again.modelMs, sleeps || again.toolMs, again.steps, calls(again.tools)])
       if (own !== folded) faults.push(`the stored rows fold to\n${folded}\nthe summary says\n${own}`)
     }
   }

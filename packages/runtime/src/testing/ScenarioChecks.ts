@@ -31,6 +31,9 @@ export const all = (report: Report): ReadonlyArray<string> => [
   ...messages(report),
   ...input(report),
   ...ScenarioQuestions.check(report.stored),
+  ...(report.scenario.callsAsk
+    ? ScenarioQuestions.checkRunning(report.stored, report.world.told, report.scenario.hooks)
+    : []),
   ...(report.scenario.outputs ? ScenarioAnswers.check(report.stored) : []),
   ...memory(report),
   ...(report.scenario.resolves ? [] : ScenarioSearch.check(report.world.offers ?? [])),

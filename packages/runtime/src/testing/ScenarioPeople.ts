@@ -57,9 +57,13 @@ export const answerCalls = Effect.fnUntraced(function* (
 const limitOf = (payload: Json): number =>
   Predicate.hasProperty(payload, "max") && typeof payload.max === "number" ? payload.max : 0
 
-/** Plays the people: answers questions; `schedule`: when and how, by question. */
+/**
+ * Plays the people: answers questions; `schedule`: when and how, by question. `runtime`: of the process that executes the
+ * run; `undefined`: there is none at the moment. `elsewhere`: of one that does not, by which some are answered.
+ */
 export const answer = Effect.fnUntraced(function* (
-  runtime: RuntimeShape,
+  runtime: RuntimeShape | undefined,
+  elsewhere: RuntimeShape | undefined,
   scenario: Scenario.Scenario,
   schedule: Map<
     string,
@@ -67,11 +71,15 @@ export const answer = Effect.fnUntraced(function* (
   >
 ) {
   const now = yield* Clock.currentTimeMillis
-  for (const { agentPath, request } of yield* runtime.pendingApprovals()) {
+  const asked = runtime ?? elsewhere
+  if (asked === undefined) return
+  for (const { agentPath, request } of yield* asked.pendingApprovals()) {
     const planned = schedule.get(request.id)
     if (planned === undefined) {
       const isAgain = request.begunBefore !== undefined
-      const about = `${agentPath.join("/")} ${request.toolInvocationId ?? request.id}${isAgain ? ` ${request.id}` : ""}`
+      // A call asks several questions while it runs, and several times whether it is repeated.
+      const isOne = isAgain || (request.kind === "question" && ScenarioQuestions.isOfRunning(request.target))
+      const about = `${agentPath.join("/")} ${request.toolInvocationId ?? request.id}${isOne ? ` ${request.id}` : ""}`
       const drawn =
         isAgain && !scenario.refusals
           ? ({ afterMs: 0, says: "approve", scope: "call" } as const)
@@ -84,12 +92,16 @@ export const answer = Effect.fnUntraced(function* (
     } else if (planned.decision !== undefined && now >= planned.at) {
       // Refused with a typed error, which is ignored, when another answer came first: expiry or cancel.
       if (request.approvals === undefined) {
+        const by = elsewhere !== undefined && Math.floor(planned.at) % 3 === 0 ? elsewhere : runtime
+        if (by === undefined) continue
         if (request.kind === "question" && planned.isWrongFirst) {
-          yield* Effect.ignore(runtime.respondToApproval(request.id, ScenarioQuestions.wrong))
+          yield* Effect.ignore(by.respondToApproval(request.id, ScenarioQuestions.wrong))
         }
-        yield* Effect.ignore(runtime.respondToApproval(request.id, planned.decision))
+        yield* Effect.ignore(by.respondToApproval(request.id, planned.decision))
         continue
       }
+      // Votes are judged where the run is executed.
+      if (runtime === undefined) continue
       // Approvals by principals who may not answer must have no effect.
       const { decision = planned.decision } = planned.decision.type === "revise" ? { decision: Decision.approve() } : {}
       for (const principal of Scenario.people) {

@@ -189,9 +189,9 @@ const execute = (
           ? memoryHost({ shutdownMs: 0 })
           : journalHost(store, {
               gatherMs: 0,
-              // Another process may deliver results.
-              pollMs: scenario.late ? 1000 : Number.POSITIVE_INFINITY,
-              ...(scenario.late && scenario.seed % 3 === 0 ? { hibernateMs: 2000 } : {}),
+              // Another process may deliver results and answers.
+              pollMs: scenario.late || scenario.callsAsk ? 1000 : Number.POSITIVE_INFINITY,
+              ...((scenario.late || scenario.callsAsk) && scenario.seed % 3 === 0 ? { hibernateMs: 2000 } : {}),
               // Half of all scenarios make snapshots as often as possible.
               snapshotEvery: scenario.seed % 2 === 0 ? 1 : Number.POSITIVE_INFINITY
             })
@@ -200,7 +200,7 @@ const execute = (
 
     // A process that answers and does not execute.
     const elsewhere =
-      scenario.late && journal !== undefined
+      (scenario.late || scenario.callsAsk) && journal !== undefined
         ? yield* live(
             scenario,
             journalHost(journal, { carries: false, gatherMs: 0, pollMs: Number.POSITIVE_INFINITY }),
@@ -250,13 +250,20 @@ const execute = (
         })
         budget.restart()
         yield* deliver(true)
+        if (scenario.callsAsk) {
+          // While nobody executes the run, people answer all the same.
+          for (let idle = 0; idle < (scenario.seed % 4) * 6; idle++) {
+            yield* ScenarioPeople.answer(undefined, elsewhere?.runtime, scenario, schedule)
+            yield* TestClock.adjust(tickMs)
+          }
+        }
         life = yield* begin()
         watched = yield* watch(life, scenario, accepted)
       }
       const act = Effect.andThen(
         ticks === patienceTicks ? Effect.asVoid(life.runtime.cancel(runId)) : Effect.void,
         Effect.andThen(
-          ScenarioPeople.answer(life.runtime, scenario, schedule),
+          ScenarioPeople.answer(life.runtime, scenario.callsAsk ? elsewhere?.runtime : undefined, scenario, schedule),
           Effect.andThen(
             ScenarioPeople.answerCalls(life.runtime, scenario, watched.calls, client),
             Effect.suspend(() => deliver())

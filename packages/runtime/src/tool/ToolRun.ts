@@ -72,7 +72,8 @@ export class FileTooLarge extends Schema.TaggedError<FileTooLarge>()("FileTooLar
  * **Details**
  * - `Answered`: `value` fits the question's schema; `remark`: what the person wrote beside it.
  * - `Declined`: a person refused to answer, for `reason` (may be empty), or `isUnattended`: nobody can be asked.
- * - `Expired`: nobody answered in time. `Withdrawn`: the user sent a message instead. `Cancelled`: the run was cancelled.
+ * - `Expired`: nobody answered in time. `Withdrawn`: the user sent a message instead. `Cancelled`: the run was cancelled, or
+ *   an earlier attempt of the handler had stopped waiting for it.
  *
  * @since 0.2.0
  * @category models
@@ -222,7 +223,8 @@ export interface ToolRunShape {
    *   question that may take days is better asked before the call, by a tool that asks (`AskPerson`).
    * - After a crash, or for another attempt, the handler runs again: questions are distinguished by their order in it, and an
    *   answered one is not asked again. A call that a person had to allow once more asks anew.
-   * - One question of a call is open at a time; others wait for it. A call that ends withdraws its question.
+   * - One question of a call is open at a time; others wait for it. A handler that stops waiting (`Effect.timeout`) and a
+   *   call that ends withdraw their question. An attempt that is cut leaves it open for the next one.
    * - Where nobody can be asked (`unattended`), it is declined at once.
    */
   readonly ask: (question: Question.Question) => Effect.Effect<PersonAnswer>

@@ -68,6 +68,8 @@ export class JournalRun implements Engine, Work {
   private readonly clock: RunClock
   private readonly answers: Map<string, StoredAnswer>
   private readonly waits: Waits
+  /** The waits that have ended here, by name. */
+  private readonly waited = new Set<string>()
   readonly inbox: JournalInbox
   readonly kept: JournalKept
   private seq: number
@@ -235,7 +237,9 @@ export class JournalRun implements Engine, Work {
         return Effect.flatMap(reminding(this, end, answered), ({ at, value }) => {
           this.waits.over(name)
           const endedAt = Math.max(startedAt, at)
-          this.spending.entries.push(Entry.wait(row, startedAt, endedAt))
+          // A call that is attempted again has waited for it before.
+          if (!this.waited.has(name)) this.spending.entries.push(Entry.wait(row, startedAt, endedAt))
+          this.waited.add(name)
           const decoded = Effect.orDie(Schema.decodeUnknownEffect(schema)(value))
           return Effect.map(decoded, (value) => ({ value, waitedMs: endedAt - startedAt }))
         })
@@ -298,7 +302,8 @@ export class JournalRun implements Engine, Work {
   readonly now = (): number => this.clock.now()
   readonly elapsed = (): number => this.clock.elapsed()
   readonly downMs = (): number => this.clock.downMs
-  readonly ledger = (): ReadonlyArray<Entry.Entry> => this.spending.entries
+  readonly ledger = (): ReadonlyArray<Entry.Entry> =>
+    RunPast.withWaits(this.spending.entries, this.past, this.answers, this.waited)
   readonly observed = this.ledger
 
   get limits(): BudgetTree {

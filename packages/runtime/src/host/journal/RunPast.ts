@@ -65,8 +65,36 @@ export const waitedUntil = (past: Past, answers: AnsweredAt, from: number, now: 
 }
 
 /**
+ * The rows of a ledger, and those of waits that are not among `waited`: a call that an earlier owner has ended does not
+ * wait again for what it had asked.
+ */
+export const withWaits = (
+  entries: ReadonlyArray<Entry.Entry>,
+  past: Pick<Past, "asks">,
+  answers: AnsweredAt,
+  waited: ReadonlySet<string>
+): ReadonlyArray<Entry.Entry> => {
+  const besides = past.asks.size === waited.size ? [] : waitsBesides(past, answers, waited)
+  return besides.length === 0 ? entries : [...entries, ...besides]
+}
+
+/** The answered waits for approvals that are not among `waited`: those of running calls that have ended since. */
+export const waitsBesides = (
+  { asks }: Pick<Past, "asks">,
+  answers: AnsweredAt,
+  waited: ReadonlySet<string>
+): ReadonlyArray<Entry.WaitEntry> =>
+  Array.from(asks).flatMap(([name, { at, path }]) => {
+    const answer = answers.get(name)
+    const id = Names.approvalOf(name)
+    return answer === undefined || id === undefined || waited.has(name)
+      ? []
+      : [Entry.wait({ path, reason: "approval", id }, at, Math.max(at, answer.at))]
+  })
+
+/**
  * The state of an open run in lists, and what it waits for: a question, a client call, a sleep or late results. A
- * question that was withdrawn leaves its wait without an answer.
+ * question that an earlier release withdrew has left its wait without an answer.
  */
 export const standing = (
   {

@@ -31,6 +31,8 @@ export class Approval implements SignalListener, AlarmListener {
   deadline: Deadline | undefined
   row: WaitRow | undefined
   startedAt = 0
+  /** Whether the run waits for it now. */
+  isWaited = false
   end: WaitEnd<unknown> | undefined
   private readonly run: Waiting
 
@@ -88,11 +90,14 @@ export class Approval implements SignalListener, AlarmListener {
     ])
   }
 
-  /** Starts the run's wait. */
-  wait(end: WaitEnd<unknown>, row: WaitRow): void {
-    this.startedAt = this.run.now()
+  /** Starts the run's wait, or goes on with one that was left. Returns how long it may take, in milliseconds. */
+  wait(end: WaitEnd<unknown>, row: WaitRow): number {
+    const now = this.run.now()
+    if (this.row === undefined) this.startedAt = now
+    this.isWaited = true
     this.end = end
     this.row = row
+    return (end.expires?.at ?? Number.POSITIVE_INFINITY) - now
   }
 
   /** Completes it. */
@@ -102,10 +107,10 @@ export class Approval implements SignalListener, AlarmListener {
   }
 
   /**
-   * Calls back when it is completed, as `Deferred.await` does. Returns how to stop: nobody waits for an answer then, since
-   * the call that asked was interrupted.
+   * Calls back when it is completed, as `Deferred.await` does. Returns how to stop: the call that asked was interrupted, and
+   * may wait again.
    */
-  listen(ended: (exit: Exit.Exit<Waited>) => void): () => void {
+  listen(ended: (exit: Exit.Exit<Waited>) => void, left: () => void): () => void {
     const { deferred } = this
     const { effect } = deferred
     // It is always completed with an exit.
@@ -114,7 +119,7 @@ export class Approval implements SignalListener, AlarmListener {
     else told(effect)
     return () => {
       deferred.resumes = deferred.resumes?.filter((one) => one !== told)
-      this.signalled()
+      if (this.value === undefined) left()
     }
   }
 

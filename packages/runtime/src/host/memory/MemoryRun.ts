@@ -163,7 +163,7 @@ export class MemoryRun implements Engine, Work {
     const waited = Task.make<Waited, never>((_caller, ended) => {
       const approval = Approval.of((this.approvals ??= []), this, name)
       if (approval.value === undefined) this.park(approval, end, row)
-      return approval.listen(ended)
+      return approval.listen(ended, () => this.leave(approval))
     })
     const answered = Erased.as<Effect.Effect<{ readonly value: A; readonly waitedMs: number }>>(waited)
     return Lease.parked(this.tree.lease, reminding(this, end, answered), () => this.now())
@@ -171,9 +171,10 @@ export class MemoryRun implements Engine, Work {
 
   /** Begins a wait. */
   private park(approval: Approval, end: WaitEnd<unknown>, row: WaitRow): void {
-    approval.wait(end, row)
+    const expiresIn = approval.wait(end, row)
     this.clock.beginWait()
-    if (end.expires !== undefined) approval.deadline = this.alarm.set(end.expires.at - approval.startedAt, approval)
+    if (expiresIn <= 0) return approval.ring()
+    if (end.expires !== undefined) approval.deadline = this.alarm.set(expiresIn, approval)
     this.cancel.add(approval)
     const isThere = (one: string) => this.kept.get(one) !== undefined || this.inbox?.has(one) === true
     if (end.any?.names.some(isThere) === true) this.answer(approval.name, Erased.as<Json>(end.any.value))
@@ -182,8 +183,11 @@ export class MemoryRun implements Engine, Work {
     this.spending.entries = Trimmed.copy(this.spending.entries)
   }
 
-  /** The wait has ended: removes it from deadline and cancel. */
+  /** Nobody waits for it any more: removes it from deadline and cancel. */
   private leave(approval: Approval): void {
+    if (!approval.isWaited) return
+    approval.isWaited = false
+    this.clock.endWait()
     this.cancel.remove(approval)
     this.alarm.clear(approval.deadline)
   }
@@ -202,7 +206,6 @@ export class MemoryRun implements Engine, Work {
     let waitedMs = 0
     if (row !== undefined) {
       this.leave(approval)
-      this.clock.endWait()
       const endedAt = this.now()
       waitedMs = endedAt - startedAt
       this.spending.entries.push(Entry.wait(row, startedAt, endedAt))

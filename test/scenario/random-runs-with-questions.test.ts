@@ -1,0 +1,148 @@
+/**
+ * Random runs whose tools ask a person while they run: one question after the other or several together, waited for
+ * without end or left behind, and answered, declined, withdrawn and expired, by any process. They keep every guarantee on
+ * both engines, killed at any event, and replay. Repeat one seed with `SEED=17 npm test -- random-runs-with-questions`.
+ * `npm test` runs some of the seeds; CI runs all of them (`REINS_SEEDS=all`).
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Scenario, ScenarioChecks, ScenarioRun } from "@reins/runtime/testing"
+import { Sqlite } from "@reins/store/sqlite"
+import { Effect, References } from "effect"
+
+const only = process.env["SEED"] === undefined ? undefined : Number(process.env["SEED"])
+const isAll = process.env["REINS_SEEDS"] === "all"
+const seeds = (some: number, all: number, from = 0) =>
+  only === undefined ? Array.from({ length: isAll ? all : some }, (_, seed) => from + seed) : [only]
+
+const quiet = Effect.provideService(References.MinimumLogLevel, "None")
+
+/** Of every third, calls sleep and answer later, too; around those of every fifth there are hooks. */
+const drawn = (seed: number) => Scenario.generate(seed, { callsAsk: true, late: seed % 3 === 2, hooks: seed % 5 === 4 })
+
+const sound = (report: ScenarioRun.Report, where: string) =>
+  assert.deepStrictEqual(ScenarioChecks.all(report), [], where)
+
+const replays = Effect.fnUntraced(function* (report: ScenarioRun.Report, where: string) {
+  // A replay has no defect: where estimates were broken, a compaction that failed succeeds.
+  const { defect, seed } = report.scenario
+  if (defect?.of === "estimates" && seed % 4 > 1) return
+  const found = yield* ScenarioRun.replayed(report)
+  assert.strictEqual(found._tag, "Identical", `${where}: ${JSON.stringify(found)}`)
+})
+
+/** How the questions of running calls ended. */
+const metIn = ({ stored, world }: ScenarioRun.Report): ReadonlySet<string> => {
+  const met = new Set<string>()
+  const asked = new Set<string>()
+  const repeated = new Set<string>()
+  for (const { agentPath, event } of stored) {
+    if (event.type === "approval-required" && event.data.kind === "question") {
+      const { id, target } = event.data
+      if (target !== "quiz" && target !== "survey") continue
+      asked.add(id)
+      met.add(`${target} at depth ${agentPath.length}`)
+      if (event.data.approvals !== undefined) met.add("approvers")
+    } else if (event.type === "approval-required" && event.data.begunBefore !== undefined) {
+      repeated.add(event.data.target)
+    } else if (event.type === "approval-decision" && asked.has(event.data.id)) {
+      met.add(`decided ${event.data.outcome.outcome}`)
+    }
+  }
+  for (const { answer } of world.told ?? []) met.add(`told ${answer._tag}`)
+  if (repeated.has("quiz")) met.add("asked whether it is repeated")
+  return met
+}
+
+const wanted = [
+  "quiz at depth 0",
+  "quiz at depth 1",
+  "survey at depth 0",
+  "survey at depth 1",
+  "approvers",
+  "decided answer",
+  "decided reject",
+  "decided expired",
+  "decided superseded",
+  "decided cancelled",
+  "told Answered",
+  "told Declined",
+  "told Expired",
+  "told Withdrawn"
+]
+
+describe("random runs whose tools ask a person", () => {
+  it.live(
+    "are valid, settled, paired and add up in memory, by the usual way and by the general way",
+    () =>
+      Effect.gen(function* () {
+        const met = new Set<string>()
+        for (const seed of seeds(80, 400)) {
+          for (const way of ["usual", "general"] as const) {
+            const report = yield* ScenarioRun.onMemory(drawn(seed), way)
+            sound(report, `seed ${seed}, ${way}`)
+            for (const each of metIn(report)) met.add(each)
+          }
+        }
+        for (const each of wanted) if (only === undefined) assert.isTrue(met.has(each), `no scenario brought: ${each}`)
+      }).pipe(quiet),
+    240_000
+  )
+
+  it.live(
+    "keep every invariant on a journal with a process that dies in half of them, and replay",
+    () =>
+      Effect.gen(function* () {
+        for (const seed of seeds(40, 200, 1000)) {
+          const report = yield* ScenarioRun.onJournal(drawn(seed), Scenario.deaths(seed))
+          sound(report, `seed ${seed}`)
+          yield* replays(report, `seed ${seed}`)
+        }
+      }).pipe(quiet),
+    240_000
+  )
+
+  it.live(
+    "keep every invariant and replay with a process that dies at each event of runs that ask",
+    () =>
+      Effect.gen(function* () {
+        let killed = 0
+        const met = new Set<string>()
+        for (const seed of seeds(100, 100)) {
+          if (killed === (isAll ? 5 : 2)) break
+          const scenario = drawn(seed)
+          const whole = yield* ScenarioRun.onJournal(scenario)
+          sound(whole, `seed ${seed}`)
+          const has = metIn(whole)
+          if (only === undefined && (!has.has("decided answer") || whole.stored.length > 60)) continue
+          killed += 1
+          for (const { seq } of whole.stored) {
+            const both = ["before", "after"] as const
+            for (const when of isAll ? both : [seq % 2 === 0 ? both[0] : both[1]]) {
+              const where = `seed ${seed}, killed ${when} ${seq}`
+              const report = yield* ScenarioRun.onJournal(scenario, [{ at: seq, when }])
+              sound(report, where)
+              if (isAll || seq % 3 === 0) yield* replays(report, where)
+              for (const each of metIn(report)) met.add(each)
+            }
+          }
+        }
+        if (only === undefined) assert.isTrue(met.has("asked whether it is repeated"))
+      }).pipe(quiet),
+    240_000
+  )
+
+  it.live(
+    "keep every invariant on SQLite, with a process that dies in half of them",
+    () =>
+      Effect.forEach(
+        seeds(15, 60, 2000),
+        (seed) =>
+          Effect.gen(function* () {
+            const store = yield* Sqlite.journal({ filename: ":memory:" })
+            sound(yield* ScenarioRun.onStore(drawn(seed), store, Scenario.deaths(seed)), `seed ${seed}`)
+          }).pipe(Effect.scoped),
+        { discard: true }
+      ).pipe(quiet),
+    240_000
+  )
+})
