@@ -51,6 +51,49 @@ describe("Budget.make", () => {
   })
 })
 
+/** Values that code without types may pass as a duration: `Duration` reads some of them as 0. */
+const noDurations: ReadonlyArray<unknown> = [
+  NaN,
+  null,
+  true,
+  "",
+  "30s",
+  [],
+  [1],
+  [1, NaN],
+  ["1", "2"],
+  {},
+  { x: null },
+  { second: 5 },
+  { seconds: "5" },
+  { seconds: NaN },
+  { seconds: undefined },
+  { minutes: 1, second: 5 },
+  () => 5,
+  Symbol("s")
+]
+
+describe("Budget.milliseconds", () => {
+  it("reads every form of a duration", () => {
+    const { milliseconds } = Budget
+    assert.strictEqual(milliseconds(1500), 1500)
+    assert.strictEqual(milliseconds("2 seconds"), 2000)
+    assert.strictEqual(milliseconds("Infinity"), Infinity)
+    assert.strictEqual(milliseconds(2_000_000n), 2)
+    assert.strictEqual(milliseconds([1, 500_000_000]), 1500)
+    assert.strictEqual(milliseconds({ minutes: 1, seconds: 30 }), 90_000)
+    assert.strictEqual(milliseconds({ seconds: 0 }), 0)
+    assert.strictEqual(milliseconds(Duration.hours(1)), 3_600_000)
+    assert.strictEqual(milliseconds(Duration.zero), 0)
+  })
+
+  it.each(noDurations.map((value) => [value] as const))("takes nothing else for a time: %o", (value) => {
+    assert.isNaN(Budget.milliseconds(value as Duration.Input))
+    const options = { maxDuration: value } as Budget.Options
+    assert.strictEqual(Budget.validate(Budget.make(options))?.limit, "maxDuration")
+  })
+})
+
 describe("Budget.validate", () => {
   const refused = (options: Budget.Options) => Budget.validate(Budget.make(options))?.limit
 
@@ -103,6 +146,21 @@ describe("Budget.validate", () => {
     // @ts-expect-error: a user without types
     assert.strictEqual(refused({ onExhausted: "explode" }), "onExhausted")
   })
+
+  it.each([[null], ["5"], [true], [{}], [[]], [Symbol("s")], [() => 5]])("rejects what is no number: %o", (value) => {
+    for (const name of ["maxSteps", "maxTotalTokens", "maxCostUsd", "warnAt", "maxDurationMs"]) {
+      const options = { [name]: value } as Budget.Options
+      assert.match(Budget.validate(Budget.make(options))?.limit ?? "", /^max|^warnAt/, name)
+    }
+  })
+
+  it.each([[null], [5], ["5"], [[]], [[["search", 1]]]])(
+    "rejects calls that are not given by tool: %o",
+    (maxCallsPerTool) => {
+      const options = { maxCallsPerTool } as Budget.Options
+      assert.strictEqual(Budget.validate(Budget.make(options))?.limit, "maxCallsPerTool")
+    }
+  )
 
   it("describes the problem in a sentence", () => {
     const invalid = Budget.validate({ maxSteps: -1 })

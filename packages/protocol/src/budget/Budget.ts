@@ -7,7 +7,7 @@
  * an amount that one has reserved is not available to the others.
  */
 export type { Amount, Counters } from "./BudgetNode.ts"
-export { Budget, make, narrow, unknownTool, validate } from "./BudgetData.ts"
+export { Budget, make, milliseconds, narrow, unknownTool, validate } from "./BudgetData.ts"
 export type { OnExhausted, Options } from "./BudgetData.ts"
 export { charge, reserve, settle } from "./BudgetHold.ts"
 export { headroom, remaining, warnings } from "./BudgetLeft.ts"

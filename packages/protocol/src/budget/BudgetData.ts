@@ -98,13 +98,46 @@ export interface Options {
   readonly onExhausted?: OnExhausted | undefined
 }
 
-const milliseconds = (duration: Duration.Input): number =>
-  // Duration converts NaN to zero; unconverted, `validate` can refuse it.
-  typeof duration === "number"
-    ? duration
-    : Option.match(Duration.fromInput(duration), { onNone: () => NaN, onSome: Duration.toMillis })
+const units: ReadonlyArray<string> = [
+  "weeks",
+  "days",
+  "hours",
+  "minutes",
+  "seconds",
+  "milliseconds",
+  "microseconds",
+  "nanoseconds"
+]
+
+const isNumber = (value: unknown): boolean => typeof value === "number" && !Number.isNaN(value)
+
+/** Whether an object states a time: `Duration` takes one without a known unit, and a unit that is not a number, as 0. */
+const isStated = (input: object): boolean => {
+  if (Duration.isDuration(input)) return true
+  if (Array.isArray(input)) return input.length === 2 && input.every(isNumber)
+  const parts = Object.entries(input).filter(([, value]) => value !== undefined)
+  return parts.length > 0 && parts.every(([unit, value]) => units.includes(unit) && isNumber(value))
+}
+
+/**
+ * A duration in milliseconds; `NaN` for what states none: text that `Duration` does not parse, `NaN` itself, and an object
+ * without a unit, or with something else than numbers of units. Code without types may pass anything.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const milliseconds = (duration: Duration.Input): number => {
+  if (typeof duration === "number") return duration
+  if (typeof duration === "object" && duration !== null && !isStated(duration)) return NaN
+  return Option.match(Duration.fromInput(duration), { onNone: () => NaN, onSome: Duration.toMillis })
+}
 
 const isLimit = (value: number | undefined): value is number => value !== undefined && value !== Infinity
+
+const isByName = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** Whether it is an amount of US dollars; code without types may pass text. */
+export const isUsd = (value: number): boolean => isNumber(value) && Money.fromUsd(value) !== undefined
 
 /** The limits that are whole numbers. */
 export const counts = [
@@ -152,8 +185,11 @@ export const make = (options: Options): Budget => {
   }
   const maxDurationMs = options.maxDuration === undefined ? undefined : milliseconds(options.maxDuration)
   if (isLimit(maxDurationMs)) out.maxDurationMs = maxDurationMs
-  if (options.maxCallsPerTool !== undefined) {
-    out.maxCallsPerTool = Object.fromEntries(Object.entries(options.maxCallsPerTool).filter(([, max]) => isLimit(max)))
+  const { maxCallsPerTool } = options
+  if (maxCallsPerTool !== undefined) {
+    out.maxCallsPerTool = isByName(maxCallsPerTool)
+      ? Object.fromEntries(Object.entries(maxCallsPerTool).filter(([, max]) => isLimit(max)))
+      : maxCallsPerTool
   }
   if (options.onExhausted !== undefined) out.onExhausted = options.onExhausted
   // Code without types may set unknown limits: they are kept, so that `validate` refuses them.
@@ -163,7 +199,7 @@ export const make = (options: Options): Budget => {
   return out
 }
 
-const mustBeWhole = (value: number): string => `must be a whole number of at least 0, but is ${value}`
+const mustBeWhole = (value: number): string => `must be a whole number of at least 0, but is ${String(value)}`
 
 const isWhole = (value: number): boolean => value === Infinity || (Number.isSafeInteger(value) && value >= 0)
 
@@ -184,18 +220,21 @@ export const validate = (budget: Budget): InvalidBudget | undefined => {
     const value = budget[name]
     if (value !== undefined && !isWhole(value)) return refuse(name, mustBeWhole(value))
   }
+  if (budget.maxCallsPerTool !== undefined && !isByName(budget.maxCallsPerTool)) {
+    return refuse("maxCallsPerTool", "must be an object of whole numbers by tool name")
+  }
   for (const [tool, value] of Object.entries(budget.maxCallsPerTool ?? {})) {
     if (!isWhole(value)) return refuse(`maxCallsPerTool.${tool}`, mustBeWhole(value))
   }
   const { maxCostUsd, maxDurationMs, onExhausted, warnAt } = budget
-  if (isLimit(maxCostUsd) && Money.fromUsd(maxCostUsd) === undefined) {
-    return refuse("maxCostUsd", `must be US dollars from 0 to ${Money.toUsd(Money.max)}, but is ${maxCostUsd}`)
+  if (isLimit(maxCostUsd) && !isUsd(maxCostUsd)) {
+    return refuse("maxCostUsd", `must be US dollars from 0 to ${Money.toUsd(Money.max)}, but is ${String(maxCostUsd)}`)
   }
-  if (maxDurationMs !== undefined && !(maxDurationMs >= 0)) {
-    return refuse("maxDuration", `must be a duration of at least 0, but is ${maxDurationMs} milliseconds`)
+  if (maxDurationMs !== undefined && !(isNumber(maxDurationMs) && maxDurationMs >= 0)) {
+    return refuse("maxDuration", `must be a duration of at least 0, but is ${String(maxDurationMs)} milliseconds`)
   }
-  if (warnAt !== undefined && !(warnAt >= 0 && warnAt <= 1))
-    return refuse("warnAt", `must be from 0 to 1, but is ${warnAt}`)
+  if (warnAt !== undefined && !(isNumber(warnAt) && warnAt >= 0 && warnAt <= 1))
+    return refuse("warnAt", `must be from 0 to 1, but is ${String(warnAt)}`)
   if (onExhausted !== undefined && !outcomes.includes(onExhausted)) {
     return refuse("onExhausted", `must be one of ${outcomes.join(", ")}`)
   }

@@ -1,11 +1,12 @@
 /**
  * A quota as data: limits by name over a window of time, the subject whose runs it counts, and its validation.
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { InvalidQuota } from "../error/QueryRejected.ts"
 import * as Money from "../money/Money.ts"
+import { isUsd, milliseconds } from "./BudgetData.ts"
 import { type Calendar, calendars, isTimeZone, span } from "./QuotaWindow.ts"
 
 const whom: readonly ["tenant", "principal"] = ["tenant", "principal"]
@@ -75,12 +76,6 @@ export interface Options extends LimitOptions {
 
 const isCalendar = (window: unknown): window is Calendar => calendars.some((one) => one === window)
 
-const milliseconds = (window: Duration.Input): number =>
-  // Duration converts NaN to zero; unconverted, `validate` can refuse it.
-  typeof window === "number"
-    ? window
-    : Option.match(Duration.fromInput(window), { onNone: () => NaN, onSome: Duration.toMillis })
-
 /** The limits of a quota, in the order in which they are checked. */
 export const limits = ["maxRuns", "maxCostUsd", "maxTotalTokens"] as const satisfies ReadonlyArray<keyof LimitOptions>
 
@@ -138,13 +133,13 @@ export const validate = (quota: Quota): InvalidQuota | undefined => {
   if (typeof name !== "string" || name === "") return refuse("name", "must be a text that is not empty")
   if (!whom.includes(per)) return refuse("per", `must be one of ${whom.join(", ")}, but is ${String(per)}`)
   if (!isCalendar(window) && !(Number.isSafeInteger(window) && window >= 1000)) {
-    const issue = `must be one of ${calendars.join(", ")}, or a duration of at least 1 second, but is ${window}`
+    const issue = `must be one of ${calendars.join(", ")}, or a duration of at least 1 second, but is ${String(window)}`
     return refuse("window", issue)
   }
   if (timeZone !== undefined) {
     if (!isCalendar(window)) return refuse("timeZone", "applies to calendar windows only. Remove it")
     if (!isTimeZone(timeZone)) {
-      return refuse("timeZone", `must be the IANA name of a zone, such as Europe/Berlin, but is ${timeZone}`)
+      return refuse("timeZone", `must be the IANA name of a zone, such as Europe/Berlin, but is ${String(timeZone)}`)
     }
   }
   return invalidLimit(quota.name, quota)
@@ -156,13 +151,13 @@ export const invalidLimit = (name: string, options: LimitOptions): InvalidQuota 
   for (const limit of ["maxRuns", "maxTotalTokens"] as const) {
     const value = options[limit]
     if (value !== undefined && value !== Infinity && !(Number.isSafeInteger(value) && value >= 0)) {
-      return refuse(limit, `must be a whole number of at least 0, but is ${value}`)
+      return refuse(limit, `must be a whole number of at least 0, but is ${String(value)}`)
     }
   }
   const { maxCostUsd } = options
-  return maxCostUsd === undefined || maxCostUsd === Infinity || Money.fromUsd(maxCostUsd) !== undefined
+  return maxCostUsd === undefined || maxCostUsd === Infinity || isUsd(maxCostUsd)
     ? undefined
-    : refuse("maxCostUsd", `must be US dollars from 0 to ${Money.toUsd(Money.max)}, but is ${maxCostUsd}`)
+    : refuse("maxCostUsd", `must be US dollars from 0 to ${Money.toUsd(Money.max)}, but is ${String(maxCostUsd)}`)
 }
 
 /**

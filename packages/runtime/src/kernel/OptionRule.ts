@@ -2,8 +2,8 @@
  * Rules for options that a program without types may get wrong: what a value must be, and the message that names the
  * option, its value and the cure. A rule is about the kind of a value; whoever uses it validates what it means.
  */
-import * as Duration from "effect/Duration"
-import * as Option from "effect/Option"
+import { Budget } from "@reins/protocol"
+import type * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Erased from "./Erased.ts"
 
@@ -111,13 +111,11 @@ export const limit = (least: number, ...none: ReadonlyArray<unknown>): Rule =>
     )
   )
 
-/** A time that is not below 0: milliseconds, or text such as `"2 seconds"`. */
-export const duration: Rule = must('Use milliseconds, or text such as "2 seconds"', (value) => {
-  if (typeof value !== "number" && typeof value !== "bigint" && typeof value !== "string" && !Predicate.isObject(value))
-    return false
-  const read = Duration.fromInput(Erased.as<Duration.Input>(value)) // What it cannot read is `None`.
-  return Option.isSome(read) && Duration.toMillis(read.value) >= 0
-})
+/** A time that is not below 0: milliseconds, text such as `"2 seconds"`, an object of units, or a `Duration`. */
+export const duration: Rule = must(
+  'Use milliseconds, or text such as "2 seconds"',
+  (value) => Budget.milliseconds(Erased.as<Duration.Input>(value)) >= 0 // `NaN` for what is no duration
+)
 
 const shown = (value: unknown): string => {
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list"
