@@ -101,8 +101,26 @@ describe("a runtime of named services", () => {
     const of = (changed: object) => () => createRuntime({ model: "scripted", agents, ...changed } as never)
     assert.throws(of({ agents: undefined }), /Invalid option agents: undefined\. Give at least one agent/)
     assert.throws(of({ model: undefined }), /Invalid option model: undefined\. Give a model, or the name of one/)
-    assert.throws(of({ mcp: { name: "files" } }), /Invalid option mcp: an object\. Give a list of servers/)
-    assert.throws(of({ telemetry: "localhost" }), /Invalid option telemetry: "localhost"\. Give an object/)
+    assert.throws(of({ mcp: { name: "files" } }), /^Invalid option mcp\. Give a list of servers/)
+    assert.throws(of({ telemetry: "localhost" }), /^Invalid option telemetry\. Give an object/)
+    assert.throws(
+      of({ telemetry: { otlp: "http://host", service: "desk" } }),
+      /^Invalid option telemetry\. Give an object/
+    )
+    assert.throws(
+      of({ store: { sqlite: "a.db", postgres: "postgres://host/db" } }),
+      /^Invalid option store\. Use "memory"/
+    )
+    assert.throws(of({ apiKey: "sk-pasted" }), /^Unknown option apiKey\. Available options: (?!.*sk-pasted).*\bstore\b/)
+    const server = { name: "files", command: "node" }
+    for (const wrong of [
+      { enviroment: { TOKEN: "sk-pasted" } },
+      { env: ["TOKEN=sk-pasted"] },
+      { headers: { authorization: "sk-pasted" } },
+      { args: "--token sk-pasted" },
+      { cwd: 5 }
+    ])
+      assert.throws(of({ mcp: [{ ...server, ...wrong }] }), /^Invalid option mcp\. Give (?!.*sk-pasted).*\benv, cwd\b/)
     assert.throws(of({ store: "postgres://user:secret@host/db" }), /^Invalid option store\. Use "memory"/)
     assert.throws(() => createRuntime(undefined as never), /Invalid option of createRuntime: undefined/)
   })

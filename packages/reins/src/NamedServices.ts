@@ -174,20 +174,50 @@ const isObject = (value: unknown): value is { readonly [key: string]: unknown } 
   typeof value === "object" && value !== null && !Array.isArray(value)
 const isText = (value: unknown): boolean => typeof value === "string" && value !== ""
 
-const isServer = (value: unknown): boolean =>
-  isObject(value) && isText(value["name"]) && (isText(value["command"]) || isText(value["url"]))
+/** Whether these are all its fields: a misspelt one would set nothing. */
+const hasOnly = (value: object, names: ReadonlyArray<string>): boolean =>
+  Object.entries(value).every(([name, one]) => one === undefined || names.includes(name))
+
+const isListOfTexts = (value: unknown): boolean => value === undefined || (Array.isArray(value) && value.every(isText))
+const isTexts = (value: unknown): boolean =>
+  value === undefined || (isObject(value) && Object.values(value).every((one) => typeof one === "string"))
+const isOptionalText = (value: unknown): boolean => value === undefined || typeof value === "string"
+
+const common = ["name", "prefix", "only"] satisfies ReadonlyArray<keyof McpServer>
+const commandFields = [...common, "command", "args", "env", "cwd"] satisfies ReadonlyArray<
+  keyof McpTools.CommandSettings
+>
+const addressFields = [...common, "url", "headers"] satisfies ReadonlyArray<keyof McpTools.AddressSettings>
+
+const isServer = (value: unknown): boolean => {
+  if (!isObject(value) || !isText(value["name"])) return false
+  if (!isOptionalText(value["prefix"]) || !isListOfTexts(value["only"])) return false
+  return "command" in value
+    ? hasOnly(value, commandFields) &&
+        isText(value["command"]) &&
+        (value["args"] === undefined || (Array.isArray(value["args"]) && value["args"].every(isOptionalText))) &&
+        isTexts(value["env"]) &&
+        isOptionalText(value["cwd"])
+    : hasOnly(value, addressFields) && isText(value["url"]) && isTexts(value["headers"])
+}
 
 /** The options that this package adds. */
 const rules: { readonly [Name in "mcp" | "store" | "prices" | "reconcile" | "telemetry"]: Plain.OwnRule } = {
   mcp: {
     fits: (value) => value === undefined || (Array.isArray(value) && value.every(isServer)),
-    cure: 'Give a list of servers, each with a name and a command or a url, as in mcp: [{ name: "files", command: "node" }]'
+    cure:
+      'Give a list of servers, each with a name and a command or a url, as in mcp: [{ name: "files", command: "node" }]. ' +
+      `Options of a command: ${commandFields.join(", ")}. Options of a url: ${addressFields.join(", ")}`,
+    // It may have keys, in the environment, the headers, the arguments or the address.
+    isSecret: true
   },
   store: {
     fits: (value) =>
       value === undefined ||
       value === "memory" ||
-      (isObject(value) && (isText(value["sqlite"]) || isText(value["postgres"]))),
+      (isObject(value) &&
+        ((hasOnly(value, ["sqlite"]) && isText(value["sqlite"])) ||
+          (hasOnly(value, ["postgres"]) && isText(value["postgres"])))),
     cure: 'Use "memory", { sqlite: "runs.db" } or { postgres: "postgres://…" }',
     // It may have a password.
     isSecret: true
@@ -195,8 +225,15 @@ const rules: { readonly [Name in "mcp" | "store" | "prices" | "reconcile" | "tel
   prices: { fits: (value) => value === undefined || isText(value), cure: "Give the path of a file of prices" },
   reconcile: { fits: (value) => value === undefined || typeof value === "boolean", cure: "Use true or false" },
   telemetry: {
-    fits: (value) => value === undefined || (isObject(value) && isText(value["otlp"])),
-    cure: 'Give an object such as { otlp: "http://localhost:4318" }'
+    fits: (value) =>
+      value === undefined ||
+      (isObject(value) &&
+        hasOnly(value, ["otlp", "serviceName"]) &&
+        isText(value["otlp"]) &&
+        isOptionalText(value["serviceName"])),
+    cure: 'Give an object such as { otlp: "http://localhost:4318", serviceName: "desk" }',
+    // The address may have a token.
+    isSecret: true
   }
 }
 

@@ -157,7 +157,7 @@ describe("Budget.validate", () => {
   it.each([[null], [5], ["5"], [[]], [[["search", 1]]]])(
     "rejects calls that are not given by tool: %o",
     (maxCallsPerTool) => {
-      const options = { maxCallsPerTool } as Budget.Options
+      const options = { maxCallsPerTool } as object
       assert.strictEqual(Budget.validate(Budget.make(options))?.limit, "maxCallsPerTool")
     }
   )

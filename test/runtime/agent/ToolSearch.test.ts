@@ -243,9 +243,9 @@ describe("a tool search", () => {
   it.effect("names a wrong setting when the layer is built", () =>
     Effect.gen(function* () {
       for (const [options, words] of [
-        [{ above: -1 }, "toolSearch.above is -1"],
-        [{ limit: 0 }, "toolSearch.limit is 0"],
-        [{ aboveTokens: Number.NaN }, "toolSearch.aboveTokens is NaN"],
+        [{ above: -1 }, "Invalid option toolSearch.above: -1. Use a number of at least 0"],
+        [{ limit: 0 }, "Invalid option toolSearch.limit: 0. Use a whole number from 1 to 50"],
+        [{ aboveTokens: Number.NaN }, "Invalid option toolSearch.aboveTokens: NaN. Use a number of at least 0"],
         [{ alwaysLoaded: ["nobody"] }, 'names "nobody"']
       ] as const) {
         const exit = yield* Effect.exit(built([], desk(options)))

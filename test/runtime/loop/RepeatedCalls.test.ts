@@ -258,7 +258,8 @@ describe("an invalid limit of repeated calls", () => {
       const error = Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : ""
       assert.include(
         error,
-        `repeatedCallLimit must be a whole number of at least 1, or false for no limit, but is ${repeatedCallLimit}`
+        `Invalid option repeatedCallLimit: ${repeatedCallLimit}. ` +
+          "Use a whole number of at least 1, or false or Infinity for no limit"
       )
     })
   )

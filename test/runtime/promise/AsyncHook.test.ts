@@ -88,3 +88,63 @@ describe("a hook of the promise front", () => {
     assert.strictEqual(called, 2)
   })
 })
+
+describe("what hooks and guardrails of the promise front are made from", () => {
+  const said = (make: () => unknown): string => {
+    try {
+      make()
+      return ""
+    } catch (error) {
+      return String(error)
+    }
+  }
+  const made = (definition: unknown) => said(() => hook(definition as never))
+
+  it("is refused by the name of the hook and of the option", () => {
+    assert.match(
+      made({ name: "guard", beforeCal: () => Hook.pass }),
+      /^Error: Unknown option hook\("guard"\)\.beforeCal\. .*\bbeforeCall\b/
+    )
+    assert.match(
+      made({ name: "guard", beforeCall: "pass" }),
+      /^Error: Invalid option hook\("guard"\)\.beforeCall: "pass"\. Give a fun/
+    )
+    assert.match(
+      made({ name: "guard", tools: "refund" }),
+      /^Error: Invalid option hook\("guard"\)\.tools: "refund"\. Give a list/
+    )
+    assert.match(
+      made({ name: "guard", timeoutMs: "5 seconds" }),
+      /hook\("guard"\)\.timeoutMs: "5 seconds"\. Use a number of milli/
+    )
+    assert.match(
+      made({ name: "guard", timeoutMs: Number.NaN }),
+      /hook\("guard"\)\.timeoutMs: NaN\. Use a number of milli/
+    )
+    assert.match(
+      made({ beforeCall: () => Hook.pass }),
+      /^Error: Invalid option hook\(\)\.name: undefined\. Give the hook a name/
+    )
+    assert.match(made(undefined), /^Error: Invalid option hook\(\): undefined\. Give an object/)
+    assert.strictEqual(made({ name: "guard", tools: ["refund"], timeoutMs: 500, beforeCall: undefined }), "")
+  })
+
+  it("is refused by the name of the guardrail and of the option", () => {
+    const guard = (options: unknown) => said(() => Guardrail.input("polite", options as never))
+    assert.match(
+      guard({ chek: () => undefined }),
+      /^Error: Invalid option Guardrail\.input\("polite"\)\.check: undefined\. Give a function/
+    )
+    assert.match(guard({ check: () => undefined, onFailed: "end" }), /\.onFailed: "end"\. Use "run" or "agent"/)
+    assert.match(
+      guard({ check: () => undefined, timeout: 5 }),
+      /^Error: Unknown option Guardrail\.input\("polite"\)\.timeout\. /
+    )
+    const output = (options: unknown) => said(() => Guardrail.output("polite", options as never))
+    assert.match(output({ check: () => undefined, onFailed: "run" }), /\.onFailed: "run"\. Use "again" or "end"/)
+    assert.match(
+      output({ check: () => undefined, holdText: true }),
+      /^Error: Unknown option Guardrail\.output\("polite"\)\.holdText\. /
+    )
+  })
+})

@@ -119,7 +119,17 @@ describe("a schema without an object", () => {
       { "~standard": {} },
       /tool "look": it has no JSON Schema..*toStandardJsonSchema/
     ],
-    ["a schema of Effect's as it is", Schema.Struct({}), /tool "look"/]
+    [
+      "a schema of Effect's as it is",
+      Schema.Struct({}),
+      /option tools\.look\.parameters: a function\. Give a schema of/
+    ],
+    [
+      "names of arguments",
+      { order: { type: "string" } },
+      /option tools\.look\.parameters: an object\. Give a schema of/
+    ],
+    ["nothing", {}, /option tools\.look\.parameters: an object\. Give .* such as \{ type: "object", properties: /]
   ])("is rejected when the runtime is made: %s", async (_, parameters, words) => {
     const failure = await called(untyped(parameters), {}).then(() => "made", String)
     assert.match(failure, words)

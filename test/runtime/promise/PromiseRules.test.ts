@@ -1,157 +1,119 @@
 /** Options of `createRuntime` that do not fit: each is refused when the runtime is made, by a message that names it. */
 import { assert, describe, it } from "@effect/vitest"
-import { Guardrail, hook, createRuntime, type AsyncAgent, type AsyncTool, type Options } from "@reins/runtime/promise"
+import { Guardrail, createRuntime } from "@reins/runtime/promise"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Layer } from "effect"
+import { Logger } from "effect"
+import { model, options, parameters, places, refusal } from "./EveryOption.ts"
 
-type Keys<A> = { readonly [K in keyof A]-?: unknown }
+const misfits = {
+  null: null,
+  NaN: Number.NaN,
+  "-1": -1,
+  "1.5": 1.5,
+  "empty text": "",
+  text: "some text",
+  true: true,
+  "{}": {},
+  "[]": [],
+  "[null]": [null],
+  "[{}]": [{}],
+  "{ x: null }": { x: null },
+  "a function": () => undefined,
+  "a symbol": Symbol("s"),
+  "a date": new Date(0)
+} as const
 
-const model = ScriptedModel.make({ replies: [] })
-const parameters = { type: "object", properties: {} } as const
+type Misfit = keyof typeof misfits
 
-/** A value that fits, for each option: one without a line here does not compile. */
-const agent: Keys<AsyncAgent<string>> = {
-  name: "desk",
-  description: "Answers",
-  input: parameters,
-  output: parameters,
-  instructions: "Answer.",
-  tools: ["look"],
-  mcp: [],
-  memory: true,
-  specialists: [],
-  model,
-  fallbacks: [model],
-  models: { fast: model },
-  resolve: () => undefined,
-  approvals: { look: "never" },
-  approvers: { roles: ["lead"] },
-  budget: { maxSteps: 4 },
-  maxOutputTokens: 100,
-  maxParallelCalls: 2,
-  repeatedCallLimit: 3,
-  onOpenResults: "wait",
-  compaction: undefined,
-  hooks: [hook({ name: "see" })],
-  toolSearch: false,
-  recall: { limit: 3 },
-  providerOptions: { openai: {} }
+const texts = { "empty text": "any text, which a model reads", text: "any text, which a model reads" } as const
+const none = { "{}": "no field of it is required" } as const
+const empty = { "[]": "there may be none of them" } as const
+const code = { "a function": "code, whose result is validated when it is called" } as const
+const time = { "1.5": "milliseconds need not be whole" } as const
+const yes = { true: "one of the two values" } as const
+
+/** The misfits that an option takes, and why. It refuses all others. */
+const accepted: { readonly [path: string]: { readonly [M in Misfit]?: string } } = {
+  model: { text: "a name, for which `models` makes a model" },
+  models: code,
+  mcp: none,
+  budget: none,
+  quotas: empty,
+  providerKeys: code,
+  hooks: empty,
+  quotaWait: time,
+  metrics: yes,
+  logs: yes,
+  approvals: code,
+  approvalExpiresIn: time,
+  approvalWarnBefore: time,
+  modelRetryEvents: yes,
+  toolInputEvents: yes,
+  modelRetryDelay: time,
+  modelTimeout: time,
+  modelIdleTimeout: time,
+  cancelGrace: time,
+  memory: none,
+  fileUrl: code,
+  captureContent: yes,
+  "agents[0].name": { text: "a name" },
+  "agents[0].description": texts,
+  "agents[0].instructions": texts,
+  "agents[0].mcp": empty,
+  "agents[0].memory": { ...yes, ...none },
+  "agents[0].specialists": empty,
+  "agents[0].model": { text: "a name, for which `models` makes a model" },
+  "agents[0].fallbacks": empty,
+  "agents[0].models": none,
+  "agents[0].resolve": code,
+  "agents[0].approvals": none,
+  "agents[0].approvers": none,
+  "agents[0].budget": none,
+  "agents[0].hooks": empty,
+  "agents[0].toolSearch": none,
+  "agents[0].recall": none,
+  "agents[0].providerOptions": none,
+  "tools.look.description": texts,
+  "tools.look.needsApproval": { ...yes, ...code },
+  "tools.look.execute": code,
+  "tools.look.timeoutMs": time,
+  "tools.look.hooks": empty,
+  "tools.look.isPlan": yes,
+  "tools.look.mayRepeat": yes,
+  "tools.look.maxCostUsd": { "1.5": "US dollars", ...code },
+  "tools.look.approvers": none,
+  "tools.look.asks": code
 }
 
-const tool: Keys<AsyncTool<typeof parameters>> = {
-  description: "Looks",
-  parameters,
-  needsApproval: false,
-  execute: () => "seen",
-  timeoutMs: 1000,
-  retries: 1,
-  retry: undefined,
-  hooks: [],
-  concurrency: 1,
-  isPlan: false,
-  mayRepeat: true,
-  maxCostUsd: 0.1,
-  approvers: { roles: ["lead"] },
-  asks: undefined
-}
-
-const options: Keys<Options<{}, ReadonlyArray<AsyncAgent<string>>>> = {
-  model,
-  agents: [agent],
-  models: () => model,
-  tools: { look: tool },
-  mcp: {},
-  budget: { maxSteps: 10 },
-  quotas: [{ per: "tenant", window: "day", maxCostUsd: 5 }],
-  services: Layer.empty,
-  providerKeys: undefined,
-  credentials: undefined,
-  usageLookups: undefined,
-  hooks: [],
-  quotaWait: "1 second",
-  metrics: false,
-  logs: false,
-  approvals: "never",
-  approvalExpiresIn: "1 hour",
-  approvalWarnBefore: 1000,
-  unattended: "wait",
-  modelRetries: 2,
-  modelRetryEvents: false,
-  toolInputEvents: true,
-  midStreamFailure: "error",
-  modelRetryDelay: 500,
-  modelTimeout: "1 minute",
-  modelIdleTimeout: "10 seconds",
-  cancelGrace: 5000,
-  repeatedCallLimit: 10,
-  defaultMaxSteps: 100,
-  maxDepth: 8,
-  maxResultCharacters: 1000,
-  maxFileBytes: 1024,
-  memory: { memories: 10 },
-  fileUrl: (id: string) => `/files/${id}`,
-  captureContent: false
-}
-
-/** Makes a runtime of options that no type has seen. */
-const make = (given: unknown) => createRuntime(given as never)
-
-const refusal = (given: unknown): string | undefined => {
-  try {
-    void make(given)[Symbol.asyncDispose]()
-    return undefined
-  } catch (error) {
-    return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  }
-}
-
-const misfits: ReadonlyArray<unknown> = [
-  null,
-  Number.NaN,
-  -1,
-  1.5,
-  "",
-  "some text",
-  true,
-  {},
-  [],
-  [null],
-  [{}],
-  { x: null },
-  () => undefined,
-  Symbol("s")
-]
-
-/** The options with one of them replaced. */
-const places: ReadonlyArray<readonly [path: string, replaced: (value: unknown) => unknown]> = [
-  ...Object.keys(options).map((name) => [name, (value: unknown) => ({ ...options, [name]: value })] as const),
-  ...Object.keys(agent).map(
-    (name) =>
-      [`agents[0].${name}`, (value: unknown) => ({ ...options, agents: [{ ...agent, [name]: value }] })] as const
-  ),
-  ...Object.keys(tool).map(
-    (name) =>
-      [`tools.look.${name}`, (value: unknown) => ({ ...options, tools: { look: { ...tool, [name]: value } } })] as const
-  )
-]
+/** Of a message, the option that it is about. */
+const namedIn = (message: string): string | undefined =>
+  /^Error: (?:Invalid|Unknown) option (?:in )?(.+?)[.:] /.exec(message)?.[1]
 
 describe("createRuntime", () => {
   it("takes the options that fit", () => {
     assert.isUndefined(refusal(options))
   })
 
-  it.each(places)("takes, or refuses with a message that names it: %s", (path, replaced) => {
-    const name = path.slice(path.lastIndexOf(".") + 1)
-    for (const misfit of misfits) {
+  it("is tested with misfits for each of its options", () => {
+    assert.includeMembers(
+      places.map(([path]) => path),
+      Object.keys(accepted)
+    )
+  })
+
+  it.each(places)("refuses each misfit by the name of the option, or takes it for a reason: %s", (path, replaced) => {
+    const taken = accepted[path] ?? {}
+    for (const [name, misfit] of Object.entries(misfits)) {
       const message = refusal(replaced(misfit))
-      if (message === undefined) {
-        // Nothing takes these two.
-        assert.isFalse(misfit === null || typeof misfit === "symbol", `${path} = ${String(misfit)}`)
+      if (Object.hasOwn(taken, name)) {
+        assert.isUndefined(message, `${path} = ${name}`)
         continue
       }
-      assert.notMatch(message, /^TypeError|undefined is not|Cannot read/, `${path} = ${String(misfit)}`)
-      assert.include(message, name, `${path} = ${String(misfit)}`)
-      if (misfit === null) assert.match(message, /: null\. [A-Z]|^Error: Invalid option \S+\. /)
+      assert.isDefined(message, `${path} = ${name} is taken`)
+      // What agents name is missing, which is said of the agent.
+      if (path === "tools" && name === "{}") assert.include(message, 'uses tool "look", which is not among `tools`')
+      else if (path === "agents[0].tools" && name === "[]") assert.include(message, 'the unknown tool "look"')
+      else assert.isTrue(namedIn(message ?? "")?.startsWith(path), `${path} = ${name}: ${message}`)
     }
   })
 
@@ -172,8 +134,70 @@ describe("createRuntime", () => {
     assert.match(refusal(undefined) ?? "", /Invalid option of createRuntime: undefined\. Give an object of options/)
   })
 
-  it("does not quote what may be a secret", () => {
-    assert.notInclude(refusal({ ...options, providerKeys: "sk-secret" }) ?? "sk-secret", "sk-secret")
+  it("refuses options that do not exist, at any depth, and shows those that do", () => {
+    const of = (changed: object) => refusal({ model, agents: [{ name: "desk" }], ...changed }) ?? ""
+    assert.match(of({ apiKey: "sk" }), /^Error: Unknown option apiKey\. Available options: .*\bproviderKeys\b/)
+    assert.match(
+      of({ agents: [{ name: "desk", tool: [] }] }),
+      /Unknown option agents\[0\]\.tool\. Available .*\btools\b/
+    )
+    assert.match(
+      of({ tools: { look: { parameters, run: () => 1 } } }),
+      /Unknown option tools\.look\.run\. .*\bexecute\b/
+    )
+    assert.match(
+      of({ budget: { maxStep: 5 } }),
+      /Invalid option budget\.maxStep: 5\. It is not a limit\. .*\bmaxSteps\b/
+    )
+    assert.match(
+      of({ memory: { memory: 5 } }),
+      /Unknown option memory\.memory\. Available options: memories, bytes, textBytes/
+    )
+    assert.match(
+      of({ modelTimeout: { second: 5 } }),
+      /Invalid option modelTimeout: an object\. Use milliseconds, or text/
+    )
+    assert.match(
+      of({
+        agents: [{ name: "desk", approvers: { roles: ["lead"], escalate: { after: "1 hour", to: { role: "head" } } } }]
+      }),
+      /Unknown option agents\[0\]\.approvers\.escalate\.to\.role\. Available options: roles, /
+    )
+  })
+
+  it("refuses an invalid budget of the runtime at once, also where all agents have one of their own", () => {
+    const of = (budget: unknown) =>
+      refusal({ model, agents: [{ name: "desk", budget: { maxSteps: 1 } }], budget }) ?? ""
+    assert.match(
+      of({ maxSteps: -1 }),
+      /^Error: Invalid option budget\.maxSteps: -1\. It must be a whole number of at least 0/
+    )
+    assert.match(of({ maxSteps: "12" }), /^Error: Invalid option budget\.maxSteps: "12"\. It must be a whole number/)
+    assert.match(
+      of({ maxCostUsd: "0.25" }),
+      /^Error: Invalid option budget\.maxCostUsd: "0\.25"\. It must be US dollars/
+    )
+    assert.match(
+      of({ maxDuration: "30s" }),
+      /^Error: Invalid option budget\.maxDuration: "30s"\. It must be a duration/
+    )
+    assert.match(of({ warnAt: 80 }), /^Error: Invalid option budget\.warnAt: 80\. It must be from 0 to 1/)
+    assert.match(
+      of({ onExhausted: "wrapup" }),
+      /^Error: Invalid option budget\.onExhausted: "wrapup"\. It must be one of stop/
+    )
+    assert.match(of({ maxCallsPerTool: 3 }), /^Error: Invalid option budget\.maxCallsPerTool: 3\. It must be an object/)
+  })
+
+  it("takes an instance of a class for an object of functions", async () => {
+    class Vault {
+      readonly keys = new Map([["acme", "sk-vault"]])
+      find({ resourceId }: { readonly resourceId: string }) {
+        return this.keys.has(resourceId) ? undefined : ("shared" as const)
+      }
+    }
+    await using runtime = createRuntime({ model, agents: [{ name: "desk" }], credentials: new Vault() })
+    await runtime.ready()
   })
 })
 
@@ -204,12 +228,25 @@ describe("a guardrail of the promise front", () => {
   })
 
   it("lets nothing through when the check rejects, and says in the log how to see why", async () => {
+    const said: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => void said.push(`${logLevel} ${String(message)}`))
+    let requests = 0
     await using runtime = createRuntime({
-      model: ScriptedModel.make({ replies: [text("never")] }),
+      model: ScriptedModel.make({
+        respond: () => {
+          requests++
+          return text("never")
+        }
+      }),
       agents: [{ name: "desk" }],
-      hooks: [Guardrail.input("broken", { check: () => Promise.reject(new Error("no connection")) })]
+      hooks: [Guardrail.input("broken", { check: () => Promise.reject(new Error("no connection")) })],
+      services: Logger.layer([logger])
     })
     const failure: unknown = await runtime.complete("Go").catch((error: unknown) => error)
     assert.match(String(failure), /broken/)
+    assert.strictEqual(requests, 0)
+    assert.deepStrictEqual(said, [
+      'Error Hook "broken" (beforeStep) failed; nothing is let through. To log the cause, set captureContent: true on the runtime'
+    ])
   })
 })

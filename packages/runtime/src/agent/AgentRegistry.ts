@@ -8,7 +8,6 @@
  */
 import { Budget, type Json } from "@reins/protocol"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -17,6 +16,7 @@ import type * as Toolkit from "effect/ai/Toolkit"
 import type * as Hook from "../hook/Hook.ts"
 import { bind, type BoundHook, HookChain } from "../hook/HookChain.ts"
 import * as Erased from "../kernel/Erased.ts"
+import * as Rule from "../kernel/OptionRule.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import type * as Agent from "./Agent.ts"
 import * as AgentModels from "./AgentModels.ts"
@@ -189,7 +189,7 @@ const member = (
     const invalid = definition.budget === undefined ? undefined : Budget.validate(definition.budget)
     if (invalid !== undefined) return yield* refuse(`Agent ${JSON.stringify(name)}: ${invalid.message}`)
 
-    const problem = CallRow.problemOf(definition.repeatedCallLimit)
+    const problem = Rule.issueOf("repeatedCallLimit", definition.repeatedCallLimit, CallRow.limitRule)
     if (problem !== undefined) return yield* refuse(`Agent ${JSON.stringify(name)}: ${problem}`)
 
     const sources = new ToolNames(name)
@@ -296,16 +296,15 @@ const callable = Effect.fnUntraced(function* (
   const asks = Context.get(tool.annotations, ToolSettings.AsksPerson)
   const execution = asks === undefined ? runBy : "client"
   const timeout = Context.get(tool.annotations, ToolSettings.Timeout)
+  const late = Rule.issueOf("timeout", timeout, Rule.optional(Rule.duration))
+  if (late !== undefined) return yield* refuseTool(definition.name, tool, late)
   const isPlan = execution === "server" && Context.get(tool.annotations, ToolSettings.IsPlan)
   const what = `the parameters of tool ${JSON.stringify(tool.name)}`
   const written = yield* ToolOffer.jsonSchema(definition.name, what, () => Tool.getJsonSchema(tool))
   const most = Context.get(tool.annotations, ToolSettings.MaxCostUsd)
   const maxCost = most === undefined ? undefined : ToolSettings.mostCost(most)
-  if (maxCost !== undefined && Result.isFailure(maxCost)) {
-    return yield* refuse(
-      `Tool ${JSON.stringify(tool.name)} of agent ${JSON.stringify(definition.name)}: ${maxCost.failure.message}`
-    )
-  }
+  if (maxCost !== undefined && Result.isFailure(maxCost))
+    return yield* refuseTool(definition.name, tool, maxCost.failure.message)
   const offered: ToolDefinition = {
     name: tool.name,
     description: Tool.getDescription(tool),
@@ -335,7 +334,7 @@ const callable = Effect.fnUntraced(function* (
       PlainJson.copy(Result.getOrUndefined(Result.try(() => Tool.getJsonSchemaFromSchema(tool.successSchema)))) ?? {},
     invoke: asks === undefined ? invoke : undefined,
     maxCost: maxCost?.success,
-    timeoutMs: timeout === undefined ? undefined : Duration.toMillis(Duration.fromInputUnsafe(timeout)),
+    timeoutMs: timeout === undefined ? undefined : Budget.milliseconds(timeout),
     retry: yield* retryOf(definition.name, tool),
     concurrency: Context.get(tool.annotations, ToolSettings.Concurrency),
     idempotent: Context.get(tool.annotations, Tool.Idempotent) || Context.get(tool.annotations, Tool.Readonly),
@@ -345,13 +344,16 @@ const callable = Effect.fnUntraced(function* (
   }
 })
 
+const refuseTool = (agent: string, tool: Tool.Any, issue: string) =>
+  refuse(`Tool ${JSON.stringify(tool.name)} of agent ${JSON.stringify(agent)}: ${issue}`)
+
 /** How a tool's failed calls are tried again. Rejects invalid settings. */
-const retryOf = (agent: string, { annotations, name }: Tool.Any) => {
-  const declared = Context.get(annotations, ToolSettings.Retry)
-  const times = Context.get(annotations, ToolSettings.Retries)
+const retryOf = (agent: string, tool: Tool.Any) => {
+  const declared = Context.get(tool.annotations, ToolSettings.Retry)
+  const times = Context.get(tool.annotations, ToolSettings.Retries)
   if (declared === undefined) return Effect.succeed(times > 0 ? Retrying.atOnce(times) : undefined)
   return Result.match(Retrying.of(declared), {
-    onFailure: (issue) => refuse(`Tool ${JSON.stringify(name)} of agent ${JSON.stringify(agent)}: ${issue}`),
+    onFailure: (issue) => refuseTool(agent, tool, issue),
     onSuccess: (retry) => Effect.succeed(retry)
   })
 }

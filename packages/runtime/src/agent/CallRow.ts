@@ -9,6 +9,7 @@
  * whether that is progress.
  */
 import type { Json, Message } from "@reins/protocol"
+import * as Rule from "../kernel/OptionRule.ts"
 import type { CallLimit } from "./Agent.ts"
 
 /** Calls that were made `times` times in a row. */
@@ -23,14 +24,8 @@ export const dropReason = "repeated-calls"
 /** The default limit of equal calls in a row. */
 export const defaultLimit = 10
 
-/** Why `limit` is invalid; `undefined` if it is valid. Code without types may pass anything. */
-export const problemOf = (limit: unknown): string | undefined =>
-  limit === undefined ||
-  limit === false ||
-  limit === Number.POSITIVE_INFINITY ||
-  (typeof limit === "number" && Number.isSafeInteger(limit) && limit >= 1)
-    ? undefined
-    : `repeatedCallLimit must be a whole number of at least 1, or false for no limit, but is ${String(limit)}`
+/** What a limit must be, of a runtime, an agent and a query. Code without types may pass anything. */
+export const limitRule: Rule.Rule = Rule.optional(Rule.limit(1, false, Number.POSITIVE_INFINITY))
 
 /** The limit as a number; `Infinity` for none. The first defined one of `limits` decides. */
 export const limitOf = (...limits: ReadonlyArray<CallLimit | undefined>): number => {

@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { sha256Hex } from "../kernel/Digest.ts"
+import * as Rule from "../kernel/OptionRule.ts"
 import * as WordSearch from "../kernel/WordSearch.ts"
 import type { ToolDefinition } from "../model/Model.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
@@ -53,16 +54,25 @@ export interface ToolSearch {
   readonly own: ReadonlySet<string>
 }
 
+/** What the setting must be, apart from the names in it. */
+export const rule: Rule.Rule = Rule.optional(
+  Rule.cases(
+    (value) => value === false,
+    Rule.any,
+    Rule.fields("Use false, or an object such as { above: 40 }", {
+      above: Rule.optional(Rule.atLeast(0)),
+      aboveTokens: Rule.optional(Rule.atLeast(0)),
+      alwaysLoaded: Rule.optional(Rule.list("Give a list of names of tools", Rule.name("Name a tool"))),
+      limit: Rule.optional(Rule.between(1, 50))
+    } satisfies Rule.Rules<Options>)
+  )
+)
+
 /** What is wrong with the setting of an agent with these tools; `undefined` if nothing is. */
 export const problemOf = (options: Options | false | undefined, names: ReadonlySet<string>): string | undefined => {
-  if (options === undefined || options === false) return undefined
-  const { above = usualAbove, aboveTokens = 0, alwaysLoaded = [], limit = usualLimit } = options
-  if (!(above >= 0)) return `toolSearch.above is ${above}. Use a number of at least 0`
-  if (!(aboveTokens >= 0)) return `toolSearch.aboveTokens is ${aboveTokens}. Use a number of at least 0`
-  if (!(Number.isInteger(limit) && limit >= 1 && limit <= 50)) {
-    return `toolSearch.limit is ${limit}. Use a whole number from 1 to 50`
-  }
-  const unknown = alwaysLoaded.find((name) => !names.has(name))
+  const issue = Rule.issueOf("toolSearch", options, rule)
+  if (issue !== undefined || options === undefined || options === false) return issue
+  const unknown = options.alwaysLoaded?.find((name) => !names.has(name))
   return unknown === undefined
     ? undefined
     : `toolSearch.alwaysLoaded names ${JSON.stringify(unknown)}, which is no tool or specialist of the agent`

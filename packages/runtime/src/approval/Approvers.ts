@@ -7,11 +7,13 @@
  * to it in every process. The predicate is code: the process that executes the run evaluates it for each answer,
  * whichever process received the answer. A predicate that fails, dies or takes too long means no.
  */
-import type { Approval, Principal } from "@reins/protocol"
-import * as Duration from "effect/Duration"
+import { type Approval, Budget, type Principal } from "@reins/protocol"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
+import * as Erased from "../kernel/Erased.ts"
+import * as Rule from "../kernel/OptionRule.ts"
 import * as Task from "../kernel/Task.ts"
 
 /**
@@ -63,20 +65,46 @@ export interface Level {
 /** The most levels. */
 const most = 9
 
+const escalated = 'Give an object such as { after: "1 hour", to: { roles: ["lead"] } }'
+
+/** What one level must be; `rule` goes on to the next. */
+const levelRule: Rule.Rule = Rule.fields('Give an object such as { roles: ["lead"] }', {
+  roles: Rule.optional(Rule.list('Give a list of roles, such as ["lead"]', Rule.name("Name a role"))),
+  who: Rule.optional(Rule.callable("Give a function of a principal and a question")),
+  excludeRequester: Rule.optional(Rule.flag),
+  quorum: Rule.optional(Rule.count(1)),
+  escalate: Rule.optional(
+    Rule.fields(escalated, {
+      after: Rule.must('Use a finite time above 0, such as "1 hour"', (after) => millis(after) !== undefined),
+      to: Rule.object(escalated)
+    })
+  )
+} satisfies Rule.Rules<Approvers>)
+
+/** What approvers must be, on all levels. */
+export const rule: Rule.Rule = (approvers) => {
+  let path = ""
+  let next: unknown = approvers
+  for (let level = 0; level < most; level++) {
+    const fault = levelRule(next)
+    if (fault !== undefined)
+      return { ...fault, path: path === "" || fault.path === "" ? path + fault.path : `${path}.${fault.path}` }
+    const escalate = Predicate.hasProperty(next, "escalate") ? next.escalate : undefined
+    if (!Predicate.hasProperty(escalate, "to")) return undefined
+    next = escalate.to
+    path = path === "" ? "escalate.to" : `${path}.escalate.to`
+  }
+  return { path: "escalate", value: next, cure: `Approvers can escalate at most ${most - 1} times` }
+}
+
 /** The levels of approvers; fails with a message if they are invalid; `undefined` if no approvers are named. */
 export const levels = (approvers: Approvers | undefined): Effect.Effect<ReadonlyArray<Level> | undefined, string> => {
   if (approvers === undefined) return Effect.succeed(undefined)
+  const issue = Rule.issueOf("approvers", approvers, rule)
+  if (issue !== undefined) return Effect.fail(issue)
   const found: Array<Level> = []
   for (let next: Approvers | undefined = approvers; next !== undefined; next = next.escalate?.to) {
     const { escalate, excludeRequester, quorum = 1, roles, who } = next
-    if (found.length === most) return Effect.fail(`approvers can escalate at most ${most - 1} times`)
-    if (!Number.isSafeInteger(quorum) || quorum < 1) {
-      return Effect.fail(`quorum must be a whole number above 0, but is ${quorum}`)
-    }
-    const afterMs = escalate === undefined ? undefined : millis(escalate.after)
-    if (escalate !== undefined && afterMs === undefined) {
-      return Effect.fail("escalate.after must be a finite duration above 0")
-    }
     found.push({
       need: {
         quorum,
@@ -85,15 +113,14 @@ export const levels = (approvers: Approvers | undefined): Effect.Effect<Readonly
         ...(who === undefined ? {} : { judged: true })
       },
       who,
-      afterMs
+      afterMs: escalate === undefined ? undefined : millis(escalate.after)
     })
   }
   return Effect.succeed(found)
 }
 
-const millis = (input: Duration.Input): number | undefined => {
-  const duration = Duration.fromInput(input)
-  const value = duration._tag === "None" ? 0 : Math.ceil(Duration.toMillis(duration.value))
+const millis = (input: unknown): number | undefined => {
+  const value = Math.ceil(Budget.milliseconds(Erased.as<Duration.Input>(input)))
   return Number.isSafeInteger(value) && value > 0 ? value : undefined
 }
 

@@ -312,7 +312,8 @@ export const modelLayer = (key: ModelKey, model: AnyModel): Layer.Layer<Model, u
 
 const quoted = (name: string): string => JSON.stringify(name)
 
-/** A model's name is invalid where the runtime has no `models`. */
+/** A model's name is invalid where the runtime has no `models`. An address in it may have a password. */
 export const unnamed = (name: string): never => {
-  throw new Error(`Model ${JSON.stringify(name)} is a name. Pass a model port, or use createRuntime of package reins`)
+  const shown = JSON.stringify(name.includes("@") ? `${name.slice(0, name.indexOf("@"))}@…` : name)
+  throw new Error(`Model ${shown} is a name. Pass a model port, or use createRuntime of package reins`)
 }

@@ -3,7 +3,8 @@
  */
 import * as Guardrails from "../hook/Guardrail.ts"
 import type * as Hook from "../hook/Hook.ts"
-import { type Given, said } from "./AsyncHook.ts"
+import * as Rule from "../kernel/OptionRule.ts"
+import { type Given, requireHook, said } from "./AsyncHook.ts"
 
 /**
  * A check: returns why the text is not let through, or `undefined` if it is; or a promise of that. It may ask a model
@@ -29,6 +30,22 @@ export interface Options<At extends Hook.Place> {
   readonly timeoutMs?: number | undefined
 }
 
+const rules = {
+  check: Rule.callable("Give a function that returns why a text is not let through, or undefined"),
+  timeoutMs: Rule.optional(Rule.milliseconds)
+}
+
+const inputRule = Rule.fields("Give an object such as { check: (text) => undefined }", {
+  ...rules,
+  onFailed: Rule.optional(Rule.oneOf("run", "agent"))
+})
+
+const outputRule = Rule.fields("Give an object such as { check: (text) => undefined }", {
+  ...rules,
+  holdsText: Rule.optional(Rule.flag),
+  onFailed: Rule.optional(Rule.oneOf("again", "end"))
+})
+
 const settled =
   <At extends Hook.Place>(check: Check<At>): Guardrails.Check<At, never> =>
   (text, at) =>
@@ -44,8 +61,12 @@ const settled =
  */
 export const input = (
   name: string,
-  { check, onFailed, timeoutMs }: Options<Hook.Step> & { readonly onFailed?: "run" | "agent" | undefined }
-): Hook.Hook => Guardrails.input(name, { check: settled(check), onFailed, timeout: timeoutMs })
+  options: Options<Hook.Step> & { readonly onFailed?: "run" | "agent" | undefined }
+): Hook.Hook => {
+  requireHook("Guardrail.input", name, options, inputRule)
+  const { check, onFailed, timeoutMs } = options
+  return Guardrails.input(name, { check: settled(check), onFailed, timeout: timeoutMs })
+}
 
 /**
  * Checks the text of each answer. Where it is not let through, the model reads the reason and answers again
@@ -60,13 +81,12 @@ export const input = (
  */
 export const output = (
   name: string,
-  {
-    check,
-    holdsText,
-    onFailed,
-    timeoutMs
-  }: Options<Hook.Answer> & {
+  options: Options<Hook.Answer> & {
     readonly holdsText?: boolean | undefined
     readonly onFailed?: "again" | "end" | undefined
   }
-): Hook.Hook => Guardrails.output(name, { check: settled(check), holdsText, onFailed, timeout: timeoutMs })
+): Hook.Hook => {
+  requireHook("Guardrail.output", name, options, outputRule)
+  const { check, holdsText, onFailed, timeoutMs } = options
+  return Guardrails.output(name, { check: settled(check), holdsText, onFailed, timeout: timeoutMs })
+}

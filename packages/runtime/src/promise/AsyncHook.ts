@@ -3,7 +3,9 @@
  */
 import type { Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Hook from "../hook/Hook.ts"
+import * as Rule from "../kernel/OptionRule.ts"
 
 /**
  * The second argument of a hook's function: `ask` asks a model within the run's budget and rejects with `AskFailed`;
@@ -52,13 +54,31 @@ export interface AsyncHook {
   readonly timeoutMs?: number | undefined
 }
 
+const rule: Rule.Rule = Rule.fields('Give an object such as { name: "guard", beforeCall: (call) => Hook.pass }', {
+  name: Rule.name('Give the hook a name, as in { name: "guard" }'),
+  beforeCall: Rule.optional(Rule.callable()),
+  afterCall: Rule.optional(Rule.callable()),
+  beforeStep: Rule.optional(Rule.callable()),
+  afterStep: Rule.optional(Rule.callable()),
+  holdsText: Rule.optional(Rule.flag),
+  tools: Rule.optional(Rule.list("Give a list of names of tools and specialists", Rule.name("Name a tool"))),
+  timeoutMs: Rule.optional(Rule.milliseconds)
+} satisfies Rule.Rules<AsyncHook>)
+
+/** Throws where what a function of this front was given is invalid: `of` names the hook, and the message the option. */
+export const requireHook = (of: string, name: unknown, definition: unknown, rule: Rule.Rule): void => {
+  const issue = Rule.issueOf(`${of}(${typeof name === "string" ? JSON.stringify(name) : ""})`, definition, rule)
+  if (issue !== undefined) throw new Error(issue)
+}
+
 /**
- * Makes a hook for a runtime, an agent or a tool.
+ * Makes a hook for a runtime, an agent or a tool. Throws when an option is invalid.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const hook = (definition: AsyncHook): Hook.Hook => {
+  requireHook("hook", Predicate.hasProperty(definition, "name") ? definition.name : undefined, definition, rule)
   const { afterCall, afterStep, beforeCall, beforeStep, holdsText, name, timeoutMs: timeout, tools } = definition
   return Hook.make(name, {
     holdsText,

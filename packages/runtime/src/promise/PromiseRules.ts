@@ -2,19 +2,44 @@
  * What the options of `createRuntime` must be: programs without types, and values that came from elsewhere, are told
  * the option, its value and the cure before anything is built.
  */
-import type { Budget, Quota } from "@reins/protocol"
+import { Budget, Quota } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
+import type { Recall } from "../agent/Agent.ts"
+import * as CallRow from "../agent/CallRow.ts"
+import * as ToolSearch from "../agent/ToolSearch.ts"
+import * as Approvers from "../approval/Approvers.ts"
+import * as Types from "../kernel/Erased.ts"
 import * as Rule from "../kernel/OptionRule.ts"
+import type { MemoryReach } from "../memory/RunMemory.ts"
 import * as RuntimeRules from "../runtime/RuntimeRules.ts"
-import type { Retrying } from "../tool/Retrying.ts"
+import * as Retrying from "../tool/Retrying.ts"
 import type { AsyncAgent } from "./AsyncAgent.ts"
 import type { Erased as AsyncTool } from "./AsyncTool.ts"
+import type { AsyncUsageLookup, UsageLookups } from "./AsyncUsageLookup.ts"
 import type { Options } from "./PromiseOptions.ts"
+import type { TenantKeys } from "./TenantKeys.ts"
 
-const { callable, count, duration, either, fields, flag, limit, list, must, name, object, optional, record, text } =
-  Rule
+const {
+  between,
+  callable,
+  cases,
+  count,
+  duration,
+  fields,
+  flag,
+  limit,
+  list,
+  must,
+  name,
+  object,
+  oneOf,
+  optional,
+  record,
+  secret,
+  text
+} = Rule
 
 const isModel = (value: unknown): boolean =>
   Effect.isEffect(value) ||
@@ -22,12 +47,7 @@ const isModel = (value: unknown): boolean =>
   (Predicate.hasProperty(value, "open") && typeof value.open === "function")
 
 const isCode = (value: unknown): boolean => typeof value === "function"
-const isPositive = (value: unknown): boolean => typeof value === "number" && value > 0
 const isGiven = (value: unknown): boolean => isCode(value) || (typeof value === "object" && value !== null)
-const isTime = (value: unknown): boolean => duration(value) === undefined
-const isPlain = (value: unknown): boolean => Predicate.isObject(value) && !Array.isArray(value)
-const isReviewed = (value: unknown): boolean =>
-  Predicate.hasProperty(value, "approvers") && Predicate.isObject(value.approvers)
 
 /** A model: its name, or a value. */
 export const model: Rule.Rule = must(
@@ -35,40 +55,58 @@ export const model: Rule.Rule = must(
   (value) => (typeof value === "string" ? value !== "" : isModel(value))
 )
 
+const keywords = ["$ref", "allOf", "anyOf", "const", "enum", "items", "not", "oneOf", "properties"]
+
+/** Whether it states something: names of arguments alone, as in `{ city: "string" }`, are read as unknown keywords. */
+const isJsonSchema = (value: unknown): boolean =>
+  Predicate.isObject(value) &&
+  !Array.isArray(value) &&
+  ((Predicate.hasProperty(value, "type") && (typeof value.type === "string" || Array.isArray(value.type))) ||
+    keywords.some((keyword) => Object.hasOwn(value, keyword)))
+
 const schema: Rule.Rule = must(
-  "Give a schema of zod, valibot or arktype, or JSON Schema",
-  (value) => Predicate.isObject(value) || typeof value === "function"
+  'Give a schema of zod, valibot or arktype, or JSON Schema such as { type: "object", properties: { city: { type: "string" } } }',
+  (value) => Predicate.hasProperty(value, "~standard") || isJsonSchema(value)
 )
 
-const approvers = optional(object('Give an object such as { roles: ["lead"] }'))
+const approvers = optional(Approvers.rule)
 
-const asks: Rule.Rule = optional(
-  either(
-    Rule.oneOf("never", "always"),
-    must(
-      'Use "never", "always", a function, { deny: reason } or { ask, approvers }',
-      (value) => typeof value === "function" || Predicate.hasProperty(value, "deny") || isReviewed(value)
-    )
-  )
-)
+/** The protocol says what a budget must be; here it is said of the options, before anything is built. */
+const budget: Rule.Rule = optional((value) => {
+  const shape = object("Give an object such as { maxSteps: 12 }")(value)
+  if (shape !== undefined) return shape
+  const invalid = Budget.validate(Budget.make(Types.as<Budget.Options>(value)))
+  return invalid === undefined ? undefined : issueAt(value, invalid.limit, invalid.issue)
+})
 
-const budget: Rule.Rule = optional(
-  fields("Give an object such as { maxSteps: 12 }", {
-    maxDuration: optional(duration),
-    maxCallsPerTool: optional(object("Give an object such as { search: 5 }"))
-  } satisfies { readonly [K in keyof Budget.Options]?: Rule.Rule })
-)
+const quota: Rule.Rule = (value) => {
+  const shape = object('Give an object such as { per: "tenant", window: "day", maxCostUsd: 5 }')(value)
+  if (shape !== undefined) return shape
+  const invalid = Quota.validate(Quota.make(Types.as<Quota.Options>(value)))
+  return invalid === undefined ? undefined : issueAt(value, invalid.field, invalid.issue)
+}
 
-const quota: Rule.Rule = fields('Give an object such as { per: "tenant", window: "day", maxCostUsd: 5 }', {
-  name: optional(text()),
-  per: Rule.oneOf("tenant", "principal"),
-  window: either(
-    Rule.oneOf("day", "week", "month"),
-    must('Use "day", "week", "month" or a time such as "1 hour"', isTime)
-  )
-} satisfies { readonly [K in keyof Quota.Options]?: Rule.Rule })
+/** Each is valid, and no name is used twice. */
+const quotas: Rule.Rule = optional((value) => {
+  const wrong = list("Give a list of quotas", quota)(value)
+  if (wrong !== undefined) return wrong
+  const twice = Quota.validateAll(Types.as<ReadonlyArray<Quota.Options>>(value).map(Quota.make))
+  return twice === undefined ? undefined : { path: "", value: twice.quota, cure: `This ${twice.field} ${twice.issue}` }
+})
+
+/** Without the value, which the message shows where it may. */
+const issueAt = (value: unknown, path: string, issue: string): Rule.Fault => ({
+  path,
+  value: Predicate.hasProperty(value, path) ? value[path] : undefined,
+  cure: `It ${issue.replace(/, but is [^]*/, "")}`
+})
 
 const names = (of: string): Rule.Rule => optional(list(`Give a list of names of ${of}`, name(`Name one of ${of}`)))
+
+const reach = {
+  scope: optional(oneOf("principal", "tenant")),
+  ownAgent: optional(flag)
+} satisfies Rule.Rules<MemoryReach>
 
 const agentRules: Rule.Rules<AsyncAgent<string>> = {
   name: name('Give the agent a name, as in { name: "desk" }'),
@@ -83,57 +121,64 @@ const agentRules: Rule.Rules<AsyncAgent<string>> = {
   fallbacks: optional(list("Give a list of models", model)),
   models: optional(record("Give an object of models by name", model)),
   resolve: optional(callable("Give a function that returns what a step uses")),
-  approvals: optional(record("Give an object of policies by tool name", asks)),
+  approvals: optional(record("Give an object of policies by tool name", optional(RuntimeRules.policy))),
   approvers,
   budget,
   maxOutputTokens: optional(count(1)),
   maxParallelCalls: optional(limit(1, Infinity)),
-  repeatedCallLimit: optional(limit(1, false, Infinity)),
-  onOpenResults: optional(Rule.oneOf("wait", "end")),
+  repeatedCallLimit: CallRow.limitRule,
+  onOpenResults: optional(oneOf("wait", "end")),
   compaction: optional(
     must("Make it with Compaction.slidingWindow or Compaction.summarise", (value) =>
       Predicate.hasProperty(value, "compact")
     )
   ),
   hooks: RuntimeRules.hooks,
-  toolSearch: optional(
-    must("Use false, or an object such as { above: 40 }", (value) => value === false || isPlain(value))
-  ),
+  toolSearch: ToolSearch.rule,
   memory: optional(
-    must('Use true, or an object such as { scope: "tenant" }', (value) => typeof value === "boolean" || isPlain(value))
+    cases(
+      (value) => typeof value === "boolean",
+      Rule.any,
+      fields('Use true, or an object such as { scope: "tenant" }', { ...reach, limit: optional(between(1, 100)) })
+    )
   ),
-  recall: optional(object("Give an object such as { limit: 10 }")),
-  providerOptions: optional(object("Give an object of options by provider"))
+  recall: optional(
+    fields("Give an object such as { limit: 10 }", {
+      ...reach,
+      limit: optional(between(1, 100)),
+      characters: optional(limit(0, Infinity))
+    } satisfies Rule.Rules<Recall>)
+  ),
+  // It may have headers with keys.
+  providerOptions: secret(
+    optional(
+      record(
+        "Give an object of options by provider, such as { openai: { … } }",
+        object("Give an object of the provider's options")
+      )
+    )
+  )
 }
 
 const toolRules: Rule.Rules<AsyncTool> = {
   description: optional(text()),
-  parameters: must(
-    'Give a schema of zod, valibot or arktype, or JSON Schema, such as { type: "object", properties: {} }',
-    (value) => Predicate.isObject(value) || typeof value === "function"
-  ),
+  parameters: schema,
   needsApproval: optional(
     must("Use true, false or a function", (value) => typeof value === "boolean" || isCode(value))
   ),
   execute: optional(callable("Give the function that runs the tool, or leave it out if the caller runs it")),
-  timeoutMs: optional(must("Use a number of milliseconds above 0", isPositive)),
+  timeoutMs: optional(Rule.milliseconds),
   retries: optional(count()),
-  retry: optional(
-    fields("Give an object such as { times: 2 }", {
-      times: count(),
-      delay: optional(duration),
-      backoff: optional(must("Use a number of at least 1", (value) => typeof value === "number" && value >= 1)),
-      maxDelay: optional(duration),
-      within: optional(duration),
-      when: optional(callable("Give a function from a failure to true or false"))
-    } satisfies Rule.Rules<Retrying>)
-  ),
+  retry: optional(Retrying.rule),
   hooks: RuntimeRules.hooks,
   concurrency: optional(count(1)),
   isPlan: optional(flag),
   mayRepeat: optional(flag),
   maxCostUsd: optional(
-    must("Use US dollars of at least 0, or a function", (value) => isCode(value) || isPositive(value) || value === 0)
+    must(
+      "Use US dollars of at least 0, or a function",
+      (value) => isCode(value) || (typeof value === "number" && value >= 0)
+    )
   ),
   approvers,
   asks: optional(callable("Use askPerson() to make the tool"))
@@ -152,29 +197,34 @@ export const rules: Rule.Rules<Options<{}, ReadonlyArray<AsyncAgent<string>>>> =
   tools: optional(
     record("Give an object of tools by name", fields("Make it with tool({ parameters, execute })", toolRules))
   ),
-  mcp: optional(record("Give an object of toolkits by name", must("Give a toolkit", isGiven))),
+  // Such a value may have a command, an environment or headers with keys.
+  mcp: secret(optional(record("Give an object of toolkits by name", must("Give a toolkit", isGiven)))),
   budget,
-  quotas: optional(list("Give a list of quotas", quota)),
-  services: optional(must("Give a layer of Effect", Layer.isLayer)),
-  credentials: optional((value) =>
-    fields("Give an object such as { find: async ({ resourceId, provider }) => … }", {
-      find: callable("Give the function that finds a tenant's key"),
-      cacheFor: optional(duration)
-    })(value)
+  quotas,
+  services: secret(optional(must("Give a layer of Effect", Layer.isLayer))),
+  credentials: secret(
+    optional(
+      fields("Give an object such as { find: async ({ resourceId, provider }) => … }", {
+        find: callable("Give the function that finds a tenant's key"),
+        cacheFor: optional(duration)
+      } satisfies Rule.Rules<NonNullable<TenantKeys["credentials"]>>)
+    )
   ),
-  usageLookups: optional((value) =>
-    fields("Give an object such as { lookups: [{ provider, find: async ({ responseId }) => … }] }", {
-      lookups: list(
-        "Give a list of lookups",
-        fields("Give an object such as { provider, find }", {
-          provider: name("Name the provider that is asked"),
-          models: optional(callable("Give a function of a model's name")),
-          find: callable("Give the function that asks for a response")
-        })
-      ),
-      every: optional(duration),
-      within: optional(duration)
-    })(value)
+  usageLookups: secret(
+    optional(
+      fields("Give an object such as { lookups: [{ provider, find: async ({ responseId }) => … }] }", {
+        lookups: list(
+          "Give a list of lookups",
+          fields("Give an object such as { provider, find }", {
+            provider: name("Name the provider that is asked"),
+            models: optional(callable("Give a function of a model's name")),
+            find: callable("Give the function that asks for a response")
+          } satisfies Rule.Rules<AsyncUsageLookup>)
+        ),
+        every: optional(duration),
+        within: optional(duration)
+      } satisfies Rule.Rules<NonNullable<UsageLookups["usageLookups"]>>)
+    )
   )
 }
 
@@ -198,7 +248,10 @@ export interface OwnRule {
  * @category operations
  */
 export const requireOptions = (options: unknown, own: { readonly [name: string]: OwnRule } = {}): void => {
-  const added = Object.entries(own).map(([option, { cure, fits, isSecret }]) => [option, must(cure, fits, isSecret)])
+  const added = Object.entries(own).map(([option, { cure, fits, isSecret }]) => {
+    const rule = must(cure, fits)
+    return [option, isSecret === true ? secret(rule) : rule] as const
+  })
   const problem = Rule.problemOf("of createRuntime", options, { ...rules, ...Object.fromEntries(added) })
   if (problem !== undefined) throw new Error(problem)
 }

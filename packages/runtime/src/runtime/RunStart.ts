@@ -17,6 +17,7 @@ import type { Asks, QueryOptions, RunOptions } from "./RuntimeVerbs.ts"
 import * as SpecialistText from "../agent/SpecialistText.ts"
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
 import * as Task from "../kernel/Task.ts"
+import * as Rule from "../kernel/OptionRule.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as QueryModel from "../agent/QueryModel.ts"
 import * as QueryTools from "../agent/QueryTools.ts"
@@ -259,7 +260,7 @@ export const record = (
       const { limit, max, used } = spent
       return reject(new QueryRejections.ThreadExhausted({ threadId, limit, max, used }))
     }
-    const issue = CallRow.problemOf(options.repeatedCallLimit)
+    const issue = Rule.issueOf("repeatedCallLimit", options.repeatedCallLimit, CallRow.limitRule)
     if (issue !== undefined) return reject(new QueryRejections.InvalidInput({ agent: member.name, issue }))
     const { defaultMaxSteps, keys, repeatedCallLimit } = built.settings
     const limit = CallRow.limitOf(options.repeatedCallLimit, member.definition.repeatedCallLimit, repeatedCallLimit)

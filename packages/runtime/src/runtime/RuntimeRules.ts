@@ -1,6 +1,8 @@
-/** What the options of a runtime must be, apart from its agents: those of both fronts. */
+/** What the options of a runtime must be, without those that are declared otherwise in a program without Effect. */
 import * as Predicate from "effect/Predicate"
-import type * as Agent from "../agent/Agent.ts"
+import * as Agent from "../agent/Agent.ts"
+import * as CallRow from "../agent/CallRow.ts"
+import * as Approvers from "../approval/Approvers.ts"
 import * as Hook from "../hook/Hook.ts"
 import * as Rule from "../kernel/OptionRule.ts"
 import type { RuntimeOptions } from "./RuntimeShape.ts"
@@ -10,24 +12,33 @@ export const hook: Rule.Rule = Rule.must('Make it with hook({ name: "…", befor
 
 export const hooks: Rule.Rule = Rule.optional(Rule.list("Give a list of hooks", hook))
 
-export const rules: Rule.Rules<Omit<RuntimeOptions<ReadonlyArray<Agent.Any>>, "agents" | "quotas">> = {
+const ruling = 'Use "never", "always", a function, { deny: reason } or { ask, approvers }'
+
+const ruled: Rule.Rule = Rule.cases(
+  (value) => Predicate.hasProperty(value, "deny"),
+  Rule.fields(ruling, { deny: Rule.name("Give the reason, which the model reads") }),
+  Rule.must(ruling, (value) => value === "never" || value === "always" || typeof value === "function")
+)
+
+/** Whether a person is asked, and who may answer. */
+export const policy: Rule.Rule = Rule.cases(
+  (value) => Predicate.hasProperty(value, "approvers") || Predicate.hasProperty(value, "ask"),
+  Rule.fields(ruling, { ask: Rule.optional(ruled), approvers: Approvers.rule }),
+  ruled
+)
+
+/** An empty list has a message of its own, where the agents are built. */
+const isAgent = (value: unknown): boolean => Predicate.hasProperty(value, Agent.TypeId)
+
+export const rules: Rule.Rules<RuntimeOptions<ReadonlyArray<Agent.Any>>> = {
+  agents: Rule.list("Give a list of agents", Rule.must("Make it with Agent.make or Specialist.make", isAgent)),
+  quotas: Rule.optional(Rule.list("Give a list of quotas", Rule.object("Make it with Quota.make"))),
   hooks,
   quotaWait: Rule.optional(Rule.duration),
-  providerKeys: Rule.optional(Rule.must("Give a function that returns a tenant's key", Predicate.isFunction, true)),
+  providerKeys: Rule.secret(Rule.optional(Rule.callable("Give a function that returns a tenant's key"))),
   metrics: Rule.optional(Rule.flag),
   logs: Rule.optional(Rule.flag),
-  approvals: Rule.optional(
-    Rule.either(
-      Rule.oneOf("never", "always"),
-      Rule.must(
-        'Use "never", "always", a function, or an object with deny or approvers',
-        (value) =>
-          typeof value === "function" ||
-          Predicate.hasProperty(value, "deny") ||
-          Predicate.hasProperty(value, "approvers")
-      )
-    )
-  ),
+  approvals: Rule.optional(policy),
   approvalExpiresIn: Rule.optional(Rule.duration),
   approvalWarnBefore: Rule.optional(Rule.duration),
   unattended: Rule.optional(Rule.oneOf("wait", "deny", "approve")),
@@ -39,7 +50,7 @@ export const rules: Rule.Rules<Omit<RuntimeOptions<ReadonlyArray<Agent.Any>>, "a
   modelTimeout: Rule.optional(Rule.duration),
   modelIdleTimeout: Rule.optional(Rule.duration),
   cancelGrace: Rule.optional(Rule.duration),
-  repeatedCallLimit: Rule.optional(Rule.limit(1, false, Infinity)),
+  repeatedCallLimit: CallRow.limitRule,
   defaultMaxSteps: Rule.optional(Rule.limit(0, false, Infinity)),
   maxDepth: Rule.optional(Rule.limit(0, Infinity)),
   maxResultCharacters: Rule.optional(Rule.limit(0, Infinity)),

@@ -5,6 +5,7 @@ import type { Json } from "@reins/protocol"
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
+import * as Rule from "../kernel/OptionRule.ts"
 
 /**
  * A failure of one attempt, as the model would read it.
@@ -59,21 +60,21 @@ export interface Retry {
 
 const always = (): boolean => true
 
+/** What a setting must be. */
+export const rule: Rule.Rule = Rule.fields("Give an object such as { times: 2 }", {
+  times: Rule.count(),
+  delay: Rule.optional(Rule.duration),
+  backoff: Rule.optional(Rule.atLeast(1)),
+  maxDelay: Rule.optional(Rule.duration),
+  within: Rule.optional(Rule.duration),
+  when: Rule.optional(Rule.callable("Give a function from a failure to true or false"))
+} satisfies Rule.Rules<Retrying>)
+
 /** Validates a setting; the failure names the field, its value and the cure. */
-export const of = ({
-  backoff = 2,
-  delay,
-  maxDelay,
-  times,
-  when = always,
-  within
-}: Retrying): Result.Result<Retry, string> => {
-  if (!Number.isSafeInteger(times) || times < 0) {
-    return Result.fail(`Retry.times is ${times}. Give a whole number of at least 0`)
-  }
-  if (!(backoff >= 1 && Number.isFinite(backoff))) {
-    return Result.fail(`Retry.backoff is ${backoff}. Give a number of at least 1`)
-  }
+export const of = (setting: Retrying): Result.Result<Retry, string> => {
+  const issue = Rule.issueOf("retry", setting, rule)
+  if (issue !== undefined) return Result.fail(issue)
+  const { backoff = 2, delay, maxDelay, times, when = always, within } = setting
   const millis = (input: Duration.Input | undefined, usual: number) =>
     input === undefined ? usual : Duration.toMillis(Duration.fromInputUnsafe(input))
   return Result.succeed({
