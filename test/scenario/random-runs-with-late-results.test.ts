@@ -4,24 +4,30 @@
  * `npm test` runs some of the seeds; CI runs all of them (`REINS_SEEDS=all`).
  */
 import { assert, describe, it } from "@effect/vitest"
+import type { Event } from "@reins/protocol"
 import { type CrashingJournal, Scenario, ScenarioChecks, ScenarioRun } from "@reins/runtime/testing"
 import { Sqlite } from "@reins/store/sqlite"
 import { Effect, References } from "effect"
 import * as OrderChecker from "../protocol/ordering/OrderChecker.ts"
 
 const only = process.env["SEED"] === undefined ? undefined : Number(process.env["SEED"])
+const isAll = process.env["REINS_SEEDS"] === "all"
 const seeds = (some: number, all: number, from = 0) =>
-  only === undefined
-    ? Array.from({ length: process.env["REINS_SEEDS"] === "all" ? all : some }, (_, seed) => from + seed)
-    : [only]
+  only === undefined ? Array.from({ length: isAll ? all : some }, (_, seed) => from + seed) : [only]
 
 const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 const late = { late: true }
+/** A seed with one ticket, whose result is delivered. */
+const withTicket = 142
 
 const keeps = (report: ScenarioRun.Report, where: string) => {
   assert.deepStrictEqual(ScenarioChecks.all(report), [], where)
   assert.deepStrictEqual(OrderChecker.broken(report.stored), [], where)
 }
+
+const replays = Effect.fnUntraced(function* (report: ScenarioRun.Report, where: string) {
+  assert.strictEqual((yield* ScenarioRun.replayed(report))._tag, "Identical", where)
+})
 
 const nameOf = (deaths: ReadonlyArray<CrashingJournal.Death>) =>
   deaths.map(({ at, when }) => `${when} ${at}`).join(", ")
@@ -76,36 +82,63 @@ describe("random runs whose tools take their time", () => {
   )
 
   it.live(
-    "keep every guarantee wherever their process dies, for up to 10 seeds with tickets, and replay",
+    "are checked: after a death as well, a result that nobody delivered and one that no call waits for are faults",
     () =>
       Effect.gen(function* () {
-        let left = process.env["REINS_SEEDS"] === "all" ? 10 : 2
-        for (const seed of seeds(100, 100)) {
-          if (left === 0) break
-          const scenario = Scenario.generate(seed, late)
-          const whole = yield* ScenarioRun.onJournal(scenario)
-          keeps(whole, `seed ${seed}`)
-          if (only === undefined && (whole.world.late?.tickets.size === 0 || whole.stored.length > 90)) continue
-          left--
-          if (scenario.defect === undefined) {
-            assert.strictEqual((yield* ScenarioRun.replayed(whole))._tag, "Identical", `seed ${seed}`)
-          }
-          for (let at = 1; at <= whole.stored.length; at++) {
-            const deaths = [
-              { at, when: at % 2 === 0 ? "before" : "after" },
-              ...(at % 3 === 0 ? [{ at: at + 2, when: "after" } as const] : [])
-            ] as const
-            const report = yield* ScenarioRun.onJournal(scenario, deaths)
-            keeps(report, `seed ${seed}, deaths ${nameOf(deaths)}`)
-            if (at % 5 === 0 && scenario.defect === undefined) {
-              const replayed = yield* ScenarioRun.replayed(report)
-              assert.strictEqual(replayed._tag, "Identical", `seed ${seed}, deaths ${nameOf(deaths)}`)
+        const report = yield* ScenarioRun.onJournal(Scenario.generate(withTicket, late), [{ at: 3, when: "after" }])
+        const [ticket = assert.fail("no ticket")] = report.world.late?.tickets.values() ?? []
+        assert.deepStrictEqual([ticket.accepted.length, report.deaths.length], [1, 1])
+        /** Those about late results, of the same run with other tickets or another log. */
+        const faults = (tickets: ReadonlyArray<typeof ticket>, stored = report.stored) => {
+          const late = { once: new Map<string, number>(), tickets: new Map(tickets.map((one) => [one.id, one])) }
+          const all = ScenarioChecks.all({ ...report, stored, world: { ...report.world, late } })
+          return all.filter((fault) => /late result|ticket/.test(fault))
+        }
+        const change = (type: Event["type"], to: Partial<Event>) =>
+          report.stored.map((one) =>
+            one.event.type === type ? { ...one, event: Object.assign({}, one.event, to) } : one
+          )
+        assert.deepStrictEqual(faults([ticket]), [])
+        const other = change("late-result", { result: { done: "other" } })
+        assert.match(faults([ticket], other).join(), /is not what was delivered$/)
+        assert.match(faults([{ ...ticket, accepted: [] }]).join(), /: accepted was \[\], the late result is /)
+        assert.deepStrictEqual(faults([{ ...ticket, accepted: [], unanswered: ticket.accepted }]), [])
+        assert.match(faults([]).join(), /has a receipt for a ticket that no handler got$/)
+        const without = report.stored.filter(({ event }) => event.type !== "tool-invocation")
+        assert.match(faults([ticket], without).join(), /has a late result, and no receipt$/)
+      }).pipe(quiet)
+  )
+
+  for (const when of ["before", "after"] as const) {
+    it.live(
+      `keep every guarantee where their process dies ${when} any event, for up to 10 seeds with tickets, and replay`,
+      () =>
+        Effect.gen(function* () {
+          let left = isAll ? 10 : 2
+          for (const seed of seeds(100, 100)) {
+            if (left === 0) break
+            const scenario = Scenario.generate(seed, late)
+            const whole = yield* ScenarioRun.onJournal(scenario)
+            keeps(whole, `seed ${seed}`)
+            if (only === undefined && (whole.world.late?.tickets.size === 0 || whole.stored.length > 90)) continue
+            left--
+            const isReplayed = scenario.defect === undefined
+            if (isReplayed) yield* replays(whole, `seed ${seed}`)
+            for (let at = 1; at <= whole.stored.length; at++) {
+              // Some of the seeds die before each second event, and after the others.
+              if (!isAll && (at % 2 === 0) !== (when === "before")) continue
+              const deaths = [{ at, when }, ...(at % 3 === 0 ? [{ at: at + 2, when: "after" } as const] : [])]
+              const where = `seed ${seed}, deaths ${nameOf(deaths)}`
+              const report = yield* ScenarioRun.onJournal(scenario, deaths)
+              keeps(report, where)
+              if (isReplayed && at % 5 === 0) yield* replays(report, where)
             }
           }
-        }
-      }).pipe(quiet),
-    240_000
-  )
+          if (only === undefined) assert.strictEqual(left, 0, "seeds with tickets that are missing")
+        }).pipe(quiet),
+      240_000
+    )
+  }
 
   it.live(
     "keep every guarantee on SQLite, with a process that dies in half of them, for up to 100 seeds",
