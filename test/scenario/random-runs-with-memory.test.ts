@@ -134,9 +134,9 @@ describe("random runs with memory and searched tools", () => {
               const report = yield* ScenarioRun.onJournal(scenario, [{ at: seq, when }])
               sound(report, where)
               if (isAll || seq % 5 === 0) yield* replays(report, where)
-              // A call that had remembered when its process died finds its own memory.
-              const known = remembered(report, false)
-              if (remembered(whole, true).some((id) => known.includes(id))) repeated += 1
+              // A call that had remembered when its process died finds its own memory: no call of this run made it anew.
+              const [made, known] = [remembered(report, true), remembered(report, false)]
+              if (remembered(whole, true).some((id) => known.includes(id) && !made.includes(id))) repeated += 1
             }
           }
         }
