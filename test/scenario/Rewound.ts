@@ -152,17 +152,26 @@ export const play = Effect.fnUntraced(function* (
     assert.deepStrictEqual(here.toSorted(), known.toSorted(), `${seed}: runs after ${step}`)
   }
   // What was replaced is paid for, to the nano-dollar, by the thread that it was asked in.
-  const { costs, threads } = life.runtime
+  const { costs, runs, threads } = life.runtime
   const { sum } = yield* costs.by()
   const spent = yield* Effect.forEach([threadId, ...forks], (one) =>
-    Effect.map(threads.info(one), (info) => info?.spent?.nanoUsd ?? 0)
+    Effect.gen(function* () {
+      const own = (yield* runs.list({ threadId: one })).runs.map(({ costNanoUsd = 0 }) => costNanoUsd)
+      const nanoUsd = (yield* threads.info(one))?.spent?.nanoUsd ?? 0
+      assert.strictEqual(
+        nanoUsd,
+        own.reduce((all, each) => all + each, 0),
+        `${seed}: what ${one} spent`
+      )
+      return nanoUsd
+    })
   )
   assert.strictEqual(
     spent.reduce((all, one) => all + one, 0),
     sum.costNanoUsd
   )
   yield* Scope.close(life.scope, Exit.void)
-  return { told, deaths, drawn }
+  return { told, deaths, drawn, spent }
 }, Effect.scoped)
 
 /** Fails unless a store whose processes are killed tells the same as the memory engine, for each seed. */
@@ -172,7 +181,12 @@ export const check = (fresh: Effect.Effect<JournalStore, unknown, Scope.Scope>, 
     const drawn = new Set<string>()
     for (const seed of seeds) {
       const killed = yield* play(seed, fresh)
-      assert.deepStrictEqual(killed.told, (yield* play(seed)).told, `seed ${seed}`)
+      const whole = yield* play(seed)
+      assert.deepStrictEqual(killed.told, whole.told, `seed ${seed}`)
+      // A step in which a process died is paid for again, by the same thread.
+      assert.lengthOf(killed.spent, whole.spent.length)
+      for (const [index, nanoUsd] of whole.spent.entries())
+        assert.isAtLeast(killed.spent[index] ?? 0, nanoUsd, `seed ${seed}: thread ${index}`)
       deaths += killed.deaths
       for (const name of killed.drawn) drawn.add(name)
     }
