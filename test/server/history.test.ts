@@ -334,3 +334,30 @@ describe("messages that are read later", () => {
     })
   )
 })
+
+describe("a query that continues after a run that was replaced", () => {
+  it.live("changes nothing of the thread when it is refused", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const ask = (runId: string, parentRunId?: string, agent = "desk") =>
+        Effect.map(
+          served.ask(`/ag-ui/agents/${agent}/run`, {
+            body: { threadId: "tree", runId, parentRunId, messages: [{ id: runId, role: "user", content: runId }] }
+          }),
+          ({ status }) => status
+        )
+      const state = Effect.all([served.ask("/native/threads/tree"), served.ask("/native/threads/tree/branches")]).pipe(
+        Effect.map(([{ json: thread }, { json: branches }]) => ({ messages: thread.messages, branches }))
+      )
+      for (const [runId, parent] of [["r1"], ["r2", "r1"], ["r3", "r1"]] as const) {
+        assert.strictEqual(yield* ask(runId, parent), 200)
+      }
+      const before = yield* state
+      assert.lengthOf(before.messages, 4)
+      assert.strictEqual(yield* ask("r4", "r2", "nobody"), 404)
+      assert.deepStrictEqual(yield* state, before)
+      assert.strictEqual(yield* ask("r5", "r2"), 200)
+      assert.lengthOf((yield* state).messages, 6)
+    })
+  )
+})

@@ -75,7 +75,7 @@ export interface Settings {
  * - `echo`: what the dialect wants to know of this request when its answer is fetched later; see `About`.
  * - `isAgain`: the prompt is an earlier message that is asked again or edited: the run that answered it is replaced, by
  *   `messageId`; where that is not known, `seed` says what is kept.
- * - `replaces`: see `QueryOptions.replaces`.
+ * - `replaces`, `branch`: see `QueryOptions`.
  * - `after`: the `requestId` of the run of the thread after whose end the query continues; what came after it is replaced.
  *   Absent: as the rest of the query says.
  * - `firstId`: the client's id of the first user's message that it shows, by which the thread knows that message later.
@@ -103,6 +103,7 @@ export interface StartQuery {
   readonly isFirst?: boolean
   readonly isAgain?: boolean
   readonly replaces?: number | string
+  readonly branch?: string
   readonly after?: string
   readonly settings?: Settings
   readonly model?: ModelOptions

@@ -62,6 +62,42 @@ describe.each([...Engines.all])("a thread %s", (_, services) => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("continues a branch when the query's run starts, up to a message, and not when it is refused", () =>
+    Effect.gen(function* () {
+      const model = counting()
+      const { complete, preview, threads } = yield* Solo.runtime(model, { services: services() })
+      yield* complete("q1", { threadId: "t", runId: "r1" })
+      yield* complete("q2", { threadId: "t", runId: "r2" })
+      yield* complete("q3", { threadId: "t", runId: "r3" })
+      const { branchId = "" } = yield* threads.rewind("t", { to: "r2" })
+      const standing = Effect.all([Effect.map(threads.get("t"), words), threads.branches("t")])
+      const before = yield* standing
+      const refusal = (options: Parameters<typeof complete>[1]) =>
+        Effect.map(Effect.flip(complete("again", options)), (error) =>
+          error._tag === "QueryRejected" ? `${error.reason._tag}: ${error.message}` : error._tag
+        )
+      const options = { threadId: "t", branch: branchId, replaces: 4 }
+      assert.match(yield* refusal({ ...options, branch: "none" }), /^PlaceNotFound: .*no branch "none" with message 4/)
+      assert.match(yield* refusal({ threadId: "t", branch: "none" }), /^PlaceNotFound: .*no branch "none"\./)
+      assert.match(yield* refusal({ ...options, replaces: 7 }), /^PlaceNotFound: .*with message 7/)
+      assert.match(yield* refusal({ threadId: "t", branch: branchId, replaces: "r3" }), /^InvalidInput: .*index/)
+      assert.match(yield* refusal({ threadId: "t", branch: branchId, history: [] }), /^InvalidInput: .*not both/)
+      assert.match(yield* refusal({ branch: branchId }), /^InvalidInput: .*threadId/)
+      assert.match(yield* refusal({ ...options, model: "none" }), /^UnknownModel/)
+      assert.strictEqual((yield* preview("again", options)).messages, 5)
+      assert.strictEqual((yield* preview("again", { threadId: "t", branch: branchId })).messages, 7)
+      const unseen = yield* Effect.flip(preview("again", { threadId: "t", branch: "none" }))
+      assert.strictEqual(unseen.reason._tag, "PlaceNotFound")
+      assert.deepStrictEqual(yield* standing, before)
+      yield* complete("q4", { ...options, runId: "r4" })
+      assert.strictEqual(words(model.requests.at(-1)?.messages ?? []), "q1 a1 q2 a2 q4")
+      const [left] = yield* threads.branches("t")
+      assert.deepInclude(left, { from: 4, version: 6, replacedBy: "r4" })
+      yield* complete("q5", { threadId: "t", branch: left?.branchId })
+      assert.strictEqual(words(model.requests.at(-1)?.messages ?? []), "q1 a1 q2 a2 q3 a3 q5")
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("refuses a place that it does not have, before anything is spent or changed", () =>
     Effect.gen(function* () {
       const model = counting()

@@ -94,17 +94,22 @@ export class ThreadExhausted extends Schema.TaggedError<ThreadExhausted>()("Thre
 
 /**
  * The thread has no message at the index `place`, or no message of the run `place`: it was already replaced, or never
- * existed.
+ * existed. With `branch`, it has no such branch, or the branch has no such message.
  *
  * @since 0.1.0
  * @category errors
  */
 export class PlaceNotFound extends Schema.TaggedError<PlaceNotFound>()("PlaceNotFound", {
   threadId: Schema.String,
-  place: Schema.Union([Schema.Finite, Schema.String])
+  place: Schema.Union([Schema.Finite, Schema.String]),
+  branch: Schema.optionalKey(Schema.String)
 }) {
   override get message() {
-    const { place, threadId } = this
+    const { branch, place, threadId } = this
+    if (branch !== undefined) {
+      const what = `branch ${JSON.stringify(branch)}${place === 0 ? "" : ` with message ${place}`}`
+      return `Thread ${JSON.stringify(threadId)} has no ${what}. List its branches again and name one that it has`
+    }
     const what = typeof place === "number" ? `message ${place}` : `message of run ${JSON.stringify(place)}`
     return `Thread ${JSON.stringify(threadId)} has no ${what}. Read the thread again and name a message or run that it has`
   }

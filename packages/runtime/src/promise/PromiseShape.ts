@@ -60,7 +60,7 @@ export type AgentOptions = Omit<QueryOptions, "agent">
  */
 export type RunOptions = Omit<
   QueryOptions,
-  "agent" | "history" | "instructions" | "model" | "onBusy" | "onThread" | "replaces" | "tools"
+  "agent" | "branch" | "history" | "instructions" | "model" | "onBusy" | "onThread" | "replaces" | "tools"
 >
 
 /**

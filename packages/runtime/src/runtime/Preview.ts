@@ -2,7 +2,7 @@
  * What a query would start, without starting it: which tools its agents may call and who is asked about them, the size of
  * the first request, and the most that its limits let it use. Nothing is stored, and neither a policy's code nor a `resolve` is run.
  */
-import { Budget, type Grant, Message, Money, QueryRejected, QueryRejections, Quota } from "@reins/protocol"
+import { Budget, type Grant, Message, Money, QueryRejected, Quota } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Callable, Member } from "../agent/AgentRegistry.ts"
@@ -36,10 +36,9 @@ export const of = Effect.fnUntraced(function* (
   const member = asked(run.tools === undefined ? own : QueryTools.apply(own, run.tools), run)
   const thread = options.threadId === undefined ? undefined : yield* host.threads.info(options.threadId)
   const { change, resourceId, threadId } = run
-  const place = change?._tag === "Rewind" ? change.to : undefined
-  const version = place === undefined ? undefined : yield* placeIn(host, thread, place)
-  const read = thread === undefined ? [] : yield* host.threads.read(threadId, { resourceId, version })
-  const stored = place === undefined ? read : ThreadChange.whole(read)
+  const place = yield* placeIn(host, thread, change)
+  const read = thread === undefined ? [] : yield* host.threads.read(threadId, { resourceId, ...place })
+  const stored = place.version === undefined ? read : ThreadChange.whole(read)
   const agent = new AgentState({
     path: [],
     member,
@@ -75,13 +74,26 @@ export const of = Effect.fnUntraced(function* (
   }
 })
 
-/** How many messages are before a place of the thread. */
-const placeIn = Effect.fnUntraced(function* (host: RunHost, thread: ThreadInfo | undefined, place: ThreadChange.Place) {
-  const { threadId = "", version = 0 } = thread ?? {}
+/** The branch that a query continues, if any, and how many messages of it or of the thread; absent: all. */
+const placeIn = Effect.fnUntraced(function* (
+  host: RunHost,
+  thread: ThreadInfo | undefined,
+  change: StartChange | undefined
+): Effect.fn.Return<{ readonly branch?: string; readonly version?: number }, QueryRejected> {
+  if (change === undefined || change._tag === "Lay") return {}
+  const { threadId = "" } = thread ?? {}
+  const [step, next] = ThreadChange.stepsOf(change)
+  const branch = step?._tag === "Return" ? step.to : undefined
+  const known = branch === undefined ? [] : yield* host.threads.branches(threadId)
+  const version = branch === undefined ? (thread?.version ?? 0) : known.find((one) => one.branchId === branch)?.version
+  const back = step?._tag === "Rewind" ? step : next
+  const place = back?._tag === "Rewind" ? back.to : undefined
   const before = typeof place === "string" ? yield* host.threads.before(threadId, place) : undefined
-  const found = ThreadChange.keepAt(place, version, before)
-  if (found !== undefined) return found
-  return yield* new QueryRejected({ reason: new QueryRejections.PlaceNotFound({ threadId, place }) })
+  const kept = version === undefined || place === undefined ? undefined : ThreadChange.keepAt(place, version, before)
+  if (version === undefined || (place !== undefined && kept === undefined)) {
+    return yield* new QueryRejected({ reason: ThreadChange.placeNotFound(threadId, change) })
+  }
+  return { ...(branch === undefined ? {} : { branch }), ...(kept === undefined ? {} : { version: kept }) }
 })
 
 /** The conversation before the prompt. */

@@ -87,9 +87,9 @@ export const query = (
       const member = model === undefined ? asked.member : QueryModel.apply(asked.member, model)
       const made = record(built, member, prompt, now, { ...options, isolated: false })
       const whole = isPlain(asked, options) ? made : Task.map(made, (run) => ({ ...run, ...asksOf(asked, options) }))
-      const { history, onThread, replaces } = options
-      if (history === undefined && replaces === undefined) return whole
-      return Effect.flatMap(whole, (run) => changing(built, run, { history, onThread, replaces, ...named(options) }))
+      const { branch, history, replaces } = options
+      if (history === undefined && replaces === undefined && branch === undefined) return whole
+      return Effect.flatMap(whole, (run) => changing(built, run, options))
     })
   })
 
@@ -104,24 +104,27 @@ const asksOf = ({ model, tools }: Asked, { instructions }: QueryOptions): Partia
   ...(instructions === undefined ? {} : { instructions })
 })
 
-/** The thread that the query names, if any. */
-const named = ({ threadId }: QueryOptions): Pick<QueryOptions, "threadId"> => ({ threadId })
-
 /** The record of a query that changes its thread when it starts. */
 const changing = Effect.fnUntraced(function* (
   { ids }: RuntimeParts,
   made: NewRun,
-  { history, onThread = "ignore", replaces, threadId }: QueryOptions
+  { branch, history, onThread = "ignore", replaces, threadId }: QueryOptions
 ): Effect.fn.Return<NewRun, QueryRejected> {
   const refused = (issue: string) =>
     new QueryRejected({ reason: new QueryRejections.InvalidInput({ agent: made.agent, issue }) })
   const branchId = ids.make("branch")
   if (history === undefined) {
-    if (replaces === undefined) return made
-    if (threadId === undefined) return yield* refused("replaces is about a thread. Pass its threadId")
-    return { ...made, change: { _tag: "Rewind", to: replaces, branchId } }
+    if (threadId === undefined) return yield* refused("replaces and branch are about a thread. Pass its threadId")
+    const first = branch === undefined ? undefined : ({ _tag: "Return", to: branch, branchId } as const)
+    if (replaces === undefined) return first === undefined ? made : { ...made, change: first }
+    if (first === undefined) return { ...made, change: { _tag: "Rewind", to: replaces, branchId } }
+    if (typeof replaces === "string") return yield* refused("With branch, replaces is the index of a message in it")
+    const next = { _tag: "Rewind", to: replaces, branchId: ids.make("branch") } as const
+    return { ...made, change: { _tag: "Resume", first, next } }
   }
-  if (replaces !== undefined) return yield* refused("Pass history or replaces, and not both")
+  if (replaces !== undefined || branch !== undefined) {
+    return yield* refused("Pass history, or replaces and branch, and not both")
+  }
   const { messages } = yield* Effect.mapError(Threads.adopt(history), refused)
   // A thread without messages gets them; an existing one is not changed.
   if (onThread === "ignore" && messages.length === 0) return made

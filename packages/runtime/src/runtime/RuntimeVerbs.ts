@@ -105,6 +105,16 @@ export interface QueryOptions extends RunOptions {
    */
   readonly replaces?: Place | undefined
   /**
+   * The branch of its thread (`threads.branches`) that the query continues: the thread gets the messages of the branch
+   * again, as by `threads.returnTo`, and with `replaces`, the index of a message in the branch, only those before it. What
+   * the thread had instead is kept as a branch. Decided and made in the transaction that starts the run: a refused query
+   * changes nothing. Absent: the query continues the thread as it is.
+   *
+   * **Gotchas**: needs `threadId`, and no `history`. As with `replaces`, such a query never becomes a message of a running
+   * run. **Errors**: `PlaceNotFound` if the thread has no such branch, or the branch no such message.
+   */
+  readonly branch?: string | undefined
+  /**
    * Which events the stream of `query` has: `root`, those of the root agent and the approvals of all agents (the
    * default), or `progress`, also the progress of specialists (`tool-progress`, `custom`, `budget_exhausted`). `watch`
    * shows every event.

@@ -85,7 +85,7 @@ export const steerOr = (
     const { runId } = holder
     const { prompt, runId: messageId, threadId } = record
     // What replaces a part of the thread is not a message of a run that goes on.
-    const isMessage = record.change?._tag !== "Rewind"
+    const isMessage = record.change === undefined || record.change._tag === "Lay"
     const steered = Effect.flatMap(host.status(runId), (status) =>
       isMessage && status?.agent === record.agent
         ? steer(built, runId, Erased.as<Message.Prompt>(prompt), { messageId, questions: "withdraw" })

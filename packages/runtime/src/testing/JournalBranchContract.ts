@@ -200,6 +200,43 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* read(store), "q1 a1 Q2 A2", "the messages of the thread")
     })
   ),
+  clause("a query returns to a branch, and to before a message of it, when its run starts, or not at all", (store) =>
+    Effect.gen(function* () {
+      yield* threeRuns(store)
+      yield* rewind(store, "r2", "b1")
+      yield* store.threads.append("thread", "r4", [says("q4"), says("a4")])
+      const first = (to: string, branchId: string) => ({ _tag: "Return", to, branchId }) as const
+      const resume = (runId: string, branch: string, to: number) =>
+        store.create(record({ runId }), {
+          _tag: "Resume",
+          first: first(branch, "b2"),
+          next: { _tag: "Rewind", to, branchId: "b3" }
+        })
+      yield* same(yield* tagOf(resume("x", "none", 2)), "PlaceNotFound", "an unknown branch")
+      yield* same(yield* tagOf(resume("x", "b1", 7)), "PlaceNotFound", "a message that the branch does not have")
+      yield* same(yield* tagOf(store.create(record({ runId: "x" }), first("none", "b2"))), "PlaceNotFound", "a return")
+      const before = ["q1 a1 q4 a4", ["b1: thread 2-6 r2@2,r3@4"]]
+      yield* same([yield* read(store), yield* listed(store)], before, "the thread after the refusals")
+      yield* same((yield* store.threads.info("thread"))?.runId, undefined, "the run that leases the thread")
+      yield* Effect.orDie(resume("run", "b1", 4))
+      const opened = yield* open(store)
+      yield* same([words(opened.history), opened.record.historyVersion], ["q1 a1 q2 a2", 4], "what it starts from")
+      yield* same(
+        [...(yield* listed(store))].toSorted(),
+        ["b2: thread 2-4 r4@2", "b3: thread 4-6 r3@4"],
+        "the branches"
+      )
+      const by = (yield* store.threads.branches("thread")).map(({ replacedBy }) => replacedBy)
+      yield* same(by, ["run", "run"], "the run that replaced them")
+      yield* commit(store, opened.epoch, finish(1))
+      yield* Effect.orDie(store.create(record({ runId: "next" }), first("b2", "b4")))
+      yield* same(
+        words((yield* open(store, "next")).history),
+        "q1 a1 q4 a4",
+        "what a run after a plain return starts from"
+      )
+    })
+  ),
   clause(
     "a query that brings its history changes the thread in the transaction that starts its run, and keeps what it replaces as a branch",
     (store) =>

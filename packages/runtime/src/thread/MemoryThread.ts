@@ -3,7 +3,7 @@ import { type Budget, Message } from "@reins/protocol"
 import type { Kept } from "./Kept.ts"
 import { MemoryBranches } from "./MemoryBranches.ts"
 import * as ThreadChanges from "./ThreadChange.ts"
-import type { ThreadChange } from "./ThreadChange.ts"
+import type { StartChange, ThreadChange } from "./ThreadChange.ts"
 import * as ThreadDescription from "./ThreadDescription.ts"
 
 export interface Thread {
@@ -77,4 +77,14 @@ export const apply = (
   if (kept !== undefined) thread.kept = { ...kept, summaries: decided.summaries }
   Object.assign(thread, { runs, branches, updatedAt: at })
   return decided
+}
+
+/** Carries out what the query of the run `by` does to its thread, all of it or nothing; false where it cannot. */
+export const lay = (thread: Thread, change: StartChange, at: number, by: string): boolean => {
+  if (change._tag === "Resume") {
+    // Nothing is undone: the second step is possible before the first is made.
+    const version = thread.branches?.all.find(({ branchId }) => branchId === change.first.to)?.version
+    if (version === undefined || ThreadChanges.keepAt(change.next.to, version, undefined) === undefined) return false
+  }
+  return ThreadChanges.stepsOf(change).every((step) => apply(thread, step, at, by)._tag === "Decided")
 }

@@ -54,6 +54,19 @@ export interface Lay {
 }
 
 /**
+ * Gives the thread the messages of a branch again, and then takes it back to before the message `next.to` of it. Both are
+ * made, or neither.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Resume {
+  readonly _tag: "Resume"
+  readonly first: Return
+  readonly next: Rewind & { readonly to: number }
+}
+
+/**
  * A change of a free thread.
  *
  * @since 0.1.0
@@ -67,7 +80,16 @@ export type ThreadChange = Rewind | Return | Lay
  * @since 0.1.0
  * @category models
  */
-export type StartChange = Rewind | Lay
+export type StartChange = Rewind | Lay | Return | Resume
+
+/**
+ * The changes that a query's change consists of, in order.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const stepsOf = (change: StartChange): ReadonlyArray<ThreadChange> =>
+  change._tag === "Resume" ? [change.first, change.next] : [change]
 
 /**
  * Why a change was not made: the thread has no such message, run or branch.
@@ -170,13 +192,26 @@ export const decide = (
 }
 
 /**
- * The refusal of a query whose thread has no such place.
+ * The refusal of a query whose thread has no such place or branch.
  *
  * @since 0.1.0
  * @category operations
  */
 export const placeNotFound = (threadId: string, change: StartChange): QueryRejections.PlaceNotFound =>
-  new QueryRejections.PlaceNotFound({ threadId, place: change._tag === "Rewind" ? change.to : 0 })
+  new QueryRejections.PlaceNotFound({ threadId, ...placeOf(change) })
+
+const placeOf = (change: StartChange): { readonly place: Place; readonly branch?: string } => {
+  switch (change._tag) {
+    case "Rewind":
+      return { place: change.to }
+    case "Return":
+      return { place: 0, branch: change.to }
+    case "Resume":
+      return { place: change.next.to, branch: change.first.to }
+    case "Lay":
+      return { place: 0 }
+  }
+}
 
 const misplaced: Misplaced = { _tag: "Misplaced" }
 

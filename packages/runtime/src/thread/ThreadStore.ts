@@ -9,7 +9,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { ListedBranch } from "./Branch.ts"
 import { type Kept, keptAt } from "./Kept.ts"
-import { apply, isEmpty, made, read, type Thread } from "./MemoryThread.ts"
+import { apply, isEmpty, lay, made, read, type Thread } from "./MemoryThread.ts"
 import * as ThreadChanges from "./ThreadChange.ts"
 import type { Changed, StartChange, ThreadChange } from "./ThreadChange.ts"
 import * as ThreadDescription from "./ThreadDescription.ts"
@@ -188,7 +188,7 @@ export class MemoryThreads implements ThreadStore {
       return new QueryRejections.ThreadForbidden({ threadId })
     if (thread?.runId !== undefined) return new QueryRejections.ThreadBusy({ threadId, runId: thread.runId })
     thread ??= made(threadId, resourceId, at)
-    if (change !== undefined && apply(thread, change, at, runId)._tag === "Misplaced") {
+    if (change !== undefined && !lay(thread, change, at, runId)) {
       return ThreadChanges.placeNotFound(threadId, change)
     }
     this.threads.set(threadId, thread)

@@ -60,8 +60,9 @@ const noParent = Refusal.make(
 )
 
 /**
- * The query where it continues after a run of its thread: the thread returns to the run's branch, if it was replaced, and
- * what came after the run is replaced. `undefined`: the thread does not exist yet, or the query has a run already.
+ * The query where it continues after a run of its thread: in the run's branch, if the run was replaced, and what came
+ * after the run is replaced when the query starts. `undefined`: the thread does not exist yet, or the query has a run
+ * already.
  */
 const afterRun = Effect.fnUntraced(function* (
   serving: ServerContext,
@@ -79,21 +80,23 @@ const afterRun = Effect.fnUntraced(function* (
   const own = { resourceId: tenant }
   const runId = Lookup.ownRunId(tenant, threadId, after)
   let places = yield* threads.places(inner, own)
+  let branch: string | undefined
   if (!places.has(runId)) {
     const branches = yield* Effect.orElseSucceed(threads.branches(inner, own), () => [])
-    const branch = branches.find(({ runs }) => runs.some((one) => one.runId === runId))
-    if (branch === undefined) return yield* Effect.fail(noParent)
-    const returned = yield* Effect.option(threads.returnTo(inner, branch.branchId, own))
-    if (Option.isNone(returned)) return yield* Effect.fail(busy)
-    places = yield* threads.places(inner, own)
+    const found = branches.find(({ runs }) => runs.some((one) => one.runId === runId))
+    if (found === undefined) return yield* Effect.fail(noParent)
+    branch = found.branchId
+    places = new Map(found.runs.map(({ before, runId }) => [runId, before]))
   }
   const at = places.get(runId) ?? 0
   const later = Array.from(places.values()).filter((place) => place > at)
   const { after: _, onThread: __, seed: ___, ...rest } = asked
-  return later.length === 0 ? rest : { ...rest, replaces: Math.min(...later) }
+  return {
+    ...rest,
+    ...(branch === undefined ? {} : { branch }),
+    ...(later.length === 0 ? {} : { replaces: Math.min(...later) })
+  }
 })
-
-const busy = Refusal.make("conflict", "ThreadBusy", "The thread has an active run. Wait until it has ended")
 
 /** The run of the thread that answered a message which is asked again, or edited; `undefined` if none is known. */
 const answered = Effect.fnUntraced(function* (
@@ -223,7 +226,7 @@ export const isOvertaken = ({ code }: Refusal.Refusal): boolean => code === "Thr
 
 /** The query's history before its prompt. `ofThread`: the thread's additional instructions. */
 export const historyOf = (
-  { instructions: own, onThread, replaces, seed }: Command.StartQuery,
+  { branch, instructions: own, onThread, replaces, seed }: Command.StartQuery,
   ofThread: string | undefined,
   isThere: boolean
 ) => {
@@ -233,6 +236,7 @@ export const historyOf = (
     ...(seed === undefined || (isThere && onThread === undefined) ? {} : { history: seed }),
     ...(seed === undefined || onThread === undefined ? {} : { onThread }),
     ...(replaces === undefined ? {} : { replaces }),
+    ...(branch === undefined ? {} : { branch }),
     ...(instructions === undefined ? {} : { instructions })
   }
 }

@@ -276,7 +276,11 @@ const outward = (reason: QueryRejected["reason"], threadId: string): QueryReject
     case "ThreadForbidden":
       return new QueryRejections.ThreadForbidden({ threadId })
     case "PlaceNotFound":
-      return new QueryRejections.PlaceNotFound({ threadId, place: reason.place })
+      return new QueryRejections.PlaceNotFound({
+        threadId,
+        place: reason.place,
+        ...(reason.branch === undefined ? {} : { branch: reason.branch })
+      })
     case "ThreadDamaged":
       return new QueryRejections.ThreadDamaged({ threadId, table: reason.table })
     case "ThreadExhausted":

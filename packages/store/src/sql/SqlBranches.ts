@@ -292,19 +292,20 @@ export const lay = Effect.fnUntraced(function* (
   found: { readonly historyVersion: number; readonly kept?: Kept | undefined },
   change: ThreadChange.StartChange
 ): Effect.fn.Return<{ readonly historyVersion: number; readonly kept?: Kept } | undefined, Failure> {
-  const thread = Column.encode(threadId)
-  const at = yield* Clock.currentTimeMillis
-  const decided = yield* carriedOut(db, { thread, version: found.historyVersion, kept: found.kept }, change, {
-    at,
-    by: runId
-  })
-  if (decided._tag === "Misplaced") return undefined
-  const { add, summaries, version } = decided
-  yield* SqlMessages.write(db, threadId, version === 0 ? SqlMessages.begun : SqlMessages.rewritten(version), add)
-  return {
-    historyVersion: version + add.length,
-    ...(found.kept === undefined ? {} : { kept: { ...found.kept, summaries } })
+  const made = { at: yield* Clock.currentTimeMillis, by: runId }
+  let standing: Found = { thread: Column.encode(threadId), version: found.historyVersion, kept: found.kept }
+  let added: ReadonlyArray<Message.Message> = []
+  for (const step of ThreadChange.stepsOf(change)) {
+    const decided = yield* carriedOut(db, standing, step, made)
+    // The caller's transaction undoes an earlier step.
+    if (decided._tag === "Misplaced") return undefined
+    const { add, summaries, version } = decided
+    standing = { ...standing, version, kept: standing.kept === undefined ? undefined : { ...standing.kept, summaries } }
+    added = add
   }
+  const { kept, version } = standing
+  yield* SqlMessages.write(db, threadId, version === 0 ? SqlMessages.begun : SqlMessages.rewritten(version), added)
+  return { historyVersion: version + added.length, ...(kept === undefined ? {} : { kept }) }
 })
 
 /** Deletes the branches that need more than the thread's first `keep` messages; they are deleted from it. */
