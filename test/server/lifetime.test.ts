@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Authenticator, Server } from "@reins/server"
-import { Runtime } from "@reins/runtime"
+import { Agent, Model, Runtime } from "@reins/runtime"
+import { ScriptedModel } from "@reins/runtime/testing"
 import { Context, Effect, Layer, ManagedRuntime, Stream } from "effect"
+import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { connect } from "node:net"
+import * as RunTap from "./RunTap.ts"
 import * as Scene from "./Scene.ts"
 import * as Served from "./Served.ts"
 
@@ -54,6 +57,7 @@ describe("a run whose reader disconnected", () => {
       { model: "desk", stream: true, messages: [{ role: "user", content: "held" }] }
     ],
     ["/openai-responses/v1/responses", { stream: true, input: "held" }],
+    ["/ai-sdk/object", { prompt: "held" }],
     ["/anthropic/v1/messages", { model: "desk", max_tokens: 9, messages: [{ role: "user", content: "held" }] }]
   ] as const) {
     it.live(`is cancelled if the protocol has no other way to stop it: ${path}`, () =>
@@ -96,6 +100,32 @@ describe("a run whose reader disconnected", () => {
       yield* served.scene.tap.isUnread
       assert.lengthOf((yield* served.ask("/native/approvals")).json.approvals, 1)
     })
+  )
+})
+
+describe("an answer that a middleware of the program replaces", () => {
+  it.live("has lost its reader, also where its text has begun", () =>
+    Effect.gen(function* () {
+      const hold = yield* ScriptedModel.hold
+      const tap = yield* RunTap.make
+      const model = ScriptedModel.make({
+        respond: () => ({ ...ScriptedModel.words('{ "a" : 1 }'), hold, heldAfter: 2 })
+      })
+      const runtime = Layer.provide(Runtime.layer({ agents: [Agent.make("desk", {})] }), Layer.succeed(Model, model))
+      const replaced = HttpRouter.middleware((app) => Effect.as(app, HttpServerResponse.empty({ status: 503 })), {
+        global: true
+      })
+      const app = Layer.merge(Server.layer({ dialects: Served.dialects }), replaced).pipe(
+        Layer.provide([tap.layer(runtime), Served.keys, HttpServer.layerServices])
+      )
+      const { dispose, handler } = HttpRouter.toWebHandler(app, { disableLogger: true })
+      const headers = { authorization: "Bearer dev-key", "content-type": "application/json" }
+      const body = JSON.stringify({ prompt: "a", schema: { type: "object" } })
+      const request = new Request("http://app.example/ai-sdk/object", { method: "POST", headers, body })
+      assert.strictEqual((yield* Effect.promise(() => handler(request))).status, 503)
+      yield* tap.isUnread
+      yield* Effect.promise(dispose)
+    }).pipe(Effect.scoped)
   )
 })
 

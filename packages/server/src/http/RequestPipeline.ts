@@ -9,6 +9,7 @@ import type { Frame } from "@reins/wire"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { Authenticator, Principal } from "../access/Authenticator.ts"
@@ -82,7 +83,7 @@ export const answer = (
   base: string,
   request: Request,
   path?: string
-): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Scope.Scope> => {
   const { dialect } = mount
   const judgement = Origin.judge(pipeline.origins, request.headers["origin"])
   if (request.method === "OPTIONS") return Effect.succeed(preflight(request, judgement))
@@ -263,7 +264,7 @@ const respond = (
   answered: Dialect.Answer,
   outcome: Outcome,
   extra: Response.Headers
-): Effect.Effect<HttpServerResponse.HttpServerResponse, Refusal.Refusal> => {
+): Effect.Effect<HttpServerResponse.HttpServerResponse, Refusal.Refusal, Scope.Scope> => {
   if (outcome._tag === "NothingToResume") {
     return Effect.succeed(HttpServerResponse.empty({ status: 204, headers: extra }))
   }

@@ -45,16 +45,18 @@ export const stream = (
 
 /**
  * The answer as plain text. It begins when there is something to send: where it fails before that, it is refused.
- * Afterwards a failure breaks the connection.
+ * Afterwards a failure breaks the connection. What it has begun to read is released with the request, also where the
+ * answer is not sent: its reader is gone then.
  */
 export const plain = Effect.fnUntraced(function* (
   serving: ServerContext,
   feed: Feed,
   answer: Streamed
-): Effect.fn.Return<Stream.Stream<Uint8Array, Refusal.Refusal>, Refusal.Refusal> {
+): Effect.fn.Return<Stream.Stream<Uint8Array, Refusal.Refusal>, Refusal.Refusal, Scope.Scope> {
   const transmission = new Transmission.Transmission(answer, feed)
   const source = Heartbeat.attended(text(serving, feed, transmission), serving.bell, undefined)
   const scope = yield* Scope.make()
+  yield* Effect.addFinalizer(() => Scope.close(scope, Exit.interrupt()))
   return yield* Effect.gen(function* () {
     const pull = yield* Scope.provide(Stream.toPull(watched(serving, feed, source)), scope)
     const first = yield* Pull.catchDone(pull, () => Effect.succeed<ReadonlyArray<string>>([]))
