@@ -1,6 +1,6 @@
 /** Parts that several views show. */
 import { Alert, Anchor, Badge, Button, Code, Group, Loader, Select, Table, Text } from "@mantine/core"
-import type { ListedRun } from "@reins/protocol"
+import { ListedRun } from "@reins/protocol"
 import type { ReactNode } from "react"
 import type { Asked } from "./Client.ts"
 import { pretty } from "./Format.ts"
@@ -41,26 +41,18 @@ const colours: { readonly [state: string]: string } = {
   budget: "grape.9"
 }
 
-/** What a waiting run waits for. */
-const waits: { readonly [reason in ListedRun.WaitsFor]: string } = {
-  approval: "a person",
-  "client-tool": "its client",
-  result: "late results",
-  timer: "a time"
-}
-
 /** A run's state and what it waits for, or how it ended. */
 export const State = ({
   endReason,
   state,
-  waitsFor = []
+  waitsFor
 }: {
   readonly state: string
   readonly endReason?: string | undefined
   readonly waitsFor?: ReadonlyArray<ListedRun.WaitsFor> | undefined
 }) => {
   const word = state === "ended" ? (endReason ?? "ended") : state
-  const what = waitsFor.map((one) => waits[one]).join(", ")
+  const what = ListedRun.inWords(waitsFor)
   return (
     <Badge color={colours[word] ?? "gray.7"} variant="filled" tt="none">
       {what === "" ? word : `${word}: ${what}`}

@@ -1,5 +1,5 @@
 /** The commands that list runs and sum their costs, with the same filters on a local store and on a server. */
-import { CostReport, type ListedRun, Money } from "@reins/protocol"
+import { CostReport, ListedRun, Money } from "@reins/protocol"
 import type { CostOptions, RunFilter } from "@reins/runtime"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -88,14 +88,6 @@ const listed = Effect.fnUntraced(function* (desk: Desk, filter: RunFilter, limit
   return all
 })
 
-/** What a waiting run waits for. */
-const waits: { readonly [reason in ListedRun.WaitsFor]: string } = {
-  approval: "a person",
-  "client-tool": "its client",
-  result: "late results",
-  timer: "a time"
-}
-
 /** What a run cost; `?` where a part of it has no known price. */
 const costOf = ({ costNanoUsd, unpriced }: Pick<ListedRun.ListedRun, "costNanoUsd" | "unpriced">): string =>
   costNanoUsd === undefined ? "" : `${usd(costNanoUsd)}${(unpriced ?? 0) > 0 ? "?" : ""}`
@@ -125,7 +117,7 @@ export const runs = (given: RunsGiven): Operate.Printed =>
           (run) => [
             run.runId,
             run.state,
-            run.endReason ?? (run.waitsFor ?? []).map((one) => waits[one]).join(", "),
+            run.endReason ?? ListedRun.inWords(run.waitsFor),
             Operate.when(run.startedAt),
             run.endedAt === undefined ? "" : Style.time(Math.max(0, run.endedAt - run.startedAt)),
             costOf(run),

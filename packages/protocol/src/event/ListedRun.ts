@@ -48,6 +48,21 @@ const waits = ["approval", "client-tool", "result", "timer"] as const
 export type WaitsFor = (typeof waits)[number]
 export const WaitsFor: Schema.Codec<WaitsFor> = Schema.Literals(waits)
 
+const words: { readonly [reason in WaitsFor]: string } = {
+  approval: "a person",
+  "client-tool": "its client",
+  result: "late results",
+  timer: "a time"
+}
+
+/**
+ * What a run waits for, as lists show it to a person: `a person, late results`. Empty for a run that does not wait.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const inWords = (waitsFor: ReadonlyArray<WaitsFor> = []): string => waitsFor.map((one) => words[one]).join(", ")
+
 /**
  * Whether a run waits for a time or for what comes by itself: nothing but the wait says so, as a question or a client's
  * call does.
