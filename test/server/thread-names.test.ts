@@ -4,6 +4,7 @@ import { MemoryJournal, journalHost } from "@reins/runtime/journal"
 import { Deployment } from "@reins/runtime"
 import { Authenticator } from "@reins/server"
 import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
 import * as Served from "./Served.ts"
 
 const keys = Authenticator.layerKeys({ "dev-key": "dev", "other-key": "other" })
@@ -73,6 +74,71 @@ describe("a thread of a server", () => {
         shown.filter((threadId: string) => threadId === "web"),
         1
       )
+    })
+  )
+})
+
+/** Counts how often a server looks for threads under their plain names, which only asks what a name means. */
+const countPlain = ({ runtime: { threads } }: Served.Served) => {
+  const counts = new Map<string, number>()
+  const { info } = threads
+  Object.assign(threads, {
+    info: (...given: Parameters<typeof info>) => {
+      const [threadId] = given
+      if (!threadId.startsWith("dev/")) counts.set(threadId, (counts.get(threadId) ?? 0) + 1)
+      return info(...given)
+    }
+  })
+  return (name: string): number => counts.get(name) ?? 0
+}
+
+describe("what a name means", () => {
+  it.live("is not asked for a thread that the server has made itself", () =>
+    Effect.gen(function* () {
+      const served = yield* serve(stored)
+      const asked = countPlain(served)
+      const query = (body: object) =>
+        Effect.map(served.ask("/native/query", { body: { prompt: "hello", stream: false, ...body } }), ({ headers }) =>
+          decodeURIComponent(headers.get("x-thread-id") ?? "")
+        )
+      const made = yield* query({})
+      assert.strictEqual(yield* query({ threadId: made }), made)
+      assert.lengthOf(yield* prompts(served, made), 2)
+      const { json } = yield* served.ask(`/native/threads/${made}/fork`, { body: {} })
+      assert.lengthOf(yield* prompts(served, json.threadId), 2)
+      assert.deepStrictEqual([asked(made), asked(json.threadId)], [0, 0])
+      yield* query({ threadId: "mine" })
+      assert.strictEqual(asked("mine"), 1)
+    })
+  )
+
+  it.effect("is remembered for the last 1,000 names", () =>
+    Effect.gen(function* () {
+      const served = yield* serve(stored)
+      const asked = countPlain(served)
+      const read = (index: number) => prompts(served, `t${index}`)
+      for (let index = 0; index < 1000; index++) assert.strictEqual(yield* read(index), 404)
+      yield* read(0)
+      assert.deepStrictEqual([asked("t0"), asked("t999")], [1, 1])
+      yield* read(1000)
+      yield* read(1)
+      yield* read(0)
+      assert.deepStrictEqual([asked("t0"), asked("t1")], [2, 1])
+      yield* read(2)
+      yield* read(1)
+      assert.deepStrictEqual([asked("t1"), asked("t2")], [2, 1])
+    })
+  )
+
+  it.effect("is asked again two seconds after no thread had it, as one may have begun at a terminal", () =>
+    Effect.gen(function* () {
+      const served = yield* serve(stored)
+      assert.strictEqual(yield* prompts(served, "chat"), 404)
+      yield* served.runtime.complete("at a terminal", { threadId: "chat", resourceId: "dev" })
+      yield* TestClock.adjust("1999 millis")
+      assert.strictEqual(yield* prompts(served, "chat"), 404)
+      yield* TestClock.adjust("1 milli")
+      assert.deepStrictEqual(yield* prompts(served, "chat"), ["at a terminal"])
     })
   )
 })
