@@ -97,6 +97,31 @@ const bytesOf = (path: string): string =>
     .join("")
 
 describe("erasing", () => {
+  it.live("a principal or a thread while its runs are imported waits for the other, and is not refused", () =>
+    Effect.gen(function* () {
+      const filename = join(yield* folder, "runs.db")
+      yield* Effect.provide(noted("ada", "one", "default", "ann"), runtime(filename))
+      const [first, second, third] = yield* Effect.all([1, 2, 3].map(() => Sqlite.archive({ filename })))
+      const { exportRun, importRun } = first ?? assert.fail("no archive")
+      const lines = yield* exportRun("one")
+      const settled = <A, E extends { readonly _tag: string }>(effect: Effect.Effect<A, E>) =>
+        Effect.match(effect, { onFailure: ({ _tag }) => _tag, onSuccess: () => "done" })
+      for (let round = 0; round < 5; round++) {
+        const ended = yield* Effect.all(
+          [
+            settled(importRun(lines)),
+            settled(second?.erasePrincipal("ann", { resourceId: "default" }) ?? Effect.fail({ _tag: "none" })),
+            settled(third?.erase({ threadId: "ada" }, { principals: true }) ?? Effect.fail({ _tag: "none" }))
+          ],
+          { concurrency: "unbounded" }
+        )
+        // What came first may have left nothing for the others to do.
+        const refusals = ended.filter((one) => !["done", "NotErased", "NotImported"].includes(one))
+        assert.deepStrictEqual(refusals, [])
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.live("a thread deletes its messages, files, grants and runs from the bytes of the file, and nothing else", () =>
     Effect.gen(function* () {
       const path = yield* folder

@@ -4,7 +4,14 @@
  */
 import type { ListedRun } from "@reins/protocol"
 import { type ErasureReport, Ids, PrincipalBusy } from "@reins/runtime"
-import { Erasure as Rules, type Fenced, type Overtaken, RunExport, type StoreFailure } from "@reins/runtime/journal"
+import {
+  Erasure as Rules,
+  type Fenced,
+  type Overtaken,
+  RunExport,
+  type RunRecord,
+  type StoreFailure
+} from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -239,6 +246,20 @@ const gather = Effect.fnUntraced(function* (db: Database, runId: string) {
   return lines
 })
 
+/** Locks what an erasure locks before it comes to the run: the name of its principal, and its thread. */
+const ahead = Effect.fnUntraced(function* (
+  db: Database,
+  { isolated, principal, resourceId, threadId }: Pick<RunRecord, "isolated" | "principal" | "resourceId" | "threadId">
+) {
+  const { lockRows, underName } = db.dialect
+  if (principal !== undefined && underName !== undefined) {
+    const name = PrincipalErasure.nameOf({ resourceId, principal })
+    yield* db.rows(`SELECT ${underName}`, Column.encode(principal), name)
+  }
+  if (isolated || lockRows === "") return
+  yield* db.rows(`SELECT 1 FROM reins_threads WHERE thread_id = ?${lockRows}`, Column.encode(threadId))
+})
+
 const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<RunExport.Line>) {
   const [first] = lines
   if (first?.kind !== "run") return yield* new NotImported({ reason: "NotARun" })
@@ -246,6 +267,7 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Run
   const { runId, threadId } = record
   const history = lines.flatMap((line) => (line.kind === "history" ? [line.message] : []))
   const own = lines.flatMap((line) => (line.kind === "message" ? [line.message] : []))
+  yield* ahead(db, record)
   // What is left of a run whose data was deleted keeps its id reserved, and makes room for the run itself.
   yield* db.rows(
     "DELETE FROM reins_runs WHERE run_id = ? AND record = '' AND ended_at IS NOT NULL",
@@ -299,6 +321,7 @@ const older = (db: Database, table: "reins_costs" | "reins_audit", before: numbe
   )
 
 const forget = Effect.fnUntraced(function* (db: Database, before: number) {
+  yield* Erasure.lockRuns(db, "ended_at < ? AND record <> ''", before)
   const gone = yield* db.rows(
     "UPDATE reins_runs SET last_seq = 0, record = '' WHERE ended_at < ? AND record <> '' RETURNING run_id",
     before

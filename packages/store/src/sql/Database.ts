@@ -91,8 +91,9 @@ export class Database {
   }
 }
 
+/** Others hold what it needs, or it was rolled back for one of them: nothing took effect. */
 const isLocked = (error: SqlError | CorruptRow): boolean =>
-  error._tag === "SqlError" && error.reason._tag === "LockTimeoutError"
+  error._tag === "SqlError" && (error.reason._tag === "LockTimeoutError" || error.reason._tag === "DeadlockError")
 
 const isGone = (error: SqlError | CorruptRow): boolean =>
   error._tag === "SqlError" && error.reason._tag === "ConnectionError"

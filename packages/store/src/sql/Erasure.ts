@@ -95,6 +95,15 @@ export const dropRuns = Effect.fnUntraced(function* (db: Database, runs: Readonl
   }
 })
 
+/**
+ * Locks the rows of ended runs, in one order, so that two transactions that erase or forget the same runs never wait for
+ * each other. What reaches ended runs locks the name of their principal first, then threads, then runs.
+ */
+export const lockRuns = (db: Database, condition: string, ...values: ReadonlyArray<Value>) =>
+  db.dialect.lockRows === ""
+    ? Effect.void
+    : db.rows(`SELECT 1 FROM reins_runs WHERE ${condition} ORDER BY run_id${db.dialect.lockRows}`, ...values)
+
 /** A condition on rows that have the columns `run_id`, `thread_id` and `resource_id`. */
 interface Condition {
   readonly text: string
@@ -186,6 +195,7 @@ const erased = Effect.fnUntraced(function* (db: Database, subject: Subject, opti
     ...condition.values
   )
   if (open !== undefined) return yield* new NotErased({ reason: "RunOpen", runId: Column.decode(open["run_id"]) })
+  yield* lockRuns(db, condition.text, ...condition.values)
   const found = yield* holdings(db, subject, resourceId)
   const grants = yield* grantsOf(db, subject, resourceId)
   if (thread !== undefined) {

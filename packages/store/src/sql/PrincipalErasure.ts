@@ -94,6 +94,7 @@ const erased = Effect.fnUntraced(function* (
   const whole = ids(threads.filter(isWhole), "thread_id")
   const shared = threads.filter((row) => !isWhole(row))
   const [inRuns, inThreads] = [listOf(own), listOf(whole)]
+  yield* RunData.lockRuns(db, `run_id ${among}`, inRuns)
   // Runs of others that left no messages: what they have elsewhere is theirs.
   const foreign = ids(
     yield* db.rows(`SELECT run_id FROM reins_runs WHERE thread_id ${among}`, inThreads),
