@@ -6,6 +6,7 @@ import {
   type AgentPath,
   CancellationReport,
   CostSummary,
+  type Entry,
   type Event,
   LatencySummary,
   Message,
@@ -106,7 +107,7 @@ const ended = (run: Run, agent: AgentState, record: RunRecord, stores: Stores): 
     const closed = engine.activity(Names.finish, Schema.Null, (work) =>
       Effect.suspend(() => {
         const lost = work.spending.left(work.now())
-        const readings: Readings = lost.length === 0 ? work : { ...work, ledger: () => [...work.ledger(), ...lost] }
+        const readings = lost.length === 0 ? work : withRows(work, lost)
         const over = () => ({ value: null, path: [], events: last(readings), spent: lost })
         return record.isolated ? Effect.sync(over) : keep(engine, stores, record, readings, agent, over)
       })
@@ -120,6 +121,14 @@ const ended = (run: Run, agent: AgentState, record: RunRecord, stores: Stores): 
     )
   })
 }
+
+/** The readings with further rows. Each is named, because those of an engine may be members of its class. */
+const withRows = (readings: Readings, rows: ReadonlyArray<Entry.Entry>): Readings => ({
+  now: () => readings.now(),
+  elapsed: () => readings.elapsed(),
+  downMs: () => readings.downMs(),
+  ledger: () => [...readings.ledger(), ...rows]
+})
 
 /** The end of a run as observers get it. */
 const endOf = (
