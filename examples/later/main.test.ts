@@ -18,7 +18,7 @@ const folder = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
 )
 
-/** A process of the shop over a file; the carrier and the mail are outside, and outlive it. */
+/** A runtime of the shop over a file, as a process has one; the carrier and the mail are outside, and outlive it. */
 const shop = Effect.fnUntraced(function* (filename: string, carrier: Carrier["Service"], mail: Mail["Service"]) {
   const scope = yield* Scope.make()
   const layer = Runtime.layer({ agents: [Clerk] }).pipe(
@@ -51,45 +51,47 @@ const shop = Effect.fnUntraced(function* (filename: string, carrier: Carrier["Se
 const question = "Please send me order A-7."
 
 describe("an order that takes its time", () => {
-  it.effect("is booked, reported and followed up once, over three processes and a day", () =>
-    Effect.gen(function* () {
-      const file = join(yield* folder, "runs.db")
-      const carrier = Carrier.make()
-      const mail = Mail.make()
-      const first = yield* shop(file, carrier, mail)
-      yield* first.runtime.start(question, { runId: "order", threadId: "customer" })
-      yield* first.until("results_awaited")
-      assert.deepInclude((yield* first.runtime.runs.list()).runs[0], { state: "waiting", waitsFor: ["result"] })
-      yield* first.end
-      yield* TestClock.adjust("3 days")
-      const [booking] = (yield* carrier.bookings).all
-      const second = yield* shop(file, carrier, mail)
-      yield* second.runtime.results.deliver(
-        booking?.ticketId ?? "",
-        { value: { place: "at the door" } },
-        { costUsd: 4.5 }
-      )
-      yield* second.until("call_sleeps")
-      assert.deepStrictEqual(yield* mail.sent, [])
-      yield* second.end
-      yield* TestClock.adjust("1 day")
-      const third = yield* shop(file, carrier, mail)
-      const events = yield* third.until("data-latency-summary")
-      const said = events.flatMap((event) => (event.type === "text" ? [event.text] : []))
-      assert.deepStrictEqual(said, [
-        "Your order is with the carrier. I will tell you when it has arrived.",
-        "Your order has arrived. ",
-        "Tell us how you like it."
-      ])
-      const costs = events.flatMap((event) => (event.type === "data-cost-summary" ? [event.data.pricedUsd] : []))
-      assert.deepStrictEqual(costs, [4.5])
-      assert.strictEqual((yield* carrier.bookings).sent, 1)
-      assert.strictEqual((yield* mail.sent).length, 1)
-      yield* third.end
-    }).pipe(Effect.scoped)
+  it.effect(
+    "is booked, reported and followed up once, by three runtimes one after the other, over four days of a test clock",
+    () =>
+      Effect.gen(function* () {
+        const file = join(yield* folder, "runs.db")
+        const carrier = Carrier.make()
+        const mail = Mail.make()
+        const first = yield* shop(file, carrier, mail)
+        yield* first.runtime.start(question, { runId: "order", threadId: "customer" })
+        yield* first.until("results_awaited")
+        assert.deepInclude((yield* first.runtime.runs.list()).runs[0], { state: "waiting", waitsFor: ["result"] })
+        yield* first.end
+        yield* TestClock.adjust("3 days")
+        const [booking] = (yield* carrier.bookings).all
+        const second = yield* shop(file, carrier, mail)
+        yield* second.runtime.results.deliver(
+          booking?.ticketId ?? "",
+          { value: { place: "at the door" } },
+          { costUsd: 4.5 }
+        )
+        yield* second.until("call_sleeps")
+        assert.deepStrictEqual(yield* mail.sent, [])
+        yield* second.end
+        yield* TestClock.adjust("1 day")
+        const third = yield* shop(file, carrier, mail)
+        const events = yield* third.until("data-latency-summary")
+        const said = events.flatMap((event) => (event.type === "text" ? [event.text] : []))
+        assert.deepStrictEqual(said, [
+          "Your order is with the carrier. I will tell you when it has arrived.",
+          "Your order has arrived. ",
+          "Tell us how you like it."
+        ])
+        const costs = events.flatMap((event) => (event.type === "data-cost-summary" ? [event.data.pricedUsd] : []))
+        assert.deepStrictEqual(costs, [4.5])
+        assert.strictEqual((yield* carrier.bookings).sent, 1)
+        assert.strictEqual((yield* mail.sent).length, 1)
+        yield* third.end
+      }).pipe(Effect.scoped)
   )
 
-  it.effect("is booked again with the same key where the process dies before it has the carrier's answer", () =>
+  it.effect("is booked again with the same key where the runtime closes before it has the carrier's answer", () =>
     Effect.gen(function* () {
       const file = join(yield* folder, "runs.db")
       const gate = Deferred.makeUnsafe<void>()

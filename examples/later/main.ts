@@ -1,7 +1,7 @@
 /**
- * An order that is shipped, reported by its carrier later, and followed by a reminder. In the program the carrier reports
- * after a moment and the day is a second; the test kills the process in between, and waits for the day by a test clock.
- * `main.ts [FILE]`.
+ * An order that is shipped, reported by its carrier later, and followed by a reminder. In the program, which is one process,
+ * the carrier reports after a moment and the day is a second. The test closes the runtime in between and opens others over
+ * the same file, while a test clock passes the days. `main.ts [FILE]`.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { type Event, Runtime } from "@reins/runtime"
