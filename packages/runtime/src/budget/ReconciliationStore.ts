@@ -41,6 +41,8 @@ export interface LeasedRun {
 export interface ReconciliationStore {
   /** Leases runs with estimated lines that are due and that nobody leases, those that wait longest first. */
   readonly lease: (lease: ReconciliationLease) => Effect.Effect<ReadonlyArray<LeasedRun>>
+  /** Extends a lease until that time, if `owner` still has it. False: another process has it, or nobody. */
+  readonly renew: (runId: string, owner: string, until: number) => Effect.Effect<boolean>
   /**
    * Ends a lease, if `owner` still has it. `nextAt`: when the run is asked about again; absent: it is not.
    */
@@ -81,6 +83,14 @@ export class MemoryReconciliations implements ReconciliationStore {
         this.rows.set(runId, { ...row, owner, until })
         return { runId, attempts: row.attempts }
       })
+    })
+
+  readonly renew = (runId: string, owner: string, until: number): Effect.Effect<boolean> =>
+    Effect.sync(() => {
+      const row = this.rows.get(runId)
+      if (row?.owner !== owner) return false
+      row.until = until
+      return true
     })
 
   readonly release = (runId: string, owner: string, nextAt: number | undefined): Effect.Effect<void> =>

@@ -3,13 +3,15 @@
  * died. The cost ledger's estimates are corrected by what it says (`runtime/Reconciliation.ts`). Off unless a program
  * provides lookups.
  */
-import { Usage } from "@reins/protocol"
+import { Money, Usage } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 
 /**
  * What is known of a request.
@@ -59,7 +61,8 @@ export type Found =
  * **Details**
  * - `provider`: its name in prices and traces (`ModelPort.provider`).
  * - `models`: whether it is asked for responses of this model; absent: of all.
- * - `find`: a failure, a defect and no answer within 30 seconds count as `NotYet`.
+ * - `find`: a failure, a defect, an invalid answer and no answer within 30 seconds count as `NotYet`, and are logged
+ *   without their content.
  *
  * @since 0.2.0
  * @category models
@@ -109,19 +112,34 @@ export const of = (
   { model, provider }: { readonly model: string; readonly provider: string }
 ): Lookup | undefined => all.find((one) => one.provider === provider && one.models?.(model) !== false)
 
+const isAmount = Schema.makeFilter((usd: number) => Money.fromUsd(usd) !== undefined)
+
+const FoundUnion = Schema.Union([
+  Schema.TaggedStruct("Reported", { usage: Usage.Usage, costUsd: Schema.optional(Schema.Number.check(isAmount)) }),
+  Schema.TaggedStruct("NotYet", {}),
+  Schema.TaggedStruct("Never", {})
+])
+
 /**
  * Whether a lookup's answer can be booked: one without types may say anything.
  *
  * @since 0.2.0
  * @category guards
  */
-export const isFound: (found: unknown) => found is Found = Schema.is(
-  Schema.Union([
-    Schema.TaggedStruct("Reported", { usage: Usage.Usage, costUsd: Schema.optional(Schema.Finite) }),
-    Schema.TaggedStruct("NotYet", {}),
-    Schema.TaggedStruct("Never", {})
-  ])
-)
+export const isFound: (found: unknown) => found is Found = Schema.is(FoundUnion)
+
+const readFound = Schema.decodeUnknownResult(FoundUnion)
+
+/**
+ * What is invalid in an answer that cannot be booked, and where, without its values; `undefined`: it can be.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const issueOf = (found: unknown): string | undefined => {
+  const read = readFound(found)
+  return Result.isFailure(read) ? SchemaCheck.inPlaces(read.failure) : undefined
+}
 
 /**
  * The lookups of a runtime, read when its layer is built. Absent: estimates stay until an operator corrects them.

@@ -4,10 +4,12 @@
  * key of its line, also where a lease has run out meanwhile.
  */
 import { Correction, type Entry, Money, Usage } from "@reins/protocol"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { LeasedRun, ReconciliationStore } from "../budget/ReconciliationStore.ts"
 import type { Bill } from "../engine/RunHost.ts"
+import * as Outline from "../kernel/Outline.ts"
 import * as UsageLookup from "../model/UsageLookup.ts"
 import * as Corrections from "./Corrections.ts"
 import type { RuntimeParts } from "./RuntimeParts.ts"
@@ -15,9 +17,10 @@ import type { RuntimeParts } from "./RuntimeParts.ts"
 /** How long a provider may take to answer. */
 const patienceMs = 30_000
 
-/** How many runs are leased together, and for how long: more than their requests may take. */
+/** How many runs are leased together, and for how long. A lease is renewed before it could end during a request. */
 const leasedRuns = 10
 const leaseMs = 600_000
+const renewMs = 2 * patienceMs
 
 const firstDelayMs = 60_000
 const longestDelayMs = 6 * 3_600_000
@@ -77,47 +80,77 @@ export const run = (built: RuntimeParts): Effect.Effect<void> => {
   const pass = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const since = Math.max(0, now - lookups.withinMs)
-    const leased = yield* reconciliations.lease({ owner, now, until: now + leaseMs, since, limit: leasedRuns })
-    for (const one of leased) yield* settle(built, lookups, reconciliations, owner, one)
+    const until = now + leaseMs
+    const leased = yield* reconciliations.lease({ owner, now, until, since, limit: leasedRuns })
+    for (const one of leased) yield* settle(built, lookups, new Lease(reconciliations, owner, one, until))
     return leased.length === leasedRuns
   })
   // A store that fails now may answer next time.
-  const safe = Effect.catchCause(pass, () =>
-    Effect.as(Effect.logWarning("Estimated costs were not reconciled; this is tried again"), false)
+  const safe = Effect.catchCause(pass, (cause) =>
+    Effect.as(warn("Estimated costs were not reconciled; this is tried again", cause), false)
   )
   const all: Effect.Effect<void> = Effect.flatMap(safe, (isMore) => (isMore ? Effect.suspend(() => all) : Effect.void))
   const step = Effect.andThen(Effect.sleep(lookups.everyMs), all)
   return Effect.withTracerEnabled(Effect.forever(step), false)
 }
 
+/** Logs `words` with the kind of the failure: its messages may quote keys or rows. */
+const warn = (words: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+  Effect.logWarning(`${words} (${Outline.of(Cause.squash(cause))})`)
+
+/** A run that this process has leased. */
+class Lease {
+  readonly run: LeasedRun
+  private readonly owner: string
+  private readonly store: ReconciliationStore
+  private until: number
+
+  constructor(store: ReconciliationStore, owner: string, run: LeasedRun, until: number) {
+    this.store = store
+    this.owner = owner
+    this.run = run
+    this.until = until
+  }
+
+  /** Whether it lasts for one more request, which it is renewed for. False: another process may have the run. */
+  readonly lasts: Effect.Effect<boolean> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    if (this.until - now >= renewMs) return Effect.succeed(true)
+    const until = now + leaseMs
+    return Effect.map(this.store.renew(this.run.runId, this.owner, until), (isOwn) => {
+      if (isOwn) this.until = until
+      return isOwn
+    })
+  })
+
+  /** Ends it. */
+  end(nextAt: number | undefined): Effect.Effect<void> {
+    return this.store.release(this.run.runId, this.owner, nextAt)
+  }
+}
+
 /** Asks about a leased run, and ends the lease. */
-const settle = Effect.fnUntraced(function* (
-  built: RuntimeParts,
-  lookups: UsageLookup.Lookups,
-  store: ReconciliationStore,
-  owner: string,
-  { attempts, runId }: LeasedRun
-) {
+const settle = Effect.fnUntraced(function* (built: RuntimeParts, lookups: UsageLookup.Lookups, lease: Lease) {
+  const { attempts, runId } = lease.run
   // What fails here (a row that cannot be read) must not keep the other runs.
-  const outcome = yield* Effect.catchCause(reconcile(built, lookups, runId), () =>
-    Effect.as(Effect.logWarning(`The estimated costs of run ${runId} were not reconciled`), "again" as const)
+  const outcome = yield* Effect.catchCause(reconcile(built, lookups, lease), (cause) =>
+    Effect.as(warn(`The estimated costs of run ${runId} were not reconciled`, cause), "again" as const)
   )
   const now = yield* Clock.currentTimeMillis
-  yield* store.release(runId, owner, outcome === "done" ? undefined : now + delayMs(attempts))
+  yield* lease.end(outcome === "done" ? undefined : now + delayMs(attempts))
 })
 
 const reconcile = Effect.fnUntraced(function* (
   built: RuntimeParts,
   lookups: UsageLookup.Lookups,
-  runId: string
+  lease: Lease
 ): Effect.fn.Return<Outcome> {
-  const bill = yield* built.host.bill(runId)
+  const bill = yield* built.host.bill(lease.run.runId)
   if (bill === undefined) return "done"
   if (!bill.isOver) return "again"
   let outcome: Outcome = "done"
   for (const row of Corrections.placed(bill)) {
     if (!row.entry.estimated || row.isCorrected) continue
-    if ((yield* correct(built, lookups, bill, row)) === "again") outcome = "again"
+    if ((yield* correct(built, lookups, lease, bill, row)) === "again") outcome = "again"
   }
   return outcome
 })
@@ -126,6 +159,7 @@ const reconcile = Effect.fnUntraced(function* (
 const correct = Effect.fnUntraced(function* (
   built: RuntimeParts,
   lookups: UsageLookup.Lookups,
+  lease: Lease,
   bill: Bill,
   row: Corrections.Placed
 ): Effect.fn.Return<Outcome> {
@@ -144,6 +178,7 @@ const correct = Effect.fnUntraced(function* (
   const answers: Array<readonly [Question, Reported]> = []
   for (const question of questions) {
     const { responseId } = question
+    if (!(yield* lease.lasts)) return "again"
     const about = { provider, model, responseId, requestedAt: startedAt, runId, resourceId, principal, ...own }
     const found = yield* asked(lookup, about)
     if (found._tag === "Never") return "done"
@@ -154,16 +189,18 @@ const correct = Effect.fnUntraced(function* (
   return booked === "busy" ? "again" : "done"
 })
 
-const asked = (lookup: UsageLookup.Lookup, about: UsageLookup.Asked): Effect.Effect<UsageLookup.Found> =>
-  lookup.find(about).pipe(
+const asked = (lookup: UsageLookup.Lookup, about: UsageLookup.Asked): Effect.Effect<UsageLookup.Found> => {
+  const words = (what: string) => `${about.provider} ${what} a response of run ${about.runId} used; it is asked again`
+  return lookup.find(about).pipe(
     Effect.timeout(patienceMs),
-    Effect.map((found): UsageLookup.Found => (UsageLookup.isFound(found) ? found : { _tag: "NotYet" })),
-    Effect.catchCause(() =>
-      Effect.as(
-        Effect.logWarning(
-          `${about.provider} did not say what a response of run ${about.runId} used; it is asked again`
-        ),
-        { _tag: "NotYet" } as const
-      )
-    )
+    Effect.flatMap((found): Effect.Effect<UsageLookup.Found> => {
+      const issue = UsageLookup.issueOf(found)
+      return issue === undefined
+        ? Effect.succeed(found)
+        : Effect.as(Effect.logWarning(`${words("gave an invalid answer about what")} (${issue})`), notYet)
+    }),
+    Effect.catchCause((cause) => Effect.as(warn(words("did not say what"), cause), notYet))
   )
+}
+
+const notYet: UsageLookup.Found = { _tag: "NotYet" }

@@ -136,6 +136,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
       : {
           reconciliations: {
             lease: (lease) => alive(reconciliations.lease(lease)),
+            renew: (runId, owner, until) => alive(reconciliations.renew(runId, owner, until)),
             release: (runId, owner, nextAt) => alive(reconciliations.release(runId, owner, nextAt))
           }
         }),

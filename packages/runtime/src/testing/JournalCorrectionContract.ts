@@ -207,7 +207,14 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* reconciliations.release("one", owner, noon + 50)
       yield* same(yield* lease("c", noon + 49), [], "what is due before its time")
       yield* same(yield* lease("c", noon + 50), ["one 1"], "what is due then")
+      const renewed = [
+        yield* reconciliations.renew("two", "c", noon + 500),
+        yield* reconciliations.renew("one", "c", noon + 500),
+        yield* reconciliations.renew("none", "c", noon + 500)
+      ]
+      yield* same(renewed, [false, true, false], "who renews a lease: who has it")
       yield* same(yield* lease("d", noon + 110), ["two 0"], "a run whose lease has run out")
+      yield* same(yield* lease("d", noon + 200), [], "a run whose lease was renewed")
       yield* reconciliations.release("two", "d", undefined)
       yield* reconciliations.release("one", "c", noon + 200)
       yield* same(yield* lease("c", noon + 10_000, { limit: 1 }), ["one 2"], "what is left of two")

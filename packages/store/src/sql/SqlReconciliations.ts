@@ -57,6 +57,22 @@ const lease = (
 
 export const make = (db: Database): ReconciliationStore => ({
   lease: (asked) => Effect.orDie(db.operation("reconciliations", lease(db, asked))),
+  renew: (runId, owner, until) =>
+    Effect.orDie(
+      db.operation(
+        "reconciliations",
+        Effect.map(
+          db.rows(
+            `UPDATE reins_reconciliations SET leased_until = CAST(? AS BIGINT) WHERE run_id = ? AND leased_by = ?
+             RETURNING run_id`,
+            until,
+            Column.encode(runId),
+            owner
+          ),
+          (renewed) => renewed.length > 0
+        )
+      )
+    ),
   release: (runId, owner, nextAt) =>
     Effect.orDie(
       db.operation(
