@@ -155,6 +155,7 @@ describe("a stored response of OpenAI's", () => {
         ...journal,
         reconciliations: {
           lease: (lease) => journal.reconciliations?.lease(lease) ?? Effect.succeed([]),
+          renew: () => Effect.succeed(true),
           release: (runId, owner, nextAt) =>
             Effect.andThen(
               journal.reconciliations?.release(runId, owner, nextAt) ?? Effect.void,

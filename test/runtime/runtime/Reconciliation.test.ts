@@ -407,10 +407,7 @@ describe("what fails while estimates are asked for", () => {
   const refused = new Refused({ message: secret })
 
   /** The log lines of a process that asks. */
-  const heard = Effect.fnUntraced(function* (
-    seen: (journal: JournalStore) => JournalStore,
-    answer: Answer
-  ) {
+  const heard = Effect.fnUntraced(function* (seen: (journal: JournalStore) => JournalStore, answer: Answer) {
     const journal = MemoryJournal.make()
     yield* left(journal)
     const lines: Array<string> = []

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Envelope } from "@reins/protocol"
 import { Deployment, Runtime } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as OneTool from "../../../support/OneTool.ts"
 import * as Solo from "../../../support/Solo.ts"
@@ -34,6 +34,26 @@ describe("the memory host", () => {
       yield* runtime.start("hi")
       assert.strictEqual((yield* Stream.runCollect(first.envelopes)).length, 5)
       assert.strictEqual((yield* first.result).output, "hello")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("has a cost on the bill that was reported and got no row before its run ended", () =>
+    Effect.gen(function* () {
+      const memory = Context.get(Context.empty(), Deployment.Deployment)
+      const cost = { path: [], callId: "c1", toolName: "pay", nanoUsd: 5, overrun: false, startedAt: 0, attempts: 1 }
+      const reporting = Layer.succeed(Deployment.Deployment, {
+        make: (drive) =>
+          memory.make((record, history, engine, stores) => {
+            const reported = engine.activity("reported", Schema.Null, (work) =>
+              Effect.as(work.report(cost), { value: null, path: [], events: [], spent: [] })
+            )
+            return Effect.andThen(reported, drive(record, history, engine, stores))
+          })
+      })
+      const { probe } = yield* Solo.finished(speaking(), { services: reporting })
+      const [summary] = probe.of("data-cost-summary")
+      assert.strictEqual(summary?.data.costNanoUsd, 5)
+      assert.strictEqual(probe.of("finish")[0]?.finishReason, "stop")
     }).pipe(Effect.scoped)
   )
 
