@@ -3,7 +3,7 @@
  * results of client tools, late results with their costs, and messages.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { type Event, Transcript } from "@reins/protocol"
+import { Budget, type Entry, type Event, Transcript } from "@reins/protocol"
 import {
   Agent,
   Decision,
@@ -192,6 +192,66 @@ for (const [where, services] of Engines.all) {
     )
   })
 }
+
+describe.each(Engines.all)("a late result that a defect keeps from being read, %s", (_, services) => {
+  const price = { model: "scripted-1", match: "exact", source: "test", inputPerMillionUsd: 1, outputPerMillionUsd: 1 }
+
+  it.effect("is an overrun by what the limits of the agent that has its ticket have left", () =>
+    Effect.gen(function* () {
+      const world = makeWorld()
+      const orders = Toolkit.make(Order, Hold)
+      const buyer = Specialist.make("buyer", {
+        description: "Buys",
+        toolkit: orders,
+        budget: Budget.make({ maxCostUsd: 0.4 })
+      })
+      const calls: Readonly<Record<string, Parameters<typeof ScriptedModel.calls>[0]>> = {
+        desk: ["buyer", "bad"].map((name) => ({ id: name, name, args: { prompt: "go" } })),
+        buyer: [...["c1", "c2"].map((id) => ({ id, name: "order", args: {} })), { id: "h", name: "hold", args: {} }],
+        bad: [{ id: "u", name: "until", args: {} }]
+      }
+      const layer = Runtime.layer({
+        agents: [Agent.make("desk", { specialists: [buyer, bad], budget: Budget.make({ maxCostUsd: 10 }) })],
+        cancelGrace: 1
+      }).pipe(
+        Layer.provide([
+          orders.toLayer({
+            hold: () => Effect.void,
+            order: Effect.fnUntraced(function* () {
+              const run = yield* ToolRun
+              const ticket = yield* run.later({ receipt: "ordered" })
+              world.tickets.set(run.callId, ticket.id)
+              return yield* ticket.end
+            })
+          }),
+          waiting.toLayer({
+            until: () => Effect.andThen(Deferred.succeed(world.begun, undefined), Deferred.await(world.gate))
+          }),
+          Layer.succeed(
+            Model,
+            ScriptedModel.make({ respond: ({ metadata }) => ScriptedModel.calls(calls[metadata.agent] ?? []) })
+          ),
+          Layer.succeed(Prices.Prices, {
+            find: () => {
+              if (world.isBroken) throw new Error("a price book that throws")
+              return price as Entry.Price
+            }
+          }),
+          services()
+        ])
+      )
+      const runtime = Context.get(yield* Layer.build(layer), Runtime)
+      yield* start(runtime, world)
+      yield* deliverAll(runtime, world)
+      yield* strike(world)
+      const log = yield* logOf(runtime)
+      Story.isWhole(log)
+      const [root] = eventsOf(log, "data-cost-summary").map(({ data }) => data.root)
+      const [row] = root?.children.flatMap(({ rows }) => rows.filter(({ name }) => name === "order")) ?? []
+      assert.deepInclude(row, { name: "order", costUsd: 0.5, overrun: true })
+    }).pipe(Effect.scoped, quiet)
+  )
+})
 
 const stores: ReadonlyArray<readonly [string, Effect.Effect<JournalStore, never, Scope.Scope>]> = [
   ["on a journal", Effect.sync(() => MemoryJournal.make())],

@@ -84,6 +84,11 @@ export class BudgetTree {
     this.branches.set(key, this.make(path, budget, elapsedMs, this.branch(path.slice(0, -1))))
   }
 
+  /** The path of the deepest open agent from the root to `path`. */
+  openAt(path: AgentPath.AgentPath): AgentPath.AgentPath {
+    return path.length === 0 || this.branches?.has(AgentPath.key(path)) === true ? path : this.openAt(path.slice(0, -1))
+  }
+
   private make(path: AgentPath.AgentPath, budget: Budget.Budget, elapsedMs: number, above: Branch | undefined): Branch {
     return branchOf(this.charged(Budget.node(path, WrapUp.withReserve(budget), elapsedMs)), above, budget)
   }

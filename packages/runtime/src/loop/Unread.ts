@@ -95,8 +95,12 @@ export const collect = Effect.fnUntraced(function* (
     const key = AgentPath.callKey(about.path, about.callId)
     const end = Ticket.read(yield* stored.put(Names.endOfTicket(name), Ticket.write(Ticket.closed)))
     tickets.set(key, about.isChecked === true && end.by === "delivery" ? withheld : end)
-    const row = Ticket.rowOf(about, end, run.now(), run.tree.moneyLeft(AgentPath.root))
-    if (row !== undefined && !Ticket.isBooked(run.ledger(), row)) rows.push(row)
+    // A new owner of a run that a defect has stopped opens no agent below the root.
+    const path = run.tree.openAt(about.path)
+    const row = Ticket.rowOf(about, end, run.now(), run.tree.moneyLeft(path))
+    if (row === undefined || Ticket.isBooked(run.ledger(), row)) continue
+    run.tree.charge(path, { nanoUsd: row.costNanoUsd ?? 0 })
+    rows.push(row)
   }
   return { messages, decisions, clients, tickets, rows } satisfies Unread
 })
