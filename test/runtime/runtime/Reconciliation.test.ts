@@ -8,48 +8,17 @@ import { Deployment, ModelCredentials, Prices, UsageLookup } from "@reins/runtim
 import { journalHost, type JournalStore, MemoryJournal } from "@reins/runtime/journal"
 import { CrashingJournal, ScriptedModel } from "@reins/runtime/testing"
 import { Sqlite } from "@reins/store/sqlite"
-import { Data, Effect, Exit, Layer, Logger, Redacted, References, Scope, Stream } from "effect"
+import { Effect, Layer, Redacted, References, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Engines from "../../support/Engines.ts"
+import { life, price, provider, real, reported, response } from "../../support/Lookups.ts"
 import * as Solo from "../../support/Solo.ts"
 
-const price = {
-  model: "scripted-1",
-  match: "exact",
-  source: "test",
-  inputPerMillionUsd: 1.234567,
-  outputPerMillionUsd: 9.876543
-} as const
-
-const real = { inputUncached: 777, outputText: 13 } satisfies Usage.Usage
-const never = { _tag: "Never" } as const
-const reported = { _tag: "Reported", usage: real } as const
 const costOf = (usage: Usage.Usage) => Money.costOf(usage, price).nanoUsd
 
 const quota = { name: "daily", window: "day", per: "tenant", maxCostUsd: 1 } as const
 
-type Answer = UsageLookup.Found | Effect.Effect<UsageLookup.Found, unknown>
-
-/** A provider that answers from a list, then as its last entry says; it keeps what it was asked. */
-const provider = (...answers: ReadonlyArray<Answer>) => {
-  const asked: Array<UsageLookup.Asked> = []
-  const find: UsageLookup.Lookup["find"] = (about) =>
-    Effect.suspend(() => {
-      asked.push(about)
-      const answer = answers[asked.length - 1] ?? answers.at(-1) ?? never
-      return Effect.isEffect(answer) ? answer : Effect.succeed(answer)
-    })
-  const lookups = [{ provider: "scripted", find }]
-  return {
-    asked,
-    layer: UsageLookup.layer({ lookups }),
-    within: (within: "2 hours") => UsageLookup.layer({ lookups, within })
-  }
-}
-
 const silent = Effect.provideService(References.MinimumLogLevel, "None")
-
-const response = (id: string) => [{ type: "response", id }] as const
 
 /** A run that is cancelled in the middle of its answer, whose provider had said the response's id. */
 const cut = Effect.fnUntraced(function* (services: Layer.Layer<never>, id: string | null = "resp_1") {
@@ -231,24 +200,6 @@ describe("an estimated row", () => {
   )
 })
 
-/** One process over a journal. */
-const life = Effect.fnUntraced(function* (
-  store: JournalStore,
-  lookups: Layer.Layer<never>,
-  replies: ReadonlyArray<ScriptedModel.Reply>
-) {
-  const scope = yield* Scope.fork(yield* Effect.scope)
-  const host = journalHost(store, { gatherMs: 0, pollMs: Number.POSITIVE_INFINITY })
-  const runtime = yield* Solo.runtime(ScriptedModel.make({ replies: [...replies] }), {
-    services: Layer.mergeAll(
-      lookups,
-      Layer.succeed(Deployment.Deployment, host),
-      Layer.succeed(Prices.Prices, { find: () => price })
-    )
-  }).pipe(Scope.provide(scope))
-  return { runtime, end: Scope.close(scope, Exit.void) }
-})
-
 describe("a process that dies", () => {
   for (const [where, fresh] of [
     ["in memory", Effect.sync(() => MemoryJournal.make())],
@@ -358,103 +309,6 @@ describe("a process that dies", () => {
       })
       assert.strictEqual(yield* notes(Layer.empty), 0)
       assert.strictEqual(yield* notes(provider(reported).layer), 1)
-    })
-  )
-})
-
-/** A run that was cancelled in its answer, in a process that has ended, over a journal. */
-const left = Effect.fnUntraced(function* (journal: JournalStore) {
-  const hold = yield* ScriptedModel.hold
-  const { parts } = ScriptedModel.words("one two")
-  const replies = [{ parts: [response("resp_1"), ...parts], hold, heldAfter: 2 }]
-  const first = yield* life(journal, Layer.empty, replies)
-  const handle = yield* first.runtime.start("hello", { runId: "run", threadId: "thread" })
-  yield* hold.reached
-  yield* handle.cancel
-  yield* Effect.exit(handle.result)
-  yield* first.end
-})
-
-describe("a lease", () => {
-  it.effect("is renewed while a run is asked about for longer, so that no other process asks as well", () =>
-    Effect.gen(function* () {
-      const journal = MemoryJournal.make()
-      yield* left(journal)
-      const rows = 30
-      // A run with many estimates, of a provider that takes its time.
-      const long: JournalStore = {
-        ...journal,
-        bill: (runId) =>
-          Effect.map(journal.bill?.(runId) ?? Effect.succeed(undefined), (bill) => {
-            const entry = bill?.entries.find(({ kind }) => kind === "model")
-            if (bill === undefined || entry?.kind !== "model") return bill
-            return { ...bill, entries: Array.from({ length: rows }, (_, index) => ({ ...entry, step: index + 1 })) }
-          })
-      }
-      const slow = provider(Effect.delay(Effect.succeed({ _tag: "NotYet" }), "29 seconds"))
-      yield* life(long, slow.layer, [])
-      yield* life(long, slow.layer, [])
-      yield* TestClock.adjust("61 seconds")
-      yield* TestClock.adjust(`${rows * 29} seconds`)
-      assert.lengthOf(slow.asked, rows)
-    }).pipe(silent)
-  )
-})
-
-describe("what fails while estimates are asked for", () => {
-  const secret = "sk-secret"
-  class Refused extends Data.TaggedError("Refused")<{ readonly message: string }> {}
-  const refused = new Refused({ message: secret })
-
-  /** The log lines of a process that asks. */
-  const heard = Effect.fnUntraced(function* (seen: (journal: JournalStore) => JournalStore, answer: Answer) {
-    const journal = MemoryJournal.make()
-    yield* left(journal)
-    const lines: Array<string> = []
-    const logger = Logger.make(({ message }) => void lines.push(String(message)))
-    yield* Effect.gen(function* () {
-      const { runtime } = yield* life(seen(journal), provider(answer).layer, [])
-      yield* TestClock.adjust("100 seconds")
-      assert.isUndefined((yield* runtime.costs.by({ runId: "run" })).sum.corrections)
-    }).pipe(Effect.provide(Logger.layer([logger])))
-    assert.notInclude(lines.join(), secret)
-    return lines[0] ?? ""
-  })
-
-  it.effect.each([
-    ["a failure of the provider", Effect.fail(refused), "(Refused"],
-    ["no answer in time", Effect.never, "(TimeoutError"],
-    [
-      "a count that is no number",
-      { _tag: "Reported", usage: { inputUncached: Number.NaN } },
-      `["usage","inputUncached"]`
-    ],
-    ["a negative cost", { ...reported, costUsd: -1 }, `["costUsd"]`],
-    ["a cost that is no number", { ...reported, costUsd: Number.NaN }, `["costUsd"]`],
-    ["an unknown answer", { _tag: "Maybe", secret }, "invalid"]
-  ] as const)("is in the log with its kind, without its content: %s", ([, answer, said]) =>
-    Effect.map(
-      heard((journal) => journal, answer as UsageLookup.Found),
-      (line) => {
-        assert.include(line, "a response of run run used; it is asked again")
-        assert.include(line, said)
-      }
-    )
-  )
-
-  it.effect("is in the log with its kind, without its content: a failure of the store", () =>
-    Effect.gen(function* () {
-      const bill = yield* heard((journal) => ({ ...journal, bill: () => Effect.die(refused) }), reported)
-      assert.include(bill, "of run run were not reconciled (Refused")
-      const lease = { ...MemoryJournal.make().reconciliations, lease: () => Effect.die(refused) }
-      const leased = yield* heard(
-        (journal) => ({
-          ...journal,
-          reconciliations: { ...journal.reconciliations, ...lease } as typeof journal.reconciliations
-        }),
-        reported
-      )
-      assert.include(leased, "this is tried again (Refused")
     })
   )
 })
