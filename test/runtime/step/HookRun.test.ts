@@ -1,7 +1,7 @@
 /** What cuts a hook, and what a hook reports as its cost, at each of its places, on both engines. */
 import { assert, describe, it } from "@effect/vitest"
 import { Budget } from "@reins/protocol"
-import { Agent, Decision, Deployment, Hook, Model, Prices, Runtime } from "@reins/runtime"
+import { Agent, type Compaction, Decision, Deployment, Hook, Model, Prices, Quota, Runtime } from "@reins/runtime"
 import { journalHost, MemoryJournal } from "@reins/runtime/journal"
 import { Probe } from "@reins/runtime/testing"
 import { Context, Effect, Exit, Layer, References, Scope } from "effect"
@@ -17,6 +17,21 @@ const places = ["beforeCall", "afterCall", "beforeStep", "afterStep"] as const
 /** A hook that does this at one place, and lets everything through. */
 const at = (place: (typeof places)[number], act: (given: Hook.Place) => Effect.Effect<unknown>) =>
   Hook.make("paid", { [place]: (given: Hook.Place) => Effect.as(act(given), Hook.pass) })
+
+const reporting = ({ reportCost }: Hook.Place) => reportCost(2)
+
+/** The same before a request that shortens the conversation. */
+const beforeCompaction = Hook.make("paid", {
+  beforeStep: (step) => Effect.as(step.purpose === "compaction" ? reporting(step) : Effect.void, Hook.pass)
+})
+
+/** Asks the model, and shortens nothing. */
+const asking: Compaction.Strategy = {
+  name: "asking",
+  above: 0,
+  compact: ({ ask, messages }) =>
+    Effect.as(Effect.ignore(ask({ instructions: "Shorten it", messages, maxOutputTokens: 100 })), undefined)
+}
 
 /** Of the scripted model: a limit of money needs one. */
 const prices = Prices.layerTable({ "scripted/scripted-1": { inputPerMillionUsd: 1, outputPerMillionUsd: 1 } })
@@ -56,18 +71,42 @@ describe.each(Engines.all)("a hook, %s", (_, services) => {
     }).pipe(Effect.scoped, quiet)
   )
 
-  it.effect("spends the limit of its agent, which then takes no further step", () =>
-    Effect.gen(function* () {
-      const hook = at("beforeCall", ({ reportCost }) => reportCost(2))
-      const { probe } = yield* OneTool.start({
-        handler: () => Effect.succeed("ok"),
-        services: Layer.mergeAll(services(), prices),
-        agent: { hooks: [hook], budget: Budget.make({ maxCostUsd: 1 }) }
-      })
-      yield* probe.end
-      assert.strictEqual(probe.of("finish")[0]?.finishReason, "budget")
-      assert.deepInclude(hookRow(probe), { costUsd: 2, overrun: true })
-    }).pipe(Effect.scoped, quiet)
+  const limits = {
+    budget: { agent: { budget: Budget.make({ maxCostUsd: 1 }) } },
+    quota: { runtime: { quotas: [Quota.make({ per: "tenant", window: "day", maxCostUsd: 1 })] } }
+  } as const
+  // How many requests are sent, and how often the tool runs.
+  const spending = [
+    ["beforeStep", at("beforeStep", reporting), 0, 0],
+    ["afterStep", at("afterStep", reporting), 1, 0],
+    ["beforeCall", at("beforeCall", reporting), 1, 0],
+    ["afterCall", at("afterCall", reporting), 1, 1],
+    ["compaction", beforeCompaction, 0, 0]
+  ] as const
+
+  it.effect.each(
+    (["budget", "quota"] as const).flatMap((limit) =>
+      spending.map(([place, ...rest]) => [place, limit, ...rest] as const)
+    )
+  )(
+    "that reports more than is left ends the run, and its row says so: %s, of a %s",
+    ([place, limit, hook, sent, ran]) =>
+      Effect.gen(function* () {
+        let runs = 0
+        const model = OneTool.caller()
+        const { agent, runtime } = { agent: {}, runtime: {}, ...limits[limit] }
+        const { probe } = yield* OneTool.start({
+          handler: () => Effect.sync(() => `ran ${++runs}`),
+          model,
+          services: Layer.mergeAll(services(), prices),
+          agent: { hooks: [hook], ...(place === "compaction" ? { compaction: asking } : {}), ...agent },
+          runtime
+        })
+        yield* probe.end
+        assert.strictEqual(probe.of("finish")[0]?.finishReason, "budget")
+        assert.deepInclude(hookRow(probe), { costUsd: 2, overrun: true })
+        assert.deepStrictEqual([model.requests.length, runs], [sent, ran])
+      }).pipe(Effect.scoped, quiet)
   )
 
   it.effect("that reports an invalid amount lets nothing through", () =>

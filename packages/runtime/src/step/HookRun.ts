@@ -134,16 +134,21 @@ export class HookRun implements Spender {
       const { path } = this.agent
       const { spending, tree } = work
       const toolName = `hook ${hook}`
-      const before = spending.ofHooks(name).find((cost) => cost.toolName === toolName)
+      const reported = () => spending.ofHooks(name).find((cost) => cost.toolName === toolName)
+      const before = reported()
       const nanoUsd = Money.add(before?.nanoUsd ?? 0, amount.success)
       const overrun = before?.overrun === true || amount.success > tree.moneyLeft(path)
       const startedAt = before?.startedAt ?? work.now()
       charge(work, path, { nanoUsd: amount.success })
       const stored = work.report({ path, callId: name, toolName, nanoUsd, overrun, startedAt, attempts: 0, hook: true })
+      const { lease } = tree
+      if (lease === undefined) return stored
       // What is charged beyond the holds is booked on the run's quotas.
-      return tree.lease === undefined
-        ? stored
-        : Effect.andThen(stored, Effect.asVoid(Effect.suspend(() => tree.lease?.cover(work.now()) ?? Effect.void)))
+      const covered = Effect.flatMap(stored, () => lease.cover(work.now()))
+      return Effect.flatMap(covered, (isPassed) => {
+        const cost = isPassed && !this.isOver ? reported() : undefined
+        return cost === undefined || cost.overrun ? Effect.void : work.report({ ...cost, overrun: true })
+      })
     })
   }
 
