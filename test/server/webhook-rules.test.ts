@@ -160,6 +160,29 @@ describe("the native interface", () => {
     })
   )
 
+  it.live("shows and retries nothing of the program's settings, and shows that a run's web hook has no notices", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ webhooks: {} }, undefined, keys)
+      const { outbox } = served.runtime.webhooks
+      const stored = { resourceId: "dev", url: "https://receiver.example/", events: [], content: false } as const
+      yield* outbox.put({ ...stored, id: "whk_set", source: "settings", createdAt: 1, secrets: [] })
+      yield* outbox.put({ ...stored, id: "whk_run", runId: "run", source: "protocol", createdAt: 2, secrets: [] })
+      const asked = (id: string, of: "notices" | "retry") =>
+        served.ask(`/native/webhooks/${id}/${of}`, { key: "olga-key", ...(of === "retry" ? { body: {} } : {}) })
+      const answers = [
+        yield* asked("whk_set", "notices"),
+        yield* asked("whk_set", "retry"),
+        yield* asked("whk_run", "notices"),
+        yield* asked("whk_run", "retry")
+      ]
+      assert.deepStrictEqual(
+        answers.map(({ status }) => status),
+        [404, 404, 200, 202]
+      )
+      assert.deepStrictEqual(answers[2]?.json, { notices: [] })
+    })
+  )
+
   it.live("lists and counts what clients have set for their runs, without the address's path, and removes it", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({ webhooks: {} }, undefined, keys)

@@ -1,9 +1,11 @@
 /** What a program is told that adds web hooks and has nothing that sends them. */
 import { assert, describe, it } from "@effect/vitest"
-import { Agent, Runtime } from "@reins/runtime"
+import { Agent, Deployment, Runtime } from "@reins/runtime"
+import { journalHost, type JournalStore, MemoryJournal } from "@reins/runtime/journal"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Effect, Layer, Logger } from "effect"
+import { Effect, Layer, Logger, References } from "effect"
 import * as Desk from "../../support/Desk.ts"
+import * as Solo from "../../support/Solo.ts"
 
 const url = "https://receiver.example/told"
 
@@ -36,5 +38,45 @@ describe("a web hook that is added", () => {
       const lines = yield* logged(({ webhooks }) => Effect.andThen(webhooks.outbox.lease(lease), webhooks.add({ url })))
       assert.deepStrictEqual(lines, [])
     })
+  )
+})
+
+describe("the notices that wait for a web hook", () => {
+  it.effect("are known for every web hook, also of a run, without a list of the others", () =>
+    Effect.gen(function* () {
+      const journal = MemoryJournal.make()
+      const listed: Array<unknown> = []
+      const store: JournalStore = {
+        ...journal,
+        webhooks: Object.assign(Object.create(journal.webhooks) as typeof journal.webhooks, {
+          list: (query: Parameters<typeof journal.webhooks.list>[0]) => {
+            listed.push(query.id)
+            return journal.webhooks.list(query)
+          }
+        })
+      }
+      const runtime = yield* Solo.runtime(ScriptedModel.make({ replies: [ScriptedModel.text("done")] }), {
+        services: Layer.succeed(
+          Deployment.Deployment,
+          journalHost(store, { gatherMs: 0, pollMs: Number.POSITIVE_INFINITY })
+        )
+      })
+      const { id } = yield* runtime.webhooks.add({ url, resourceId: "default" })
+      const of = { url, events: [], content: true, createdAt: 1, secrets: [], resourceId: "default" } as const
+      yield* runtime.webhooks.outbox.put({ ...of, id: "of-run", source: "protocol", runId: "run" })
+      yield* runtime.webhooks.outbox.put({ ...of, id: "set", source: "settings" })
+      yield* runtime.complete("hello", { runId: "run" })
+      const waiting = (one: string, resourceId?: string) =>
+        Effect.map(runtime.webhooks.waiting(one, { resourceId }), (all) => all?.map(({ event }) => event))
+      assert.deepStrictEqual(
+        [yield* waiting(id), yield* waiting("of-run"), yield* waiting("set"), yield* waiting("nobody")],
+        [["run.ended"], [], [], undefined]
+      )
+      assert.deepStrictEqual(
+        [yield* waiting(id, "default"), yield* waiting(id, "other"), yield* waiting("set", "default")],
+        [["run.ended"], undefined, undefined]
+      )
+      assert.notInclude(listed, undefined)
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
   )
 })

@@ -114,14 +114,18 @@ export interface WebhookStore {
    * no secrets of its own.
    */
   readonly rotate: (id: string, secret: string, resourceId?: string) => Effect.Effect<boolean>
-  /** Deletes a web hook with its notices. With `resourceId`, only that tenant's. False when there is none. */
+  /**
+   * Deletes a web hook with its notices. With `resourceId`, only that tenant's, and none of the settings. False when there
+   * is none.
+   */
   readonly remove: (id: string, resourceId?: string) => Effect.Effect<boolean>
   /**
    * Web hooks in order of creation: of a tenant, or of every tenant and those of all; of one run, with `isOfRun` those of
-   * any run, otherwise those of none. `limit`: the most of them; absent: all.
+   * any run, otherwise those of none. `id`: the one of that id, of a run or none. `limit`: the most of them; absent: all.
    */
   readonly list: (query: {
     readonly resourceId?: string | undefined
+    readonly id?: string | undefined
     readonly runId?: string | undefined
     readonly isOfRun?: boolean | undefined
     readonly limit?: number | undefined
@@ -130,7 +134,7 @@ export interface WebhookStore {
   readonly count: Effect.Effect<WebhookCount>
   /**
    * Makes all notices of the web hook due at `now`, however often they have failed. With `resourceId`, only that
-   * tenant's. False when there is none.
+   * tenant's, and none of the settings. False when there is none.
    */
   readonly retry: (id: string, now: number, resourceId?: string) => Effect.Effect<boolean>
   /** Leases web hooks that are not leased and have due notices. */
@@ -166,9 +170,14 @@ interface Row {
 const keyOf = ({ name, run }: Notice): string => JSON.stringify([run.runId, name])
 
 /** Whether web hooks of `query` include it. */
-const isListed = (webhook: StoredWebhook, query: Parameters<WebhookStore["list"]>[0]): boolean =>
-  (query.isOfRun === true && query.runId === undefined ? webhook.runId !== undefined : webhook.runId === query.runId) &&
-  (query.resourceId === undefined || webhook.resourceId === query.resourceId)
+const isListed = (
+  webhook: StoredWebhook,
+  { id, isOfRun = false, resourceId, runId }: Parameters<WebhookStore["list"]>[0]
+): boolean => {
+  if (resourceId !== undefined && webhook.resourceId !== resourceId) return false
+  if (id !== undefined) return webhook.id === id
+  return isOfRun && runId === undefined ? webhook.runId !== undefined : webhook.runId === runId
+}
 
 /**
  * Web hooks in memory, with their outbox: lost with the process.
@@ -244,9 +253,7 @@ export class MemoryWebhooks implements WebhookStore {
 
   readonly remove = (id: string, resourceId?: string): Effect.Effect<boolean> =>
     Effect.sync(() => {
-      const row = this.of(id, resourceId)
-      const isOwn = resourceId === undefined || row?.webhook.source !== "settings"
-      return row !== undefined && isOwn && this.rows.delete(id)
+      return this.managed(id, resourceId) !== undefined && this.rows.delete(id)
     })
 
   readonly list: WebhookStore["list"] = (query) =>
@@ -365,7 +372,7 @@ export class MemoryWebhooks implements WebhookStore {
 
   readonly retry = (id: string, now: number, resourceId?: string): Effect.Effect<boolean> =>
     Effect.sync(() => {
-      const row = this.of(id, resourceId)
+      const row = this.managed(id, resourceId)
       if (row === undefined) return false
       row.nextAt = now
       this.dueAt(row, now)
@@ -374,6 +381,12 @@ export class MemoryWebhooks implements WebhookStore {
 
   private dueAt({ notices }: Row, at: number): void {
     for (const [key, notice] of notices) notices.set(key, { ...notice, nextAt: at })
+  }
+
+  /** The same, if the tenant manages it: one of the settings is the program's. */
+  private managed(id: string, resourceId: string | undefined): Row | undefined {
+    const row = this.of(id, resourceId)
+    return resourceId !== undefined && row?.webhook.source === "settings" ? undefined : row
   }
 
   /** The web hook of that id, if it belongs to the tenant. */

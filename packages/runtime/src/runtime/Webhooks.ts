@@ -202,8 +202,9 @@ export interface Webhooks {
     options?: OfTenant & { readonly limit?: number | undefined }
   ) => Effect.Effect<ReadonlyArray<RunWebhookInfo>>
   /**
-   * The notices that wait for a web hook, the next one first. `limit`: the most of them, 100 if absent. `undefined` when
-   * there is no such web hook; with `resourceId`, also when it is not that tenant's.
+   * The notices that wait for a web hook, the next one first; none for one of a run, which gets states. `limit`: the most
+   * of them, 100 if absent. `undefined` when there is no such web hook; with `resourceId`, also when it is not that
+   * tenant's, or is of the settings.
    */
   readonly waiting: (
     id: string,
@@ -211,7 +212,7 @@ export interface Webhooks {
   ) => Effect.Effect<ReadonlyArray<WaitingNotice> | undefined>
   /**
    * Sends the waiting notices at once, instead of after the delay of their failures. False when there is no such web
-   * hook, or not of the tenant.
+   * hook; with `resourceId`, also when it is not that tenant's, or is of the settings.
    */
   readonly retry: (id: string, options?: OfTenant) => Effect.Effect<boolean>
   /** The store of web hooks and notices, for their sender. */
@@ -276,8 +277,8 @@ export const make = ({ host: { webhooks }, ids }: RuntimeParts): Webhooks => {
     ofRuns: ({ limit = 1000, resourceId } = {}) =>
       Effect.map(webhooks.list({ resourceId, isOfRun: true, limit }), (all) => all.map(runInfoOf)),
     waiting: Effect.fnUntraced(function* (id, { limit = 100, resourceId } = {}) {
-      const all = yield* webhooks.list({ resourceId })
-      if (!all.some(({ webhook }) => webhook.id === id)) return undefined
+      const [found] = yield* webhooks.list({ id, resourceId })
+      if (found === undefined || (resourceId !== undefined && found.webhook.source === "settings")) return undefined
       return (yield* webhooks.due(id, Number.MAX_SAFE_INTEGER, limit)).map(waitingOf)
     }),
     retry: (id, options) =>

@@ -82,9 +82,8 @@ export const notices = Effect.fnUntraced(function* (
 ) {
   const own = yield* managing(serving, principal)
   const limit = Math.min((yield* OperatorRoutes.natural(query, "limit")) ?? 100, mostNotices)
-  const id = params["webhookId"] ?? ""
-  if (!(yield* listed(serving, own)).some((one) => one.id === id)) return yield* Effect.fail(unknown)
-  const waiting = (yield* serving.runtime.webhooks.waiting(id, { ...own, limit })) ?? []
+  const waiting = yield* serving.runtime.webhooks.waiting(params["webhookId"] ?? "", { ...own, limit })
+  if (waiting === undefined) return yield* Effect.fail(unknown)
   return { status: 200, body: { notices: waiting.map((notice) => noticeOf(serving, notice)) } }
 })
 

@@ -14,7 +14,7 @@ import {
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
-import type { Database, Row, Value } from "./Database.ts"
+import type { Database, Row } from "./Database.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 type Failure = SqlError | StoredJson.CorruptRow
@@ -83,11 +83,14 @@ const put = (db: Database, webhook: StoredWebhook, toldSeq: number): Effect.Effe
     toldSeq
   )
 
-/** A condition on the tenant of a web hook; none without one. */
-const ofTenant = (resourceId: string | undefined): { readonly text: string; readonly values: ReadonlyArray<Value> } =>
+/** A condition on the tenant of a web hook; none without one. `besides`: further ones of a tenant. */
+const ofTenant = (resourceId: string | undefined, besides = "") =>
   resourceId === undefined
     ? { text: "", values: [] }
-    : { text: " AND resource_id = ?", values: [Column.encode(resourceId)] }
+    : { text: ` AND resource_id = ?${besides}`, values: [Column.encode(resourceId)] }
+
+/** The same for what a tenant manages: those of the settings are the program's. */
+const ofManaged = (resourceId: string | undefined) => ofTenant(resourceId, " AND source <> 'settings'")
 
 const rotate = (db: Database, id: string, secret: string, resourceId: string | undefined) =>
   db.atomic(
@@ -109,10 +112,9 @@ const rotate = (db: Database, id: string, secret: string, resourceId: string | u
 const remove = (db: Database, id: string, resourceId: string | undefined) =>
   db.atomic(
     Effect.gen(function* () {
-      const { text, values } = ofTenant(resourceId)
+      const { text, values } = ofManaged(resourceId)
       const gone = yield* db.rows(
-        // A tenant removes what was added for it, and not what the settings of the program say.
-        `DELETE FROM reins_webhooks WHERE id = ?${text === "" ? "" : `${text} AND source <> 'settings'`} RETURNING 1`,
+        `DELETE FROM reins_webhooks WHERE id = ?${text} RETURNING 1`,
         Column.encode(id),
         ...values
       )
@@ -122,15 +124,17 @@ const remove = (db: Database, id: string, resourceId: string | undefined) =>
     })
   )
 
-const list = (db: Database, { isOfRun = false, limit, resourceId, runId }: Parameters<WebhookStore["list"]>[0]) =>
+const list = (db: Database, { id, isOfRun = false, limit, resourceId, runId }: Parameters<WebhookStore["list"]>[0]) =>
   Effect.gen(function* () {
     const { text, values } = ofTenant(resourceId)
+    const of =
+      id !== undefined ? "id = ?" : runId !== undefined ? "run_id = ?" : `run_id IS ${isOfRun ? "NOT " : ""}NULL`
     const rows = yield* db.rows(
       `SELECT ${columns}, (SELECT count(*) FROM reins_notices n WHERE n.webhook_id = w.id) AS waiting,
          (SELECT min(at) FROM reins_notices n WHERE n.webhook_id = w.id) AS oldest
-       FROM reins_webhooks w WHERE run_id ${runId !== undefined ? "= ?" : isOfRun ? "IS NOT NULL" : "IS NULL"}${text}
+       FROM reins_webhooks w WHERE ${of}${text}
        ORDER BY created_at, id${limit === undefined ? "" : " LIMIT ?"}`,
-      ...(runId === undefined ? [] : [Column.encode(runId)]),
+      ...[id ?? runId].flatMap((one) => (one === undefined ? [] : [Column.encode(one)])),
       ...values,
       ...(limit === undefined ? [] : [limit])
     )
@@ -162,7 +166,7 @@ const dueAt = (db: Database, id: string, at: number) =>
 const retry = (db: Database, id: string, now: number, resourceId: string | undefined) =>
   db.atomic(
     Effect.gen(function* () {
-      const { text, values } = ofTenant(resourceId)
+      const { text, values } = ofManaged(resourceId)
       const update = `UPDATE reins_webhooks SET next_at = ? WHERE id = ?${text} RETURNING 1`
       const found = yield* db.rows(update, now, Column.encode(id), ...values)
       if (found.length > 0) yield* dueAt(db, id, now)
