@@ -91,6 +91,26 @@ describe.each(Engines.all)("a question of a running call, %s", (_, services) => 
     }).pipe(Effect.scoped)
   )
 
+  it.effect("is decided once where its handler is not interrupted by the cut and goes on waiting for it", () =>
+    Effect.gen(function* () {
+      const { probe, runtime } = yield* started({
+        tool: OneTool.work.annotate(ToolSettings.Timeout, "5 seconds"),
+        handler: () => Effect.uninterruptible(asking())
+      })
+      const { data } = yield* probe.next("approval-required")
+      yield* TestClock.adjust("1 minute")
+      yield* probe.end
+      assert.deepInclude(result(probe), { error: "ToolTimedOut" })
+      const late = yield* Effect.flip(runtime.respondToApproval(data.id, Decision.answer({ size: 1 })))
+      assert.strictEqual(late.reason._tag, "ApprovalResolved")
+      assert.deepStrictEqual(
+        probe.of("approval-decision").map(({ data: { outcome } }) => outcome),
+        [{ outcome: "cancelled" }]
+      )
+      assert.deepStrictEqual(Ordering.check(probe.envelopes), [])
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("waits for the one before it", () =>
     Effect.gen(function* () {
       const { probe, runtime } = yield* started({

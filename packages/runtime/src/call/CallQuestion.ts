@@ -121,10 +121,11 @@ const read = ({ resolution: { by, feedback = "", outcome } }: Answer): PersonAns
 /** Ends the question that a call has open and no longer waits for. */
 export const withdraw = ({ agent, call, run, tool }: CallContext, work: Work): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const id = work.order.questionOf(agent.path, call.id)
+    const open = () => work.order.questionOf(agent.path, call.id)
+    const id = open()
     if (id === undefined) return Effect.void
     const { resourceId, threadId } = run.engine
-    return Question.withdraw(run, agent, {
+    const request: Approval.Request = {
       id,
       resourceId,
       threadId,
@@ -132,5 +133,6 @@ export const withdraw = ({ agent, call, run, tool }: CallContext, work: Work): E
       target: tool.name,
       payload: null,
       toolInvocationId: call.id
-    })
+    }
+    return Question.withdraw(run, agent, request, () => open() === id)
   })

@@ -132,8 +132,14 @@ const factsOf = (
 /**
  * Ends an open question that nobody waits for any more: with the answer that a person has given meanwhile, or else as
  * cancelled, which is stored as its answer. So no later answer is taken, and a call that asks it again gets this one.
+ * `isOpen`: a handler that was abandoned may still wait for it, and then emits its end.
  */
-export const withdraw = (run: Run, agent: AgentState, request: Approval.Request): Effect.Effect<void> => {
+export const withdraw = (
+  run: Run,
+  agent: AgentState,
+  request: Approval.Request,
+  isOpen: () => boolean
+): Effect.Effect<void> => {
   const { engine, settings } = run
   const { path, prefix } = agent
   const { id } = request
@@ -141,6 +147,7 @@ export const withdraw = (run: Run, agent: AgentState, request: Approval.Request)
   const end = { cancelled, expires: { at: 0, value: cancelled } }
   const ended = engine.wait(Names.approval(id), Answer, end, { path, reason: "approval", id })
   return Effect.flatMap(ended, ({ value: { resolution } }) => {
+    if (!isOpen()) return Effect.void
     const told = engine.emit(
       Names.withdrawn(prefix, id),
       path,
