@@ -1,5 +1,5 @@
 /**
- * Random runs with hooks that rewrite, refuse, fail, end and report costs keep every guarantee, killed at any event, and
+ * Random runs with hooks that rewrite, refuse, fail, end, report costs and ask models keep every guarantee, killed at any event, and
  * replay. Repeat one seed with `SEED=17 npm test -- random-runs-with-hooks`. `npm test` runs one fifth of the seeds; CI runs
  * all of them (`REINS_SEEDS=all`).
  */
@@ -110,6 +110,109 @@ describe("random runs with hooks", () => {
             const store = yield* Sqlite.journal({ filename: ":memory:" })
             const scenario = Scenario.generate(seed, { hooks: true })
             sound(yield* ScenarioRun.onStore(scenario, store, Scenario.deaths(seed)), `seed ${seed}`)
+          }).pipe(Effect.scoped),
+        { discard: true }
+      ).pipe(quiet),
+    240_000
+  )
+})
+
+/** What the questions of hooks have brought about in a run. */
+const meetJudged = (met: Set<string>, { stored, world }: ScenarioRun.Report) => {
+  for (const { works } of world.judged ?? []) met.add(`asked around ${/(?:^|\/)(\w+)\//.exec(works[0] ?? "")?.[1]}`)
+  for (const { agentPath, event } of stored) {
+    if (agentPath.length > 0 && (world.judged ?? []).some(({ works }) => works[0]?.includes("#")))
+      met.add("of a specialist")
+    if (event.type === "error") met.add(event.error.code ?? "")
+    if (event.type === "step-retracted") met.add(event.reason)
+    if (event.type === "tool-invocation" && event.state === "result") {
+      const { error, message } = { error: "", message: "", ...(event.result as object) }
+      if (message.includes("judged")) met.add(error)
+    }
+    if (event.type === "data-cost-summary") {
+      for (const { name } of event.data.root.rows) met.add(name)
+    }
+  }
+}
+
+describe("random runs with hooks that ask models", () => {
+  const drawn = (seed: number) => Scenario.generate(seed, { hooks: true, hooksAsk: true })
+
+  it.live(
+    "charge each answer once and keep every other invariant in memory, by the usual way and by the general way",
+    () =>
+      Effect.gen(function* () {
+        const met = new Set<string>()
+        for (const seed of seeds(250)) {
+          for (const way of ["usual", "general"] as const) {
+            const report = yield* ScenarioRun.onMemory(drawn(seed), way)
+            sound(report, `seed ${seed}, ${way}`)
+            meetJudged(met, report)
+          }
+        }
+        const wanted = [
+          "asked around model",
+          "asked around compact",
+          "asked around hook",
+          "asked around tool",
+          "of a specialist",
+          "Denied",
+          "Withheld",
+          "scripted-3"
+        ]
+        for (const each of wanted) if (only === undefined) assert.isTrue(met.has(each), `no scenario brought: ${each}`)
+      }).pipe(quiet),
+    240_000
+  )
+
+  it.live(
+    "keep every invariant on a journal with a process that dies in half of them, and replay",
+    () =>
+      Effect.gen(function* () {
+        for (const seed of seeds(200)) {
+          const report = yield* ScenarioRun.onJournal(drawn(1000 + seed), Scenario.deaths(seed))
+          sound(report, `seed ${1000 + seed}`)
+          yield* replays(report, `seed ${1000 + seed}`)
+        }
+      }).pipe(quiet),
+    240_000
+  )
+
+  it.live(
+    "keep every invariant and replay with a process that dies at each event of runs whose hooks ask",
+    () =>
+      Effect.gen(function* () {
+        let left = share === 1 ? 4 : 2
+        for (const seed of only === undefined ? Array.from({ length: 100 }, (_, seed) => seed) : [only]) {
+          if (left === 0) break
+          const scenario = drawn(seed)
+          const whole = yield* ScenarioRun.onJournal(scenario)
+          sound(whole, `seed ${seed}`)
+          if (only === undefined && ((whole.world.judged ?? []).length < 3 || whole.stored.length > 50)) continue
+          left -= 1
+          for (const { seq } of whole.stored) {
+            const both = ["before", "after"] as const
+            for (const when of share === 1 ? both : [seq % 2 === 0 ? both[0] : both[1]]) {
+              const where = `seed ${seed}, killed ${when} ${seq}`
+              const report = yield* ScenarioRun.onJournal(scenario, [{ at: seq, when }])
+              sound(report, where)
+              yield* replays(report, where)
+            }
+          }
+        }
+      }).pipe(quiet),
+    240_000
+  )
+
+  it.live(
+    "keep every invariant on SQLite, with a process that dies in half of them",
+    () =>
+      Effect.forEach(
+        seeds(60),
+        (seed) =>
+          Effect.gen(function* () {
+            const store = yield* Sqlite.journal({ filename: ":memory:" })
+            sound(yield* ScenarioRun.onStore(drawn(2000 + seed), store, Scenario.deaths(seed)), `seed ${2000 + seed}`)
           }).pipe(Effect.scoped),
         { discard: true }
       ).pipe(quiet),

@@ -61,6 +61,11 @@ const passing = Hook.make("passing", {
 const asking = Hook.make("asking", {
   beforeCall: ({ ask }) => Effect.map(ask({ prompt: "May it?" }), () => Hook.withArguments({ n: 5 }))
 })
+const askingAfter = (then: "passes" | "changes") =>
+  Hook.make("asking-after", {
+    afterCall: ({ ask }) =>
+      Effect.map(ask({ prompt: "Was it right?" }), (said) => (then === "passes" ? Hook.pass : Hook.withResult(said)))
+  })
 const wording = (words: string) =>
   Hook.make("wording", { afterCall: () => Effect.succeed(Hook.withResult(words, { status: "failed" })) })
 
@@ -120,6 +125,10 @@ describe("a replay of a run with hooks", () => {
       const exported = yield* recorded(program([wording("no")], "four"))
       assert.strictEqual(yield* replayed(program([wording("no")], "four"), exported), "Identical")
       assert.notStrictEqual(yield* replayed(program([wording("never")], "four"), exported), "Identical")
+      for (const said of ["passes", "changes"] as const) {
+        const asked = yield* recorded(program([askingAfter(said)], "four"))
+        assert.strictEqual(yield* replayed(program([askingAfter(said)], "four"), asked), "Identical", said)
+      }
     }).pipe(quiet)
   )
 })

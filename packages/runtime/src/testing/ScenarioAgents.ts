@@ -3,7 +3,7 @@
  * tools that behave as their arguments say, one of them run by the client; and a fallback model. `World` records what
  * was executed.
  */
-import type { Json, Usage } from "@reins/protocol"
+import type { Json } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -15,7 +15,6 @@ import * as Agent from "../agent/Agent.ts"
 import type { Policy } from "../approval/Policy.ts"
 import * as Compaction from "../thread/Compaction.ts"
 import { Model, type ModelPort } from "../model/Model.ts"
-import * as Prices from "../model/Prices.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import * as Specialist from "../agent/Specialist.ts"
 import * as AskPerson from "../tool/AskPerson.ts"
@@ -25,9 +24,9 @@ import * as ToolSettings from "../tool/ToolSettings.ts"
 import * as Scenario from "./Scenario.ts"
 import * as ScenarioLate from "./ScenarioLate.ts"
 import * as ScenarioAnswers from "./ScenarioAnswers.ts"
+import * as ScenarioModels from "./ScenarioModels.ts"
 import * as ScenarioQuestions from "./ScenarioQuestions.ts"
 import * as ScenarioSearch from "./ScenarioSearch.ts"
-import * as ScriptedModel from "./ScriptedModel.ts"
 
 /**
  * What was executed, over all owners of the run.
@@ -35,23 +34,17 @@ import * as ScriptedModel from "./ScriptedModel.ts"
  * @since 0.1.0
  * @category models
  */
-export interface World {
-  /** Model requests: agent path, step, model. */
-  readonly requests: Array<{ readonly path: string; readonly step: number; readonly model?: string }>
+export interface World extends ScenarioModels.Watched {
   /** The idempotency keys of the handlers that were called. */
   readonly begun: Array<string>
   /** What they and hooks reported as their cost, in nano-dollars: `taken` once that was acknowledged. */
   readonly costs: Array<{ readonly nanoUsd: number; taken: boolean }>
   /** The idempotency keys of the calls that hooks were asked about before they ran. Absent: not recorded. */
   readonly hooked?: Array<string> | undefined
-  /** What models said that they used. Absent: not recorded. */
-  readonly used?: Array<Usage.Usage> | undefined
   /** What calls that take their time have done. Absent: not recorded. */
   readonly late?: ScenarioLate.LateWorld | undefined
   /** What handlers that ask a person got. Absent: not recorded. */
   readonly told?: Array<ScenarioQuestions.Told> | undefined
-  /** Which searched tools the requests offered. Absent: not recorded. */
-  readonly offers?: Array<ScenarioSearch.Offer> | undefined
 }
 
 /**
@@ -66,17 +59,11 @@ export const makeWorld = (): World => ({
   costs: [],
   hooked: [],
   used: [],
+  judged: [],
   late: ScenarioLate.makeWorld(),
   told: [],
   offers: []
 })
-
-/** Throws at the call that the scenario has drawn; calls are counted per owner. */
-const throwing = ({ defect }: Scenario.Scenario, of: Scenario.Defect["of"]): (() => boolean) => {
-  if (defect?.of !== of) return () => false
-  let calls = 0
-  return () => ++calls === defect.at || (defect.lasts && calls > defect.at)
-}
 
 /** What a call costs, in US dollars. */
 const costOf = (forMs: number): number => (1000 + forMs) / 1e9
@@ -293,81 +280,24 @@ export const agents = (scenario: Scenario.Scenario) => {
 }
 
 /**
- * Everything that the agents need: handlers, the scenario's model, a price for it.
+ * Everything that the agents need: handlers, the scenario's models, prices for them.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layer = (scenario: Scenario.Scenario, world: World) => {
   const handle = handler(world)
-  const isBroken = throwing(scenario, "adapter")
-  const scripted = (model: string): ModelPort => {
-    const port = ScriptedModel.make({
-      model,
-      respond: (request) => ({
-        ...Scenario.respond(scenario, request, model),
-        ...(isBroken() ? { throws: true } : {})
-      }),
-      onRequest: (request) => {
-        const { metadata } = request
-        const offer = scenario.searches ? ScenarioSearch.offerOf(request) : undefined
-        if (offer !== undefined) world.offers?.push(offer)
-        world.requests.push({ path: metadata.agentPath.join("/"), step: metadata.step, model })
-      }
-    })
-    return {
-      ...port,
-      attempt: (request, emit) =>
-        port.attempt(request, (parts) => {
-          for (const part of parts) if (part.type === "finish" && part.usage !== undefined) world.used?.push(part.usage)
-          return emit(parts)
-        })
-    }
-  }
+  const isBroken = ScenarioModels.throwing(scenario, "adapter")
   return Layer.mergeAll(
-    Layer.succeed(TokenEstimator.TokenEstimator, estimator(scenario)),
+    Layer.succeed(TokenEstimator.TokenEstimator, ScenarioModels.estimator(scenario)),
     Tools.toLayer({ work: handle, timed: handle, gated: handle, picky: handle, planned: handle }),
     ScenarioLate.layer(world, world.late ?? ScenarioLate.makeWorld()),
     ScenarioQuestions.layer(world),
     ScenarioSearch.layer(world),
-    Layer.succeed(Model, scripted("scripted-1")),
-    Layer.succeed(Second, scripted("scripted-2")),
-    prices(scenario, world, {
-      "scripted/scripted-2": { inputPerMillionUsd: 1, outputPerMillionUsd: 70 },
-      "scripted/scripted-1": {
-        inputPerMillionUsd: 3,
-        outputPerMillionUsd: 15,
-        cacheReadPerMillionUsd: 0.3,
-        cacheWritePerMillionUsd: 3.75
-      }
-    })
+    Layer.succeed(Model, ScenarioModels.modelOf(scenario, world, "scripted-1", isBroken)),
+    Layer.succeed(Second, ScenarioModels.modelOf(scenario, world, "scripted-2", isBroken)),
+    ScenarioModels.prices(scenario, world)
   )
-}
-
-/** Estimates as usual, unless a defect of the scenario is in them. */
-const estimator = (scenario: Scenario.Scenario): TokenEstimator.Estimator => {
-  const isBroken = throwing(scenario, "estimates")
-  return {
-    text: (text) => {
-      if (isBroken()) throw new Error("an estimator that throws")
-      return TokenEstimator.byLength.text(text)
-    }
-  }
-}
-
-/** Prices of a table, unless a defect of the scenario is in them. */
-const prices = (scenario: Scenario.Scenario, world: World, table: Parameters<typeof Prices.layerTable>[0]) => {
-  const isBroken = throwing(scenario, "prices")
-  return Layer.effect(
-    Prices.Prices,
-    Effect.map(Prices.Prices, (book) => ({
-      find: (provider: string, model: string, at: number) => {
-        // The start of a run asks for prices, too.
-        if (world.requests.length > 0 && isBroken()) throw new Error("a price book that throws")
-        return book.find(provider, model, at)
-      }
-    }))
-  ).pipe(Layer.provide(Prices.layerTable(table)))
 }
 
 /**

@@ -3,6 +3,7 @@
  * the end.
  */
 import { CostSummary, type Envelope, LatencySummary, Usage } from "@reins/protocol"
+import { costOfRequest } from "./ScenarioModels.ts"
 import type { Report } from "./ScenarioRun.ts"
 
 /** All violations of these invariants in a report. */
@@ -10,6 +11,7 @@ export const all = (report: Report): ReadonlyArray<string> => [
   ...budget(report),
   ...cost(report),
   ...bill(report),
+  ...judged(report),
   ...quotas(report),
   ...books(report),
   ...folds(report)
@@ -50,9 +52,9 @@ const cost = ({ marks, stored }: Report) => {
   return faults
 }
 
-const toolCosts = ({ children, rows }: CostSummary.CostNode): number =>
-  rows.reduce((sum, row) => (row.kind === "tool" ? sum + row.costNanoUsd : sum), 0) +
-  children.reduce((sum, child) => sum + toolCosts(child), 0)
+const costs = ({ children, rows }: CostSummary.CostNode, kind: "model" | "tool"): number =>
+  rows.reduce((sum, row) => (row.kind === kind ? sum + row.costNanoUsd : sum), 0) +
+  children.reduce((sum, child) => sum + costs(child, kind), 0)
 
 /**
  * The ledger and the list of runs have the same sums as the run's summary, to the nano-dollar, and none before its end.
@@ -110,12 +112,13 @@ const bill = ({ deaths, ended, grants, stored, world }: Report) => {
   const faults: Array<string> = []
   const { estimated, root } = summary.data
   const sum = (costs: typeof world.costs) => costs.reduce((all, { nanoUsd }) => all + nanoUsd, 0)
-  const [billed, reported] = [toolCosts(root), sum(world.costs)]
+  const [billed, reported] = [costs(root, "tool"), sum(world.costs)]
   const taken = sum(world.costs.filter((cost) => cost.taken))
   if (billed < taken || billed > reported) {
     faults.push(`tools have reported ${taken} to ${reported} nano-dollars, charged are ${billed}`)
   }
-  const usage = Usage.toTotals((world.used ?? []).reduce((all, used) => Usage.add(all, used), Usage.empty))
+  const used = world.used ?? []
+  const usage = Usage.toTotals(used.reduce((all, one) => Usage.add(all, one.usage), Usage.empty))
   if (
     world.used !== undefined &&
     !estimated &&
@@ -124,10 +127,38 @@ const bill = ({ deaths, ended, grants, stored, world }: Report) => {
   ) {
     faults.push(`models have used ${JSON.stringify(usage)}, charged are ${JSON.stringify(root.usage)}`)
   }
+  const spent = used.reduce((all, one) => all + costOfRequest(one), 0)
+  if (world.used !== undefined && !estimated && deaths.length === 0 && spent !== costs(root, "model")) {
+    faults.push(`models have cost ${spent} nano-dollars, charged are ${costs(root, "model")}`)
+  }
   for (const { id, nanoUsdHeld = 0 } of grants) {
     if (nanoUsdHeld !== 0) faults.push(`the grant ${id} still holds ${nanoUsdHeld} nano-dollars`)
   }
   return faults
+}
+
+/**
+ * The answers that models gave to hooks are charged once: all where no process died, and else those in work that is
+ * stored, and those since the last crash.
+ */
+const judged = ({ deaths, ended, marks, stored, world: { judged = [] } }: Report) => {
+  const summary = stored.find(({ event }) => event.type === "data-cost-summary")?.event
+  if (!ended || marks.length === 0 || summary?.type !== "data-cost-summary") return []
+  const nano = (all: typeof judged) => all.reduce((sum, { nanoUsd = 0 }) => sum + nanoUsd, 0)
+  const rows = marks.flatMap(({ spent }) => spent.filter((row) => row.kind === "model" && row.purpose === "hook"))
+  const billed = rows.reduce((sum, row) => sum + (row.kind === "model" ? (row.costNanoUsd ?? 0) : 0), 0)
+  let from = 0
+  const sure = deaths.flatMap((death) => {
+    const until = death.judged ?? 0
+    const own = judged.slice(from, until).filter(({ works }) => works.some((name) => death.results.has(name)))
+    from = until
+    return own
+  })
+  const least = nano([...sure, ...judged.slice(from)])
+  const isExact = deaths.length === 0 && !summary.data.estimated
+  return billed < least || (isExact && billed > least)
+    ? [`hooks have asked models for ${least} nano-dollars, charged are ${billed}`]
+    : []
 }
 
 /**

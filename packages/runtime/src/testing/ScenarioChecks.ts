@@ -232,7 +232,7 @@ const input = ({ stored }: Report) => {
 
 /** Work with a stored result is not executed again by the next owner. */
 const once = ({ deaths, world }: Report) =>
-  deaths.flatMap(({ begun, hooked, requests, results }) => [
+  deaths.flatMap(({ begun, hooked, judged, requests, results }) => [
     ...world.requests
       .slice(requests)
       .filter(({ path, step }) => results.has(`${prefix(path)}model/${step}`))
@@ -244,7 +244,11 @@ const once = ({ deaths, world }: Report) =>
     ...(world.hooked ?? [])
       .slice(hooked ?? 0)
       .filter((key) => results.has(nameOf("hook", key)))
-      .map((key) => `the hooks before the call ${key} were asked again`)
+      .map((key) => `the hooks before the call ${key} were asked again`),
+    ...(world.judged ?? [])
+      .slice(judged ?? 0)
+      .filter(({ works }) => works.some((name) => results.has(name)))
+      .map(({ works }) => `a hook around the finished work ${works.join(" or ")} asked a model again`)
   ])
 
 const prefix = (path: string): string => (path === "" ? "" : AgentPath.key(path.split("/")))

@@ -30,6 +30,7 @@ import * as Scenario from "./Scenario.ts"
 import * as ScenarioAgents from "./ScenarioAgents.ts"
 import * as ScenarioHooks from "./ScenarioHooks.ts"
 import * as ScenarioLate from "./ScenarioLate.ts"
+import * as ScenarioModels from "./ScenarioModels.ts"
 import * as ScenarioMemory from "./ScenarioMemory.ts"
 import * as ScenarioPeople from "./ScenarioPeople.ts"
 import { BudgetProbe } from "../budget/BudgetTree.ts"
@@ -84,6 +85,8 @@ export interface Remembered {
   readonly begun: number
   /** The calls that hooks had been asked about; absent: nobody looked. */
   readonly hooked?: number | undefined
+  /** The questions of hooks that had reached a model. Absent: not recorded. */
+  readonly judged?: number | undefined
 }
 
 const { runId, threadId } = ScenarioPeople
@@ -246,7 +249,8 @@ const execute = (
           ),
           requests: world.requests.length,
           begun: world.begun.length,
-          hooked: world.hooked?.length ?? 0
+          hooked: world.hooked?.length ?? 0,
+          judged: world.judged?.length ?? 0
         })
         budget.restart()
         yield* deliver(true)
@@ -322,7 +326,7 @@ const live = Effect.fnUntraced(function* (
   const scope = yield* Scope.make()
   const layer = Runtime.layer({
     agents: ScenarioAgents.agents(scenario),
-    hooks: ScenarioHooks.make(scenario, world),
+    hooks: ScenarioHooks.make(scenario, world, ScenarioModels.modelOf(scenario, world, "scripted-3")),
     quotas: scenario.quotas,
     approvalExpiresIn: scenario.expires ? 10_000 : undefined,
     cancelGrace: 500,
