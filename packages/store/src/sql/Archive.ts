@@ -294,10 +294,11 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Run
     )
   }
   const opened = yield* SqlRuns.open(db, runId)
+  const answer = SqlAnswers.answering(db)
   // A branch of the thread may have kept them.
   if (own.length > 0) yield* SqlMessages.write(db, threadId, runId, own, undefined, true)
   for (const line of lines) {
-    if (line.kind === "answer") yield* SqlAnswers.answer(db, runId, line.name, line)
+    if (line.kind === "answer") yield* answer({ runId, name: line.name, value: line.value, at: line.at })
     if (line.kind === "memory") yield* SqlMemories.put(db, { ...line.memory, resourceId: record.resourceId })
     if (line.kind === "file") yield* SqlFiles.put(db, { ...line, runId, threadId, resourceId: record.resourceId })
   }

@@ -34,10 +34,12 @@ export class Database {
   readonly dialect: Dialect
   private readonly sql: SqlClient.SqlClient
   private readonly texts = new Map<string, string>()
+  private readonly telling: string | undefined
 
   constructor(sql: SqlClient.SqlClient, dialect: Dialect) {
     this.sql = sql
     this.dialect = dialect
+    this.telling = dialect.notice && `SELECT ${dialect.notice("CAST(? AS TEXT)")}`
   }
 
   /** Runs one statement, with `?` for its parameters. */
@@ -49,7 +51,7 @@ export class Database {
 
   /** Notifies other processes of the run, once everything is committed. */
   tell(run: string): Effect.Effect<unknown, SqlError> {
-    return this.dialect.tell === undefined ? Effect.void : this.rows(this.dialect.tell, run, run)
+    return this.telling === undefined ? Effect.void : this.rows(this.telling, run, run)
   }
 
   /**
@@ -106,8 +108,11 @@ export interface Dialect {
   readonly each: string
   /** Ends a `SELECT` whose rows the same transaction will change. */
   readonly lockRows: string
-  /** A statement that notifies other processes of the run in its parameter; absent where they poll the rows. */
-  readonly tell: string | undefined
+  /**
+   * An expression that notifies other processes of the run that `run` names. Absent where they poll the rows; where
+   * present, one statement may write several tables.
+   */
+  readonly notice: ((run: string) => string) | undefined
   /** Assignments, after a comma, that mark a row of `reins_runs` as changed. */
   readonly news: string
   /**
@@ -143,7 +148,7 @@ export const sqlite: Dialect = {
   statement: (text) => text,
   each: "json_each(?) AS each",
   lockRows: "",
-  tell: undefined,
+  notice: undefined,
   news: ", changed = (SELECT max(changed) + 1 FROM reins_runs)",
   lockName: undefined,
   underName: undefined,
@@ -176,7 +181,7 @@ export const postgres = (self: string): Dialect => ({
   },
   each: "json_array_elements(CAST(? AS json)) AS each(value)",
   lockRows: " FOR UPDATE",
-  tell: `SELECT ${notify(self, "CAST(? AS TEXT)")}`,
+  notice: (run) => notify(self, run),
   news: "",
   lockName: "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))",
   underName: "(SELECT CAST(? AS TEXT) FROM pg_advisory_xact_lock_shared(hashtextextended(?, 0)))",

@@ -34,37 +34,61 @@ export const find = (db: Database, runId: string, name: string): Effect.Effect<S
       Effect.map(([answer]) => answer)
     )
 
-/** Stores an answer unless one is stored, or the run has ended. */
-export const answer = (
-  db: Database,
-  runId: string,
-  name: string,
-  given: { readonly value: Json; readonly at: number },
-  acts: ReadonlyArray<Audit.Act> = []
-): Effect.Effect<Answered, Failure> =>
-  db.atomic(
-    Effect.gen(function* () {
-      const run = Column.encode(runId)
-      const [taken] = yield* db.rows(
-        `INSERT INTO reins_answers (run_id, name, at, value)
-         SELECT run_id, CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS TEXT) FROM reins_runs
-         WHERE run_id = ? AND ended_at IS NULL${db.dialect.lockRows} ON CONFLICT (run_id, name) DO NOTHING RETURNING 1`,
-        Column.encode(name),
-        given.at,
-        JSON.stringify(given.value),
-        run
-      )
-      if (taken !== undefined) {
-        yield* SqlAudit.write(db, acts)
-        yield* db.rows(`UPDATE reins_runs SET epoch = epoch${db.dialect.news} WHERE run_id = ?`, run)
-        yield* db.tell(run)
-        return { _tag: "Taken" }
-      }
-      const [open] = yield* db.rows("SELECT 1 FROM reins_runs WHERE run_id = ? AND ended_at IS NULL", run)
-      const first = open === undefined ? undefined : yield* find(db, runId, name)
-      return first === undefined ? { _tag: "Unknown" } : { _tag: "Resolved", value: first.value }
-    })
-  )
+/** An answer to be stored, and the acts to record with it. */
+interface Given {
+  readonly runId: string
+  readonly name: string
+  readonly value: Json
+  readonly at: number
+  readonly acts?: ReadonlyArray<Audit.Act> | undefined
+}
+
+/**
+ * Stores an answer unless one is stored, or the run has ended: in one statement where the database lets a statement
+ * write several tables, since each costs a round trip there.
+ */
+export const answering = (db: Database): ((given: Given) => Effect.Effect<Answered, Failure>) => {
+  const { each, lockRows, news, notice } = db.dialect
+  const inserted = `INSERT INTO reins_answers (run_id, name, at, value)
+    SELECT run_id, CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS TEXT) FROM reins_runs
+    WHERE run_id = ? AND ended_at IS NULL${lockRows} ON CONFLICT (run_id, name) DO NOTHING RETURNING run_id`
+  const changed = `UPDATE reins_runs SET epoch = epoch${news} WHERE run_id = ?`
+  const whole =
+    notice &&
+    `WITH taken AS (${inserted}), acts AS (
+      ${SqlAudit.into} SELECT ${SqlAudit.columns} FROM taken, ${each} ON CONFLICT (id) DO NOTHING
+    ) SELECT ${notice("taken.run_id")} FROM taken`
+  return ({ acts = [], at, name, runId, value }) => {
+    const run = Column.encode(runId)
+    const row = [Column.encode(name), at, JSON.stringify(value), run] as const
+    const settled = (taken: ReadonlyArray<Row>): Effect.Effect<Answered, Failure> =>
+      taken.length > 0 ? Effect.succeed({ _tag: "Taken" }) : first(db, runId, name)
+    if (whole !== undefined) {
+      return Effect.flatMap(db.rows(whole, ...row, JSON.stringify(acts.map(SqlAudit.row))), settled)
+    }
+    return db.atomic(
+      Effect.gen(function* () {
+        const taken = yield* db.rows(inserted, ...row)
+        if (taken.length > 0) {
+          yield* SqlAudit.write(db, acts)
+          yield* db.rows(changed, run)
+        }
+        return yield* settled(taken)
+      })
+    )
+  }
+}
+
+/** The answer of an open run that came first. */
+const first = (db: Database, runId: string, name: string): Effect.Effect<Answered, Failure> =>
+  Effect.gen(function* () {
+    const [open] = yield* db.rows(
+      "SELECT 1 FROM reins_runs WHERE run_id = ? AND ended_at IS NULL",
+      Column.encode(runId)
+    )
+    const stored = open === undefined ? undefined : yield* find(db, runId, name)
+    return stored === undefined ? { _tag: "Unknown" } : { _tag: "Resolved", value: stored.value }
+  })
 
 /** Answers whose names begin with `prefix`, by name. */
 export const answers = (
