@@ -99,7 +99,7 @@ describe("the statements of a run in SQLite", () => {
     })
   )
 
-  it.effect("are at most 26 to start a run and park it, and 41 to answer and end it once it was unloaded", () =>
+  it.effect("are at most 26 to start a run and park it, and 39 to answer and end it once it was unloaded", () =>
     Effect.gen(function* () {
       const filename = join(yield* folder, "runs.db")
       yield* Effect.gen(function* () {
@@ -116,7 +116,7 @@ describe("the statements of a run in SQLite", () => {
         // Its reader reads the stored events, which is not part of it.
         assert.isAtMost(parked.statements, 26)
         assert.isAtMost(parked.commits, 4)
-        assert.isAtMost(count.statements - before.statements, 41)
+        assert.isAtMost(count.statements - before.statements, 39)
         assert.isAtMost(count.commits - before.commits, 6)
       }).pipe(Effect.scoped, Effect.provide(layer(filename, 1, true)))
     }).pipe(Effect.scoped, quiet)

@@ -6,6 +6,7 @@ import {
   type JournalHostOptions,
   type JournalStore,
   MemoryJournal,
+  Names,
   type Opened,
   StoreFailure
 } from "@reins/runtime/journal"
@@ -224,6 +225,56 @@ describe.each(Opening.ways)("a host that hears of a run from another process, ov
         assert.isTrue(Exit.isFailure(yield* Fiber.join(again)))
         assert.strictEqual((yield* pendingApprovals()).length, 1)
       }).pipe(Effect.provide(runtime({ ...store, create, wakes: Stream.fromQueue(wakes) })))
+    })
+  )
+})
+
+describe("a host that hears of a cancel from another process", () => {
+  it.effect("cancels the run, also where it hears so while it opens it", () =>
+    Effect.gen(function* () {
+      const journal = MemoryJournal.make()
+      yield* started.pipe(Effect.scoped, Effect.provide(runtime(journal)))
+      const wakes = yield* Queue.unbounded<string>()
+      const gate = yield* Deferred.make<void>()
+      const found: Array<string> = []
+      const store: JournalStore = {
+        ...journal,
+        wakes: Stream.fromQueue(wakes),
+        open: (runId, at) => Effect.tap(journal.open(runId, at), () => Deferred.await(gate)),
+        find: (runId, name) =>
+          Effect.andThen(
+            Effect.sync(() => found.push(name)),
+            journal.find(runId, name)
+          )
+      }
+      yield* Effect.gen(function* () {
+        const { status } = yield* Runtime
+        yield* TestClock.adjust("1 second")
+        yield* journal.answer("run", Names.cancel, true, 1000)
+        yield* Queue.offer(wakes, "run")
+        yield* TestClock.adjust("1 second")
+        yield* Deferred.succeed(gate, undefined)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* status("run"))?.state, "ended")
+      }).pipe(Effect.provide(runtime(store, { carries: Effect.void })))
+      assert.include(found, Names.cancel)
+    })
+  )
+
+  it.effect("looks for none where it hears of nothing while it opens the run", () =>
+    Effect.gen(function* () {
+      const journal = MemoryJournal.make()
+      const { id } = yield* started.pipe(Effect.scoped, Effect.provide(runtime(journal)))
+      const found: Array<string> = []
+      const find: JournalStore["find"] = (runId, name) =>
+        Effect.andThen(
+          Effect.sync(() => found.push(name)),
+          journal.find(runId, name)
+        )
+      yield* Effect.gen(function* () {
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(found, [Names.approval(id)])
+      }).pipe(Effect.provide(runtime({ ...journal, find })))
     })
   )
 })

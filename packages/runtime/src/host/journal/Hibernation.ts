@@ -74,10 +74,15 @@ export class Hibernation {
     let count = 0
     if (this.afterMs === Number.POSITIVE_INFINITY) return count
     const now = monotonicMillis(this.clock)
+    // Runs without a deadline whose times are the same to the millisecond have one object.
+    const standing = new Map<number, Hibernating>()
     for (const run of owner.candidates()) {
-      const offset = run.now() - now
+      const offset = Math.round(run.now() - now)
       if (run.idleMs === undefined || run.idleMs < idleMs || !owner.release(run.runId)) continue
-      this.asleep.set(run.runId, { due: run.wakesAt - offset, offset })
+      const due = run.wakesAt - offset
+      let one = standing.get(offset)
+      if (one?.due !== due) standing.set(offset, (one = { due, offset }))
+      this.asleep.set(run.runId, one)
       count++
     }
     return count

@@ -234,7 +234,7 @@ export class RunOwnership implements Owner {
         Effect.flatMap((opened) =>
           opened === undefined
             ? Effect.sync(() => this.hasEnded(runId))
-            : Effect.uninterruptible(this.own(opened, true))
+            : Effect.uninterruptible(this.own(opened, this.missed.delete(runId)))
         ),
         Effect.ensuring(this.opened(runId)),
         Effect.catch((failure) => this.reopening.later(runId, failure)),
