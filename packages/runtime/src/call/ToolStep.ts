@@ -155,10 +155,17 @@ const neverRan = (
       events: [Call.resultEvent(permit.call, permit.args, end.outcome, tool.execution, end.later)],
       spent: [...spent, ...late]
     })
-  return rows === undefined ? Task.flatMap(LateResults.close(work, agent, call), ended) : ended([])
+  const closed = () => (rows === undefined ? Task.flatMap(LateResults.close(work, agent, call), ended) : ended([]))
+  // Its grant and its ticket are not the run's own, and it may not have begun.
+  return work.stored === undefined ? closed() : Effect.flatMap(work.stored, closed)
 }
 
-/** Charges the call's grant with what the call has cost in all, and releases the rest of its hold. */
+/**
+ * Charges the call's grant with what the call has cost in all, and releases the rest of its hold. The process may die
+ * before the call's result is committed: then the grant is settled again, which charges the same cost once and takes no
+ * other use. A call that was refused and is admitted by the next owner runs without a hold: its cost is charged, but a
+ * call beside it may have claimed the same money.
+ */
 const granted = <A>(
   { agent, call, run }: CallContext,
   work: Work,

@@ -140,6 +140,11 @@ export interface Work extends Readings, RunInfo {
   readonly room: () => Promise<void>
   /** Stores that work is starting, and returns how often it was started before. Absent on an engine without storage. */
   readonly begin?: ((name: string, path: AgentPath.AgentPath) => Effect.Effect<number>) | undefined
+  /**
+   * Completes when every value of the run so far is stored: for an effect that `begins`, and acts outside of the run
+   * although it never begins. Absent on an engine without storage.
+   */
+  readonly stored?: Effect.Effect<void> | undefined
   /** Stores the providers' ids of an agent's step, soon and without waiting. Absent on an engine without storage. */
   readonly identify?: ((path: AgentPath.AgentPath, identified: Identified) => void) | undefined
   /** This agent's unfinished step, after a crash. */
@@ -168,7 +173,8 @@ export interface Engine extends RunInfo {
   /**
    * Runs the effect once and stores its value. On a replay it returns that value without calling `effect`. The value is
    * stored before any other activity runs its effect; with `begins`, before that effect's first `begin`. So pass it only
-   * where the effect acts on nothing outside of the run before it begins. Absent: false.
+   * where the effect acts on nothing outside of the run before it begins, or waits for `Work.stored` first. A lease of
+   * quotas may be extended before: what the run has used of them is booked anew by its end. Absent: false.
    */
   readonly activity: <A>(
     name: string,

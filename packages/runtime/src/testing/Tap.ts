@@ -112,6 +112,7 @@ const all = (work: Work): Work => ({
   push: (path, events) => work.push(path, events),
   room: () => work.room(),
   begin: work.begin?.bind(work),
+  stored: work.stored,
   identify: work.identify?.bind(work),
   report: (cost) => work.report(cost),
   get kept() {

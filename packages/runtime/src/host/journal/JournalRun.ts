@@ -198,6 +198,8 @@ export class JournalRun implements Engine, Work {
       return Effect.as(this.settle("begin", name, path, before + 1, [], []), before)
     })
 
+  readonly stored: Effect.Effect<void> = Effect.suspend(() => (this.writer.isWritten ? Effect.void : this.writer.flush))
+
   readonly identify: NonNullable<Work["identify"]> = (path, { ids, step }) => {
     this.mark("note", Names.responses(AgentPath.key(path)), path, { step, ids: [...ids] }, [])
     this.writer.soon()
