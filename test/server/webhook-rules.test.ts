@@ -117,6 +117,52 @@ describe("the native interface", () => {
     })
   )
 
+  it.live("takes at most 100 web hooks of a tenant, also of requests at the same time", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ webhooks: { allow: () => true } }, undefined, keys)
+      const { list } = served.runtime.webhooks
+      // A store whose answer takes a moment.
+      const slow: typeof list = (own) => Effect.tap(list(own), () => Effect.promise(() => served.fetch("/health")))
+      Object.assign(served.runtime.webhooks, { list: slow })
+      const added = yield* Effect.all(
+        Array.from({ length: 110 }, (_, index) =>
+          served.ask("/native/webhooks", { key: "olga-key", body: { url: `${url}/${index}` } })
+        ),
+        { concurrency: "unbounded" }
+      )
+      assert.lengthOf(
+        added.filter(({ status }) => status === 201),
+        100
+      )
+      assert.lengthOf(yield* list({ resourceId: "dev" }), 100)
+      assert.strictEqual((yield* served.ask("/native/webhooks", { key: "other-key", body: { url } })).status, 201)
+    })
+  )
+
+  it.live("refuses addresses that are too long or have characters that an address has not, and says so", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ webhooks: { allow: () => true } }, undefined, keys)
+      for (const wrong of [
+        `${url}/${"x".repeat(2048)}`,
+        `${url}/\r\nx`,
+        ` ${url}`,
+        `${url}/\ud800`,
+        `${url}/\u202e`,
+        "file:///etc/passwd",
+        "https://me:secret@receiver.example/told"
+      ]) {
+        const { json, status } = yield* served.ask("/native/webhooks", { key: "olga-key", body: { url: wrong } })
+        assert.deepStrictEqual([status, json.error.code], [400, "BadRequest"], wrong.slice(0, 60))
+        assert.match(json.error.message, /^Invalid url of a web hook\. Use .* 2,048 printable/)
+      }
+      const longest = `${url}/`.padEnd(2048, "x")
+      assert.strictEqual(
+        (yield* served.ask("/native/webhooks", { key: "olga-key", body: { url: longest } })).status,
+        201
+      )
+    })
+  )
+
   it.live("shows what waits for a web hook with its attempts, and sends it again at once when it is asked to", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve({ webhooks: { allow: () => true } }, undefined, keys)

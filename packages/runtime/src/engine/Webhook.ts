@@ -21,6 +21,22 @@ export const events = ["approval.required", "run.ended"] as const
  */
 export const recovering = 3
 
+/** The longest address of a web hook, in UTF-16 code units. */
+const longest = 2048
+
+/**
+ * Whether a text is an address that web hooks may have: absolute, over `http` or `https`, without credentials, in printable
+ * ASCII characters, and of at most 2,048 characters.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isUrl = (text: string): boolean => {
+  if (text.length > longest || !/^[\x21-\x7e]+$/.test(text) || !URL.canParse(text)) return false
+  const { password, protocol, username } = new URL(text)
+  return (protocol === "https:" || protocol === "http:") && username === "" && password === ""
+}
+
 /**
  * The events of a web hook: a person is asked, or a run has ended.
  *

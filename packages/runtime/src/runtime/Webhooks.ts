@@ -81,7 +81,7 @@ export class WebhookInvalid extends Schema.TaggedError<WebhookInvalid>()("Webhoo
   override get message() {
     switch (this.field) {
       case "url":
-        return "Invalid url of a web hook. Use an absolute one with https or http and no credentials in it"
+        return "Invalid url of a web hook. Use an absolute one with https or http, without credentials, in at most 2,048 printable ASCII characters"
       case "events":
         return `Invalid events of a web hook. Use one or more of ${Webhook.events.join(", ")}`
       case "secret":
@@ -103,12 +103,6 @@ const isSecret = (secret: string): boolean => {
 const newSecret = (ids: IdSource): string =>
   `${prefix}${Base64.encode(sha256(utf8ToBytes([ids.make("s"), ids.make("s"), ids.make("s")].join())))}`
 
-const isUrl = (text: string): boolean => {
-  if (!URL.canParse(text)) return false
-  const { password, protocol, username } = new URL(text)
-  return (protocol === "https:" || protocol === "http:") && username === "" && password === ""
-}
-
 /**
  * What is wrong with a web hook; `undefined` if nothing is.
  *
@@ -116,7 +110,7 @@ const isUrl = (text: string): boolean => {
  * @category operations
  */
 export const problemOf = ({ events = Webhook.events, secret, url }: NewWebhook): WebhookInvalid | undefined => {
-  if (!isUrl(url)) return new WebhookInvalid({ field: "url" })
+  if (!Webhook.isUrl(url)) return new WebhookInvalid({ field: "url" })
   if (events.length === 0 || events.some((event) => !Webhook.events.includes(event))) {
     return new WebhookInvalid({ field: "events" })
   }

@@ -2,7 +2,13 @@
  * Native routes for web hooks for open questions and ended runs of the tenant: for operators, and for keys
  * that stand for their tenant. They also list and remove those that clients have set for their runs.
  */
-import type { NewWebhook, RunWebhookInfo, WaitingNotice, WebhookInfo, WebhookInvalid } from "@reins/runtime"
+import {
+  type NewWebhook,
+  type RunWebhookInfo,
+  type WaitingNotice,
+  type WebhookInfo,
+  webhookProblem
+} from "@reins/runtime"
 import { Webhook } from "@reins/runtime/journal"
 import { type Dialect, Refusal } from "@reins/wire"
 import * as Effect from "effect/Effect"
@@ -109,12 +115,16 @@ export const add = Effect.fnUntraced(function* (
     )
   }
   const { webhooks } = serving.runtime
-  if ((yield* listed(serving, own)).length >= most) return yield* Effect.fail(tooMany)
-  if (!(yield* Webhooks.isAllowed(serving, given.value.url))) return yield* Effect.fail(refusedUrl)
   const webhook: NewWebhook = { ...given.value, ...own }
-  const { resourceId: _, ...added } = yield* Effect.mapError(webhooks.add(webhook), ({ message }: WebhookInvalid) =>
-    Refusal.badRequest(message)
-  )
+  const invalid = webhookProblem(webhook)
+  if (invalid !== undefined) return yield* Effect.fail(Refusal.badRequest(invalid.message))
+  if (!(yield* Webhooks.isAllowed(serving, webhook.url))) return yield* Effect.fail(refusedUrl)
+  const adding = Effect.gen(function* () {
+    if ((yield* listed(serving, own)).length >= most) return yield* Effect.fail(tooMany)
+    return yield* Effect.mapError(webhooks.add(webhook), ({ message }) => Refusal.badRequest(message))
+  })
+  // One at a time, so that requests at the same time add no more than that.
+  const { resourceId: _, ...added } = yield* serving.turns.pass(`web hooks of ${own.resourceId}`, adding)
   return { status: 201, body: added }
 })
 

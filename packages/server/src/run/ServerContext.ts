@@ -29,7 +29,7 @@ export interface ServerContext {
   readonly watchers: Watchers
   /** Starts in progress of runs that may be requested twice, by run id. */
   readonly starting: Map<string, Deferred.Deferred<Watching, Refusal.Refusal>>
-  /** One at a time of those requests that continue the same run. */
+  /** One at a time of those requests that continue the same run, or add a web hook of the same tenant. */
   readonly turns: Turns
   /** As `ServerOptions.onDisconnect`. */
   readonly onDisconnect: OnDisconnect | undefined

@@ -2,6 +2,7 @@
  * Sends one web hook: checks where it leads, signs it, posts it, and says whether it was accepted. Redirects are not
  * followed: elsewhere the receiver did not say that it wants it.
  */
+import { Webhook } from "@reins/runtime/journal"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
@@ -35,7 +36,7 @@ const isPublic = ({ hostname, protocol }: URL): boolean => {
  * public. Names are not looked up where the program itself says what is allowed.
  */
 export const mayReach = ({ allow, lookup }: Reach, url: string): Effect.Effect<boolean> => {
-  if (!URL.canParse(url)) return Effect.succeed(false)
+  if (!Webhook.isUrl(url)) return Effect.succeed(false)
   const parsed = new URL(url)
   if (allow !== undefined) return Effect.succeed(allow(parsed))
   if (!isPublic(parsed)) return Effect.succeed(false)
