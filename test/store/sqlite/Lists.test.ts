@@ -58,6 +58,26 @@ describe("a run that a process of an earlier release ended after the database wa
   )
 })
 
+describe("the cost ledger of a SQLite file", () => {
+  it.live.each(["'much'", "1.5", "-1"])("says that an amount of %s is damaged, and leaves it out of no sum", (amount) =>
+    Effect.gen(function* () {
+      const filename = join(yield* folder, "runs.db")
+      const runtime = Runtime.layer({ agents: [Agent.make("desk", {})] }).pipe(
+        Layer.provide([
+          ScriptedModel.layer({ respond: () => ScriptedModel.text("hello") }),
+          Layer.fresh(Sqlite.layer({ filename }))
+        ])
+      )
+      yield* Effect.flatMap(Runtime, ({ complete }) => complete("go")).pipe(Effect.provide(runtime))
+      const database = new DatabaseSync(filename)
+      database.exec(`UPDATE reins_costs SET cost_nano_usd = ${amount}`)
+      database.close()
+      const exit = yield* Effect.exit(Effect.flatMap(Runtime, ({ costs }) => costs.by()).pipe(Effect.provide(runtime)))
+      assert.include(String(exit), "reins_costs")
+    })
+  )
+})
+
 describe("a list of runs in SQLite", () => {
   it.effect("is read from an index, and not sorted", () =>
     Effect.gen(function* () {

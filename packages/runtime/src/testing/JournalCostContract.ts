@@ -305,9 +305,11 @@ export const clauses: ReadonlyArray<Clause> = [
         "the names"
       )
       const large = Number.MAX_SAFE_INTEGER
-      for (const runId of ["l1", "l2"]) yield* run(store, runId, [model("dear", large - 1)], noon, { principal: "max" })
+      // Together more than 64 bits hold, too.
+      const dear = Array.from({ length: 600 }, (_, index) => model("dear", large - 1, [`a${index}#1`]))
+      for (const runId of ["l1", "l2"]) yield* run(store, runId, dear, noon, { principal: "max" })
       const { sum } = yield* report(store, ["run"], { principal: "max" })
-      yield* same([sum.costNanoUsd, sum.runs], [large, 2], "a sum above the largest number")
+      yield* same([sum.costNanoUsd, sum.runs, sum.calls], [large, 2, 1200], "a sum above the largest number")
     })
   )
 ]

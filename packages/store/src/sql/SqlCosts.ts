@@ -84,13 +84,27 @@ const expressions: { readonly [D in CostReport.Dimension]: string } = {
   day: "at / 86400000"
 }
 
+/** A sum is read in two parts, as SQLite fails where a sum of integers does not fit into 64 bits. */
+const part = 1_000_000_000
+
 /** As text: sums may be larger than a number is exact, and drivers differ in how they read them. */
-const sums = `count(DISTINCT run_id) AS runs, CAST(coalesce(sum(calls), 0) AS TEXT) AS calls,
-  CAST(coalesce(sum(cost_nano_usd), 0) AS TEXT) AS cost, CAST(coalesce(sum(unpriced), 0) AS TEXT) AS unpriced,
-  CAST(coalesce(sum(prompt_tokens), 0) AS TEXT) AS prompt,
-  CAST(coalesce(sum(completion_tokens), 0) AS TEXT) AS completion, coalesce(max(estimated), 0) AS estimated,
-  coalesce(sum(CASE WHEN place >= ${firstCorrection} THEN 1 ELSE 0 END), 0) AS corrections,
-  CAST(coalesce(sum(CASE WHEN place >= ${firstCorrection} THEN cost_nano_usd ELSE 0 END), 0) AS TEXT) AS corrected`
+const sumOf = (value: string, name: string): string =>
+  `CAST(coalesce(sum((${value}) / ${part}), 0) AS TEXT) AS ${name}_high,
+  CAST(coalesce(sum((${value}) % ${part}), 0) AS TEXT) AS ${name}_low`
+
+/** A text in a column of numbers counts as 0, and a fraction as a whole number: the rows with one are counted. */
+const damaged = ["calls", "cost_nano_usd", "unpriced", "prompt_tokens", "completion_tokens"]
+  .map((column) => `${column} <> CAST(${column} AS BIGINT)`)
+  .join(" OR ")
+
+const isCorrection = `place >= ${firstCorrection}`
+
+const sums = `count(DISTINCT run_id) AS runs, coalesce(max(estimated), 0) AS estimated,
+  coalesce(sum(CASE WHEN ${damaged} THEN 1 ELSE 0 END), 0) AS damaged,
+  coalesce(sum(CASE WHEN ${isCorrection} THEN 1 ELSE 0 END), 0) AS corrections,
+  ${sumOf("calls", "calls")}, ${sumOf("cost_nano_usd", "cost")}, ${sumOf("unpriced", "unpriced")},
+  ${sumOf("prompt_tokens", "prompt")}, ${sumOf("completion_tokens", "completion")},
+  ${sumOf(`CASE WHEN ${isCorrection} THEN cost_nano_usd ELSE 0 END`, "corrected")}`
 
 /** The ledger of a database. */
 export const make = (db: Database): CostStore => ({
@@ -154,25 +168,31 @@ const valuesOf = (dimensions: ReadonlyArray<CostReport.Dimension>, row: Row): Co
     })
   )
 
-const isCount = (text: unknown): boolean => /^\d{1,40}$/.test(String(text))
-const isChange = (text: unknown): boolean => /^-?\d{1,40}$/.test(String(text))
+/** A sum; `undefined` if it cannot be read. */
+const readSum = (row: Row, name: string): bigint | undefined => {
+  const [high, low] = [String(row[`${name}_high`]), String(row[`${name}_low`])]
+  const isRead = [high, low].every((text) => /^-?\d{1,40}$/.test(text))
+  return isRead ? BigInt(high) * BigInt(part) + BigInt(low) : undefined
+}
 
 /** Money that cannot be read is reported, and not left out. */
 const sumsOf = (row: Row): Effect.Effect<CostReport.Sums, StoredJson.CorruptRow> => {
-  const { calls, completion, corrected, corrections, cost, estimated, prompt, runs, unpriced } = row
-  if (![calls, completion, cost, prompt, unpriced].every(isCount) || !isChange(corrected)) {
+  const counts = ["calls", "cost", "unpriced", "prompt", "completion"].map((name) => readSum(row, name) ?? -1n)
+  const [calls = -1n, costNanoUsd = -1n, unpriced = -1n, promptTokens = -1n, completionTokens = -1n] = counts
+  const correctedNanoUsd = readSum(row, "corrected")
+  if (Number(row["damaged"]) > 0 || counts.some((sum) => sum < 0n) || correctedNanoUsd === undefined) {
     return Effect.fail(new StoredJson.CorruptRow({ table: "reins_costs" }))
   }
   return Effect.succeed({
-    runs: Number(runs),
-    calls: BigInt(String(calls)),
-    costNanoUsd: BigInt(String(cost)),
-    unpriced: BigInt(String(unpriced)),
-    promptTokens: BigInt(String(prompt)),
-    completionTokens: BigInt(String(completion)),
-    estimated: Number(estimated) === 1,
-    corrections: Number(corrections),
-    correctedNanoUsd: BigInt(String(corrected))
+    runs: Number(row["runs"]),
+    calls,
+    costNanoUsd,
+    unpriced,
+    promptTokens,
+    completionTokens,
+    estimated: Number(row["estimated"]) === 1,
+    corrections: Number(row["corrections"]),
+    correctedNanoUsd
   })
 }
 
