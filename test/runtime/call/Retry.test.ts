@@ -113,13 +113,21 @@ describe.each(Engines.all)("a tool with a retry, %s", (_, services) => {
 })
 
 describe("a retry", () => {
-  it.effect("with a count or a backoff that is none is refused when the layer is built", () =>
+  it.effect("with a count, a backoff or a time that is none is refused when the layer is built", () =>
     Effect.gen(function* () {
-      for (const retry of [{ times: -1 }, { times: 1.5 }, { times: 1, backoff: 0 }]) {
+      for (const retry of [
+        { times: -1 },
+        { times: 1.5 },
+        { times: 1, backoff: 0 },
+        { times: 1, backoff: Number.POSITIVE_INFINITY },
+        { times: 1, delay: Number.NaN },
+        { times: 1, maxDelay: {} },
+        { times: 1, within: -1 }
+      ]) {
         const { started } = world(() => Layer.empty)(retry, 0)
         const exit = yield* Effect.exit(Effect.scoped(started))
         assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
-        assert.include(JSON.stringify(exit), "Retry.")
+        assert.include(JSON.stringify(exit), "Invalid option Retry.")
       }
     })
   )

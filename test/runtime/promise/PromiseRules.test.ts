@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Guardrail, createRuntime } from "@reins/runtime/promise"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Logger } from "effect"
+import { Effect, Layer, Logger } from "effect"
 import { model, options, parameters, places, refusal } from "./EveryOption.ts"
 
 const misfits = {
@@ -187,6 +187,31 @@ describe("createRuntime", () => {
       /^Error: Invalid option budget\.onExhausted: "wrapup"\. It must be one of stop/
     )
     assert.match(of({ maxCallsPerTool: 3 }), /^Error: Invalid option budget\.maxCallsPerTool: 3\. It must be an object/)
+  })
+
+  it("refuses agents at once where what the runtime needs is not there at once", () => {
+    const services = Layer.effectDiscard(Effect.promise(() => Promise.resolve()))
+    const tools = { look: { parameters, execute: () => "seen" } }
+    const of = (desk: object, more: object = {}) =>
+      refusal({ model, services, tools, agents: [{ name: "desk", tools: ["look"], ...desk }], ...more }) ?? ""
+    assert.strictEqual(of({}), "")
+    assert.match(
+      of({ approvals: { lok: "always" } }),
+      /desk": approvals names the unknown tool "lok"\. Its tools: look$/
+    )
+    assert.match(
+      of({ budget: { maxCallsPerTool: { lok: 1 } } }),
+      /maxCallsPerTool\.lok names an unknown tool\. .* look$/
+    )
+    assert.match(of({ toolSearch: { alwaysLoaded: ["lok"] } }), /toolSearch\.alwaysLoaded names "lok"/)
+    assert.match(
+      of({}, { tools: { look: { parameters: { type: "string" }, execute: () => 1 } } }),
+      /"look" are of type string/
+    )
+    assert.match(
+      refusal({ model, services, agents: [{ name: "desk", specialists: ["clerk"] }, { name: "clerk" }] }) ?? "",
+      /^Error: Agent "desk" has the specialist "clerk", which has no description\. Give it one/
+    )
   })
 
   it("takes an instance of a class for an object of functions", async () => {

@@ -108,3 +108,74 @@ describe("the groups of a runtime", () => {
     assert.isAbove((await runtime.approvals.history()).acts.length, 1)
   })
 })
+
+describe("a query's options", () => {
+  const canary = "sk-canary-5f3b0c9d"
+  const wrong: ReadonlyArray<readonly [options: unknown, words: RegExp]> = [
+    [{ thread: "t" }, /Unknown option thread\. Available options: threadId, /],
+    [{ threadID: "t" }, /Unknown option threadID\. Available options: threadId, /],
+    [{ threadId: 7 }, /Invalid option threadId: 7\. Give the id of a thread/],
+    [{ threadId: null }, /Invalid option threadId: null\. Give the id of a thread/],
+    [{ resourceId: null }, /Invalid option resourceId: null\. Give the name of a tenant/],
+    [{ principal: { id: "ann" } }, /Invalid option principal: an object\. Give the id of a principal/],
+    [{ budget: null }, /Invalid option budget: null\. Give an object such as/],
+    [{ budget: { maxStep: 1 } }, /maxStep is not a limit\. Available limits: maxSteps/],
+    [{ quotas: { per: "tenant" } }, /Invalid option quotas: an object\. Give a list of quotas/],
+    [{ onBusy: "wait" }, /Invalid option onBusy: "wait"\. Use "reject" or "queue"/],
+    [{ onThread: "add" }, /Invalid option onThread: "add"\. Use "ignore" or "append"/],
+    [{ view: "all" }, /Invalid option view: "all"\. Use "root" or "progress"/],
+    [{ signal: "stop" }, /Invalid option signal: "stop"\. Give the signal of an AbortController/],
+    [{ output: "json" }, /Invalid option output: "json"\. Give a schema of zod/],
+    [{ repeatedCallLimit: 0 }, /Invalid option repeatedCallLimit: 0\. Use a whole number of at least 1/],
+    [{ providerKeys: canary }, /Invalid option providerKeys\. Give an object of keys by provider/],
+    [{ apiKey: canary }, /Unknown option apiKey\. Available options: /],
+    ["t", /Invalid option of the query: "t"\. Give an object of options, such as \{ threadId: "t1" \}/]
+  ]
+
+  it.each(wrong)("are refused by name, and nothing is started: %j", async (options, words) => {
+    const { model, runtime } = begin(ScriptedModel.text("never"))
+    await using _closed = runtime
+    const said = (asked: Promise<unknown>) => asked.then(() => "", String)
+    const given = options as never
+    const messages = await Promise.all([
+      said(runtime.complete("hello?", given)),
+      said(runtime.complete(clerk, "hello?", given)),
+      said(runtime.start("hello?", given)),
+      said(runtime.query("hello?", given).next()),
+      said(runtime.preview("hello?", given))
+    ])
+    for (const message of messages) {
+      assert.match(message, /^QueryRejected: Invalid /)
+      assert.match(message, words)
+      assert.notInclude(message, canary)
+    }
+    assert.lengthOf(model.requests, 0)
+    assert.deepStrictEqual((await runtime.runs.list()).runs, [])
+  })
+
+  it("of a specialist's run are refused in the same way, and so are those that only a query has", async () => {
+    const { model, runtime } = begin(sorted)
+    await using _closed = runtime
+    for (const options of [{ thread: "t" }, { onBusy: "queue" }, { tools: {} }]) {
+      const message = await runtime.complete(triage, { ticket: "A-1" }, options as never).then(() => "", String)
+      assert.match(
+        message,
+        /^QueryRejected: Invalid input for triage: Unknown option \w+\. Available options: threadId, /
+      )
+    }
+    assert.lengthOf(model.requests, 0)
+  })
+
+  it.each([[undefined], [null], [5], [{ prompt: "hello?" }], [() => "hello?"]])(
+    "follow a prompt, which is text or a list: %j is refused",
+    async (prompt) => {
+      const { runtime } = begin()
+      await using _closed = runtime
+      const message = await runtime.complete(prompt as never).then(() => "", String)
+      assert.match(
+        message,
+        /^QueryRejected: Invalid input for desk: Invalid option prompt: .+\. Give text, or a list of /
+      )
+    }
+  )
+})

@@ -67,10 +67,10 @@ const isLiteral = (value: object): boolean => {
 const isByName = (value: unknown): value is { readonly [key: string]: unknown } =>
   isObject(value) && (isLiteral(value) || Object.keys(value).length > 0)
 
-const at = (place: string, fault: Fault | undefined): Fault | undefined =>
-  fault === undefined
-    ? undefined
-    : { ...fault, path: `${place}${fault.path === "" || fault.path.startsWith("[") ? "" : "."}${fault.path}` }
+const at = (place: string, fault: Fault): Fault => ({
+  ...fault,
+  path: `${place}${fault.path === "" || fault.path.startsWith("[") ? "" : "."}${fault.path}`
+})
 
 const isIdentifier = (name: string): boolean => /^[A-Za-z_$][\w$]*$/.test(name)
 
@@ -83,8 +83,8 @@ export const list =
     if (!Array.isArray(value)) return { path: "", value, cure }
     const values: ReadonlyArray<unknown> = value
     for (const [index, one] of values.entries()) {
-      const fault = at(`[${index}]`, rule(one))
-      if (fault !== undefined) return fault
+      const fault = rule(one)
+      if (fault !== undefined) return at(`[${index}]`, fault)
     }
     return undefined
   }
@@ -95,32 +95,33 @@ export const record =
   (value) => {
     if (!isByName(value)) return { path: "", value, cure }
     for (const [name, one] of Object.entries(value)) {
-      const fault = at(placeOf(name), rule(one))
-      if (fault !== undefined) return fault
+      const fault = rule(one)
+      if (fault !== undefined) return at(placeOf(name), fault)
     }
     return undefined
   }
 
 /** An object with these fields and no others: a misspelt one would set nothing. */
-export const fields =
-  (cure: string, rules: { readonly [name: string]: Rule }): Rule =>
-  (value) => {
+export const fields = (cure: string, rules: { readonly [name: string]: Rule }): Rule => {
+  const each = Object.entries(rules)
+  const names = Object.keys(rules)
+  return (value) => {
     if (!isObject(value)) return { path: "", value, cure }
-    for (const [name, rule] of Object.entries(rules)) {
-      const fault = at(name, rule(value[name]))
-      if (fault !== undefined) return fault
+    for (const [name, rule] of each) {
+      const fault = rule(value[name])
+      if (fault !== undefined) return at(name, fault)
     }
-    if (!isLiteral(value))
-      return Object.keys(rules).some((name) => name in value) ? undefined : { path: "", value, cure }
+    if (!isLiteral(value)) return names.some((name) => name in value) ? undefined : { path: "", value, cure }
     const unknown = Object.keys(value).find((name) => value[name] !== undefined && !Object.hasOwn(rules, name))
     if (unknown === undefined) return undefined
     return {
       path: "",
       value: value[unknown],
-      cure: `Available options: ${Object.keys(rules).join(", ")}`,
+      cure: `Available options: ${names.join(", ")}`,
       unknown: isIdentifier(unknown) ? unknown : "" // what is no identifier may be a value in the wrong place
     }
   }
+}
 
 /** The rule for values that pass `test`, and the rule for others. */
 export const cases =
@@ -211,17 +212,13 @@ export const sentence = ({ cure, isSecret, path, unknown, value }: Fault): strin
 
 /** The message about an invalid value of the option `path`; `undefined` if it is valid. */
 export const issueOf = (path: string, value: unknown, rule: Rule): string | undefined => {
-  const fault = at(path, rule(value))
-  return fault === undefined ? undefined : sentence(fault)
+  const fault = rule(value)
+  return fault === undefined ? undefined : sentence(at(path, fault))
 }
 
 /** The message about the first invalid option; `undefined` if all are valid. `what`: names the options as a whole. */
-export const problemOf = (
-  what: string,
-  options: unknown,
-  rules: { readonly [name: string]: Rule }
-): string | undefined => {
-  const fault = fields("Give an object of options", rules)(options)
+export const problemOf = (what: string, options: unknown, rule: Rule): string | undefined => {
+  const fault = rule(options)
   if (fault === undefined) return undefined
   return sentence(fault.path === "" && (fault.unknown ?? "") === "" ? { ...fault, path: what } : fault)
 }

@@ -2,12 +2,17 @@
  * Agents as plain records that name their tools and specialists, and their conversion to the runtime's agents.
  */
 import { Budget, type Json } from "@reins/protocol"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Predicate from "effect/Predicate"
 import * as Toolkit from "effect/ai/Toolkit"
 import * as Agent from "../agent/Agent.ts"
+import * as AgentRegistry from "../agent/AgentRegistry.ts"
+import { InvalidAgents } from "../agent/InvalidAgents.ts"
 import type { Hook } from "../hook/Hook.ts"
 import type * as Compaction from "../thread/Compaction.ts"
 import * as Types from "../kernel/Erased.ts"
@@ -164,6 +169,11 @@ export interface Built {
   readonly specialists: ReadonlyMap<string, Specialist.Any>
   /** Their tools' handlers and their own models. */
   readonly layer: Layer.Layer<never, unknown>
+  /**
+   * Why the runtime cannot be built with them, before anything is opened for it; `undefined` if it can. Not known, and
+   * `undefined`, where a tool is one of an MCP server's: only the server knows them.
+   */
+  readonly invalid: (floor: Policy, hooks: ReadonlyArray<Hook>) => InvalidAgents | undefined
 }
 
 /** Builds the agents. Throws when one names an unknown tool or agent. */
@@ -176,6 +186,7 @@ export const build = (parts: Parts): Built => {
   const made = new Map<string, Agent.Any>()
   const described = new Map<string, Specialist.Any>()
   const models: Array<Layer.Layer<never, unknown>> = []
+  const standIns = [Layer.succeed(Model, standIn)]
 
   const toolsOf = (agent: AsyncAgent<string>, runs: boolean) =>
     (agent.tools ?? []).flatMap((name) => {
@@ -199,6 +210,7 @@ export const build = (parts: Parts): Built => {
     const model = typeof named === "string" ? parts.models(named) : named
     const key = Context.Service<ModelPort>(`@reins/runtime/promise/Model/${name}`)
     models.push(Types.as(modelLayer(key, model))) // Only one agent requires its key.
+    standIns.push(Layer.succeed(Types.as<typeof Model>(key), standIn))
     return key
   }
   const agent = (name: string, above: ReadonlyArray<string>): Agent.Any => {
@@ -211,6 +223,7 @@ export const build = (parts: Parts): Built => {
         `Agent ${quoted(name)} is its own specialist, directly or through others. Remove one of the links`
       )
     const { budget = parts.budget, description, specialists = [] } = written
+    requireDescriptions(written, parts.agents)
     const options = {
       instructions: written.instructions,
       // The handlers of its tools are in the layer below, what its toolkits need among the services.
@@ -266,15 +279,39 @@ export const build = (parts: Parts): Built => {
     return agent(written.name, [])
   })
   const run = Toolkit.make(...handlers.flatMap(([name]) => tools.get(name) ?? []))
+  const handled = Types.as<Layer.Layer<never>>(run.toLayer(Types.as<Types.Any>(Object.fromEntries(handlers))))
+  const isAlone = parts.agents.every(({ mcp = [] }) => mcp.length === 0)
   return {
     agents,
     specialists: described,
-    layer: Layer.mergeAll(
-      Types.as<Layer.Layer<never>>(run.toLayer(Types.as<Types.Any>(Object.fromEntries(handlers)))),
-      ...models
-    )
+    layer: Layer.mergeAll(handled, ...models),
+    invalid: (floor, hooks) => {
+      if (!isAlone) return undefined
+      // What it logs is logged when the runtime is built.
+      const made = AgentRegistry.build(agents, floor, hooks).pipe(
+        Effect.provide([handled, ...standIns, Logger.layer([])])
+      )
+      const exit = Effect.runSyncExit(Types.as<Effect.Effect<unknown>>(made))
+      const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+      return error instanceof InvalidAgents ? error : undefined
+    }
   }
 }
+
+/** Throws where an agent's specialist has no description: models choose by it. */
+const requireDescriptions = (
+  { name, specialists = [] }: AsyncAgent<string>,
+  agents: ReadonlyArray<AsyncAgent<string>>
+): void => {
+  const silent = agents.find((one) => specialists.includes(one.name) && one.description === undefined)
+  if (silent === undefined) return
+  throw new Error(
+    `Agent ${quoted(name)} has the specialist ${quoted(silent.name)}, which has no description. Give it one: models choose by it`
+  )
+}
+
+/** A model that is never asked, for agents that are only checked. */
+const standIn: ModelPort = { provider: "none", model: "none", attempt: () => Effect.never }
 
 /** A rejection is a failure of the function, and a throw a defect of it. */
 const resolvedBy = (resolve: AsyncAgent<string>["resolve"]) =>

@@ -19,6 +19,7 @@ import type { AsyncAgent } from "./AsyncAgent.ts"
 import type { Erased as AsyncTool } from "./AsyncTool.ts"
 import type { AsyncUsageLookup, UsageLookups } from "./AsyncUsageLookup.ts"
 import type { Options } from "./PromiseOptions.ts"
+import type { OutputOptions, QueryOptions, RunOptions } from "./PromiseShape.ts"
 import type { TenantKeys } from "./TenantKeys.ts"
 
 const {
@@ -228,6 +229,56 @@ export const rules: Rule.Rules<Options<{}, ReadonlyArray<AsyncAgent<string>>>> =
   )
 }
 
+const runRules: Rule.Rules<RunOptions & Partial<OutputOptions>> = {
+  threadId: optional(text("Give the id of a thread")),
+  resourceId: optional(text("Give the name of a tenant")),
+  runId: optional(text("Give an id of your own")),
+  // Validated with the agent's own when the run starts, with errors of their own.
+  budget: optional(object("Give an object such as { maxSteps: 12 }")),
+  quotas: optional(list("Give a list of quotas", object('Give an object such as { per: "tenant", window: "day" }'))),
+  repeatedCallLimit: CallRow.limitRule,
+  onOpenResults: optional(oneOf("wait", "end")),
+  principal: optional(text("Give the id of a principal")),
+  providerKeys: secret(optional(object("Give an object of keys by provider"))),
+  output: optional(schema),
+  view: optional(oneOf("root", "progress")),
+  signal: optional(
+    must(
+      "Give the signal of an AbortController",
+      (value) => Predicate.hasProperty(value, "addEventListener") && Predicate.hasProperty(value, "aborted")
+    )
+  )
+}
+
+const queryRules: Rule.Rules<QueryOptions & Partial<OutputOptions>> = {
+  ...runRules,
+  agent: Rule.any,
+  model: Rule.any,
+  tools: Rule.any,
+  history: Rule.any,
+  replaces: Rule.any,
+  branch: optional(text("Give the id of a branch")),
+  instructions: optional(text()),
+  onBusy: optional(oneOf("reject", "queue", "cancel-previous", "steer")),
+  onThread: optional(oneOf("ignore", "append", "replace"))
+}
+
+const cure = 'Give an object of options, such as { threadId: "t1" }'
+const runRule = optional(fields(cure, runRules))
+const queryRule = optional(fields(cure, queryRules))
+
+const promptRule = must(
+  "Give text, or a list of texts and files",
+  (said) => typeof said === "string" || Array.isArray(said)
+)
+
+/** Why a query with these options is refused; `undefined` if it may start. The runtime validates what is named in them. */
+export const queryIssue = (prompt: unknown, options: unknown): string | undefined =>
+  Rule.issueOf("prompt", prompt, promptRule) ?? Rule.problemOf("of the query", options, queryRule)
+
+/** The same for a run of a specialist, whose input has a schema of its own. */
+export const runIssue = (options: unknown): string | undefined => Rule.problemOf("of the run", options, runRule)
+
 /**
  * A check of an option that a package adds. `cure`: what to give. `isSecret`: messages do not show the value.
  *
@@ -252,6 +303,7 @@ export const requireOptions = (options: unknown, own: { readonly [name: string]:
     const rule = must(cure, fits)
     return [option, isSecret === true ? secret(rule) : rule] as const
   })
-  const problem = Rule.problemOf("of createRuntime", options, { ...rules, ...Object.fromEntries(added) })
+  const rule = fields("Give an object of options", { ...rules, ...Object.fromEntries(added) })
+  const problem = Rule.problemOf("of createRuntime", options, rule)
   if (problem !== undefined) throw new Error(problem)
 }

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as Types from "../kernel/Erased.ts"
 import { Ids } from "../kernel/Ids.ts"
@@ -21,7 +22,7 @@ import { type AsyncAgent, build, modelLayer, unnamed } from "./AsyncAgent.ts"
 import * as Iteration from "./Iteration.ts"
 import { type Parameters, toOutput } from "./Parameters.ts"
 import type { Options, Servers } from "./PromiseOptions.ts"
-import { requireOptions } from "./PromiseRules.ts"
+import { queryIssue, requireOptions, runIssue } from "./PromiseRules.ts"
 import type { SpecialistsOf } from "./AgentTypes.ts"
 import * as AsyncUsageLookup from "./AsyncUsageLookup.ts"
 import * as TenantKeys from "./TenantKeys.ts"
@@ -71,6 +72,8 @@ export const createRuntime = <
     ...rest
   } = options
   const built = build({ agents, budget, mcp, models, tools })
+  const invalid = built.invalid(rest.approvals ?? "never", rest.hooks ?? [])
+  if (invalid !== undefined) throw invalid
   // The services that the agents need were just built.
   const managed = ManagedRuntime.make(
     Types.as<Layer.Layer<Runtime, unknown>>(
@@ -145,21 +148,28 @@ export const createRuntime = <
   }
   const unknown = (name: string) =>
     new QueryRejected({ reason: new QueryRejections.UnknownAgent({ name, known: [...built.specialists.keys()] }) })
+  const refused = (agent: string, issue: string) =>
+    new QueryRejected({ reason: new QueryRejections.InvalidInput({ agent, issue }) })
   /** The arguments of a verb as those of the runtime's verb. A specialist's own schema validates its input. */
   const told = (first: First, second: unknown, third: AnyOptions | undefined): Told => {
-    if (typeof first === "string" || !("name" in first)) {
-      return { asked: Types.as<AnyOptions | undefined>(second) ?? {}, given: (options) => [first, options] }
+    const named = Predicate.isObject(first) && "name" in first ? first : undefined
+    const [prompt, options] = named === undefined ? [first, second] : [second, third]
+    const isRun = named?.description !== undefined
+    const issue = isRun ? runIssue(options) : queryIssue(prompt, options)
+    if (issue !== undefined) {
+      return { asked: {}, given: () => refused(named?.name ?? built.agents[0]?.name ?? "", issue) }
     }
-    const { description, name } = first
+    const asked = Types.as<AnyOptions | undefined>(options) ?? {}
+    if (named === undefined) return { asked, given: (options) => [Types.as<Message.Prompt>(prompt), options] }
+    const { name } = named
     const found = built.specialists.get(name)
     const given = (options: Verbs.Asks): Verbs.Given | QueryRejected => {
       const agent = built.agents.find((one) => one.name === name)
-      const prompt = Types.as<Message.Prompt>(second)
-      if (description === undefined)
-        return agent === undefined ? [prompt, { ...options, agent: name }] : [agent, prompt, options]
-      return found === undefined ? unknown(name) : [found, second, options]
+      if (isRun) return found === undefined ? unknown(name) : [found, prompt, options]
+      const said = Types.as<Message.Prompt>(prompt)
+      return agent === undefined ? [said, { ...options, agent: name }] : [agent, said, options]
     }
-    return { asked: third ?? {}, given }
+    return { asked, given }
   }
   /** The arguments of a verb, with the schema of its answer converted for the runtime. */
   const typed = ({ given }: Told, { output, ...options }: Plain<AnyOptions>): Verbs.Given | QueryRejected => {
@@ -250,7 +260,11 @@ export const createRuntime = <
       places: method((runtime) => runtime.threads.places),
       delete: method((runtime) => runtime.threads.delete)
     },
-    preview: (prompt, asked = {}) => promise((runtime) => runtime.preview(prompt, plain(asked).options)),
+    preview: (prompt, asked = {}) => {
+      const issue = queryIssue(prompt, asked)
+      if (issue !== undefined) return Promise.reject(refused(asked.agent ?? built.agents[0]?.name ?? "", issue))
+      return promise((runtime) => runtime.preview(prompt, plain(asked).options))
+    },
     replay: method((runtime) => runtime.replay),
     ready: () => managed.runPromise(Effect.void),
     layer: Layer.effectContext(managed.contextEffect),

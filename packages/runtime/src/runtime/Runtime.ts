@@ -98,7 +98,7 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>, const Hooks extends
   Agent.Services<Agents[number]> | Hook.Services<Hooks[number]> | Scope.Scope
 > =>
   Effect.gen(function* () {
-    const invalidOption = Rule.problemOf("of the runtime", options, RuntimeRules.rules)
+    const invalidOption = Rule.problemOf("of the runtime", options, RuntimeRules.rule)
     if (invalidOption !== undefined) return yield* refuse(invalidOption)
     const roster: AgentRegistry.AgentRegistry = yield* AgentRegistry.build(
       options.agents,

@@ -65,3 +65,6 @@ export const rules: Rule.Rules<RuntimeOptions<ReadonlyArray<Agent.Any>>> = {
   fileUrl: Rule.optional(Rule.callable("Give a function from a file's id to its URL")),
   captureContent: Rule.optional(Rule.flag)
 }
+
+/** What the options of a runtime must be. */
+export const rule: Rule.Rule = Rule.fields("Give an object of options", rules)

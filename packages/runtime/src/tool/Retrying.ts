@@ -64,7 +64,9 @@ const always = (): boolean => true
 export const rule: Rule.Rule = Rule.fields("Give an object such as { times: 2 }", {
   times: Rule.count(),
   delay: Rule.optional(Rule.duration),
-  backoff: Rule.optional(Rule.atLeast(1)),
+  backoff: Rule.optional(
+    Rule.must("Use a finite number of at least 1", (by) => Number.isFinite(by) && Number(by) >= 1)
+  ),
   maxDelay: Rule.optional(Rule.duration),
   within: Rule.optional(Rule.duration),
   when: Rule.optional(Rule.callable("Give a function from a failure to true or false"))
@@ -72,7 +74,7 @@ export const rule: Rule.Rule = Rule.fields("Give an object such as { times: 2 }"
 
 /** Validates a setting; the failure names the field, its value and the cure. */
 export const of = (setting: Retrying): Result.Result<Retry, string> => {
-  const issue = Rule.issueOf("retry", setting, rule)
+  const issue = Rule.issueOf("Retry", setting, rule)
   if (issue !== undefined) return Result.fail(issue)
   const { backoff = 2, delay, maxDelay, times, when = always, within } = setting
   const millis = (input: Duration.Input | undefined, usual: number) =>
