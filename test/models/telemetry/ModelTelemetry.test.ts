@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ModelTelemetry } from "@reins/models"
 import { ModelFailure } from "@reins/protocol"
-import { Agent, Model, Runtime, type ModelPart } from "@reins/runtime"
+import { Agent, Model, Runtime, type ModelPart, type ModelPort } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Effect, Fiber, Layer, Metric, Tracer } from "effect"
 import { TestClock } from "effect/testing"
@@ -47,6 +47,25 @@ const ask = (model: ScriptedModel.ScriptedModel, options?: ModelTelemetry.Option
   ModelTelemetry.traced(model, options).attempt(said, () => {})
 
 describe("the telemetry of a request", () => {
+  it("is added to a model of a class", () => {
+    class Own implements ModelPort {
+      get provider() {
+        return "acme"
+      }
+      get model() {
+        return "acme-1"
+      }
+      get takesKeys() {
+        return true
+      }
+      attempt() {
+        return Effect.void
+      }
+    }
+    const { model, provider, takesKeys } = ModelTelemetry.traced(new Own())
+    assert.deepStrictEqual({ model, provider, takesKeys }, { model: "acme-1", provider: "acme", takesKeys: true })
+  })
+
   it.effect("is a client span by the conventions, with all input and its cached parts", () =>
     Effect.gen(function* () {
       const { spans } = yield* watching(ask(ScriptedModel.make({ replies: [{ parts: [parts] }] })))

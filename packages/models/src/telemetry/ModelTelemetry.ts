@@ -51,8 +51,11 @@ export const traced = (port: ModelPort, options: Options = {}): ModelPort => {
     [GenAi.attribute.provider]: GenAi.providerName(port.provider),
     [GenAi.attribute.requestModel]: port.model
   }
+  // Each is named, because a model may be of a class.
+  const { describesSafely, model, provider, takesKeys, takesOutput } = port
+  const named: Required<Omit<ModelPort, "attempt">> = { provider, model, describesSafely, takesKeys, takesOutput }
   return {
-    ...port,
+    ...named,
     attempt: (request, emit) =>
       Spans.around(
         `${GenAi.operation.chat} ${port.model}`,

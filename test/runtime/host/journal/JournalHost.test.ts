@@ -279,8 +279,15 @@ describe("a host that hears of a cancel from another process", () => {
   )
 })
 
+/** A store whose members are those of a class, of which a copy has none. */
+const ofClass = <A extends object>(members: A): A => Object.create(members) as A
+
 describe("a host whose store is measured", () => {
-  it.effect("does to the thread what a query says, as any other", () => {
+  it.effect.each([
+    ["of an object", (journal: JournalStore) => journal],
+    ["of a frozen object", (journal: JournalStore) => Object.freeze({ ...journal })],
+    ["of a class", (journal: JournalStore) => ofClass({ ...journal, threads: ofClass(journal.threads) })]
+  ] as const)("does to the thread what a query says, as any other: %s", ([, made]) => {
     const journal = MemoryJournal.make()
     let count = 0
     const model = ScriptedModel.make({ respond: () => ScriptedModel.text(`a${++count}`) })
@@ -297,7 +304,7 @@ describe("a host whose store is measured", () => {
             Layer.succeed(Model, model),
             Layer.succeed(
               Deployment.Deployment,
-              journalHost(journal, { pollMs: Number.POSITIVE_INFINITY, gatherMs: 0 })
+              journalHost(made(journal), { pollMs: Number.POSITIVE_INFINITY, gatherMs: 0 })
             )
           ])
         )
