@@ -220,6 +220,22 @@ describe("a web hook", () => {
     })
   )
 
+  it.effect("waits while its store fails, whose failure is in the log without its message", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }) => void lines.push(String(message)))
+      const receiver = yield* receiving()
+      const journal = MemoryJournal.make()
+      const lease = () => Effect.die(new RangeError(`a row of ${book}`))
+      yield* living({ ...journal, webhooks: { ...journal.webhooks, lease } }, receiver).pipe(
+        Effect.provide(Logger.layer([logger]))
+      )
+      yield* TestClock.adjust("2 seconds")
+      assert.match(lines.join("\n"), /The store of web hooks did not answer. It is asked again \(RangeError/)
+      assert.notInclude(lines.join(), book)
+    })
+  )
+
   it.effect("is told each thing once by two processes that share the work", () =>
     Effect.gen(function* () {
       const receiver = yield* receiving()

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Agent, Runtime, Specialist } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Effect, Schema, Stream } from "effect"
+import { Effect, Logger, Schema, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import * as Desk from "../../support/Desk.ts"
 
@@ -10,7 +10,7 @@ const { calls, lastResults, text } = ScriptedModel
 /** Takes a string, and crashes over `"boom"`. */
 const Brittle = Schema.String.check(
   Schema.makeFilter((value) => {
-    if (value === "boom") throw new Error("the filter of a user")
+    if (value === "boom") throw new RangeError("the filter of a user: boom")
     return true
   })
 )
@@ -52,8 +52,13 @@ describe("a schema that crashes", () => {
   it.effect("over the input from code rejects the query", () =>
     Effect.gen(function* () {
       const runtime = yield* Runtime
-      const error = yield* Effect.flip(runtime.completeSpecialist(reader, { answer: "boom" }))
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }) => void lines.push(String(message)))
+      const asked = runtime.completeSpecialist(reader, { answer: "boom" })
+      const error = yield* Effect.flip(asked).pipe(Effect.provide(Logger.layer([logger])))
       assert.strictEqual(error.reason._tag, "InvalidInput")
+      assert.match(lines[0] ?? "", /^The schema of .* crashed: RangeError\n +at .*SchemaCheck\.test\.ts/)
+      assert.notInclude(lines.join(), "boom")
     }).pipe(Effect.provide(Desk.plain(scripted(text("never")), { agents: [coordinator] })))
   )
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Transcript } from "@reins/protocol"
 import { Agent, Decision, Model, Prices, Runtime, Specialist, ToolRun } from "@reins/runtime"
 import { Probe, ScriptedModel } from "@reins/runtime/testing"
-import { Effect, Layer, Schema } from "effect"
+import { Cause, Effect, Layer, Logger, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import * as Engines from "../../support/Engines.ts"
 import * as OneTool from "../../support/OneTool.ts"
@@ -143,3 +143,25 @@ for (const [where, services] of Engines.all) {
     )
   })
 }
+
+describe.each(Engines.all)("a defect that stops a run, %s", (_, services) => {
+  it.effect("is in the log with its kind and its place, without its message", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ cause, message }) => void lines.push(`${String(message)} ${Cause.pretty(cause)}`))
+      const prices = Layer.succeed(Prices.Prices, {
+        find: () => {
+          throw new RangeError("the price book is on fire: secret-7")
+        }
+      })
+      const { probe } = yield* OneTool.start({
+        handler: () => Effect.succeed("ok"),
+        services: Layer.mergeAll(services(), prices, Logger.layer([logger]))
+      }).pipe(Effect.provide(Logger.layer([logger])))
+      yield* probe.end
+      const line = lines.find((each) => each.includes("Run run failed")) ?? ""
+      assert.match(line, /^Run run failed: RangeError\n +at .*RunFailure\.test\.ts/)
+      assert.notInclude(lines.join(), "secret-7")
+    }).pipe(Effect.scoped)
+  )
+})

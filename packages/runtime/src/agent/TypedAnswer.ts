@@ -41,11 +41,11 @@ export const bySchema = (output: Erased.CodecOf<Erased.Any>): Check => {
   const decode = decoderOf(output)
   return (text) =>
     Effect.matchEffect(
-      Effect.catchDefect(decode(unfenced(text)), () => Effect.fail(undefined)),
+      Effect.catchDefect(decode(unfenced(text)), (defect) => Effect.fail({ defect })),
       {
         onFailure: (error) =>
-          error === undefined
-            ? Effect.as(Effect.logError("The schema of the answer crashed"), crashed)
+          "defect" in error
+            ? Effect.as(SchemaCheck.crashed("the answer", error.defect), crashed)
             : Effect.succeed<Verdict>({ issue: error.message, places: SchemaCheck.inPlaces(error) }),
         onSuccess: () => Effect.succeed(fits)
       }

@@ -12,12 +12,14 @@ import {
   RunErrors,
   Usage
 } from "@reins/protocol"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as AuditStore from "../approval/AuditStore.ts"
 import type { Work } from "../engine/Engine.ts"
 import { received } from "../engine/Inbox.ts"
 import * as Ticket from "../engine/Ticket.ts"
 import type { RunRecord } from "../engine/RunHost.ts"
+import * as Outline from "../kernel/Outline.ts"
 import { Observer } from "../run/Observer.ts"
 import * as ThreadUpdate from "./ThreadUpdate.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
@@ -54,6 +56,10 @@ export const force = (
     )
   run.push([], closing(run.startedAt, run, { reason: "failed", usage: Usage.empty, failure: undefined }))
 }
+
+/** Logs that a defect has stopped a run, with its kind and place: its message may quote prompts or keys. */
+export const logged = (runId: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+  Effect.logError(`Run ${runId} failed: ${Outline.of(Cause.squash(cause))}`)
 
 /** Reports the end of a run that a defect has stopped to the observer, if there is one. */
 export const observed = (

@@ -5,7 +5,7 @@
  * An address that fails is left alone for a while, and holds up no other; that it does is logged once, without content
  * and without its URL, which may be a secret.
  */
-import { type LeasedWebhook, type Notice, type StoredWebhook, Webhook } from "@reins/runtime/journal"
+import { type LeasedWebhook, type Notice, Outline, type StoredWebhook, Webhook } from "@reins/runtime/journal"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -265,8 +265,8 @@ const changed = (webhookId: string, failures: number, { accepted, refused }: Pro
     : Effect.void
 }
 
-/** A store that fails is asked again in the next round. Nothing of the cause is logged: it may quote a row. */
+/** A store that fails is asked again in the next round. Of the cause only its kind is logged: it may quote a row. */
 const contained = <A>(effect: Effect.Effect<A>): Effect.Effect<void> =>
-  Effect.catchDefect(Effect.asVoid(effect), () =>
-    Effect.logWarning("The store of web hooks did not answer. It is asked again")
+  Effect.catchDefect(Effect.asVoid(effect), (defect) =>
+    Effect.logWarning(`The store of web hooks did not answer. It is asked again (${Outline.of(defect)})`)
   )

@@ -341,7 +341,7 @@ export class RunOwnership implements Owner {
           Effect.sync(() => log.abandon())
         )
       }
-      return Effect.flatMap(StruckRun.end(store, stores, run, log), (closed) =>
+      return Effect.flatMap(StruckRun.end(store, stores, run, log, exit.cause), (closed) =>
         // Its next owner ends it.
         run.writer.loss === undefined && storeFailure(closed) === undefined ? Effect.void : this.settle(one, closed)
       )

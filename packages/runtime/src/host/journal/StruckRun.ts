@@ -4,6 +4,7 @@
  * flight: if the process crashes meanwhile, the next owner continues ending the run instead of executing it.
  */
 import { AgentPath, type Envelope } from "@reins/protocol"
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { GrantStore } from "../../approval/GrantStore.ts"
@@ -17,16 +18,20 @@ import * as Names from "../../run/Names.ts"
 import { checked, type JournalRun } from "./JournalRun.ts"
 import type { JournalStore, StoreFailure } from "./JournalStore.ts"
 
-/** Ends `run`, whose `log` is open here. Its exit is a failure if the store failed; then the run continues. */
+/**
+ * Ends `run`, whose `log` is open here. Its exit is a failure if the store failed; then the run continues. `cause`: of the
+ * defect, which is logged where it has happened.
+ */
 export const end = (
   store: JournalStore,
   { grants, threads }: Stores,
   run: JournalRun,
-  log: EventLog
+  log: EventLog,
+  cause: Cause.Cause<never>
 ): Effect.Effect<Exit.Exit<void>> =>
   Effect.gen(function* () {
     const { record, runId, writer } = run
-    yield* Effect.logError(`Run ${runId} failed`)
+    yield* run.past.isStruck ? Effect.logError(`Run ${runId} failed`) : RunFailure.logged(runId, cause)
     yield* writer.flush
     const envelopes = yield* Effect.orDie(wholeLog(store, runId, log))
     const { reported } = run.spending

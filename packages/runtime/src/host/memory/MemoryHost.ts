@@ -332,7 +332,7 @@ class Host implements RunHost, MemoryRunOwner {
     this.threads.leave(record.threadId, record.runId, said, ThreadUpdate.keptOf(record, run), run.now())
     RunFailure.force(run, envelopes, unread)
     if (Exit.isFailure(exit)) {
-      const logged = Effect.logError(`Run ${run.runId} failed`)
+      const logged = RunFailure.logged(run.runId, exit.cause)
       Effect.runForkWith(this.context)(Effect.andThen(logged, RunFailure.observed(record, run)))
     }
   }
