@@ -1,11 +1,52 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Api, Server } from "@reins/server"
+import { Deployment } from "@reins/runtime"
+import { journalHost, MemoryJournal } from "@reins/runtime/journal"
+import { Api, Authenticator, Server } from "@reins/server"
 import { Effect } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient, OpenApi } from "effect/http-api"
 import * as Served from "./Served.ts"
 
+const keys = Authenticator.layerKeys({ "dev-key": "dev" })
+
 describe("the native interface", () => {
+  it.live("refuses fields that a change does not have, and makes none", () =>
+    Effect.gen(function* () {
+      const journal = MemoryJournal.make()
+      const stored = Deployment.layerStore("memory", Effect.succeed(journalHost(journal)))
+      const served = yield* Served.serve({ webhooks: { allow: () => true } }, stored, keys)
+      const { headers } = yield* served.ask("/native/query", {
+        body: { prompt: "error", threadId: "t", stream: false }
+      })
+      const run = `/native/runs/${headers.get("x-run-id")}`
+      const state = Effect.all([
+        served.ask("/native/threads"),
+        served.ask("/native/threads/t"),
+        served.ask("/native/webhooks"),
+        served.ask(`${run}/estimates`)
+      ]).pipe(Effect.map((all) => all.map(({ text }) => text)))
+      const before = yield* state
+      for (const [path, body] of [
+        [`${run}/corrections`, { step: 1, usage: { promptTokens: 5 } }],
+        [`${run}/corrections`, { step: 1, usage: { inputUncached: 5 }, costUSD: 1 }],
+        [`${run}/replay`, { agents: "desk" }],
+        [`${run}/fork`, { at: 1 }],
+        [`${run}/budget`, { limits: { maxSteps: 9 }, reason: "more" }],
+        ["/native/threads/t/rewind", { to: 0, branch: "b" }],
+        ["/native/threads/t/fork", { to: 1 }],
+        ["/native/results/run.tkt_1", { value: 1, cost: 1 }],
+        ["/native/webhooks", { url: "https://receiver.example", event: ["run.ended"] }]
+      ] as const) {
+        const { json, status } = yield* served.ask(path, { body })
+        assert.deepStrictEqual([status, json.error.code], [400, "BadRequest"], path)
+        assert.match(json.error.message, /field|nothing else/, path)
+      }
+      assert.deepStrictEqual(yield* state, before)
+      const real = { step: 1, usage: { inputUncached: 5 } }
+      assert.strictEqual((yield* served.ask(`${run}/corrections`, { body: real })).status, 200)
+    })
+  )
+
   it.live("matches its contract, for a typed client", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()

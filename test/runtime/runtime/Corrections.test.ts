@@ -73,6 +73,9 @@ for (const [where, services] of Engines.all) {
         assert.strictEqual(yield* reason({ model: "another" }), "NotEstimated")
         assert.strictEqual(yield* reason({ costUsd: -1 }), "InvalidAmount")
         assert.strictEqual(yield* reason({ usage: { inputUncached: -1 } }), "InvalidAmount")
+        assert.strictEqual(yield* reason({ usage: {} }), "InvalidAmount")
+        const misspelt = { inputUncached: 1, promptTokens: 5 }
+        assert.strictEqual(yield* reason({ usage: misspelt }), "InvalidAmount")
         assert.isUndefined(yield* runtime.costs.estimates("nobody"))
         assert.isUndefined(yield* runtime.costs.estimates("run", { resourceId: "stranger" }))
         assert.isUndefined((yield* runtime.costs.by()).sum.corrections)

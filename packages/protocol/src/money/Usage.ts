@@ -34,6 +34,14 @@ const UsageStruct = Schema.Struct({
 export interface Usage extends Schema.Schema.Type<typeof UsageStruct> {}
 export const Usage: Schema.Codec<Usage> = UsageStruct
 
+/**
+ * The names of all parts.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const parts: ReadonlyArray<string> = Object.keys(UsageStruct.fields)
+
 const UsageTotalsStruct = Schema.Struct({
   promptTokens: Schema.Natural,
   completionTokens: Schema.Natural,

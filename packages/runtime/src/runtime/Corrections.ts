@@ -6,6 +6,7 @@
 import { AgentPath, Correction, type CostReport, type Entry, Money, Usage } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { type Corrected, firstCorrection } from "../budget/CostStore.ts"
@@ -100,7 +101,7 @@ const words = {
   AlreadyCorrected: "this row is corrected already",
   ThreadBusy: "another run is active on its thread. Correct it when that has ended",
   NotBooked: "the ledger has no line of it",
-  InvalidAmount: "usage needs counts of tokens, and costUsd a number from 0 on"
+  InvalidAmount: `usage needs a count of tokens (${Usage.parts.join(", ")}), and costUsd is a number from 0 on`
 }
 
 /** A model's row with its place among those of its run. */
@@ -198,7 +199,11 @@ export const book = (
     })
   })
 
-const isUsage = Schema.is(Usage.Usage)
+const readUsage = Schema.decodeUnknownOption(Usage.Usage, { onExcessProperty: "error" })
+
+/** Counts of tokens by known parts, at least one: a misspelt part would correct a row to nothing, for good. */
+const isUsage = (usage: Usage.Usage): boolean =>
+  Option.match(readUsage(usage), { onNone: () => false, onSome: (read) => !Usage.isUnknown(read) })
 
 /** See `RuntimeShape.costs.correct`. */
 const correct = Effect.fnUntraced(function* (

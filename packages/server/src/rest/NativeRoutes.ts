@@ -59,9 +59,10 @@ export const LateResult = Schema.Struct({
   costUsd: Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)))
 })
 
-const readLate = Schema.decodeUnknownOption(LateResult)
+// A misspelt field is refused, instead of doing something else than was meant.
+const readLate = Schema.decodeUnknownOption(LateResult, { onExcessProperty: "error" })
 const readSteer = Schema.decodeUnknownOption(Steer)
-const readRaise = Schema.decodeUnknownOption(Raise)
+const readRaise = Schema.decodeUnknownOption(Raise, { onExcessProperty: "error" })
 const noGrant = Refusal.make("not-found", "GrantNotFound", "Unknown grant")
 
 /** A whole number of a query; `NaN` if it is invalid. */
@@ -282,7 +283,9 @@ export const routes: ReadonlyArray<NativeRoute> = [
       const late = Option.getOrUndefined(readLate(body))
       const { costUsd, failure, value } = late ?? {}
       if (late === undefined || (value === undefined) === (failure === undefined)) {
-        return yield* Effect.fail(Refusal.badRequest("Send one of value and failure, and costUsd if it cost something"))
+        return yield* Effect.fail(
+          Refusal.badRequest("Send one of value and failure, and costUsd if it cost something, and nothing else")
+        )
       }
       const result = value === undefined ? { failure: failure ?? null } : { value }
       yield* serving.runtime.results
@@ -296,7 +299,8 @@ export const routes: ReadonlyArray<NativeRoute> = [
     path: "/runs/:runId/budget",
     handle: Effect.fnUntraced(function* (serving, principal, { body, params }) {
       const raise = readRaise(body)
-      if (Option.isNone(raise)) return yield* Effect.fail(Refusal.badRequest("Missing or invalid field limits"))
+      if (Option.isNone(raise))
+        return yield* Effect.fail(Refusal.badRequest("Missing or invalid field limits, or another field"))
       const { runId } = yield* Lookup.run(serving, principal, params["runId"] ?? "")
       yield* serving.runtime
         .raiseBudget(runId, raise.value.limits, { resourceId: principal.tenant, principal: actor(principal) })

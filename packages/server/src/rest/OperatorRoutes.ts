@@ -161,7 +161,8 @@ export const estimates = Effect.fnUntraced(function* (serving: ServerContext, pr
   return found === undefined ? yield* Effect.fail(Lookup.noRun) : { status: 200, body: { estimates: found } }
 })
 
-const readCorrection = Schema.decodeUnknownOption(Correcting)
+// A misspelt field is refused, instead of doing something else than was meant.
+const readCorrection = Schema.decodeUnknownOption(Correcting, { onExcessProperty: "error" })
 
 /** `POST /runs/:runId/corrections`, for operators. */
 export const correct = Effect.fnUntraced(function* (
@@ -174,7 +175,11 @@ export const correct = Effect.fnUntraced(function* (
     return yield* Effect.fail(Role.operatorOnly("Costs are corrected by an operator"))
   const asked = readCorrection(given)
   if (Option.isNone(asked)) {
-    return yield* Effect.fail(Refusal.badRequest("Missing or invalid field step, usage, agentPath, purpose or costUsd"))
+    return yield* Effect.fail(
+      Refusal.badRequest(
+        `Missing, invalid or unknown field. Use step, usage (${Usage.parts.join(", ")}), agentPath, purpose, provider, model and costUsd`
+      )
+    )
   }
   const change = yield* Effect.mapError(
     runtime.costs.correct({ ...asked.value, runId, resourceId: principal.tenant }),

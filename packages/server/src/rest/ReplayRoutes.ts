@@ -61,8 +61,9 @@ const RunForkedStruct = Schema.Struct({
 export interface RunForked extends Schema.Schema.Type<typeof RunForkedStruct> {}
 export const RunForked: Schema.Codec<RunForked> = RunForkedStruct
 
-const readReplay = Schema.decodeUnknownOption(Replay)
-const readFork = Schema.decodeUnknownOption(RunFork)
+// A misspelt field is refused, instead of doing something else than was meant.
+const readReplay = Schema.decodeUnknownOption(Replay, { onExcessProperty: "error" })
+const readFork = Schema.decodeUnknownOption(RunFork, { onExcessProperty: "error" })
 
 const noExport = Refusal.make(
   "not-found",
@@ -102,7 +103,8 @@ export const replay = Effect.fnUntraced(function* (
   // A difference tells of instructions and tools, which are not a caller's to know.
   if (sight === "own") return yield* Effect.fail(Role.operatorOnly("Runs are replayed by an operator or auditor"))
   const asked = readReplay(body ?? {})
-  if (Option.isNone(asked)) return yield* Effect.fail(Refusal.badRequest("Invalid field agent. Use an agent's name"))
+  if (Option.isNone(asked))
+    return yield* Effect.fail(Refusal.badRequest("Invalid or unknown field. Use agent, an agent's name"))
   const recording = yield* recordingOf(yield* linesOf(serving, principal, params["runId"] ?? ""))
   const { agent = recording.record.agent } = asked.value
   const played = { ...recording, record: { ...recording.record, agent } }
@@ -141,7 +143,9 @@ export const fork = Effect.fnUntraced(function* (
 ) {
   const asked = readFork(body ?? {})
   if (Option.isNone(asked)) {
-    return yield* Effect.fail(Refusal.badRequest("Invalid field seq or threadId. Use the number of an event, or 0"))
+    return yield* Effect.fail(
+      Refusal.badRequest("Invalid or unknown field. Use seq, the number of an event or 0, and threadId")
+    )
   }
   const recording = yield* recordingOf(yield* linesOf(serving, principal, params["runId"] ?? ""))
   const last = recording.envelopes.length

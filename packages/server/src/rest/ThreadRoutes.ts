@@ -30,8 +30,9 @@ export const Branch = Schema.Struct({
   runs: Schema.Array(Schema.Struct({ runId: Schema.String, before: Schema.Natural }))
 }).annotate({ identifier: "Branch" })
 
-const readRewind = Schema.decodeUnknownOption(Rewind)
-const readFork = Schema.decodeUnknownOption(Fork)
+// A misspelt field is refused, instead of doing something else than was meant.
+const readRewind = Schema.decodeUnknownOption(Rewind, { onExcessProperty: "error" })
+const readFork = Schema.decodeUnknownOption(Fork, { onExcessProperty: "error" })
 const noBranch = Refusal.make("not-found", "BranchNotFound", "Unknown branch")
 
 type Failure =
@@ -85,7 +86,7 @@ export const rewind = Effect.fnUntraced(function* (
   const asked = readRewind(request.body)
   if (Option.isNone(asked)) {
     return yield* Effect.fail(
-      Refusal.badRequest("Missing or invalid field to. Use the index of a message or a run's id")
+      Refusal.badRequest("Missing or invalid field to, or another field. Use the index of a message or a run's id")
     )
   }
   const done = serving.runtime.threads.rewind(inner, { ...asked.value, resourceId })
@@ -145,7 +146,7 @@ export const fork = Effect.fnUntraced(function* (
   const asked = readFork(request.body ?? {})
   const forkId = Option.getOrUndefined(asked)?.threadId ?? newThread(serving, principal.tenant)
   if (Option.isNone(asked) || !Lookup.isId(forkId)) {
-    return yield* Effect.fail(Refusal.badRequest("Invalid field at, branch or threadId"))
+    return yield* Effect.fail(Refusal.badRequest("Invalid or unknown field. Use at, branch and threadId"))
   }
   const { at, branch } = asked.value
   const name = yield* serving.naming.inner(principal.tenant, forkId)

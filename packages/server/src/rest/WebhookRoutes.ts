@@ -27,7 +27,8 @@ export const Added = Schema.Struct({
   content: Schema.optionalKey(Schema.Boolean)
 })
 
-const read = Schema.decodeUnknownOption(Added)
+// A misspelt field is refused, instead of doing something else than was meant.
+const read = Schema.decodeUnknownOption(Added, { onExcessProperty: "error" })
 
 const unknown = Refusal.make("not-found", "WebhookNotFound", "Unknown web hook")
 const notSent = Refusal.make("bad-request", "WebhooksNotSent", "This server sends no web hooks")
@@ -111,7 +112,9 @@ export const add = Effect.fnUntraced(function* (
   const given = read(body)
   if (Option.isNone(given)) {
     return yield* Effect.fail(
-      Refusal.badRequest(`Missing or invalid field url, events or content. Events are ${Webhook.events.join(", ")}`)
+      Refusal.badRequest(
+        `Missing, invalid or unknown field. Use url, events and content. Events are ${Webhook.events.join(", ")}`
+      )
     )
   }
   const { webhooks } = serving.runtime
