@@ -38,7 +38,8 @@ describe("the public pages", () => {
     Effect.gen(function* () {
       const { layer } = yield* Scene.make
       const runtime = Context.get(yield* Layer.build(layer), Runtime)
-      const failing = { ...runtime, runs: { ...runtime.runs, list: () => Effect.die(new Error("no connection")) } }
+      const fails = () => Effect.die(new Error("no connection"))
+      const failing = { ...runtime, runs: { ...runtime.runs, list: fails, waiting: fails } }
       const app = Layer.merge(Layer.succeed(Runtime, failing), Authenticator.layerOpen())
       const { dispose, handler } = Server.toWebHandler({}, app)
       const ask = (path: string) => Effect.promise(() => handler(new Request(`http://app.example${path}`)))
@@ -55,12 +56,16 @@ describe("the public pages", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("count web hooks in the store, and read none of them", () =>
+  it.live("count web hooks and waiting runs in the store, and read none of them", () =>
     Effect.gen(function* () {
       const { layer } = yield* Scene.make
       const runtime = Context.get(yield* Layer.build(layer), Runtime)
-      const read = () => Effect.die(new Error("Web hooks were read"))
-      const counting = { ...runtime, webhooks: { ...runtime.webhooks, list: read, ofRuns: read } }
+      const read = () => Effect.die(new Error("Rows were read"))
+      const counting = {
+        ...runtime,
+        runs: { ...runtime.runs, list: read },
+        webhooks: { ...runtime.webhooks, list: read, ofRuns: read }
+      }
       const app = Layer.merge(Layer.succeed(Runtime, counting), Authenticator.layerOpen())
       const { dispose, handler } = Server.toWebHandler({}, app)
       const common = { url: "https://receiver.example", content: false, createdAt: 1 }
@@ -74,10 +79,14 @@ describe("the public pages", () => {
       const text = yield* Effect.promise(() => metrics.text())
       const count = (name: string) => new RegExp(`^${name} (.*)$`, "m").exec(text)?.[1]
       assert.deepStrictEqual(
-        ["reins_notices_waiting", "reins_webhooks_failing", "reins_run_webhooks", "reins_run_webhooks_failing"].map(
-          count
-        ),
-        ["1", "0", "3", "0"]
+        [
+          "reins_runs_waiting",
+          "reins_notices_waiting",
+          "reins_webhooks_failing",
+          "reins_run_webhooks",
+          "reins_run_webhooks_failing"
+        ].map(count),
+        ["0", "1", "0", "3", "0"]
       )
       yield* Effect.promise(dispose)
     }).pipe(Effect.scoped)
@@ -101,13 +110,15 @@ describe("the public pages", () => {
       const { layer } = yield* Scene.make
       const runtime = Context.get(yield* Layer.build(layer), Runtime)
       let asked = 0
-      const list: typeof runtime.runs.list = (filter) =>
+      const slowly = <A>(answer: Effect.Effect<A>) =>
         Effect.suspend(() => {
           asked++
-          return Effect.delay(runtime.runs.list(filter), "20 millis")
+          return Effect.delay(answer, "20 millis")
         })
+      const list: typeof runtime.runs.list = (filter) => slowly(runtime.runs.list(filter))
+      const waiting = () => slowly(runtime.runs.waiting())
       const app = Layer.merge(
-        Layer.succeed(Runtime, { ...runtime, runs: { ...runtime.runs, list } }),
+        Layer.succeed(Runtime, { ...runtime, runs: { ...runtime.runs, list, waiting } }),
         Authenticator.layerOpen()
       )
       const { dispose, handler } = Server.toWebHandler({}, app)

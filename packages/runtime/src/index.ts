@@ -99,6 +99,7 @@ export { Runtime } from "./runtime/Runtime.ts"
 export { NotCorrected } from "./runtime/Corrections.ts"
 export type { CorrectionOptions, EntryKey, Estimate } from "./runtime/Corrections.ts"
 export type { CostOptions, RunDetail, RunFilter } from "./runtime/Runs.ts"
+export type { WaitingRuns } from "./engine/RunList.ts"
 export type { Answerer, Progress as ApprovalProgress } from "./runtime/Answers.ts"
 export type {
   HistoryOptions,

@@ -27,7 +27,7 @@ import type { Engine } from "./Engine.ts"
 import type { Erasing, Outcome } from "./Erasure.ts"
 import type { Accepted, InboxMessage } from "./Inbox.ts"
 import type { Reading } from "./EventLog.ts"
-import type { RunQuery } from "./RunList.ts"
+import type { RunQuery, WaitingRuns } from "./RunList.ts"
 import type { WebhookStore } from "./WebhookStore.ts"
 import type { FileStore } from "../thread/FileStore.ts"
 import type { AuditStore } from "../approval/AuditStore.ts"
@@ -216,6 +216,8 @@ export interface RunHost extends Stores {
   readonly erase: (erasing: Erasing) => Effect.Effect<Outcome>
   /** A page of runs, the latest first. */
   readonly list: (query: RunQuery) => Effect.Effect<ListedRun.Page>
+  /** Counts the runs of all tenants that wait for somebody outside. */
+  readonly waiting: Effect.Effect<WaitingRuns>
   /**
    * Accepts a user's message for the run, in order of arrival, unless it is ending; the check and the change are
    * atomic. A message with an accepted id is accepted once.

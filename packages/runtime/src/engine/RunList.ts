@@ -115,3 +115,31 @@ export const select = (runs: Iterable<ListedRun.ListedRun>, query: RunQuery): Li
     query.limit
   )
 }
+
+/**
+ * How many runs of all tenants wait for somebody outside: a person, a client or late results, and not only for a time.
+ * `oldestAt`: the last event of the one that has waited longest, in epoch milliseconds; absent: none waits.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface WaitingRuns {
+  readonly count: number
+  readonly oldestAt?: number | undefined
+}
+
+/**
+ * Those that wait among runs.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const waitingAmong = (runs: Iterable<ListedRun.ListedRun>): WaitingRuns => {
+  let [count, oldestAt] = [0, Infinity]
+  for (const { lastAt, waitsFor = [] } of runs) {
+    if (!waitsFor.some((one) => one !== "timer")) continue
+    count++
+    oldestAt = Math.min(oldestAt, lastAt)
+  }
+  return count === 0 ? { count } : { count, oldestAt }
+}

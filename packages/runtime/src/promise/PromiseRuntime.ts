@@ -224,6 +224,7 @@ export const createRuntime = <
     runs: {
       ...verbs,
       list: method((runtime) => runtime.runs.list),
+      waiting: method((runtime) => runtime.runs.waiting),
       get: method((runtime) => runtime.runs.get),
       export: method((runtime) => runtime.runs.export)
     },

@@ -234,6 +234,7 @@ export interface PromiseRuntime<
   /** Operations on a run by its id, as the methods of these names; and lists of runs. */
   readonly runs: RunVerbs & {
     readonly list: Promised<Shape.RuntimeShape["runs"]["list"]>
+    readonly waiting: Promised<Shape.RuntimeShape["runs"]["waiting"]>
     readonly get: Promised<Shape.RuntimeShape["runs"]["get"]>
     readonly export: Promised<Shape.RuntimeShape["runs"]["export"]>
   }

@@ -263,6 +263,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
     runs: {
       ...verbs,
       list: (filter) => host.list(Runs.queryOf(filter)),
+      waiting: () => host.waiting,
       get: (runId, options) => Runs.get(host, runId, options?.resourceId),
       export: (runId, options) => Runs.exported(host, runId, options?.resourceId)
     },

@@ -31,6 +31,7 @@ import type { EraseOptions } from "./Erasures.ts"
 import type { Memory, MemoryFull, MemoryLimits } from "../memory/Memory.ts"
 import type { MemoryPage, Remembered } from "../memory/MemoryStore.ts"
 import type { PendingApproval, RunStatus } from "../engine/RunHost.ts"
+import type { WaitingRuns } from "../engine/RunList.ts"
 import type * as RunExport from "../host/journal/RunExport.ts"
 import type { NotReplayed, Replayed } from "../replay/Replay.ts"
 import type { CorrectionOptions, Estimate, NotCorrected } from "./Corrections.ts"
@@ -227,6 +228,11 @@ export interface RuntimeShape {
      */
     readonly list: (filter?: RunFilter) => Effect.Effect<ListedRun.Page>
     /**
+     * How many runs of all tenants wait for a person, a client or late results, and not only for a time, and since when
+     * the first of them does. The store counts them.
+     */
+    readonly waiting: () => Effect.Effect<WaitingRuns>
+    /**
      * A run with the fields of lists, and its summaries once it has ended; those of a run whose events were deleted are
      * gone. `undefined` when it is unknown; with `resourceId`, also when it belongs to another tenant.
      */
@@ -237,10 +243,7 @@ export interface RuntimeShape {
      * another tenant, and for every run of the memory deployment, which keeps no marks. The lines have everything that
      * was said: prompts, arguments and results.
      */
-    readonly export: (
-      runId: string,
-      options?: { readonly resourceId?: string | undefined }
-    ) => Effect.Effect<ReadonlyArray<string> | undefined>
+    readonly export: (runId: string, options?: TenantOptions) => Effect.Effect<ReadonlyArray<string> | undefined>
   }
   readonly costs: {
     /**

@@ -162,6 +162,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
     read: (runId, after, limit) => alive(journal.read(runId, after, limit)),
     status: (runId) => alive(journal.status(runId)),
     list: (query) => alive(journal.list(query)),
+    waiting: alive(journal.waiting),
     erase: (erasing) => alive(journal.erase(erasing)),
     ...(journal.compact === undefined ? {} : { compact: alive(journal.compact) }),
     unfinished: alive(journal.unfinished),

@@ -34,22 +34,10 @@ interface Waiting {
   readonly oldestMs: number
 }
 
-/** How many pages of 1,000 waiting runs are counted. */
-const maxPages = 10
-
 const waitingRuns = Effect.fnUntraced(function* ({ runtime }: ServerContext) {
   const now = yield* Clock.currentTimeMillis
-  let waiting: Waiting = { count: 0, oldestMs: 0 }
-  let after: string | undefined
-  for (let page = 0; page < maxPages; page++) {
-    const { next, runs } = yield* runtime.runs.list({ state: "waiting", limit: 1000, after })
-    const outside = runs.filter(({ waitsFor = [] }) => waitsFor.some((one) => one !== "timer"))
-    const oldestMs = outside.reduce((oldest, { lastAt }) => Math.max(oldest, now - lastAt), waiting.oldestMs)
-    waiting = { count: waiting.count + outside.length, oldestMs }
-    if (next === undefined) break
-    after = next
-  }
-  return waiting
+  const { count, oldestAt = now } = yield* runtime.runs.waiting()
+  return { count, oldestMs: Math.max(0, now - oldestAt) } satisfies Waiting
 })
 
 const gauge = (name: string, help: string, value: number): string =>
@@ -81,7 +69,7 @@ const gauges = ({ watchers }: ServerContext, waiting: Waiting | undefined): stri
     ? ""
     : gauge(
         "reins_runs_waiting",
-        "Runs in the store that wait for a person or a client, at most 10,000",
+        "Runs in the store that wait for a person, a client or a late result",
         waiting.count
       ) +
       gauge(

@@ -64,6 +64,7 @@ export const make = (
     erase: (erasing) => db.operation("erase", PrincipalErasure.erase(db, erasing)),
     ...(compact === undefined ? {} : { compact: db.operation("compact", compact) }),
     list: (query) => db.operation("list", SqlRunList.list(db, query)),
+    waiting: db.operation("list", SqlRunList.waiting(db)),
     unfinished: db.operation("unfinished", SqlRuns.unfinished(db)),
     pending: (resourceId) =>
       db.operation(

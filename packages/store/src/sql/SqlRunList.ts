@@ -3,7 +3,7 @@
  * reads no log. Also `backfill`, which derives them for runs of earlier releases.
  */
 import { AgentPath, Event, ListedRun } from "@reins/protocol"
-import { Names, RunList, type RunQuery } from "@reins/runtime/journal"
+import { Names, RunList, type RunQuery, type WaitingRuns } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -47,6 +47,18 @@ export const list = (
     )
   )
 }
+
+/** Counts the runs of all tenants that wait for somebody outside. */
+export const waiting = (db: Database): Effect.Effect<WaitingRuns, SqlError> =>
+  Effect.map(
+    db.rows(
+      `SELECT count(*) AS found, min(last_at) AS oldest FROM reins_runs
+       WHERE ended_at IS NULL AND (${isAsking} OR ${hasClientCall} OR EXISTS (
+         SELECT 1 FROM reins_marks m WHERE m.run_id = reins_runs.run_id AND m.name LIKE '%late-wait/%' AND ${isUnanswered}))`
+    ),
+    ([row = {}]) =>
+      row["oldest"] == null ? { count: 0 } : { count: Number(row["found"]), oldestAt: Number(row["oldest"]) }
+  )
 
 const readPath = Schema.decodeUnknownOption(Schema.fromJsonString(AgentPath.AgentPath))
 

@@ -314,6 +314,7 @@ class Host implements RunHost {
     )
 
   readonly list = (query: RunQuery) => Effect.orDie(this.store.list(query))
+  readonly waiting = Effect.suspend(() => Effect.orDie(this.store.waiting))
   readonly pending = (resourceId: string) => Effect.orDie(this.store.pending(resourceId))
   readonly approval = (id: string) => Effect.orDie(this.store.approval(id))
   readonly hasClientCall = (runId: string, path: AgentPath.AgentPath, callId: string) =>

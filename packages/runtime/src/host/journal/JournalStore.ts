@@ -24,7 +24,7 @@ import type * as Stream from "effect/Stream"
 import type { Left } from "../../engine/Engine.ts"
 import type { Erasing, Outcome } from "../../engine/Erasure.ts"
 import type { Answered, Bill, PendingApproval, RunRecord, RunStatus } from "../../engine/RunHost.ts"
-import type { RunQuery } from "../../engine/RunList.ts"
+import type { RunQuery, WaitingRuns } from "../../engine/RunList.ts"
 import type { WebhookStore } from "../../engine/WebhookStore.ts"
 import type { FileStore } from "../../thread/FileStore.ts"
 import type { MemoryStore } from "../../memory/MemoryStore.ts"
@@ -269,6 +269,11 @@ export interface JournalStore {
    * stored in the commit of its last events.
    */
   readonly list: (query: RunQuery) => Effect.Effect<ListedRun.Page, StoreFailure>
+  /**
+   * Counts the runs of all tenants that wait for somebody outside. It reads no rows into the process, so that it may be
+   * called every few seconds.
+   */
+  readonly waiting: Effect.Effect<WaitingRuns, StoreFailure>
   /** A run as JSON lines (`RunExport`); empty for an unknown one. Absent: its runs are not exported. */
   readonly exported?: ((runId: string) => Effect.Effect<ReadonlyArray<string>, StoreFailure>) | undefined
   /**

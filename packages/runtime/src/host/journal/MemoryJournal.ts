@@ -190,6 +190,10 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
     if (!row.record.isolated) threads.release(row.record.threadId, row.record.runId)
   }
 
+  const listed = Effect.sync(() =>
+    Array.from(rows.values(), (row) => MemoryRow.listed(row, isAsking(row.record.runId)))
+  )
+
   const status = (runId: string): Effect.Effect<RunStatus | undefined> =>
     Effect.sync(() => {
       const row = rows.get(runId)
@@ -311,13 +315,8 @@ export const make = (options: MemoryJournalOptions = {}): MemoryJournal => {
             .map(Envelope.toReader) ?? []
       ),
     status,
-    list: (query) =>
-      Effect.sync(() =>
-        RunList.select(
-          Array.from(rows.values(), (row) => MemoryRow.listed(row, isAsking(row.record.runId))),
-          query
-        )
-      ),
+    list: (query) => Effect.map(listed, (runs) => RunList.select(runs, query)),
+    waiting: Effect.map(listed, RunList.waitingAmong),
     unfinished: Effect.sync(() => [...rows.values()].filter((row) => !row.ended).map((row) => row.record.runId)),
     pending: (resourceId) =>
       Effect.sync(() =>

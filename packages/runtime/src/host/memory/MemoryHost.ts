@@ -209,13 +209,11 @@ class Host implements RunHost, MemoryRunOwner {
       }
     })
 
-  readonly list = (query: RunList.RunQuery) =>
-    Effect.sync(() =>
-      RunList.select(
-        Array.from(this.runs.values(), ({ record, run }) => this.questions.listed(record, run)),
-        query
-      )
-    )
+  private readonly listed = Effect.sync(() =>
+    Array.from(this.runs.values(), ({ record, run }) => this.questions.listed(record, run))
+  )
+  readonly list = (query: RunList.RunQuery) => Effect.map(this.listed, (runs) => RunList.select(runs, query))
+  readonly waiting = Effect.map(this.listed, RunList.waitingAmong)
 
   readonly answer = (
     runId: string,
