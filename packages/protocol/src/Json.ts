@@ -17,14 +17,10 @@ export const Json: Schema.Codec<Json> = Schema.Json
  * freezing it again costs one check.
  */
 export const freeze = <A>(value: A): A => {
-  freezeAll(value)
-  return value
-}
-
-const freezeAll = (value: unknown): void => {
-  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value
   Object.freeze(value)
   const parts: ReadonlyArray<unknown> = Array.isArray(value) ? value : Object.values(value)
   // Most parts are texts and numbers.
-  for (const part of parts) if (typeof part === "object" && part !== null) freezeAll(part)
+  for (const part of parts) if (typeof part === "object" && part !== null) freeze(part)
+  return value
 }

@@ -1,6 +1,8 @@
 /** What time a run says it is, and how long it says that things took, while the wall clock is set. */
 import { assert, describe, it } from "@effect/vitest"
 import { Decision } from "@reins/protocol"
+import { Budget } from "@reins/runtime"
+import { ScriptedModel } from "@reins/runtime/testing"
 import { Clock, Effect, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as OneTool from "../../support/OneTool.ts"
@@ -38,7 +40,43 @@ const carried = (stages: typeof Stages.Type) =>
     return probe
   })
 
+/** How often a run with this number of steps, each with a call that is done at once, reads the monotonic clock. */
+const readings = (steps: number) =>
+  Clock.clockWith((clock) =>
+    Effect.gen(function* () {
+      let count = 0
+      const counting: Clock.Clock = Object.assign(Object.create(clock), {
+        monotonicTimeNanosUnsafe: () => {
+          count++
+          return clock.monotonicTimeNanosUnsafe()
+        }
+      })
+      const model = ScriptedModel.make({
+        respond: ({ metadata: { step } }) =>
+          step > steps
+            ? ScriptedModel.text("done")
+            : ScriptedModel.calls([{ id: `c${step}`, name: "work", args: { n: step } }])
+      })
+      const options: OneTool.Options = {
+        model,
+        handler: () => Effect.succeed({}),
+        query: { budget: Budget.make({ maxDuration: "10 minutes" }) }
+      }
+      const { probe } = yield* Effect.provideService(OneTool.start(options), Clock.Clock, counting)
+      yield* probe.end
+      return count
+    }).pipe(Effect.scoped)
+  )
+
 describe("the time of a run", () => {
+  it.effect("is read once for all that a step does at once", () =>
+    Effect.gen(function* () {
+      const [few, many] = [yield* readings(4), yield* readings(14)]
+      // When a step is due, when its model says something, and its end; when a call is due, and its end.
+      assert.strictEqual((many - few) / 10, 5)
+    })
+  )
+
   it.effect.prop("measures elapsed time, whatever the wall clock is set to", [Stages], ([stages]) =>
     Effect.gen(function* () {
       const probe = yield* carried(stages)

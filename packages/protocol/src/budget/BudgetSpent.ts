@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import * as Count from "../money/Count.ts"
 import type { Budget } from "./BudgetData.ts"
 import { charge } from "./BudgetHold.ts"
-import { node, plus, whole, zero, type Amount, type Counters, type Node } from "./BudgetNode.ts"
+import { node, whole, zero, type Amount, type Node } from "./BudgetNode.ts"
 import { threadPrefix } from "./BudgetRefusal.ts"
 
 const SpentStruct = Schema.Struct({
@@ -43,20 +43,29 @@ export const nothingSpent: Spent = { ...zero, durationMs: 0, callsPerTool: {} }
  * @category operations
  */
 export const addSpent = (before: Spent, amounts: Iterable<Amount>, durationMs: number): Spent => {
-  let counters: Counters = before
+  // In place, since every step and every call of a run is an amount. A sum above `Count.max` stays above it until it is
+  // bounded at the end.
+  let { agents, inputTokens, nanoUsd, outputTokens, steps, toolCalls } = before
   const calls = new Map(Object.entries(before.callsPerTool))
   for (const amount of amounts) {
-    counters = plus(counters, amount)
-    if (amount.tool !== undefined)
-      calls.set(amount.tool, Count.add(calls.get(amount.tool) ?? 0, whole(amount.toolCalls)))
+    // Most parts of most amounts are absent.
+    if (amount.steps !== undefined) steps += whole(amount.steps)
+    if (amount.inputTokens !== undefined) inputTokens += whole(amount.inputTokens)
+    if (amount.outputTokens !== undefined) outputTokens += whole(amount.outputTokens)
+    if (amount.nanoUsd !== undefined) nanoUsd += whole(amount.nanoUsd)
+    if (amount.agents !== undefined) agents += whole(amount.agents)
+    if (amount.toolCalls === undefined && amount.tool === undefined) continue
+    const called = whole(amount.toolCalls)
+    toolCalls += called
+    if (amount.tool !== undefined) calls.set(amount.tool, Count.add(calls.get(amount.tool) ?? 0, called))
   }
   return {
-    steps: counters.steps,
-    toolCalls: counters.toolCalls,
-    inputTokens: counters.inputTokens,
-    outputTokens: counters.outputTokens,
-    nanoUsd: counters.nanoUsd,
-    agents: counters.agents,
+    steps: whole(steps),
+    toolCalls: whole(toolCalls),
+    inputTokens: whole(inputTokens),
+    outputTokens: whole(outputTokens),
+    nanoUsd: whole(nanoUsd),
+    agents: whole(agents),
     durationMs: Count.add(before.durationMs, Math.max(0, Math.round(durationMs))),
     callsPerTool: Object.fromEntries(calls)
   }

@@ -9,7 +9,7 @@ import { AgentPath, root } from "../AgentPath.ts"
 import * as Count from "./Count.ts"
 import { type Entry, type Fee, isCall, type ModelEntry, Price, type ToolEntry } from "./Entry.ts"
 import * as Money from "./Money.ts"
-import { UsageTotals, addTotals, toTotals } from "./Usage.ts"
+import { type Usage, UsageTotals, addTotals, toTotals } from "./Usage.ts"
 import * as Schema from "effect/Schema"
 
 const noUsage: UsageTotals = toTotals({})
@@ -45,6 +45,32 @@ class PriceKeys {
   }
 }
 
+/** Running sums of `UsageTotals`. A sum above `Count.max` stays above it until it is bounded at the end. */
+class TokenSums {
+  private prompt = 0
+  private completion = 0
+  private read = 0
+  private created = 0
+
+  add(usage: Usage): void {
+    const { inputCacheRead = 0, inputCacheWrite = 0, inputCacheWriteLong = 0, inputUncached = 0 } = usage
+    this.prompt += inputUncached + inputCacheRead + inputCacheWrite + inputCacheWriteLong
+    this.completion += (usage.outputText ?? 0) + (usage.outputReasoning ?? 0)
+    this.read += inputCacheRead
+    this.created += inputCacheWrite + inputCacheWriteLong
+  }
+
+  get totals(): UsageTotals {
+    return {
+      promptTokens: Count.add(this.prompt, 0),
+      completionTokens: Count.add(this.completion, 0),
+      cacheReadInputTokens: Count.add(this.read, 0),
+      cacheCreationInputTokens: Count.add(this.created, 0),
+      totalTokens: Count.add(this.prompt, this.completion)
+    }
+  }
+}
+
 /** The running sum of a row of the summary. */
 interface Sum {
   readonly kind: "model" | "tool"
@@ -53,7 +79,7 @@ interface Sum {
   readonly price: Price | undefined
   calls: number
   attempts: number
-  usage: UsageTotals | undefined
+  usage: TokenSums | undefined
   costNanoUsd: number
   unpriced: number
   estimated: boolean
@@ -121,10 +147,9 @@ const sumOf = (
 }
 
 const addModel = (sum: Sum, entry: ModelEntry): void => {
-  const usage = toTotals(entry.usage)
   sum.calls += 1
   sum.attempts += entry.attempts.length
-  sum.usage = sum.usage === undefined ? usage : addTotals(sum.usage, usage)
+  ;(sum.usage ??= new TokenSums()).add(entry.usage)
   if (entry.costNanoUsd === undefined) sum.unpriced += 1
   else sum.costNanoUsd = Count.add(sum.costNanoUsd, entry.costNanoUsd)
   sum.estimated ||= entry.estimated
@@ -150,12 +175,12 @@ const addTool = (sum: Sum, entry: ToolEntry): void => {
 
 /** The finished row: `costUsd` only if everything in it is priced. */
 const row = (sum: Sum): CostRow => {
-  const { attempts, calls, costNanoUsd, estimated, kind, name, overrun, price, provider, unpriced, usage } = sum
+  const { attempts, calls, costNanoUsd, estimated, kind, name, overrun, price, provider, unpriced } = sum
+  const usage = sum.usage?.totals
   const pricedUsd = Money.toUsd(costNanoUsd)
   const isPriced = unpriced === 0
   // The two usual rows, each as one object literal.
   if (isPriced && provider !== undefined && usage !== undefined && price !== undefined) {
-    const costUsd = pricedUsd
     return {
       kind,
       name,
@@ -164,7 +189,7 @@ const row = (sum: Sum): CostRow => {
       attempts,
       usage,
       costNanoUsd,
-      costUsd,
+      costUsd: pricedUsd,
       pricedUsd,
       unpriced,
       estimated,

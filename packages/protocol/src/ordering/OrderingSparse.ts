@@ -51,11 +51,12 @@ export type Sparse<A> = Map<string, A> | Single<A>
 
 /** A map of one entry. */
 class Single<A> implements ReadonlyMap<string, A> {
-  readonly size = 1
-  private readonly name: string
-  private readonly value: A
+  declare readonly size: 1
+  declare private readonly name: string
+  declare private readonly value: A
 
   constructor(name: string, value: A) {
+    this.size = 1
     this.name = name
     this.value = value
   }

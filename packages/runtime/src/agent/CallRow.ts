@@ -41,8 +41,10 @@ export const next = (row: CallRow | undefined, calls: ReadonlyArray<Message.Call
 
 /** Whether two steps make the same calls. */
 export const isSame = (some: ReadonlyArray<Message.CallPart>, others: ReadonlyArray<Message.CallPart>): boolean =>
-  (some.length === others.length && some.every((call, index) => isSameCall(call, others[index]))) ||
-  (isWithin(some, others) && isWithin(others, some))
+  some.length === 1 && others.length === 1 && some[0] !== undefined
+    ? isSameCall(some[0], others[0])
+    : (some.length === others.length && some.every((call, index) => isSameCall(call, others[index]))) ||
+      (isWithin(some, others) && isWithin(others, some))
 
 const isWithin = (some: ReadonlyArray<Message.CallPart>, others: ReadonlyArray<Message.CallPart>): boolean =>
   some.every((call) => others.some((other) => isSameCall(call, other)))

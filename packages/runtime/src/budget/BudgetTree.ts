@@ -100,7 +100,7 @@ export class BudgetTree {
 
   /** False where nothing from `path` up to the root limits anything. */
   isLimited(path: AgentPath.AgentPath): boolean {
-    return this.branch(path).limited
+    return (path.length === 0 ? this.root : this.below(path)).limited
   }
 
   /**
@@ -108,23 +108,23 @@ export class BudgetTree {
    * it begins.
    */
   isMetered(path: AgentPath.AgentPath): boolean {
-    return this.branch(path).metered
+    return (path.length === 0 ? this.root : this.below(path)).metered
   }
 
   /** True where something from `path` up to the root limits money. */
   isPriced(path: AgentPath.AgentPath): boolean {
-    return this.branch(path).priced
+    return (path.length === 0 ? this.root : this.below(path)).priced
   }
 
   /** True where something from `path` up to the root limits time. */
   isTimed(path: AgentPath.AgentPath): boolean {
-    return this.branch(path).timed
+    return (path.length === 0 ? this.root : this.below(path)).timed
   }
 
   /** Holds `amount` from `path` up to the root, or says what refuses it. Give the same object to `settle`. */
   reserve(path: AgentPath.AgentPath, amount: Budget.Amount, elapsedMs: number): Budget.Refusal | undefined {
-    const branch = this.branch(path)
-    if (!branch.limited || (passes(branch, amount) && (!branch.timed || this.remainingMs(path, elapsedMs) > 0))) {
+    const branch = path.length === 0 ? this.root : this.below(path)
+    if (!branch.limited || (passes(branch, amount) && (!branch.timed || leftOf(branch, elapsedMs) > 0))) {
       return undefined
     }
     const reserved = Budget.reserve(chain(branch), amount, elapsedMs)
@@ -139,7 +139,7 @@ export class BudgetTree {
    * once.
    */
   settle(path: AgentPath.AgentPath, held: Budget.Amount, spent: Budget.Amount): ReadonlyArray<Budget.Warning> {
-    const branch = this.branch(path)
+    const branch = path.length === 0 ? this.root : this.below(path)
     if (!branch.limited || (passes(branch, held) && passes(branch, spent))) return nothing
     const before = chain(branch)
     const after = Budget.settle(before, held, spent)
@@ -202,12 +202,7 @@ export class BudgetTree {
 
   /** The remaining machine time, in milliseconds; `Infinity` without a limit. */
   remainingMs(path: AgentPath.AgentPath, elapsedMs: number): number {
-    let left = Number.POSITIVE_INFINITY
-    for (let branch: Branch | undefined = this.branch(path); branch !== undefined; branch = branch.above) {
-      const { durationMs } = branch.node.max
-      left = Math.min(left, durationMs - (elapsedMs - branch.node.sinceMs))
-    }
-    return left
+    return leftOf(path.length === 0 ? this.root : this.below(path), elapsedMs)
   }
 
   /** The refusal of `amount`, if it were reserved now. Reserves nothing. */
@@ -218,7 +213,7 @@ export class BudgetTree {
 
   /** The refusal of a spent money limit, of the node nearest to the root. Holds do not count as spent. */
   spentRefusal(path: AgentPath.AgentPath): Budget.Refusal | undefined {
-    const branch = this.branch(path)
+    const branch = path.length === 0 ? this.root : this.below(path)
     const refusal = branch.priced ? Budget.moneyRefusal(this.binding(path)) : undefined
     return refusal === undefined ? undefined : this.asWritten(refusal)
   }
@@ -307,7 +302,12 @@ export class BudgetTree {
   }
 
   private branch(path: AgentPath.AgentPath): Branch {
-    const branch = path.length === 0 ? this.root : this.branches?.get(AgentPath.key(path))
+    return path.length === 0 ? this.root : this.below(path)
+  }
+
+  /** The branch of an agent below the root. */
+  private below(path: AgentPath.AgentPath): Branch {
+    const branch = this.branches?.get(AgentPath.key(path))
     if (branch === undefined)
       throw new Error("The agent has no node in the budget tree. Open its node before reserving")
     return branch
@@ -339,6 +339,16 @@ const countsOf = (node: Budget.Node, above: Branch | undefined, written: Budget.
 const uncounted: ReadonlySet<string> = new Set(["maxDurationMs", "warnAt", "onExhausted"] satisfies ReadonlyArray<
   keyof Budget.Budget
 >)
+
+/** What time is left to it, in milliseconds; `Infinity` without a limit. */
+const leftOf = (branch: Branch, elapsedMs: number): number => {
+  let left = Number.POSITIVE_INFINITY
+  for (let one: Branch | undefined = branch; one !== undefined; one = one.above) {
+    const { max, sinceMs } = one.node
+    left = Math.min(left, max.durationMs - (elapsedMs - sinceMs))
+  }
+  return left
+}
 
 /** Whether an amount has no effect: nothing of it is counted. */
 const passes = ({ counts }: Branch, { steps }: Budget.Amount): boolean =>

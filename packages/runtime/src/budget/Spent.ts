@@ -27,20 +27,42 @@ export const fromEntry = (entry: Entry.Entry): Budget.Amount => {
 const isLost = ({ attempts }: Entry.ModelEntry): boolean =>
   attempts.length > 0 && attempts.every(({ outcome }) => outcome === "lost")
 
-/** Each row with its amount. A step that used several models has a row for each and counts as one step. */
-export const fromLedger = (
-  entries: ReadonlyArray<Entry.Entry>
-): ReadonlyArray<readonly [Entry.Entry, Budget.Amount]> => {
+/** The amount of each row. A step that used several models has a row for each and counts as one step. */
+export const amountsOf = (entries: ReadonlyArray<Entry.Entry>): ReadonlyArray<Budget.Amount> => {
   if (entries.length === 0) return nothing
-  const steps = new Set<string>()
+  const steps = new Steps()
   return entries.map((entry) => {
     const amount = fromEntry(entry)
-    if (entry.kind !== "model" || amount.steps !== 1) return [entry, amount]
-    const step = `${AgentPath.key(entry.path)}${entry.step}`
-    if (steps.has(step)) return [entry, { ...amount, steps: 0 }]
-    steps.add(step)
-    return [entry, amount]
+    const isAgain = entry.kind === "model" && amount.steps === 1 && !steps.add(entry)
+    return isAgain ? { ...amount, steps: 0 } : amount
   })
 }
 
-const nothing: ReadonlyArray<readonly [Entry.Entry, Budget.Amount]> = []
+/** Each row with its amount. */
+export const fromLedger = (
+  entries: ReadonlyArray<Entry.Entry>
+): ReadonlyArray<readonly [Entry.Entry, Budget.Amount]> => {
+  const amounts = amountsOf(entries)
+  return entries.map((entry, index) => [entry, amounts[index] ?? {}])
+}
+
+const nothing: ReadonlyArray<Budget.Amount> = []
+
+/** The steps of all agents. Rows of one agent mostly follow each other. */
+class Steps {
+  private readonly byAgent = new Map<string, Set<number>>()
+  private path: AgentPath.AgentPath | undefined
+  private steps = new Set<number>()
+
+  /** False where the step was added before. */
+  add({ path, step }: Entry.ModelEntry): boolean {
+    if (path !== this.path) {
+      const key = AgentPath.key(path)
+      this.path = path
+      this.steps = this.byAgent.get(key) ?? new Set()
+      this.byAgent.set(key, this.steps)
+    }
+    const { size } = this.steps
+    return this.steps.add(step).size > size
+  }
+}

@@ -32,23 +32,25 @@ export class Execution implements Interruptible.Limits {
   readonly begunBefore: number
   attempts = 1
   /** When the present attempt began, in epoch milliseconds. */
-  private attemptedAt = 0
+  private attemptedAt: number
 
-  /** `part`: where it goes on after a sleep. */
+  /** `part`: where it goes on after a sleep. `now`: when its first attempt begins. */
   constructor(
     context: CallContext,
     work: Work,
     permit: Permit.Permit,
     held: Budget.Amount,
     begunBefore: number,
-    part: Call.Part | undefined
+    part: Call.Part | undefined,
+    now: number
   ) {
     this.context = context
     this.work = work
     this.permit = permit
     this.held = held
     this.begunBefore = begunBefore
-    this.startedAt = part?.startedAt ?? work.now()
+    this.startedAt = part?.startedAt ?? now
+    this.attemptedAt = now
     this.live = new LiveCall(context, work, held, begunBefore, permit.grant, this.startedAt, part, permit.subject)
   }
 
@@ -85,9 +87,10 @@ export class Execution implements Interruptible.Limits {
   private timeLeft(): number {
     const { attemptedAt, context, work } = this
     const { agent, tool } = context
-    const one = (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (work.now() - attemptedAt)
-    const own = Math.min(one, (tool.retry?.withinMs ?? Number.POSITIVE_INFINITY) - (work.now() - this.startedAt))
-    return work.tree.isTimed(agent.path) ? Math.min(own, work.tree.remainingMs(agent.path, work.elapsed())) : own
+    const now = work.now()
+    const one = (tool.timeoutMs ?? Number.POSITIVE_INFINITY) - (now - attemptedAt)
+    const own = Math.min(one, (tool.retry?.withinMs ?? Number.POSITIVE_INFINITY) - (now - this.startedAt))
+    return work.tree.isTimed(agent.path) ? Math.min(own, work.tree.remainingMs(agent.path, work.elapsed(now))) : own
   }
 
   onCut(): void {
@@ -98,8 +101,9 @@ export class Execution implements Interruptible.Limits {
     this.live.begun(halt)
   }
 
-  /** Begins an attempt. */
-  begin(): void {
+  /** Begins another attempt. */
+  again(): void {
+    this.attempts++
     this.attemptedAt = this.work.now()
   }
 }
@@ -143,35 +147,31 @@ const attempted = (end: Attempted["end"], left?: Left, late?: ToolOutcome.ToolOu
 /** Runs the handler once. */
 export const attempt = (execution: Execution): Effect.Effect<Attempted> => {
   const { context } = execution
-  execution.begin()
   const answer = invoke(execution)
   // The usual way: success at once.
   if (Task.isDone(answer)) return Exit.succeed(attempted(Call.done(answer.value)))
-  return Task.flatMap(
-    Interruptible.begin(() => answer, execution),
-    (held) => {
-      if (held._tag === "Done") {
-        return Exit.isSuccess(held.exit)
-          ? Exit.succeed(attempted(Call.done(held.exit.value)))
-          : crash(context, held.exit.cause)
-      }
-      const late = held.completed?.value
-      if (held.by === "halt") {
-        const { receipt, sleep } = execution.live
-        // A handler that has ended all the same has its result.
-        if (late !== undefined) return Exit.succeed(attempted(Call.done(late)))
-        if (receipt !== undefined) return Exit.succeed(attempted(receipt))
-        if (sleep !== undefined) return Exit.succeed(attempted({ _tag: "Asleep", sleep }))
-      }
-      return Exit.succeed(
-        attempted(
-          cutShort(execution, held),
-          held.abandoned ? "abandoned" : late === undefined ? undefined : "completed",
-          late?.status === undefined ? late : undefined
-        )
-      )
+  return Task.flatMap(Interruptible.holdStarted(answer, execution), (held) => {
+    if (held._tag === "Done") {
+      return Exit.isSuccess(held.exit)
+        ? Exit.succeed(attempted(Call.done(held.exit.value)))
+        : crash(context, held.exit.cause)
     }
-  )
+    const late = held.completed?.value
+    if (held.by === "halt") {
+      const { receipt, sleep } = execution.live
+      // A handler that has ended all the same has its result.
+      if (late !== undefined) return Exit.succeed(attempted(Call.done(late)))
+      if (receipt !== undefined) return Exit.succeed(attempted(receipt))
+      if (sleep !== undefined) return Exit.succeed(attempted({ _tag: "Asleep", sleep }))
+    }
+    return Exit.succeed(
+      attempted(
+        cutShort(execution, held),
+        held.abandoned ? "abandoned" : late === undefined ? undefined : "completed",
+        late?.status === undefined ? late : undefined
+      )
+    )
+  })
 }
 
 /** Calls the handler, within the runtime's tracing if there is one. A throw is a defect of the handler. */

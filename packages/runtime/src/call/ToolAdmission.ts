@@ -17,18 +17,30 @@ import * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
 import * as Task from "../kernel/Task.ts"
 
-/** Whether the call may start. `held`: pass it to `settle`. `Closed`: how it ends instead. */
-export type ToolAdmission =
-  | { readonly _tag: "Admitted"; readonly held: Budget.Amount }
-  | { readonly _tag: "Closed"; readonly end: CallEnd }
+/** A call that may start. `held`: pass it to `settle`. `at`: when it was admitted, in epoch milliseconds. */
+export interface Admitted {
+  readonly _tag: "Admitted"
+  readonly held: Budget.Amount
+  readonly at: number
+}
 
-/** Admits one call of `tool` with `args`. */
-export const admit = (context: CallContext, work: Work, args: Json): Effect.Effect<ToolAdmission> =>
+/** Whether the call may start. `Closed`: how it ends instead. */
+export type ToolAdmission = Admitted | { readonly _tag: "Closed"; readonly end: CallEnd }
+
+/** Admits one call of `tool` with `args`. `now`: the time, if it was just read. */
+export const admit = (context: CallContext, work: Work, args: Json, now?: number): Effect.Effect<ToolAdmission> =>
   Task.flatMap(mostOf(context.tool, args), (most) =>
     most._tag === "NoAmount"
       ? Effect.map(noAmount(context, most.cause), closed)
       : leased(work, most.amount, () =>
-          reserve(context, work, { toolCalls: 1, tool: context.tool.name, ...most.amount })
+          reserve(
+            context,
+            work,
+            { toolCalls: 1, tool: context.tool.name, ...most.amount },
+            undefined,
+            // A declared cost is computed by the tool's code, and a lease is extended in a store.
+            context.tool.maxCost === undefined && work.tree.lease === undefined ? now : undefined
+          )
         )
   )
 
@@ -49,15 +61,16 @@ const reserve = (
   context: CallContext,
   work: Work,
   held: Budget.Amount,
-  waitsUntil?: number
+  waitsUntil?: number,
+  at = work.now()
 ): Effect.Effect<ToolAdmission> => {
   if (work.cancel.requested) return Exit.succeed(closed(Call.cancelled()))
   const seen = work.tree.version
-  const refusal = refuse(context, work, held) ?? work.tree.reserve(context.agent.path, held, work.elapsed())
-  if (refusal === undefined) return Exit.succeed({ _tag: "Admitted", held })
-  const until = waitsUntil ?? work.now() + context.run.settings.quotaWaitMs
+  const refusal = refuse(context, work, held) ?? work.tree.reserve(context.agent.path, held, work.elapsed(at))
+  if (refusal === undefined) return Exit.succeed({ _tag: "Admitted", held, at })
+  const until = waitsUntil ?? at + context.run.settings.quotaWaitMs
   if (work.tree.lease?.mayExtend(refusal) === true) return leased(work, held, () => reserve(context, work, held, until))
-  if (work.tree.lease?.isHeld === true && Budget.isOfQuota(refusal.limit) && work.now() < until) {
+  if (work.tree.lease?.isHeld === true && Budget.isOfQuota(refusal.limit) && at < until) {
     return Effect.flatMap(turn({ ...context, work }, until), () =>
       leased(work, held, () => reserve(context, work, held, until))
     )

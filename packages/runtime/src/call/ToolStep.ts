@@ -5,7 +5,7 @@
  * Whatever the handler does, the call has exactly one end, also after a crash, a timeout or a cancel. A handler that
  * succeeds at once takes the usual way: plain code without an effect, if nothing has to be stored.
  */
-import { type Budget, Entry, type Event } from "@reins/protocol"
+import { Entry, type Event } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Permit from "../approval/Permit.ts"
@@ -47,8 +47,8 @@ export const runTool = (
   const { id } = permit.call
   const begunBefore = again?.begunBefore ?? part?.begun ?? 0
   const nameOf = () => Names.tool(agent.prefix, subjectOf(permit.subject, id, again, part))
-  const carried = (work: Work) => {
-    const settled = runAdmitted(context, work, permit, nameOf, begunBefore, part)
+  const carried = (work: Work, now?: number) => {
+    const settled = runAdmitted(context, work, permit, nameOf, begunBefore, part, now)
     return before === undefined ? settled : Task.map(settled, (settled) => preceded(before, settled))
   }
   return run.engine.direct === undefined
@@ -65,25 +65,26 @@ const preceded = (before: Before, settled: Settled<Call.Ran>): Settled<Call.Ran>
 const mayRun = ({ tool }: CallContext, permit: Permit.Permit): boolean =>
   Permit.isGenuine(permit) && tool.invoke !== undefined
 
-/** Reserves the call on the budget and runs it, unless it is refused or may have run before. */
+/** Reserves the call on the budget and runs it, unless it is refused or may have run before. `now`: if it was just read. */
 const runAdmitted = (
   context: CallContext,
   work: Work,
   permit: Permit.Permit,
   nameOf: () => string,
   begunBefore: number,
-  part: Call.Part | undefined
+  part: Call.Part | undefined,
+  now: number | undefined
 ): Effect.Effect<Settled<Call.Ran>> => {
   if (!mayRun(context, permit)) return Effect.die(notPermitted(context))
   const { tree } = work
-  const begun = () =>
-    Task.flatMap(ToolAdmission.admit(context, work, permit.args), (admission) => {
+  const begun = (now?: number) =>
+    Task.flatMap(ToolAdmission.admit(context, work, permit.args, now), (admission) => {
       return admission._tag === "Closed"
         ? neverRan(context, work, permit, admission.end)
-        : start(context, work, permit, nameOf, begunBefore, part, admission.held)
+        : start(context, work, permit, nameOf, begunBefore, part, admission)
     })
   // With a money limit, calls start in order: costs of earlier ones may have spent the limit.
-  return tree.isPriced(context.agent.path) ? Effect.suspend(begun) : begun()
+  return tree.isPriced(context.agent.path) ? Effect.suspend(() => begun()) : begun(now)
 }
 
 /** Starts an admitted call; a durable engine stores that first. */
@@ -94,7 +95,7 @@ const start = (
   nameOf: () => string,
   begunBefore: number,
   part: Call.Part | undefined,
-  held: Budget.Amount
+  { at, held }: ToolAdmission.Admitted
 ): Effect.Effect<Settled<Call.Ran>> => {
   const { agent, tool } = context
   const undone = (value: Call.Unsettled | Call.Changed): Effect.Effect<Settled<Call.Ran>> => {
@@ -108,13 +109,15 @@ const start = (
     begun === 0 ? { _tag: "Changed" } : { _tag: "Unsettled", begunBefore: begun, shown: Gate.shown(context, work) }
   const isHeld = Gate.holds(context, permit.toolHash)
   if (work.begin === undefined) {
-    return isHeld ? execute(new Execution(context, work, permit, held, begunBefore, part)) : undone(unheld(begunBefore))
+    return isHeld
+      ? execute(new Execution(context, work, permit, held, begunBefore, part, at))
+      : undone(unheld(begunBefore))
   }
   const begin = (lost: number): Effect.Effect<Settled<Call.Ran>> => {
     const begun = begunBefore + lost
     if (isHeld && (lost === 0 || tool.idempotent)) {
       return Task.flatMap(ToolAdmission.refuseAgain(context, work, held), (refusal) => {
-        if (refusal === undefined) return execute(new Execution(context, work, permit, held, begun, part))
+        if (refusal === undefined) return execute(new Execution(context, work, permit, held, begun, part, work.now()))
         settle(work, agent.path, held, {})
         return neverRan(context, work, permit, Call.refused(refusal))
       })
@@ -177,7 +180,8 @@ const granted = <A>(
     ? Exit.succeed(settled)
     : Effect.as(
         run.grants.settle(Names.grantUse(work.runId, agent.path, call.id), permit.grant.id, costNanoUsd, work.now()),
-        settled
+        // The store took its time.
+        { ...settled, at: undefined }
       )
 
 /** Attempts the call until it succeeds or may not be retried. */
@@ -197,7 +201,7 @@ const execute = (execution: Execution): Effect.Effect<Settled<CallEnd | Call.Asl
 
 /** Makes the next attempt. */
 const again = (execution: Execution): Effect.Effect<Settled<CallEnd | Call.Asleep>> => {
-  execution.attempts++
+  execution.again()
   return execute(execution)
 }
 
@@ -269,7 +273,7 @@ const finish = (
   if (!isLeased && !isCharged(permit, live.costNanoUsd)) return done()
   const receipt = {
     end: after?.end ?? end,
-    row: rowOf(execution, end, left),
+    row: rowOf(execution, end, left, work.now()),
     asked: [...(after?.all.end() ?? none), ...dropped]
   }
   return Effect.flatMap(Receipt.keep(context, work, receipt), () =>
@@ -303,18 +307,19 @@ const close = (
   settle(work, agent.path, held, nanoUsd === (held.nanoUsd ?? 0) ? held : { ...held, nanoUsd })
   const last = after?.end ?? end
   const events = [Call.resultEvent(permit.call, permit.args, last.outcome, tool.execution, last.later)]
-  const row = rowOf(execution, end, left)
+  const now = work.now()
+  const row = rowOf(execution, end, left, now)
   return after === undefined
-    ? new SettledWork(last, agent.path, events, dropped.length === 0 ? [row] : [row, ...dropped])
-    : new SettledWork(last, agent.path, events, [row, ...after.all.end(), ...dropped], after.all)
+    ? new SettledWork(last, agent.path, events, dropped.length === 0 ? [row] : [row, ...dropped], undefined, now)
+    : new SettledWork(last, agent.path, events, [row, ...after.all.end(), ...dropped], after.all, now)
 }
 
 const none: ReadonlyArray<Entry.Entry> = []
 
 /** The ledger's row of the call. */
-const rowOf = (execution: Execution, { outcome }: CallEnd, left: Left): Entry.ToolEntry => {
+const rowOf = (execution: Execution, { outcome }: CallEnd, left: Left, endedAt: number): Entry.ToolEntry => {
   const status = left === "completed" ? undefined : outcome.status
-  const { context, live, permit, startedAt, work } = execution
+  const { context, live, permit, startedAt } = execution
   const { costNanoUsd } = live
   return Entry.tool({
     path: context.agent.path,
@@ -325,7 +330,7 @@ const rowOf = (execution: Execution, { outcome }: CallEnd, left: Left): Entry.To
     abandoned: left === "abandoned" ? true : undefined,
     overrun: live.overrun ? true : undefined,
     startedAt,
-    endedAt: work.now(),
+    endedAt,
     attempts: execution.attempts + execution.begunBefore
   })
 }

@@ -36,6 +36,8 @@ export interface Settled<A> {
   readonly spent: ReadonlyArray<Entry.Entry>
   /** Whose rows `spent` has: what it had under way is settled by them. */
   readonly by?: Spender | undefined
+  /** The time of `events`, where it was just read, in epoch milliseconds; absent: when they are written. */
+  readonly at?: number | undefined
   /** With the run's last events: what it adds to its thread, in the same commit; if the engine `storesThread`. */
   readonly left?: Left | undefined
 }
@@ -58,19 +60,22 @@ export class SettledWork<A> implements Settled<A> {
   declare readonly events: ReadonlyArray<Event>
   declare readonly spent: ReadonlyArray<Entry.Entry>
   declare readonly by: Spender | undefined
+  declare readonly at: number | undefined
 
   constructor(
     value: A,
     path: AgentPath.AgentPath,
     events: ReadonlyArray<Event>,
     spent: ReadonlyArray<Entry.Entry>,
-    by?: Spender
+    by?: Spender,
+    at?: number
   ) {
     this.value = value
     this.path = path
     this.events = events
     this.spent = spent
     this.by = by
+    this.at = at
   }
 }
 
@@ -119,8 +124,9 @@ export interface Readings {
   readonly now: () => number
   /**
    * Milliseconds since the run's start, without the time it only waited for people and the time no process executed it.
+   * `now`: a time of `now` that was just read; absent: it is read.
    */
-  readonly elapsed: () => number
+  readonly elapsed: (now?: number) => number
   /** Time in which no process executed the run, in milliseconds. */
   readonly downMs: () => number
   /** All rows settled so far. */
@@ -134,8 +140,11 @@ export interface Readings {
  * @category models
  */
 export interface Work extends Readings, RunInfo {
-  /** Checks the order, numbers the events and writes them. True: the reader is behind, wait for `room` first. */
-  readonly push: (path: AgentPath.AgentPath, events: ReadonlyArray<Event>) => boolean
+  /**
+   * Checks the order, numbers the events and writes them. True: the reader is behind, wait for `room` first. `at`: their
+   * time, where it was just read; absent: it is read.
+   */
+  readonly push: (path: AgentPath.AgentPath, events: ReadonlyArray<Event>, at?: number) => boolean
   /** Resolves when there is room again. */
   readonly room: () => Promise<void>
   /** Stores that work is starting, and returns how often it was started before. Absent on an engine without storage. */
@@ -184,9 +193,11 @@ export interface Engine extends RunInfo {
   ) => Effect.Effect<A>
   /**
    * As `activity`, but started when this is called: only for work that is due. Work that completes at once needs no
-   * fiber. Absent if values must be stored before others depend on them.
+   * fiber. `now`: the time, which was just read. Absent if values must be stored before others depend on them.
    */
-  readonly direct?: (<A>(effect: (work: Work) => Effect.Effect<Settled<A>>) => Effect.Effect<A>) | undefined
+  readonly direct?:
+    | (<A>(effect: (work: Work, now: number) => Effect.Effect<Settled<A>>) => Effect.Effect<A>)
+    | undefined
   /** Whether it stores what a run adds to its thread (`Settled.left`). Absent: no, the loop does. */
   readonly storesThread?: boolean | undefined
   /**

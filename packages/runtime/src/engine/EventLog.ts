@@ -8,6 +8,7 @@
  */
 import { Envelope, type Event } from "@reins/protocol"
 import * as Erased from "../kernel/Erased.ts"
+import * as Task from "../kernel/Task.ts"
 import * as Trimmed from "../kernel/Trimmed.ts"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
@@ -108,7 +109,7 @@ export class EventLog {
   wake(): void {
     if (this.waking || this.readers.length === 0) return
     this.waking = true
-    queueMicrotask(() => {
+    Task.soon(() => {
       this.waking = false
       for (const reader of this.readers) {
         const wake = reader.wake

@@ -17,10 +17,10 @@ export interface AlarmListener {
 /** A deadline that was set. */
 export class Deadline {
   /** Monotonic milliseconds. */
-  readonly at: number
-  readonly listener: AlarmListener
+  declare readonly at: number
+  declare readonly listener: AlarmListener
   /** Its place among the deadlines that are set; -1 once it has fired or was cleared. */
-  place: number
+  declare place: number
 
   constructor(at: number, listener: AlarmListener, place: number) {
     this.at = at

@@ -67,26 +67,49 @@ export const begin = <A, E>(work: () => Effect.Effect<A, E>, limits: Limits): Ef
   return Task.isExit(effect) ? Exit.succeed({ _tag: "Done", exit: effect }) : hold(effect, limits)
 }
 
+/** As `hold`, for an effect that may be done. */
+export const holdStarted = <A, E>(effect: Effect.Effect<A, E>, limits: Limits): Effect.Effect<Held<A, E>> => {
+  if (limits.signal.requested) return Exit.succeed(cut("signal"))
+  return Task.isExit(effect) ? Exit.succeed({ _tag: "Done", exit: effect }) : hold(effect, limits)
+}
+
 const cut = <A = never>(by: CutBy, abandoned = false, completed?: { readonly value: A }) =>
   ({ _tag: "Cut", by, abandoned, completed }) as const
 
 /** Work that was not done at once. */
 class Watch<A, E> implements SignalListener, AlarmListener {
-  private by: CutBy | undefined
-  private over = false
-  private deadline: Deadline | undefined
-  private stop: (() => void) | undefined
-  private readonly limits: Limits
-  private readonly tell: (held: Exit.Exit<Held<A, E>>) => void
+  declare private by: CutBy | undefined
+  declare private over: boolean
+  declare private deadline: Deadline | undefined
+  declare private stop: (() => void) | undefined
+  declare private readonly limits: Limits
+  declare private readonly tell: (held: Exit.Exit<Held<A, E>>) => void
+  declare private readonly ended: (exit: Exit.Exit<A, E>) => void
+  declare private readonly leave: () => void
 
   constructor(limits: Limits, tell: (held: Exit.Exit<Held<A, E>>) => void) {
+    this.by = undefined
+    this.over = false
+    this.deadline = undefined
+    this.stop = undefined
     this.limits = limits
     this.tell = tell
+    this.ended = (exit) =>
+      this.finish(
+        this.by === undefined ? { _tag: "Done", exit } : cut(this.by, false, Exit.isSuccess(exit) ? exit : undefined)
+      )
+    this.leave = () => {
+      if (this.by === undefined) this.limits.onCut?.()
+      this.over = true
+      this.limits.signal.remove(this)
+      this.limits.alarm.clear(this.deadline)
+      this.stop?.()
+    }
   }
 
   /** Returns what to do when the caller is interrupted. */
   begin(effect: Effect.Effect<A, E>, caller: Fiber.Fiber<unknown, unknown>): () => void {
-    if (Task.is(effect)) this.stop = Task.begin(effect, caller, this.ended)
+    if (effect instanceof Task.Task) this.stop = Task.begin(effect, caller, this.ended)
     else {
       const fiber = Effect.runForkWith(caller.context)(effect)
       this.stop = () => fiber.interruptUnsafe()
@@ -94,20 +117,13 @@ class Watch<A, E> implements SignalListener, AlarmListener {
     }
     if (!this.over) this.limits.signal.add(this)
     if (!this.over && this.by === undefined && this.limits.remainingMs !== undefined) this.rearm()
-    if (!this.over) this.limits.begun?.(this.halt)
+    if (!this.over) this.limits.begun?.(() => this.end("halt"))
     return this.leave
   }
-
-  private readonly ended = (exit: Exit.Exit<A, E>): void =>
-    this.finish(
-      this.by === undefined ? { _tag: "Done", exit } : cut(this.by, false, Exit.isSuccess(exit) ? exit : undefined)
-    )
 
   signalled(): void {
     this.end("signal")
   }
-
-  private readonly halt = (): void => this.end("halt")
 
   /** Called when the deadline may be over, or the grace time is. */
   ring(): void {
@@ -136,13 +152,5 @@ class Watch<A, E> implements SignalListener, AlarmListener {
     this.limits.signal.remove(this)
     this.limits.alarm.clear(this.deadline)
     this.tell(Exit.succeed(held))
-  }
-
-  private readonly leave = (): void => {
-    if (this.by === undefined) this.limits.onCut?.()
-    this.over = true
-    this.limits.signal.remove(this)
-    this.limits.alarm.clear(this.deadline)
-    this.stop?.()
   }
 }

@@ -46,7 +46,8 @@ export const show = (value: unknown, instead?: Instead): Result.Result<Json, str
     try: () => walk(told(value, "", instead) ?? null, [], true, instead),
     catch: () => "it throws when it is read"
   })
-  return Result.flatMap(shown, (json) => (json instanceof Refused ? Result.fail(inWords(json)) : Result.succeed(json)))
+  if (Result.isFailure(shown)) return Result.fail(shown.failure)
+  return shown.success instanceof Refused ? Result.fail(inWords(shown.success)) : Result.succeed(shown.success)
 }
 
 /** A value in the place of one that has a `toJSON`; `undefined`: what that returns. */
@@ -162,7 +163,7 @@ const walkObject = (
 
 /** The value that `toJSON` returns, if there is one. */
 const told = (value: unknown, name: string, instead: Instead | undefined): unknown =>
-  Predicate.hasProperty(value, "toJSON") && typeof value.toJSON === "function"
+  typeof value === "object" && value !== null && "toJSON" in value && typeof value.toJSON === "function"
     ? (instead?.(value) ?? value.toJSON(name))
     : value
 

@@ -63,11 +63,15 @@ export class RunClock {
     return due - monotonicMillis(this.clock)
   }
 
-  beginWork(): void {
-    if (this.working++ > 0) return
-    const missed = this.catchUp()
-    if (this.waiting > 0) this.idleTotal += this.now() - this.idleSince
+  /** Returns the time. */
+  beginWork(): number {
+    const before = this.now()
+    if (this.working++ > 0) return before
+    const missed = this.catchUp(before)
+    const now = before + missed
+    if (this.waiting > 0) this.idleTotal += now - this.idleSince
     else this.downMs += missed
+    return now
   }
 
   endWork(): void {
@@ -87,18 +91,23 @@ export class RunClock {
     return this.waiting > 0 && this.working === 0 ? this.now() - this.idleSince : undefined
   }
 
-  /** Machine time since the start, in milliseconds: without human waiting time and without `downMs`. */
-  elapsed(): number {
-    return Math.max(0, this.now() - this.startedAt - this.idleTotal - (this.idleMs ?? 0) - this.downMs)
+  /**
+   * Machine time since the start, in milliseconds: without human waiting time and without `downMs`. `now`: the time, if it
+   * was just read.
+   */
+  elapsed(now = this.now()): number {
+    const isIdle = this.waiting > 0 && this.working === 0
+    const idleMs = isIdle ? Math.max(0, now - this.idleSince) : 0
+    return Math.max(0, now - this.startedAt - this.idleTotal - idleMs - this.downMs)
   }
 
   /** Catches up with the wall clock. Returns by how much, in milliseconds. */
-  private catchUp(): number {
+  private catchUp(now: number): number {
     const wall = this.clock.currentTimeMillisUnsafe()
     // Within the same millisecond the run's time can only have come closer.
     if (wall === this.comparedAt) return 0
     this.comparedAt = wall
-    const missed = wall - this.now()
+    const missed = wall - now
     if (missed <= toleranceMs) return 0
     this.offset += missed
     return missed

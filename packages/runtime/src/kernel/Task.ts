@@ -16,7 +16,7 @@ import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
-import * as Erased from "./Erased.ts"
+import type * as Erased from "./Erased.ts"
 
 /**
  * Starts the work on behalf of `caller`, with its clock, scheduler and context; returns a function that asks it to
@@ -30,28 +30,23 @@ type Any = Effect.Effect<unknown, unknown>
 /** It gets what the effect before it ends with, and returns what its kind says: checked where it is made. */
 type Next = Erased.Any
 
-/** A continuation: of a success by a value (`map`) or by an effect (`flatMap`), or of any exit. */
-class Continuation {
-  declare readonly kind: "map" | "flatMap" | "exit"
-  declare readonly next: Next
-  declare readonly before: Continuation | undefined
+/**
+ * What a task is: work that is begun (`next` begins it), or an effect that is made when the task is begun (`next` makes
+ * it); or another task, continued by a value (`map`), by an effect (`flatMap`), or by any exit (`exit`).
+ */
+type Kind = "work" | "suspend" | "map" | "flatMap" | "exit"
 
-  constructor(kind: Continuation["kind"], next: Next, before: Continuation | undefined) {
+export class Task<A, E> extends Effectable.Class<A, E> {
+  declare readonly kind: Kind
+  declare readonly next: Next
+  /** The task that is continued; absent for `work` and `suspend`. */
+  declare readonly before: Before | undefined
+
+  constructor(kind: Kind, next: Next, before: Before | undefined) {
+    super()
     this.kind = kind
     this.next = next
     this.before = before
-  }
-}
-
-export class Task<A, E> extends Effectable.Class<A, E> {
-  declare readonly work: Begin<unknown, unknown>
-  /** Its continuations, the last first. */
-  declare readonly last: Continuation | undefined
-
-  constructor(work: Begin<unknown, unknown>, last: Continuation | undefined) {
-    super()
-    this.work = work
-    this.last = last
   }
 
   asEffect(): Effect.Effect<A, E> {
@@ -64,34 +59,39 @@ export class Task<A, E> extends Effectable.Class<A, E> {
   }
 }
 
+type Before = Pick<Task<unknown, unknown>, "kind" | "next"> & { readonly before: Before | undefined }
+
 /** Whether an effect can be started by a plain call. */
 export const is = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Effect.Effect<A, E, R> & Task<A, E> =>
   effect instanceof Task
 
 /** A task. `begin` may throw: that is a defect of the work. */
-export const make = <A, E>(begin: Begin<A, E>): Task<A, E> =>
-  new Task(Erased.as<Begin<unknown, unknown>>(begin), undefined)
+export const make = <A, E>(begin: Begin<A, E>): Task<A, E> => new Task("work", begin, undefined)
 
 /** A task that runs the effect that `effect` returns when the task is begun. */
-export const suspend = <A, E>(effect: () => Effect.Effect<A, E>): Task<A, E> =>
-  new Task(atOnce, new Continuation("flatMap", effect, undefined))
+export const suspend = <A, E>(effect: () => Effect.Effect<A, E>): Task<A, E> => new Task("suspend", effect, undefined)
 
 /** The effect itself or as a task, so that its continuations do not run on the fiber that it needs. */
 export const of = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  isExit(effect) || effect instanceof Task ? effect : suspend(() => effect)
-
-const atOnce: Begin<unknown, unknown> = (_caller, ended) => {
-  ended(Exit.void)
-  return nothing
-}
+  effect instanceof Task || isExit(effect) ? effect : suspend(() => effect)
 
 const nothing = (): void => {}
+
+const ready = Promise.resolve()
+
+/**
+ * Calls `work` in a microtask. As `queueMicrotask`, which in Node also makes an asynchronous resource and enters it, in
+ * ten calls.
+ */
+export const soon = (work: () => void): void => {
+  ready.then(work)
+}
 
 /** The task, continued by its exit; needs no fiber if the continuation completes at once. */
 export const andThen = <A, E, B, E2>(
   task: Task<A, E>,
   next: (exit: Exit.Exit<A, E>) => Effect.Effect<B, E2>
-): Task<B, E2> => new Task(task.work, new Continuation("exit", next, task.last))
+): Task<B, E2> => new Task("exit", next, task)
 
 /**
  * What all successes and all failures are made of. Each step looks three dozen times whether an effect has ended, and
@@ -106,10 +106,8 @@ export const isDone = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.
 
 /** As `Effect.map`. */
 export const map = <A, B, E, R>(effect: Effect.Effect<A, E, R>, next: (value: A) => B): Effect.Effect<B, E, R> => {
-  if (isDone(effect)) return Exit.succeed(next(effect.value))
-  return effect instanceof Task
-    ? new Task(effect.work, new Continuation("map", next, effect.last))
-    : Effect.map(effect, next)
+  if (effect instanceof Task) return new Task("map", next, effect)
+  return isDone(effect) ? Exit.succeed(next(effect.value)) : Effect.map(effect, next)
 }
 
 /** As `Effect.flatMap`. */
@@ -117,10 +115,8 @@ export const flatMap = <A, B, E, E2>(
   effect: Effect.Effect<A, E>,
   next: (value: A) => Effect.Effect<B, E2>
 ): Effect.Effect<B, E | E2> => {
-  if (isDone(effect)) return next(effect.value)
-  return effect instanceof Task
-    ? new Task(effect.work, new Continuation("flatMap", next, effect.last))
-    : Effect.flatMap(effect, next)
+  if (effect instanceof Task) return new Task("flatMap", next, effect)
+  return isDone(effect) ? next(effect.value) : Effect.flatMap(effect, next)
 }
 
 /** Begins a task; a throw ends it as a defect. */
@@ -129,41 +125,50 @@ export const begin = <A, E>(
   caller: Fiber.Fiber<unknown, unknown>,
   ended: (exit: Exit.Exit<A, E>) => void
 ): (() => void) => {
-  const running = new Running(caller, Erased.as<(exit: Exit.Exit<unknown, unknown>) => void>(ended))
+  const running = new Running(caller, ended)
   running.carry(task)
   return running.stop
 }
 
-/** What is still to be applied. Not the continuations themselves: they know those before them, which are over. */
+/** What is still to be applied. Not the tasks themselves: they know those before them, which are over. */
 class Following {
-  declare readonly kind: Continuation["kind"]
+  declare readonly kind: Kind
   declare readonly next: Next
   declare readonly rest: Following | undefined
 
-  constructor({ kind, next }: Continuation, rest: Following | undefined) {
+  constructor(kind: Kind, next: Next, rest: Following | undefined) {
     this.kind = kind
     this.next = next
     this.rest = rest
   }
 }
 
-/** A task that was begun. */
+/** A task that was begun. `ended` gets the exit of its kind: checked where it is begun. */
 class Running {
-  private readonly caller: Fiber.Fiber<unknown, unknown>
-  private readonly ended: (exit: Exit.Exit<unknown, unknown>) => void
+  declare private readonly caller: Fiber.Fiber<unknown, unknown>
+  declare private readonly ended: (exit: Erased.Any) => void
   /** The continuations, the next first. An array would reserve room for 17 entries in each waiting run. */
-  private following: Following | undefined
-  private halt = nothing
-  private isBeginning = false
-  /** The exit of the task being begun, if it ends before the call returns. */
-  private early: Exit.Exit<unknown, unknown> | undefined
+  declare private following: Following | undefined
+  declare private halt: () => void
+  declare private isBeginning: boolean
+  /** The exit of the work being begun, if it ends before the call returns. */
+  declare private early: Exit.Exit<unknown, unknown> | undefined
+  declare readonly stop: () => void
+  declare private readonly resume: (exit: Exit.Exit<unknown, unknown>) => void
 
-  constructor(caller: Fiber.Fiber<unknown, unknown>, ended: (exit: Exit.Exit<unknown, unknown>) => void) {
+  constructor(caller: Fiber.Fiber<unknown, unknown>, ended: (exit: Erased.Any) => void) {
     this.caller = caller
     this.ended = ended
+    this.following = undefined
+    this.halt = nothing
+    this.isBeginning = false
+    this.early = undefined
+    this.stop = () => this.halt()
+    this.resume = (exit) => {
+      if (this.isBeginning) this.early = exit
+      else this.carry(exit)
+    }
   }
-
-  readonly stop = (): void => this.halt()
 
   /** Continues with `effect` until it has to wait, or everything is done. A throw is a defect. */
   carry(effect: Any): void {
@@ -179,46 +184,74 @@ class Running {
 
   /** Continues with `effect`; returns its exit if everything is done. */
   private advance(effect: Any): Exit.Exit<unknown, unknown> | undefined {
-    let current: Any = effect
+    // Its prototype says what it is. A guard would be a call each time.
+    let current: Erased.Any = effect
     for (;;) {
-      const exit: Exit.Exit<unknown, unknown> | undefined = isExit(current) ? current : this.start(current)
-      const { following } = this
-      if (exit === undefined || following === undefined) return exit
-      this.following = following.rest
-      current = follow(following, exit)
+      let made: unknown = Object.getPrototypeOf(current)
+      if (made !== success && made !== failure) {
+        current = this.start(current)
+        if (current === undefined) return undefined
+        made = Object.getPrototypeOf(current)
+      }
+      const next = made === success ? this.succeed(current) : this.fail(current)
+      if (next === undefined) return current
+      current = next
     }
+  }
+
+  /** Applies the continuations of a success up to the first that returns an effect; `undefined` without any. */
+  private succeed(exit: Exit.Success<unknown, unknown>): Any | undefined {
+    let { following } = this
+    if (following === undefined) return undefined
+    let { value } = exit
+    // A value that is only mapped needs no exit.
+    for (let isMapped = false; following !== undefined; isMapped = true) {
+      const { kind, next }: Following = following
+      this.following = following = following.rest
+      if (kind === "exit") return next(isMapped ? Exit.succeed(value) : exit)
+      if (kind !== "map") return next(value)
+      value = next(value)
+    }
+    return Exit.succeed(value)
+  }
+
+  /** Applies the next continuation that takes a failure; `undefined` without any. */
+  private fail(exit: Exit.Failure<unknown, unknown>): Any | undefined {
+    for (let { following } = this; following !== undefined; following = following.rest) {
+      if (following.kind !== "exit") continue
+      this.following = following.rest
+      return following.next(exit)
+    }
+    this.following = undefined
+    return undefined
   }
 
   /** Begins an unfinished effect; returns its exit if it has ended already. */
   private start(effect: Any): Exit.Exit<unknown, unknown> | undefined {
     this.early = undefined
-    this.isBeginning = true
-    let halt: () => void
-    if (effect instanceof Task) {
-      for (let one: Continuation | undefined = effect.last; one !== undefined; one = one.before)
-        this.following = new Following(one, this.following)
-      halt = effect.work(this.caller, this.resume)
-    } else {
-      const fiber = Effect.runForkWith(this.caller.context)(effect)
-      fiber.addObserver(this.resume)
-      halt = () => fiber.interruptUnsafe()
+    if (!(effect instanceof Task)) return this.fork(effect)
+    let one: Before = effect
+    for (; one.before !== undefined; one = one.before)
+      this.following = new Following(one.kind, one.next, this.following)
+    if (one.kind === "suspend") {
+      this.following = new Following("flatMap", one.next, this.following)
+      return Exit.void
     }
+    this.isBeginning = true
+    this.halt = one.next(this.caller, this.resume)
     this.isBeginning = false
-    this.halt = halt
     return this.early
   }
 
-  private readonly resume = (exit: Exit.Exit<unknown, unknown>): void => {
-    if (this.isBeginning) this.early = exit
-    else this.carry(exit)
+  /** Begins an effect that is no task. */
+  private fork(effect: Any): Exit.Exit<unknown, unknown> | undefined {
+    const fiber = Effect.runForkWith(this.caller.context)(effect)
+    this.isBeginning = true
+    fiber.addObserver(this.resume)
+    this.isBeginning = false
+    this.halt = () => fiber.interruptUnsafe()
+    return this.early
   }
-}
-
-/** Applies a continuation to an exit. */
-const follow = ({ kind, next }: Following, exit: Exit.Exit<unknown, unknown>): Any => {
-  if (kind === "exit") return next(exit)
-  if (exit._tag === "Failure") return exit
-  return kind === "map" ? Exit.succeed(next(exit.value)) : next(exit.value)
 }
 
 /** Whether an effect has ended, with success or failure. */

@@ -22,7 +22,7 @@ export const keptOf = (
   readings: Pick<Readings, "elapsed" | "ledger">,
   summary?: Summary
 ): Kept => {
-  const amounts = Spent.fromLedger(readings.ledger()).map(([, amount]) => amount)
+  const amounts = Spent.amountsOf(readings.ledger())
   return {
     spent: Budget.addSpent(thread?.kept?.spent ?? Budget.nothingSpent, amounts, readings.elapsed()),
     summaries: { ...thread?.kept?.summaries, ...(summary === undefined ? {} : { [agent]: summary }) }

@@ -45,10 +45,11 @@ export const fromAsyncIterable = (options: Options): ModelPort => ({
 
 /** A source that was opened for a request. */
 class Iterated implements Source<ModelPart> {
-  private readonly controller = new AbortController()
-  private readonly parts: AsyncIterator<ModelPart>
+  declare private readonly controller: AbortController
+  declare private readonly parts: AsyncIterator<ModelPart>
 
   constructor({ open }: Options, request: ModelRequest) {
+    this.controller = new AbortController()
     this.parts = open(request, this.controller.signal)[Symbol.asyncIterator]()
   }
 
@@ -64,8 +65,8 @@ class Iterated implements Source<ModelPart> {
 
 /** How its parts are passed on, and what its failure means. */
 class Reception implements PumpOptions<ModelPart, ModelFailure.ModelFailure> {
-  readonly take: Emit
-  private readonly options: Options
+  declare readonly take: Emit
+  declare private readonly options: Options
 
   constructor(options: Options, take: Emit) {
     this.options = options

@@ -3,7 +3,7 @@
  */
 import type { AgentPath, Budget, Entry } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
-import type { Engine, Readings, Work } from "../engine/Engine.ts"
+import type { Engine, Work } from "../engine/Engine.ts"
 import * as Spent from "../budget/Spent.ts"
 import type { FileStore } from "../thread/FileStore.ts"
 import type { MemoryLimits } from "../memory/Memory.ts"
@@ -92,9 +92,9 @@ export interface Run {
   readonly runAgent: (run: Run, agent: AgentState) => Effect.Effect<AgentEnd>
 }
 
-/** The current price of an agent's model. */
-export const priceOf = (run: Run, readings: Pick<Readings, "now">, agent: AgentState): Entry.Price | undefined =>
-  run.settings.prices.find(agent.model.provider, agent.model.model, readings.now())
+/** The price of an agent's model at `now`. */
+export const priceOf = (run: Run, now: number, agent: AgentState): Entry.Price | undefined =>
+  run.settings.prices.find(agent.model.provider, agent.model.model, now)
 
 /**
  * Settles a hold on an agent's budget: releases it and adds what was spent. All settlements of a run are made here and

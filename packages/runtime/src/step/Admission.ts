@@ -30,6 +30,8 @@ export interface Admitted {
   /** The budget leaves less output than the step would otherwise get. */
   readonly isClamped: boolean
   readonly price: Entry.Price | undefined
+  /** When it was estimated, in epoch milliseconds. */
+  readonly at: number
 }
 
 export type Admission =
@@ -39,26 +41,31 @@ export type Admission =
 
 /**
  * Admits one request; call it when the request is due, since it reserves at once. `steps`: 0 for another attempt at a
- * counted step. `until`: until when it waits for other runs to release a quota, epoch milliseconds.
+ * counted step. `until`: until when it waits for other runs to release a quota, epoch milliseconds. `now`: the time, if it
+ * was just read.
  */
-export const admit = (ask: Ask, steps: 0 | 1 = ask.steps, until?: number): Effect.Effect<Admission> => {
+export const admit = (
+  ask: Ask,
+  steps: 0 | 1 = ask.steps,
+  until?: number,
+  now = ask.work.now()
+): Effect.Effect<Admission> => {
   const { lease } = ask.work.tree
-  if (lease === undefined) return reserve(ask, steps, undefined)
-  const most = mostOf(ask)
-  const now = ask.work.now()
+  if (lease === undefined) return reserve(ask, steps, undefined, now)
+  const most = mostOf(ask, now)
   const due = until ?? now + ask.run.settings.quotaWaitMs
   return lease.lacks(most, now)
     ? Effect.andThen(
         lease.extend(most, now),
-        Effect.suspend(() => reserve(ask, steps, due))
+        Effect.suspend(() => reserve(ask, steps, due, ask.work.now()))
       )
-    : reserve(ask, steps, due)
+    : reserve(ask, steps, due, now)
 }
 
 /** The quota that a request needs with unlimited output. */
-const mostOf = (ask: Ask): Budget.Amount => {
-  const { agent, run, work } = ask
-  const price = priceOf(run, work, agent)
+const mostOf = (ask: Ask, now: number): Budget.Amount => {
+  const { agent, run } = ask
+  const price = priceOf(run, now, agent)
   const inputTokens = ask.inputTokens(run.settings.estimator)
   const outputTokens = ask.maxOutputTokens ?? usualOutput
   return {
@@ -68,18 +75,19 @@ const mostOf = (ask: Ask): Budget.Amount => {
   }
 }
 
-const reserve = (ask: Ask, steps: 0 | 1, until: number | undefined): Effect.Effect<Admission> => {
+const reserve = (ask: Ask, steps: 0 | 1, until: number | undefined, now: number): Effect.Effect<Admission> => {
   const { agent, work } = ask
   if (work.cancel.requested) return cancelled
-  const wanted = want(ask, steps)
-  if (until !== undefined && isLeftTooLittle(ask, wanted) && work.now() < until) {
+  const wanted = want(ask, steps, now)
+  const { at } = wanted
+  if (until !== undefined && isLeftTooLittle(ask, wanted) && at < until) {
     return Effect.flatMap(turn(ask, until), () => admit(ask, steps, until))
   }
   const seen = work.tree.version
   const isWorthwhile = !isTooLittle(ask, wanted)
   const refusal = isWorthwhile
-    ? work.tree.reserve(agent.path, wanted.held, work.elapsed())
-    : work.tree.refusal(agent.path, wanted.held, work.elapsed())
+    ? work.tree.reserve(agent.path, wanted.held, work.elapsed(at))
+    : work.tree.refusal(agent.path, wanted.held, work.elapsed(at))
   if (refusal === undefined && isWorthwhile) return Exit.succeed(wanted)
   // A sibling has reserved the extension: extend again.
   if (refusal !== undefined && work.tree.lease?.mayExtend(refusal) === true) return admit(ask, steps, until)
@@ -142,13 +150,15 @@ export const release = (
 const isGivenBack = (limit: string): boolean =>
   ["maxInputTokens", "maxOutputTokens", "maxTotalTokens", "maxCostUsd"].includes(Budget.bare(limit))
 
-const want = (ask: Ask, steps: 0 | 1): Admitted => {
+const want = (ask: Ask, steps: 0 | 1, now: number): Admitted => {
   const { agent, maxOutputTokens: own, run, work } = ask
-  const price = priceOf(run, work, agent)
-  if (!work.tree.isMetered(agent.path)) return admitted({ steps }, own, false, price)
+  const price = priceOf(run, now, agent)
+  if (!work.tree.isMetered(agent.path)) return admitted({ steps }, own, false, price, now)
   const inputTokens = ask.inputTokens(run.settings.estimator)
+  // An estimator takes its time.
+  const at = work.now()
   const room = work.tree.headroom(agent.path, { inputTokens, price, wanted: Number.POSITIVE_INFINITY })
-  if (room === Number.POSITIVE_INFINITY) return admitted({ steps, inputTokens }, own, false, price)
+  if (room === Number.POSITIVE_INFINITY) return admitted({ steps, inputTokens }, own, false, price, at)
   // An answer that is not shown is useless when it is cut.
   const outputTokens = ask.isShown ? Math.max(1, Math.min(own ?? usualOutput, room)) : (own ?? usualOutput)
   const nanoUsd = price === undefined ? 0 : Money.mostFor(price, inputTokens, outputTokens)
@@ -156,7 +166,8 @@ const want = (ask: Ask, steps: 0 | 1): Admitted => {
     { steps, inputTokens, outputTokens, nanoUsd },
     outputTokens,
     outputTokens < (own ?? usualOutput),
-    price
+    price,
+    at
   )
 }
 
@@ -164,8 +175,9 @@ const admitted = (
   held: Budget.Amount,
   maxOutputTokens: number | undefined,
   isClamped: boolean,
-  price: Entry.Price | undefined
-): Admitted => ({ _tag: "Admitted", held, maxOutputTokens, isClamped, price })
+  price: Entry.Price | undefined,
+  at: number
+): Admitted => ({ _tag: "Admitted", held, maxOutputTokens, isClamped, price, at })
 
 /** The limit that cut an answer short at its clamp; `undefined` where there is room again. */
 export const shortfall = (ask: Ask, { price }: Admitted): Budget.Refusal | undefined => {

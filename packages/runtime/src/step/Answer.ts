@@ -28,49 +28,71 @@ interface OpenPart {
 
 /** The text, reasoning and usage of an answer so far. One per attempt. */
 export class Answer {
-  readonly content: Array<Message.AssistantPart> = []
-  readonly calls: Array<Message.CallPart> = []
+  declare readonly content: Array<Message.AssistantPart>
+  declare readonly calls: Array<Message.CallPart>
   /** Absent until the model has finished. */
-  stop: StopReason | undefined
+  declare stop: StopReason | undefined
   /** The stop sequence that ended it, if the provider names it. */
-  stopSequence: string | undefined
-  usage: Usage.Usage | undefined
-  responseModel: string | undefined
+  declare stopSequence: string | undefined
+  declare usage: Usage.Usage | undefined
+  declare responseModel: string | undefined
   /** The provider's id of the response; absent: it has not said. */
-  responseId: string | undefined
+  declare responseId: string | undefined
   /** Called with that id when the provider says it; absent: nobody needs it before the answer ends. */
-  identified: ((id: string) => void) | undefined
+  declare identified: ((id: string) => void) | undefined
   /** Why this answer is unusable; absent while it is valid. */
-  flaw: string | undefined
+  declare flaw: string | undefined
   /** Characters of text and of reasoning, for estimates. */
-  said = 0
-  reasoned = 0
-  hasText = false
+  declare said: number
+  declare reasoned: number
+  declare hasText: boolean
   /** Whether the provider gave a result of a call that it ran itself. */
-  hasResults = false
+  declare hasResults: boolean
   /** Whether the model made files; those of its reasoning do not count. */
-  files: Array<Message.FilePart> | undefined
+  declare files: Array<Message.FilePart> | undefined
   /** The input of its calls while they are written; absent where there was none, or it is not shown. */
-  inputs: CallInputs | undefined
+  declare inputs: CallInputs | undefined
   /** The events of its sources, where hooks see the answer before it counts; absent: none, or there are no hooks. */
-  sources: Array<Event> | undefined
+  declare sources: Array<Event> | undefined
   /** How many texts and reasonings are not empty. */
-  private texts = 0
-  private reasonings = 0
-  private hasSources = false
-  private parts = 0
-  private open: OpenPart | undefined
+  declare private texts: number
+  declare private reasonings: number
+  declare private hasSources: boolean
+  declare private parts: number
+  declare private open: OpenPart | undefined
   /** The index in `content` of each part with a key. */
-  private keyed: Map<string, OpenPart> | undefined
+  declare private keyed: Map<string, OpenPart> | undefined
 
-  private readonly caller: AgentState | undefined
-  private readonly warn: (message: string) => Event | undefined
+  declare private readonly caller: AgentState | undefined
+  declare private readonly warn: (message: string) => Event | undefined
 
   /**
    * `warn`: makes the event of a provider's warning, if it has to be reported. `caller`: the agent whose calls are shown
    * while they are written; absent: they are not.
    */
   constructor(warn: (message: string) => Event | undefined, caller: AgentState | undefined) {
+    this.content = []
+    this.calls = []
+    this.stop = undefined
+    this.stopSequence = undefined
+    this.usage = undefined
+    this.responseModel = undefined
+    this.responseId = undefined
+    this.identified = undefined
+    this.flaw = undefined
+    this.said = 0
+    this.reasoned = 0
+    this.hasText = false
+    this.hasResults = false
+    this.files = undefined
+    this.inputs = undefined
+    this.sources = undefined
+    this.texts = 0
+    this.reasonings = 0
+    this.hasSources = false
+    this.parts = 0
+    this.open = undefined
+    this.keyed = undefined
     this.warn = warn
     this.caller = caller
   }
@@ -137,7 +159,7 @@ export class Answer {
       case "tool-input": {
         if (this.caller === undefined) break
         this.inputs ??= new CallInputs(this.caller)
-        const event = this.inputs.take(part, this.hasCall)
+        const event = this.inputs.take(part, (id) => this.hasCall(id))
         if (event !== undefined) events.push(event)
         break
       }
@@ -232,7 +254,10 @@ export class Answer {
     return unused
   }
 
-  private readonly hasCall = (id: string): boolean => this.calls.some((call) => call.id === id)
+  private hasCall(id: string): boolean {
+    for (const call of this.calls) if (call.id === id) return true
+    return false
+  }
 
   private takeWhole(
     part: Exclude<ModelPart, { type: "text" | "reasoning" | "warning" | "tool-input" | "source" }>

@@ -31,9 +31,9 @@ export type Ending =
   | { readonly _tag: "Failed"; readonly failure: ModelFailure.ModelFailure }
 
 export class Attempted {
-  readonly answer: Answer
-  readonly ending: Ending
-  readonly row: Entry.Attempt
+  declare readonly answer: Answer
+  declare readonly ending: Ending
+  declare readonly row: Entry.Attempt
 
   constructor(answer: Answer, ending: Ending, row: Entry.Attempt) {
     this.answer = answer
@@ -58,9 +58,9 @@ export interface Sender {
 
 /**
  * Sends one request, with the caller's or its tenant's key where there is one. What of its answer is shown is in the log when this
- * completes.
+ * completes. `now`: the time, if it was just read.
  */
-export const attempt = (sender: Sender, request: ModelRequest): Effect.Effect<Attempted> => {
+export const attempt = (sender: Sender, request: ModelRequest, now?: number): Effect.Effect<Attempted> => {
   const { agent, run } = sender.ask
   const { runId, threadId: _, resourceId } = run.engine
   const { model, provider } = agent.model
@@ -72,7 +72,7 @@ export const attempt = (sender: Sender, request: ModelRequest): Effect.Effect<At
     model,
     brought: run.keyed
   })
-  if (found === undefined) return send(sender, request)
+  if (found === undefined) return send(sender, request, undefined, now)
   return Effect.flatMap(found, (key) => {
     if (key === undefined) return send(sender, request)
     return send(sender, request, typeof key === "string" || agent.model.takesKeys === true ? key : "taken by no model")
@@ -80,9 +80,10 @@ export const attempt = (sender: Sender, request: ModelRequest): Effect.Effect<At
 }
 
 /** `key`: the key that the request is sent with, or why it is not sent. */
-const send = (sender: Sender, request: ModelRequest, key?: KeyedRequest.Needed): Effect.Effect<Attempted> => {
+const send = (sender: Sender, request: ModelRequest, key?: KeyedRequest.Needed, now?: number) => {
   const { ask } = sender
-  const sending = ask.holds === undefined ? new Sending(ask) : new HookedSending(ask)
+  const startedAt = now ?? ask.work.now()
+  const sending = ask.holds === undefined ? new Sending(ask, startedAt) : new HookedSending(ask, startedAt)
   sender.sending = sending
   if (sender.ids !== undefined) sending.answer.identified = sender.ids.take
   const held = Interruptible.begin(() => KeyedRequest.begin(ask, request, sending.emit, key), sending)
@@ -93,27 +94,29 @@ const send = (sender: Sender, request: ModelRequest, key?: KeyedRequest.Needed):
 
 /** A request that was sent: what has come of its answer, and what cuts it. */
 export class Sending implements Interruptible.Limits {
-  readonly answer: Answer
-  readonly patience: Patience | undefined
-  readonly signal: Signal
-  readonly alarm: Alarm
-  readonly graceMs: number
-  readonly remainingMs: (() => number) | undefined
-  protected readonly ask: Ask
-  private readonly startedAt: number
+  declare readonly answer: Answer
+  declare readonly patience: Patience | undefined
+  declare readonly signal: Signal
+  declare readonly alarm: Alarm
+  declare readonly graceMs: number
+  declare readonly remainingMs: (() => number) | undefined
+  declare readonly emit: Emit
+  declare protected readonly ask: Ask
+  declare private readonly startedAt: number
   private firstTokenAt: number | undefined
   private firstTextAt: number | undefined
   private isLive = true
 
-  constructor(ask: Ask) {
+  constructor(ask: Ask, startedAt: number) {
     const { agent, run, work } = ask
     const { cancelGraceMs, patience } = run.settings
     this.ask = ask
+    this.emit = (parts) => this.hear(parts)
     this.answer = new Answer(
       (message) => (ask.isShown ? warning(agent, message) : undefined),
       ask.showsInput ? agent : undefined
     )
-    this.startedAt = work.now()
+    this.startedAt = startedAt
     this.patience = patience === undefined ? undefined : new Patience(patience, work)
     this.signal = work.cancel
     this.alarm = run.alarm
@@ -121,22 +124,27 @@ export class Sending implements Interruptible.Limits {
     this.remainingMs = remaining(timeLeft(work, agent), this.patience)
   }
 
-  /** Takes what the model says. Its promise is kept when the reader has room for more. */
-  readonly emit: Emit = (parts) => {
+  /** Takes what the model says (`emit`). Its promise is kept when the reader has room for more. */
+  private hear(parts: Parameters<Emit>[0]): ReturnType<Emit> {
     if (!this.isLive) return undefined
     const { answer, patience } = this
     const { isShown, work } = this.ask
     patience?.heard()
     const events = answer.take(parts)
-    if (this.firstTokenAt === undefined && !answer.isIdle) this.firstTokenAt = work.now()
-    if (this.firstTextAt === undefined && answer.hasText) this.firstTextAt = work.now()
-    if (!isShown || events.length === 0 || !this.show(events)) return undefined
+    const isFirst = this.firstTokenAt === undefined && !answer.isIdle
+    const isFirstText = this.firstTextAt === undefined && answer.hasText
+    const isSeen = isShown && events.length > 0
+    if (!isFirst && !isFirstText && !isSeen) return undefined
+    const now = work.now()
+    if (isFirst) this.firstTokenAt = now
+    if (isFirstText) this.firstTextAt = now
+    if (!isSeen || !this.show(events, now)) return undefined
     return patience === undefined ? work.room() : patience.hold(work.room())
   }
 
-  /** Writes events to the log. True: the reader is behind. */
-  protected show(events: ReadonlyArray<Event>): boolean {
-    return this.ask.work.push(this.ask.agent.path, events)
+  /** Writes events to the log at `now`. True: the reader is behind. */
+  protected show(events: ReadonlyArray<Event>, now: number): boolean {
+    return this.ask.work.push(this.ask.agent.path, events, now)
   }
 
   onCut(): void {
@@ -183,12 +191,12 @@ export class Sending implements Interruptible.Limits {
 
 /** The same for an answer that hooks see before it counts: where it is held, nothing that the model says is shown. */
 class HookedSending extends Sending {
-  protected override show(events: ReadonlyArray<Event>): boolean {
+  protected override show(events: ReadonlyArray<Event>, now: number): boolean {
     const sources = events.filter(({ type }) => type === "source")
     if (sources.length > 0) (this.answer.sources ??= []).push(...sources)
-    if (this.ask.holds !== true) return super.show(events)
+    if (this.ask.holds !== true) return super.show(events, now)
     const told = events.filter(({ type }) => type === "custom")
-    return told.length > 0 && super.show(told)
+    return told.length > 0 && super.show(told, now)
   }
 }
 
@@ -301,8 +309,8 @@ export const usageOf = (
   }
   // Usage reported with a finish is complete, even if the answer is unusable.
   const whole = ending._tag === "Completed" || answer.stop !== undefined
-  const hasInput = isReported(reported, inputParts)
-  const hasOutput = whole && isReported(reported, outputParts)
+  const hasInput = hasInputIn(reported)
+  const hasOutput = whole && (reported.outputText !== undefined || reported.outputReasoning !== undefined)
   if (hasInput && hasOutput) return { usage: reported, estimated: false }
   const estimator = TokenEstimator.forModel(ofUnknown, ask.agent.model)
   const outputReasoning = Math.max(reported.outputReasoning ?? 0, Math.ceil(answer.reasoned / 3))
@@ -321,11 +329,11 @@ export const usageOf = (
   }
 }
 
-const inputParts = ["inputUncached", "inputCacheRead", "inputCacheWrite", "inputCacheWriteLong"] as const
-const outputParts = ["outputText", "outputReasoning"] as const
-
-const isReported = (usage: Usage.Usage, parts: ReadonlyArray<keyof Usage.Usage>): boolean =>
-  parts.some((part) => usage[part] !== undefined)
+const hasInputIn = (usage: Usage.Usage): boolean =>
+  usage.inputUncached !== undefined ||
+  usage.inputCacheRead !== undefined ||
+  usage.inputCacheWrite !== undefined ||
+  usage.inputCacheWriteLong !== undefined
 
 /** What was written of calls that were not made, in tokens. */
 const unfinished = ({ calls, inputs }: Answer): number =>

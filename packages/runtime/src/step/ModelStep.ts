@@ -42,11 +42,11 @@ export interface StepOptions {
 /** Executes one model step of `agent`. Call it when the step is due. */
 export const modelStep = (run: Run, agent: AgentState, options: StepOptions): Effect.Effect<StepValue> => {
   const { check, hooks } = agent.member
-  const carried = (work: Work) => {
+  const carried = (work: Work, now = work.now()) => {
     // The wrap-up step is paid from the reserve.
     if (!options.offersTools) work.tree.releaseReserve(agent.path)
     const ask = new StepAsk(run, work, agent, options)
-    const paid = new PaidRequest(ask)
+    const paid = new PaidRequest(ask, now)
     return check === undefined
       ? madeStep(ask, paid, options)
       : typedStep(() => madeStep(ask, paid, options), options.repairs, check)
@@ -60,13 +60,13 @@ const madeStep = (ask: StepAsk, paid: PaidRequest, options: StepOptions): Effect
   const hooks = ask.agent.member.hooks?.steps
   if (hooks !== undefined) return hookedStep(ask, paid, options, hooks)
   ask.work.spending.begin(paid)
-  return Task.flatMap(paid.send(), (sent) =>
-    sent._tag === "Completed" && sent.answer.files !== undefined
-      ? Effect.map(ModelFile.store(ask, sent.answer.files), (files) =>
-          digested(ask, settled(paid, options, sent, files))
-        )
-      : Exit.succeed(digested(ask, settled(paid, options, sent, nothing)))
-  )
+  return Task.flatMap(paid.send(paid.tally.startedAt), (sent) => {
+    if (sent._tag !== "Completed") return Exit.succeed(digested(ask, end(paid, endOf(paid, sent), nothing)))
+    const { files } = sent.answer
+    return files === undefined
+      ? Exit.succeed(digested(ask, settled(paid, options, sent, nothing, sent.at)))
+      : Effect.map(ModelFile.store(ask, files), (files) => digested(ask, settled(paid, options, sent, files)))
+  })
 }
 
 /** Who spends in a step with hooks: the step and their questions. */
@@ -254,14 +254,14 @@ const tokensOf = (
 }
 
 class StepRequest implements ModelRequest {
-  readonly instructions: string | undefined
-  readonly messages: ModelRequest["messages"]
-  readonly tools: ModelRequest["tools"]
-  readonly maxOutputTokens: number | undefined
-  readonly output: ModelRequest["output"]
-  readonly providerOptions: ModelRequest["providerOptions"]
-  readonly settings: ModelSettings | undefined
-  readonly metadata: ModelRequest["metadata"]
+  declare readonly instructions: string | undefined
+  declare readonly messages: ModelRequest["messages"]
+  declare readonly tools: ModelRequest["tools"]
+  declare readonly maxOutputTokens: number | undefined
+  declare readonly output: ModelRequest["output"]
+  declare readonly providerOptions: ModelRequest["providerOptions"]
+  declare readonly settings: ModelSettings | undefined
+  declare readonly metadata: ModelRequest["metadata"]
 
   constructor(
     { agent, step, work }: StepAsk,
@@ -285,12 +285,16 @@ class StepRequest implements ModelRequest {
   }
 }
 
-/** `files`: events before the calls: of the files that the model made, and of what was held. */
+/**
+ * `files`: events before the calls: of the files that the model made, and of what was held. `now`: the time, if it was just
+ * read.
+ */
 const settled = (
   paid: PaidRequest,
   options: StepOptions,
   sent: Sent,
-  files: ReadonlyArray<Event>
+  files: ReadonlyArray<Event>,
+  now = paid.ask.work.now()
 ): Settled<StepValue> => {
   const { path } = paid.ask.agent
   if (sent._tag !== "Completed") return end(paid, endOf(paid, sent), nothing)
@@ -310,7 +314,8 @@ const settled = (
   const model = answer.responseModel ?? paid.ask.agent.model.model
   const { stopSequence } = answer
   const value: StepValue = { _tag: "Completed", content, usage: paid.usage, calls, stop, stopSequence, model, dropped }
-  return new SettledWork(value, path, calls.length === 0 ? events : withUsage(paid, events), paid.settle(), paid)
+  const spent = paid.settle(now)
+  return new SettledWork(value, path, calls.length === 0 ? events : withUsage(paid, events), spent, paid, now)
 }
 
 /** The step with the digest of its request. */

@@ -6,7 +6,7 @@
  * `goOn`, which can take over at any point. The caller interprets the answer.
  */
 import * as Trimmed from "../kernel/Trimmed.ts"
-import { Entry, type Event, type Message, type ModelFailure, Money, Usage } from "@reins/protocol"
+import { Entry, type Event, type Message, type ModelFailure, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
@@ -23,12 +23,10 @@ import * as ResponseIds from "./ResponseIds.ts"
 import * as Tally from "./Tally.ts"
 import * as Task from "../kernel/Task.ts"
 
-/** How a request ended. `content` is the last attempt's output if its answer is incomplete. */
+/** How a request ended. `at`: when its answer had ended, in epoch milliseconds. `content` is the last attempt's output if its answer is incomplete. */
 export type Sent =
-  | { readonly _tag: "Completed"; readonly answer: Answer; readonly admission: Admission.Admitted }
-  | (Exclude<Attempt.Ending, { readonly _tag: "Completed" }> & {
-      readonly content: ReadonlyArray<Message.AssistantPart>
-    })
+  | { readonly _tag: "Completed"; readonly answer: Answer; readonly admission: Admission.Admitted; readonly at: number }
+  | (Ending & { readonly content: ReadonlyArray<Message.AssistantPart> })
 
 type Ending = Exclude<Attempt.Ending, { readonly _tag: "Completed" }>
 
@@ -50,26 +48,30 @@ export class PaidRequest implements Attempt.Sender, Spender {
   /** Rows of the models before the current one. */
   private before: ReadonlyArray<Entry.ModelEntry> = []
 
-  constructor(ask: Ask) {
+  constructor(ask: Ask, now = ask.work.now()) {
     this.ask = ask
-    this.tally = Tally.make(ask.work.now())
+    this.tally = Tally.make(now)
     this.ids = ResponseIds.of(ask)
   }
 
-  /** Sends the request to the agent's own model first. Call it when the request is due, since it starts at once. */
-  send(): Effect.Effect<Sent> {
+  /**
+   * Sends the request to the agent's own model first. Call it when the request is due, since it starts at once. `now`: the
+   * time, if it was just read.
+   */
+  send(now?: number): Effect.Effect<Sent> {
     const { agent, isShown, work } = this.ask
     agent.model = agent.member.model
     if (work.begin !== undefined) return goOn(this, { _tag: "Start" })
-    const admitting = Admission.admit(this.ask)
+    const admitting = Admission.admit(this.ask, this.ask.steps, undefined, now)
     if (!Task.isDone(admitting)) {
       return Effect.flatMap(admitting, (admission) => goOn(this, { _tag: "Admitted", admission }))
     }
     this.admission = admitting.value
     if (this.admission._tag !== "Admitted") return Exit.succeed(ended(this.admission, []))
-    if (isShown && work.push(agent.path, [stepStart])) return goOn(this, { _tag: "Full" })
+    const { at, maxOutputTokens } = this.admission
+    if (isShown && work.push(agent.path, [stepStart], at)) return goOn(this, { _tag: "Full" })
     if (work.cancel.requested) return goOn(this, { _tag: "Ready" })
-    return Task.flatMap(Attempt.attempt(this, this.ask.request(this.admission.maxOutputTokens, 1)), (attempted) =>
+    return Task.flatMap(Attempt.attempt(this, this.ask.request(maxOutputTokens, 1), at), (attempted) =>
       attempted.ending._tag === "Completed"
         ? Exit.succeed(this.completed(attempted))
         : goOn(this, { _tag: "Attempted", attempted })
@@ -84,10 +86,10 @@ export class PaidRequest implements Attempt.Sender, Spender {
   }
 
   /** Settles the hold with what was used, and returns the ledger rows: one for each model that was asked. */
-  settle(): ReadonlyArray<Entry.ModelEntry> {
+  settle(now = this.ask.work.now()): ReadonlyArray<Entry.ModelEntry> {
     this.pay()
     if (this.tally.rows.length === 0) return this.before
-    const row = this.row(this.price())
+    const row = this.row(this.price(), now)
     return this.before.length === 0 ? [row] : [...this.before, row]
   }
 
@@ -110,7 +112,7 @@ export class PaidRequest implements Attempt.Sender, Spender {
     this.take(attempted)
     const { admission } = this
     return admission._tag === "Admitted"
-      ? { _tag: "Completed", answer: attempted.answer, admission }
+      ? { _tag: "Completed", answer: attempted.answer, admission, at: attempted.row.endedAt }
       : ended(admission, attempted.answer.content)
   }
 
@@ -173,7 +175,7 @@ export class PaidRequest implements Attempt.Sender, Spender {
       const estimated = { inputUncached, outputText: index === attempts - 1 ? outputText : 0 }
       tally.rows.push(ResponseIds.lost(startedAt, estimated, ids[index]))
     }
-    charge(work, agent.path, Tally.owed(tally, priceOf(run, work, agent), 0, undefined))
+    charge(work, agent.path, Tally.owed(tally, priceOf(run, work.now(), agent), 0, undefined))
     tally.charged = tally.usage
   }
 
@@ -190,12 +192,12 @@ export class PaidRequest implements Attempt.Sender, Spender {
   private price(): Entry.Price | undefined {
     const { admission } = this
     const { agent, run, work } = this.ask
-    return admission._tag === "Admitted" ? admission.price : priceOf(run, work, agent)
+    return admission._tag === "Admitted" ? admission.price : priceOf(run, work.now(), agent)
   }
 
-  private row(price: Entry.Price | undefined): Entry.ModelEntry {
+  private row(price: Entry.Price | undefined, endedAt = this.ask.work.now()): Entry.ModelEntry {
     const { tally } = this
-    const { agent, purpose, step, work } = this.ask
+    const { agent, purpose, step } = this.ask
     return Entry.model({
       path: agent.path,
       step,
@@ -205,11 +207,11 @@ export class PaidRequest implements Attempt.Sender, Spender {
       usage: tally.usage,
       estimated: tally.estimated,
       overrun: tally.overrun ? true : undefined,
-      costNanoUsd: price === undefined ? undefined : Money.costOf(tally.usage, price).nanoUsd,
+      costNanoUsd: price === undefined ? undefined : Tally.costOf(tally, price),
       price,
       fees: tally.fees === undefined ? undefined : Tally.feeRows(tally.fees, price),
       startedAt: tally.startedAt,
-      endedAt: work.now(),
+      endedAt,
       attempts: Trimmed.copy(tally.rows)
     })
   }

@@ -23,6 +23,27 @@ export interface Tally {
   fees: Map<string, number> | undefined
   /** The part of the fees that is charged already, in nano-dollars. */
   feesCharged: number
+  /** What `usage` costs at a price, as it was last computed. */
+  cost: Cost | undefined
+}
+
+class Cost {
+  readonly usage: Usage.Usage
+  readonly price: Entry.Price
+  readonly nanoUsd: number
+
+  constructor(usage: Usage.Usage, price: Entry.Price) {
+    this.usage = usage
+    this.price = price
+    this.nanoUsd = Money.costOf(usage, price).nanoUsd
+  }
+}
+
+/** What the usage of a tally costs, without fees, in nano-dollars. Computed once for the charge and the row. */
+export const costOf = (tally: Tally, price: Entry.Price): number => {
+  const { cost, usage } = tally
+  if (cost !== undefined && cost.usage === usage && cost.price === price) return cost.nanoUsd
+  return (tally.cost = new Cost(usage, price)).nanoUsd
 }
 
 /** An empty tally. */
@@ -35,20 +56,23 @@ export const make = (startedAt: number): Tally => ({
   paid: undefined,
   rows: [],
   fees: undefined,
-  feesCharged: 0
+  feesCharged: 0,
+  cost: undefined
 })
 
 /** The usage and fees of a tally that are not charged yet. */
 export const owed = (
-  { charged, usage }: Tally,
+  tally: Tally,
   price: Entry.Price | undefined,
   fees: number,
   steps: number | undefined
 ): Budget.Amount => {
-  const inputTokens = Usage.inputTokens(usage) - Usage.inputTokens(charged)
-  const outputTokens = Usage.outputTokens(usage) - Usage.outputTokens(charged)
-  const before = price === undefined || charged === Usage.empty ? 0 : Money.costOf(charged, price).nanoUsd
-  const nanoUsd = fees + (price === undefined ? 0 : Money.costOf(usage, price).nanoUsd - before)
+  const { charged, usage } = tally
+  const isFirst = charged === Usage.empty
+  const inputTokens = Usage.inputTokens(usage) - (isFirst ? 0 : Usage.inputTokens(charged))
+  const outputTokens = Usage.outputTokens(usage) - (isFirst ? 0 : Usage.outputTokens(charged))
+  const before = price === undefined || isFirst ? 0 : Money.costOf(charged, price).nanoUsd
+  const nanoUsd = fees + (price === undefined ? 0 : costOf(tally, price) - before)
   return steps === undefined ? { inputTokens, outputTokens, nanoUsd } : { inputTokens, outputTokens, nanoUsd, steps }
 }
 

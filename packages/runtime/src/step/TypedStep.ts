@@ -25,6 +25,8 @@ export const typedStep = (
     const retracts = verdict.issue !== undefined && repairs && !events.some(isCall)
     return {
       ...made,
+      // The check took its time.
+      at: undefined,
       value: { ...value, verdict: retracts ? { ...verdict, retracted: true } : verdict },
       events: retracts ? [...events, invalid] : events
     }

@@ -82,6 +82,8 @@ export class MemoryRun implements Engine, Work {
   /** The stored votes. Absent without any. */
   private ballots: Map<string, Json> | undefined
   private values: MemoryKept | undefined
+  /** The time of its last event. */
+  private writtenAt: number
 
   constructor(
     info: RunInfo,
@@ -96,7 +98,7 @@ export class MemoryRun implements Engine, Work {
     this.runId = info.runId
     this.threadId = info.threadId
     this.resourceId = info.resourceId
-    this.startedAt = info.startedAt
+    this.startedAt = this.writtenAt = info.startedAt
     this.tree = options.tree
     this.owner = options.owner
     this.alarm = options.alarm
@@ -117,7 +119,7 @@ export class MemoryRun implements Engine, Work {
   private settle<A>(settled: Settled<A>): A {
     this.clock.endWork()
     this.spending.settle(settled.spent, settled.by)
-    if (settled.events.length > 0) this.push(settled.path, settled.events)
+    if (settled.events.length > 0) this.push(settled.path, settled.events, settled.at)
     return settled.value
   }
 
@@ -148,9 +150,8 @@ export class MemoryRun implements Engine, Work {
     this.owner.acted(acts)
   }
 
-  direct<A>(effect: (work: Work) => Effect.Effect<Settled<A>>): Effect.Effect<A> {
-    this.clock.beginWork()
-    return Task.map(effect(this), (settled) => this.settle(settled))
+  direct<A>(effect: (work: Work, now: number) => Effect.Effect<Settled<A>>): Effect.Effect<A> {
+    return Task.map(effect(this, this.clock.beginWork()), (settled) => this.settle(settled))
   }
 
   wait<A>(
@@ -282,10 +283,11 @@ export class MemoryRun implements Engine, Work {
     })
   }
 
-  push(path: AgentPath.AgentPath, events: ReadonlyArray<Event>): boolean {
+  push(path: AgentPath.AgentPath, events: ReadonlyArray<Event>, read?: number): boolean {
     const violation = this.order.accept(path, events)
     if (violation !== undefined) return this.pushLate(path, events, violation)
-    const at = this.now()
+    // Another branch may have written since it was read.
+    const at = (this.writtenAt = read === undefined || read < this.writtenAt ? this.clock.now() : read)
     const { envelopes } = this.log
     for (const event of events) {
       const envelope = Envelope.make(envelopes.length + 1, at, this.runId, this.threadId, path, event)
@@ -337,8 +339,8 @@ export class MemoryRun implements Engine, Work {
     return this.clock.now()
   }
 
-  elapsed(): number {
-    return this.clock.elapsed()
+  elapsed(now?: number): number {
+    return this.clock.elapsed(now)
   }
 
   downMs(): number {
