@@ -1,7 +1,18 @@
 /** What a tool asks a person while it runs: answered, declined, cut and asked again after a crash, on both engines. */
 import { assert, describe, it } from "@effect/vitest"
 import { Ordering } from "@reins/protocol"
-import { Agent, Decision, Deployment, Model, Runtime, ToolRun, ToolSettings, type PersonAnswer } from "@reins/runtime"
+import {
+  Agent,
+  Decision,
+  Deployment,
+  Model,
+  Observer,
+  Runtime,
+  ToolRun,
+  ToolSettings,
+  type PersonAnswer,
+  type QuestionDecided
+} from "@reins/runtime"
 import { journalHost, MemoryJournal } from "@reins/runtime/journal"
 import { Probe, ScriptedModel } from "@reins/runtime/testing"
 import { Context, Effect, Exit, Layer, References, Scope } from "effect"
@@ -14,6 +25,15 @@ const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 
 const schema = { type: "object", properties: { size: { type: "integer" } }, required: ["size"] }
 const question = { question: "What size?", schema }
+
+/** Hears nothing. */
+const deaf: Observer = {
+  started: () => Effect.void,
+  refused: () => Effect.void,
+  asked: () => Effect.void,
+  decided: () => Effect.void,
+  ended: () => Effect.void
+}
 
 /** A handler that asks, and returns how its question ended. */
 const asking = (ended: Array<PersonAnswer> = []) =>
@@ -295,7 +315,11 @@ describe("a question of a call whose process died", () => {
       const other = yield* process(false)
       yield* other.runtime.respondToApproval(open?.request.id ?? "", Decision.answer({ size: 9 }))
       yield* other.end
-      const { end, runtime } = yield* process()
+      const told: Array<QuestionDecided> = []
+      const { end, runtime } = yield* Effect.provideService(process(), Observer, {
+        ...deaf,
+        decided: (question) => Effect.sync(() => void told.push(question))
+      })
       const probe = yield* Effect.provideService(Probe.watch("run"), Runtime, runtime)
       yield* TestClock.adjust("1 second")
       const [again] = yield* runtime.pendingApprovals()
@@ -303,6 +327,13 @@ describe("a question of a call whose process died", () => {
       yield* probe.end
       const decided = probe.of("approval-decision").find(({ data }) => data.id === open?.request.id)
       assert.deepInclude(decided?.data.outcome, { outcome: "answer", value: { size: 9 } })
+      assert.deepStrictEqual(
+        told.map(({ id, kind, outcome }) => [id, kind, outcome]),
+        [
+          [open?.request.id, "question", "answer"],
+          [again?.request.id, "tool", "reject"]
+        ]
+      )
       assert.deepInclude(yield* runtime.replay(journal.exportRun("run")), { _tag: "Identical" })
       yield* end
     }).pipe(Effect.scoped, quiet)
