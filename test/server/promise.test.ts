@@ -169,3 +169,61 @@ describe("a runtime without Effect, served", () => {
     await dispose()
   })
 })
+
+describe("the options of a served runtime", () => {
+  const canary = "sk-canary-5f3b0c9d"
+  const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`
+  const wrong: ReadonlyArray<readonly [option: string, options: object]> = [
+    ["access", { access: undefined }],
+    ["access", { access: "opn" }],
+    ["access", { access: canary }],
+    ["access", { access: [canary] }],
+    ["access", { access: { [canary]: { tenant: "acme", role: ["operator"] } } }],
+    ["access", { access: { [canary]: "" } }],
+    ["dialects", { dialects: ["openai-chat"] }],
+    ["dialects", { dialects: [{ dialect: OpenaiChat.dialect, paht: "/openai/v1" }] }],
+    ["limits", { limits: { perMinute: 5 } }],
+    ["limits", { limits: { requests: { perSecond: "5", burst: 1 } } }],
+    ["webhooks", { webhooks: { secret: canary } }],
+    ["webhooks", { webhooks: { own: [{ url: `https://host/${canary}`, secret: canary }] } }],
+    ["webhooks", { webhooks: { own: [{ url: `https://host/${canary}`, secret, event: [] }] } }],
+    ["webhooks", { webhooks: { secret, retryFor: { day: 3 } } }],
+    ["keepAlive", { keepAlive: "15s" }],
+    ["bodyTimeout", { bodyTimeout: Number.NaN }],
+    ["onDisconnect", { onDisconnect: { cancelAfter: {} } }],
+    ["onBusy", { onBusy: "wait" }],
+    ["threadIds", { threadIds: "per-user" }],
+    ["prefix", { prefix: "ai" }],
+    ["maxBodyBytes", { maxBodyBytes: "4 MiB" }],
+    ["origins", { origins: "https://app.example" }],
+    ["keyHeaders", { keyHeaders: { [canary]: canary } }],
+    ["clientModels", { clientModels: "all" }],
+    ["pages", { pages: "no" }],
+    ["orgins", { orgins: [canary] }]
+  ]
+
+  it.each(wrong)("are refused by name, without a secret: %s, %j", async (option, options) => {
+    await using runtime = desk()
+    const given = { access: "open", ...options } as never
+    for (const make of [createServer, toWebHandler, toNodeHandler]) {
+      assert.throws(() => make(runtime, given), new RegExp(`^(Invalid|Unknown) option ${option}[.:] (?!.*${canary})`))
+    }
+  })
+
+  it("are taken where they fit, and so is where to listen", async () => {
+    await using runtime = desk()
+    const server = createServer(runtime, {
+      access: { [canary]: { tenant: "acme", roles: ["operator"] }, other: "acme" },
+      dialects: [OpenaiChat.dialect],
+      limits: { requests: { perSecond: 5, burst: 20 }, concurrentRuns: 3 },
+      webhooks: { secret, own: [{ url: "https://host.example/hook", secret: [secret] }], retryFor: "3 days" },
+      keepAlive: { seconds: 15 },
+      onDisconnect: { cancelAfter: "1 minute" },
+      onBusy: "queue"
+    })
+    const said = (where: unknown) => server.listen(where as never).then(() => "listens", String)
+    assert.match(await said({ port: "80x" }), /^Error: Invalid option port: "80x"\. Use a port from 0 to 65535/)
+    assert.match(await said({ prt: 80 }), /^Error: Unknown option prt\. Available options: port, host/)
+    assert.match(await said(8080), /^Error: Invalid option of listen: 8080\. Give an object of options/)
+  })
+})

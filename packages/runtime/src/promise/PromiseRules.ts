@@ -280,7 +280,7 @@ export const queryIssue = (prompt: unknown, options: unknown): string | undefine
 export const runIssue = (options: unknown): string | undefined => Rule.problemOf("of the run", options, runRule)
 
 /**
- * A check of an option that a package adds. `cure`: what to give. `isSecret`: messages do not show the value.
+ * A check of an option that a package has. `cure`: what to give. `isSecret`: messages do not show the value.
  *
  * @since 0.2.0
  * @category models
@@ -291,19 +291,48 @@ export interface OwnRule {
   readonly isSecret?: boolean | undefined
 }
 
+const ruleOf = ({ cure, fits, isSecret }: OwnRule): Rule.Rule =>
+  isSecret === true ? secret(must(cure, fits)) : must(cure, fits)
+
+const requireAll = (
+  what: string,
+  options: unknown,
+  own: OwnRules,
+  known: { readonly [name: string]: Rule.Rule }
+): void => {
+  const added = Object.fromEntries(Object.entries(own).map(([name, one]) => [name, ruleOf(one)]))
+  const problem = Rule.problemOf(what, options, fields("Give an object of options", { ...known, ...added }))
+  if (problem !== undefined) throw new Error(problem)
+}
+
+interface OwnRules {
+  readonly [name: string]: OwnRule
+}
+
 /**
- * Throws on the first invalid option of `createRuntime`; the message names it, its value and the cure. `own`: checks of
- * the options that a package adds or replaces, for packages that wrap `createRuntime`.
+ * Throws on the first invalid or unknown option of `createRuntime`; the message names it, its value and the cure. `own`:
+ * checks of the options that a package adds or replaces, for packages that wrap `createRuntime`.
  *
  * @since 0.2.0
  * @category operations
  */
-export const requireOptions = (options: unknown, own: { readonly [name: string]: OwnRule } = {}): void => {
-  const added = Object.entries(own).map(([option, { cure, fits, isSecret }]) => {
-    const rule = must(cure, fits)
-    return [option, isSecret === true ? secret(rule) : rule] as const
-  })
-  const rule = fields("Give an object of options", { ...rules, ...Object.fromEntries(added) })
-  const problem = Rule.problemOf("of createRuntime", options, rule)
-  if (problem !== undefined) throw new Error(problem)
-}
+export const requireOptions = (options: unknown, own: { readonly [name: string]: OwnRule } = {}): void =>
+  requireAll("of createRuntime", options, own, rules)
+
+/**
+ * Throws on the first invalid or unknown option of something else, whose options are all in `own`. `what`: names the
+ * options as a whole, as in `of createServer`.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const requireFitting = (what: string, options: unknown, own: { readonly [name: string]: OwnRule }): void =>
+  requireAll(what, options, own, {})
+
+/**
+ * Whether a value is a time of at least 0: milliseconds, text such as `"2 seconds"`, an object of units, or a `Duration`.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isTime = (value: unknown): boolean => duration(value) === undefined

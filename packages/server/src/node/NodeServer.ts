@@ -8,7 +8,8 @@ import * as Scope from "effect/Scope"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http"
-import { type Options, type Served, serverOptions, services } from "../promise/PlainServer.ts"
+import { type OwnRule, requireFitting } from "@reins/runtime/promise"
+import { type Options, requireServer, type Served, serverOptions, services } from "../promise/PlainServer.ts"
 import * as Server from "../Server.ts"
 
 /**
@@ -101,36 +102,52 @@ export interface WebSocketOptions {
 }
 
 /**
- * Serves the runtime on a port.
+ * Serves the runtime on a port. Throws when an option is invalid.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const createServer = (runtime: Served, options: Options): NodeServer => ({
-  listen: ({ host = "127.0.0.1", port = 0 } = {}) => {
-    if (options.access === "open" && !loopback.test(host)) {
-      return Promise.reject(
-        new TypeError(
-          `access is "open" and host is ${JSON.stringify(host)}: anybody could use it. Set access to keys, or host to 127.0.0.1`
-        )
+export const createServer = (runtime: Served, options: Options): NodeServer => {
+  requireServer("createServer", options)
+  return { listen: (where = {}) => Promise.resolve(where).then((where) => listen(runtime, options, where)) }
+}
+
+const listenRules: { readonly [Name in keyof ListenOptions]-?: OwnRule } = {
+  port: {
+    fits: (value) => value === undefined || (Number.isInteger(value) && Number(value) >= 0 && Number(value) < 65_536),
+    cure: "Use a port from 0 to 65535; 0 for a free one"
+  },
+  host: {
+    fits: (value) => value === undefined || (typeof value === "string" && value !== ""),
+    cure: 'Give the name or address of an interface, such as "127.0.0.1"'
+  }
+}
+
+const listen = (runtime: Served, options: Options, where: ListenOptions): Promise<Listening> => {
+  requireFitting("of listen", where, listenRules)
+  const { host = "127.0.0.1", port = 0 } = where
+  if (options.access === "open" && !loopback.test(host)) {
+    return Promise.reject(
+      new TypeError(
+        `access is "open" and host is ${JSON.stringify(host)}: anybody could use it. Set access to keys, or host to 127.0.0.1`
       )
-    }
-    const scope = Scope.makeUnsafe()
-    const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
-    const served = Server.serve(serverOptions(runtime, options)).pipe(
-      Layer.provide(services(runtime, options)),
-      Layer.provideMerge(NodeHttpServer.layer(() => createHttpServer(), { host, port, websocket: webSockets(options) }))
-    )
-    return Effect.runPromise(Layer.buildWithScope(served, scope)).then(
-      (context) => ({
-        url: HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address),
-        close,
-        [Symbol.asyncDispose]: close
-      }),
-      (error: unknown) => close().then(() => Promise.reject(error))
     )
   }
-})
+  const scope = Scope.makeUnsafe()
+  const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
+  const served = Server.serve(serverOptions(runtime, options)).pipe(
+    Layer.provide(services(runtime, options)),
+    Layer.provideMerge(NodeHttpServer.layer(() => createHttpServer(), { host, port, websocket: webSockets(options) }))
+  )
+  return Effect.runPromise(Layer.buildWithScope(served, scope)).then(
+    (context) => ({
+      url: HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address),
+      close,
+      [Symbol.asyncDispose]: close
+    }),
+    (error: unknown) => close().then(() => Promise.reject(error))
+  )
+}
 
 /**
  * The server as a handler of Node's requests. `options.prefix` is the path under which the app mounts it.
@@ -139,6 +156,7 @@ export const createServer = (runtime: Served, options: Options): NodeServer => (
  * @category conversions
  */
 export const toNodeHandler = (runtime: Served, options: Options): NodeHandler => {
+  requireServer("toNodeHandler", options)
   const scope = Scope.makeUnsafe()
   const routes = Server.layer(serverOptions(runtime, options)).pipe(Layer.provide(services(runtime, options)))
   const handler = Effect.runPromise(
