@@ -42,18 +42,22 @@ export const modelOf = (api: Recording.Api, options: AiSdkModel.Options = {}) =>
     return AiSdkModel.make(model, options)
   })
 
-const agent = Agent.make("asker", {})
+const asker = Agent.make("asker", {})
 
 /** A whole run; the test fails unless its log is valid. */
 export const run = (
   api: Recording.Api,
-  options: Partial<RuntimeOptions<readonly []>> & {
+  {
+    agent = asker,
+    model,
+    ...options
+  }: Partial<RuntimeOptions<readonly []>> & {
     readonly model?: AiSdkModel.Options
     readonly agent?: Agent.Agent<Model>
   } = {}
 ) =>
   Effect.gen(function* () {
-    const port = yield* modelOf(api, options.model)
+    const port = yield* modelOf(api, model)
     const log = yield* Effect.gen(function* () {
       const runtime = yield* Runtime
       const handle = yield* runtime.start("hello", { threadId: "t" })
@@ -61,7 +65,7 @@ export const run = (
     }).pipe(
       Effect.provide(
         Layer.provide(
-          Runtime.layer({ modelRetries: 0, modelRetryDelay: 1, ...options, agents: [options.agent ?? agent] }),
+          Runtime.layer({ modelRetries: 0, modelRetryDelay: 1, ...options, agents: [agent] }),
           Layer.succeed(Model, port)
         )
       )
