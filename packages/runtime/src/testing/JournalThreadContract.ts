@@ -114,6 +114,20 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* commit(store, epoch + 1, finish(1))
     })
   ),
+  clause("of several that begin a thread with only limits at once, one does, and its messages are alone", (store) =>
+    Effect.gen(function* () {
+      // By the second thread, a store has the connections to do it at once.
+      for (const threadId of ["first", "second", "third"]) {
+        yield* store.threads.limit(threadId, "tenant", { maxSteps: 3 })
+        const begun = yield* Effect.all(
+          Array.from({ length: 8 }, (_, index) => store.threads.begin(threadId, "tenant", [says(`m${index}`)])),
+          { concurrency: "unbounded" }
+        )
+        yield* same(begun.filter((made) => made).length, 1, "how many have begun it")
+        yield* same(yield* store.threads.read(threadId), [says(`m${begun.indexOf(true)}`)], "its messages")
+      }
+    })
+  ),
   clause("a thread with only limits stays after its run, and is deleted when they are removed", (store) =>
     Effect.gen(function* () {
       yield* store.threads.limit("thread", "tenant", { maxSteps: 3 })

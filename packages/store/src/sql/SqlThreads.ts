@@ -185,7 +185,7 @@ export const row = Effect.fnUntraced(function* (
 const isEmpty = (db: Database, { resourceId, threadId }: { readonly resourceId: string; readonly threadId: string }) =>
   Effect.map(
     db.rows(
-      "SELECT 1 FROM reins_threads WHERE thread_id = ? AND resource_id = ? AND version = 0 AND run_id IS NULL",
+      `SELECT 1 FROM reins_threads WHERE thread_id = ? AND resource_id = ? AND version = 0 AND run_id IS NULL${db.dialect.lockRows}`,
       Column.encode(threadId),
       Column.encode(resourceId)
     ),
