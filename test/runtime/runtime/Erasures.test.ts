@@ -124,6 +124,36 @@ describe.each(Object.entries(deployments))("erasing a principal on %s", (_, depl
       assert.deepStrictEqual(left, ["nobody's"])
     }).pipe(Effect.provide(runtime(deployment)))
   )
+
+  it.effect("erases its messages in a fork of a thread of others, and theirs stay in forks of its own", () =>
+    Effect.gen(function* () {
+      const { erase, start, threads } = yield* Runtime
+      for (const [threadId, first, second] of [
+        ["his", "bob", "ann"],
+        ["hers", "ann", "bob"]
+      ] as const) {
+        for (const principal of [first, second]) {
+          const runId = `${principal} in ${threadId}`
+          yield* start(`By ${principal}.`, { threadId, runId, principal })
+          yield* ends(runId)
+        }
+        yield* threads.fork(threadId, { threadId: `fork of ${threadId}` })
+      }
+      const report = yield* erase({ principal: "ann" })
+      assert.strictEqual(report.deleted.threads, 0)
+      const left: Record<string, Array<string>> = {
+        "fork of his": ["By bob.", "[erased]"],
+        "fork of hers": ["[erased]", "By bob."]
+      }
+      for (const [threadId, prompts] of Object.entries(left)) {
+        const messages = yield* threads.get(threadId)
+        const said = messages.flatMap(({ content: [part], role }) =>
+          role === "user" && part?.type === "text" ? [part.text] : []
+        )
+        assert.deepStrictEqual(said, prompts, threadId)
+      }
+    }).pipe(Effect.provide(runtime(deployment)))
+  )
 })
 
 it("a program without Effect erases a principal, and gets the report as plain data", async () => {

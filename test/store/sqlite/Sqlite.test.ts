@@ -197,6 +197,7 @@ describe("a runtime over SQLite", () => {
         "DROP TABLE reins_branch_messages",
         "DROP INDEX reins_claims_run",
         "ALTER TABLE reins_claims DROP COLUMN run_id",
+        "DROP INDEX reins_messages_copies",
         "DROP INDEX reins_threads_principal",
         "ALTER TABLE reins_threads DROP COLUMN principal",
         "ALTER TABLE reins_threads DROP COLUMN limits",

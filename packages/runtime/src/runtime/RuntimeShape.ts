@@ -421,7 +421,7 @@ export interface RuntimeShape {
      * Creates another thread of the same tenant with the first `at` messages of this one (absent: all), shortened so
      * that every call has its result. A running run of the thread is not affected, and its messages are not in the
      * fork: a thread gets a run's messages when the run ends. `branch`: of this branch of it. With `resourceId`, only
-     * that tenant's thread.
+     * that tenant's thread. The fork is of whom the thread is, and each copied message its author's (`erase`).
      */
     readonly fork: (
       threadId: string,

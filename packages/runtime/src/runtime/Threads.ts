@@ -6,7 +6,7 @@ import { Budget, Message, QueryRejections, type RunErrors, Transcript } from "@r
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { DescriptionChange } from "../thread/ThreadDescription.ts"
-import { whole, type Changed, type Place } from "../thread/ThreadChange.ts"
+import type { Changed, Place } from "../thread/ThreadChange.ts"
 import type { ThreadInfo } from "../thread/ThreadStore.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as Erased from "../kernel/Erased.ts"
@@ -145,12 +145,12 @@ export const fork = Effect.fnUntraced(function* (
   if (info === undefined || (options.resourceId !== undefined && info.resourceId !== options.resourceId)) {
     return yield* new ThreadNotFound({ threadId })
   }
-  // The thread may have been removed since, and made anew by another tenant: then nothing is read.
-  const { branch } = options
+  const { at: version, branch } = options
   if (branch !== undefined) yield* requireBranch(host, threadId, branch)
-  const messages = yield* host.threads.read(threadId, { version: options.at, resourceId: info.resourceId, branch })
   const forkId = options.threadId ?? ids.make("thread")
-  const made = yield* host.threads.begin(forkId, info.resourceId, whole(messages), info.principal ?? options.principal)
+  // The thread may have been removed since, and made anew by another tenant: then nothing is copied.
+  const from = { threadId, branch, version }
+  const made = yield* host.threads.fork(forkId, info.resourceId, from, info.principal ?? options.principal)
   if (!made) return yield* new ThreadExists({ threadId: forkId })
   return { threadId: forkId }
 })

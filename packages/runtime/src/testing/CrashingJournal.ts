@@ -58,6 +58,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
     threads: {
       begin: (threadId, resourceId, messages, principal) =>
         alive(threads.begin(threadId, resourceId, messages, principal)),
+      fork: (threadId, resourceId, from, principal) => alive(threads.fork(threadId, resourceId, from, principal)),
       info: (threadId) => alive(threads.info(threadId)),
       read: (threadId, options) => alive(threads.read(threadId, options)),
       append: (threadId, runId, messages, kept) => alive(threads.append(threadId, runId, messages, kept)),

@@ -77,6 +77,60 @@ export const clauses: ReadonlyArray<Clause> = [
         )
       })
   ),
+  clause("in forks each copied message is its author's, also in forks of forks and of branches", (store) =>
+    Effect.gen(function* () {
+      for (const [runId, principal] of [
+        ["b1", "bob"],
+        ["a1", "ann"]
+      ] as const) {
+        const { epoch } = yield* begin(store, { runId, threadId: "shared", principal })
+        yield* store.threads.append("shared", runId, [says(`by ${principal}`)])
+        const here = { runId, threadId: "shared" }
+        yield* commit(
+          store,
+          epoch,
+          finish(1).map((one) => ({ ...one, ...here })),
+          { runId }
+        )
+      }
+      const fork = (threadId: string, of: string, branch?: string) =>
+        store.threads.fork(threadId, "tenant", { threadId: of, branch }, "bob")
+      yield* same(yield* fork("fork", "shared"), true, "that it is forked")
+      yield* same(yield* fork("fork", "shared"), false, "that it is forked under the same id")
+      yield* same(yield* store.threads.fork("foreign", "other", { threadId: "shared" }), true, "that others fork")
+      yield* same(yield* store.threads.read("foreign"), [], "what another tenant forks")
+      yield* fork("fork of fork", "fork")
+      yield* store.threads.change("shared", "tenant", { _tag: "Rewind", to: 0, branchId: "br" })
+      yield* fork("fork of branch", "shared", "br")
+      yield* store.threads.change("fork of fork", "tenant", { _tag: "Rewind", to: 1, branchId: "br of fork" })
+      yield* same([...(yield* store.threads.places("fork"))], [], "the runs of a fork")
+      const { deleted, kept } = yield* done(store)
+      yield* same([deleted.threads, deleted.messages, deleted.runs], [0, 4, 1], "what was deleted")
+      const all = ["fork", "fork of branch", "fork of fork", "shared"]
+      yield* same(kept.sharedThreads.toSorted(), all, "the threads of others")
+      const left = [says("by bob"), says("[erased]")]
+      yield* same(yield* store.threads.read("fork"), left, "the fork")
+      yield* same(yield* store.threads.read("fork of branch"), left, "the fork of the branch")
+      yield* same(
+        yield* store.threads.read("fork of fork", { branch: "br of fork" }),
+        left,
+        "the branch of the fork of the fork"
+      )
+    })
+  ),
+  clause("a fork that its beginner shares with others is not deleted with its beginner", (store) =>
+    Effect.gen(function* () {
+      yield* lived(store, "ann", { threadId: "shared" })
+      yield* lived(store, "bob", { threadId: "shared" })
+      yield* store.threads.fork("fork", "tenant", { threadId: "shared" }, "ann")
+      yield* store.threads.fork("of hers", "tenant", { threadId: "shared", version: 1 }, "ann")
+      const { deleted } = yield* done(store)
+      yield* same([deleted.threads, deleted.messages], [1, 3], "what was deleted")
+      yield* same(yield* store.threads.read("of hers"), [], "the fork of what is hers alone")
+      for (const thread of ["shared", "fork"])
+        yield* same(yield* store.threads.read(thread), [says("[erased]"), says("secret of bob")], thread)
+    })
+  ),
   clause("the principal's messages are erased from branches of its threads and of threads of others", (store) =>
     Effect.gen(function* () {
       yield* lived(store, "ann")

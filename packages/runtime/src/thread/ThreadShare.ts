@@ -32,7 +32,8 @@ export interface Shares {
 
 /** A run of this principal begins on the thread. The first one on a thread without a principal makes it the principal's. */
 export const joined = (thread: Thread, runId: string, principal: string): void => {
-  if (thread.principal === undefined && thread.starters === undefined && (thread.runs?.size ?? 0) === 0) {
+  const isFirst = Array.from(thread.starters?.keys() ?? []).every(isCopy)
+  if (thread.principal === undefined && isFirst && (thread.runs?.size ?? 0) === 0) {
     thread.principal = principal
   }
   thread.starters ??= new Map()
@@ -43,6 +44,23 @@ export const joined = (thread: Thread, runId: string, principal: string): void =
 export const signed = (thread: Thread, runId: string, message: Message.Message): void => {
   thread.messages.push(message)
   if (thread.starters?.has(runId) === true) (thread.authors ??= new WeakMap()).set(message, runId)
+}
+
+/** The run of a copied message is not one of the fork's own. */
+const copyOf = "copied of "
+const isCopy = (runId: string): boolean => runId.startsWith(copyOf)
+
+/** The thread `to` begins with copies of these messages of a thread: their authors stay. */
+export const copied = (from: Thread, messages: ReadonlyArray<Message.Message>, to: Thread | undefined): void => {
+  for (const [index, message] of messages.entries()) {
+    const runId = from.authors?.get(message)
+    const starter = from.starters?.get(runId ?? "")
+    const copy = to?.messages[index]
+    if (to === undefined || runId === undefined || starter === undefined || copy === undefined) continue
+    const key = isCopy(runId) ? runId : copyOf + runId
+    ;(to.starters ??= new Map()).set(key, starter)
+    ;(to.authors ??= new WeakMap()).set(copy, key)
+  }
 }
 
 /** Whose a message is; `undefined`: of no principal. */
@@ -88,7 +106,7 @@ export const of = (threads: Iterable<Thread>, principal: string, resourceId: str
   const found = Array.from(threads).filter((thread) => thread.resourceId === resourceId)
   return {
     runs: found.flatMap(({ starters }) =>
-      Array.from(starters ?? []).flatMap(([runId, starter]) => (starter === principal ? [runId] : []))
+      Array.from(starters ?? []).flatMap(([runId, starter]) => (starter === principal && !isCopy(runId) ? [runId] : []))
     ),
     threads: found.flatMap((thread) => {
       const share = shareOf(thread, principal)

@@ -80,6 +80,18 @@ export interface Rewrite {
 }
 
 /**
+ * What is forked: the first `version` messages (absent: all) of a thread, or of its branch.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface ForkedFrom {
+  readonly threadId: string
+  readonly branch?: string | undefined
+  readonly version?: number | undefined
+}
+
+/**
  * Stores threads.
  *
  * @since 0.1.0
@@ -96,6 +108,11 @@ export interface ThreadStore {
     messages: ReadonlyArray<Message.Message>,
     principal?: string
   ) => Effect.Effect<boolean>
+  /**
+   * As `begin`, with copies of the messages of another thread of the tenant, or of a branch of it, as far as every call has
+   * its result. Each copy counts as its author's when a principal is erased. One transaction.
+   */
+  readonly fork: (threadId: string, resourceId: string, from: ForkedFrom, principal?: string) => Effect.Effect<boolean>
   /** A thread's metadata, or `undefined` without one. */
   readonly info: (threadId: string) => Effect.Effect<ThreadInfo | undefined>
   /**
@@ -285,12 +302,7 @@ export class MemoryThreads implements ThreadStore {
     if (thread?.resourceId === resourceId && thread.kept !== undefined) thread.kept = corrected(thread.kept)
   }
 
-  readonly begin = (
-    threadId: string,
-    resourceId: string,
-    messages: ReadonlyArray<Message.Message>,
-    principal?: string
-  ): Effect.Effect<boolean> =>
+  readonly begin: ThreadStore["begin"] = (threadId, resourceId, messages, principal) =>
     now((at) => {
       const there = this.threads.get(threadId)
       if (there !== undefined) {
@@ -308,16 +320,24 @@ export class MemoryThreads implements ThreadStore {
       return true
     })
 
+  readonly fork: ThreadStore["fork"] = (threadId, resourceId, { branch, threadId: of, version }, principal) =>
+    Effect.suspend(() => {
+      const from = this.threads.get(of)
+      if (from === undefined || isOfAnother(from, resourceId)) return this.begin(threadId, resourceId, [], principal)
+      const messages = ThreadChanges.whole(read(from, branch).slice(0, version))
+      return Effect.map(this.begin(threadId, resourceId, messages, principal), (isBegun) => {
+        if (isBegun) ThreadShare.copied(from, messages, this.threads.get(threadId))
+        return isBegun
+      })
+    })
+
   readonly info = (threadId: string): Effect.Effect<ThreadInfo | undefined> =>
     Effect.sync(() => {
       const thread = this.threads.get(threadId)
       return thread === undefined ? undefined : about(thread)
     })
 
-  readonly read = (
-    threadId: string,
-    { branch, resourceId, version }: ReadOptions = {}
-  ): Effect.Effect<ReadonlyArray<Message.Message>> =>
+  readonly read: ThreadStore["read"] = (threadId, { branch, resourceId, version } = {}) =>
     Effect.sync(() => {
       const thread = this.threads.get(threadId)
       return thread === undefined || isOfAnother(thread, resourceId) ? [] : read(thread, branch).slice(0, version)
@@ -329,12 +349,8 @@ export class MemoryThreads implements ThreadStore {
     return thread === undefined ? [] : read(thread, thread.branches?.ofRun(runId)).slice(0, historyVersion)
   }
 
-  readonly append = (
-    threadId: string,
-    runId: string,
-    messages: ReadonlyArray<Message.Message>,
-    kept?: Kept
-  ): Effect.Effect<void> => now((at) => this.leave(threadId, runId, messages, kept, at))
+  readonly append: ThreadStore["append"] = (threadId, runId, messages, kept) =>
+    now((at) => this.leave(threadId, runId, messages, kept, at))
 
   readonly before = (threadId: string, runId: string): Effect.Effect<number | undefined> =>
     Effect.sync(() => this.threads.get(threadId)?.runs?.get(runId))
@@ -353,11 +369,7 @@ export class MemoryThreads implements ThreadStore {
   readonly branches = (threadId: string): Effect.Effect<ReadonlyArray<ListedBranch>> =>
     Effect.sync(() => this.threads.get(threadId)?.branches?.listed() ?? [])
 
-  readonly rewrite = (
-    threadId: string,
-    resourceId: string,
-    { keep, messages, version }: Rewrite
-  ): Effect.Effect<boolean> =>
+  readonly rewrite: ThreadStore["rewrite"] = (threadId, resourceId, { keep, messages, version }) =>
     now((at) => {
       const thread = this.threads.get(threadId)
       if (thread === undefined || thread.resourceId !== resourceId || thread.runId !== undefined) return false
@@ -375,11 +387,7 @@ export class MemoryThreads implements ThreadStore {
       thread.limits = limits
     })
 
-  readonly describe = (
-    threadId: string,
-    resourceId: string,
-    change: ThreadDescription.DescriptionChange
-  ): Effect.Effect<boolean> =>
+  readonly describe: ThreadStore["describe"] = (threadId, resourceId, change) =>
     this.update(threadId, resourceId, (thread) => {
       thread.description = ThreadDescription.changed(thread.description, change)
     })

@@ -53,8 +53,12 @@ const erased = Effect.fnUntraced(function* (
   const [isReached, reached] = [
     `resource_id = ? AND (principal = ? OR thread_id IN (
        SELECT thread_id FROM reins_runs WHERE resource_id = ? AND principal = ? AND isolated = 0
+     ) OR thread_id IN (
+       SELECT m.thread_id FROM reins_messages m WHERE ${isCopied}
+     ) OR thread_id IN (
+       SELECT b.thread_id FROM reins_branch_messages m JOIN reins_branches b ON b.branch_id = m.branch_id WHERE ${isCopied}
      )) ORDER BY thread_id`,
-    [resource, principal, resource, principal]
+    [resource, principal, resource, principal, resource, principal, resource, principal]
   ]
   if (lockRows !== "") yield* db.rows(`SELECT thread_id FROM reins_threads WHERE ${isReached}${lockRows}`, ...reached)
   const threads = yield* db.rows(
@@ -193,9 +197,13 @@ const erased = Effect.fnUntraced(function* (
   }
 })
 
+/** A message is a copy of one of a principal's run: its tenant and id are the two parameters. */
+const isCopied = `${SqlMessages.isCopy("m.run_id")} AND m.run_id IN (
+  SELECT ${SqlMessages.copiesOf("r.run_id")} FROM reins_runs r WHERE r.resource_id = ? AND r.principal = ?)`
+
 /** A thread has messages of others than the principal in the parameter. */
 const isOfOthers = (messages: string) => `EXISTS (SELECT 1 FROM ${messages} AND
-  coalesce(coalesce((SELECT o.principal FROM reins_runs o WHERE o.run_id = m.run_id), reins_threads.principal) <> ?, true))`
+  coalesce(coalesce((SELECT o.principal FROM reins_runs o WHERE o.run_id = ${SqlMessages.writerOf("m.run_id")}), reins_threads.principal) <> ?, true))`
 
 /** Others than the principal in the three parameters began a thread, or have messages in it. */
 const isShared = `(coalesce(reins_threads.principal <> ?, false)
@@ -276,7 +284,8 @@ const claims = Effect.fnUntraced(function* (db: Database, erasing: Erasure.Erasi
 const redact = Effect.fnUntraced(function* (db: Database, thread: string, own: ReadonlySet<string>, isBegun: boolean) {
   const isOwn = (row: Row) => {
     const owner = String(row["run_id"])
-    return own.has(owner) || (isBegun && !SqlMessages.isRun(Column.decode(owner)))
+    const original = SqlMessages.copiedRun(owner)
+    return own.has(original ?? owner) || (isBegun && original === undefined && !SqlMessages.isRun(Column.decode(owner)))
   }
   const [kept] = yield* db.rows("SELECT limits, kept FROM reins_threads WHERE thread_id = ?", thread)
   const standing = yield* StoredJson.readable([kept ?? {}], StoredJson.standing)

@@ -116,19 +116,20 @@ const messagesOf = (rows: ReadonlyArray<Row>): Effect.Effect<ReadonlyArray<Messa
   Effect.map(StoredJson.messages(rows.map((row) => [row["message"]])), (read) => read.map(([message]) => message))
 
 /** The first `version` messages of a branch; none without it, or when its thread belongs to another tenant. */
-export const history = Effect.fnUntraced(function* (
-  db: Database,
-  threadId: string,
-  {
-    branch,
-    resourceId,
-    version
-  }: {
-    readonly branch: string
-    readonly resourceId: string | undefined
-    readonly version: number
-  }
-) {
+export const history = (db: Database, threadId: string, from: Part & { readonly branch: string }) =>
+  Effect.flatMap(partOf(db, threadId, from), messagesOf)
+
+/** What of a thread is read, and for whom. `branch`: absent for the thread as it is. */
+interface Part {
+  readonly branch: string | undefined
+  readonly resourceId: string | undefined
+  readonly version: number
+}
+
+const whole: ReadonlyArray<Branch.Span> = [{ in: undefined, after: 0, upTo: Number.MAX_SAFE_INTEGER }]
+
+/** The rows of that part, each with `run_id` and `message`; none of another tenant's thread. */
+const partOf = Effect.fnUntraced(function* (db: Database, threadId: string, { branch, resourceId, version }: Part) {
   const thread = Column.encode(threadId)
   // Messages are not moved while they are read.
   const [owned] = yield* db.rows(
@@ -136,7 +137,15 @@ export const history = Effect.fnUntraced(function* (
     thread
   )
   if (owned === undefined || (resourceId !== undefined && Column.decode(owned["resource_id"]) !== resourceId)) return []
-  return yield* messagesOf(yield* rowsOf(db, thread, Branch.pathOf(yield* all(db, thread), branch), version))
+  const path = branch === undefined ? whole : Branch.pathOf(yield* all(db, thread), branch)
+  return yield* rowsOf(db, thread, path, version)
+})
+
+/** What a fork of that part begins with: messages of which every call has its result, and their owners, as column values. */
+export const forked = Effect.fnUntraced(function* (db: Database, threadId: string, from: Part) {
+  const rows = yield* partOf(db, threadId, from)
+  const messages = ThreadChange.whole(yield* messagesOf(rows))
+  return { messages, owners: rows.slice(0, messages.length).map((row) => String(row["run_id"])) }
 })
 
 /** The branch with messages of this run; `undefined` if there is none. */

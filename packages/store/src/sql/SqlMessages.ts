@@ -67,9 +67,53 @@ export const rewritten = (keep: number): string => `rewritten after ${keep}`
 /** The owner of messages that a run found which was imported. */
 export const restored = (runId: string): string => `before ${runId}`
 
+const copied = "copied of "
+
+/** The owner of the copy of a message in a fork, by the message's own: both are column values. */
+const copyOf = (owner: string): string => (owner.startsWith(copied) ? owner : `${copied}${owner}`)
+
+/** A condition for copies, as the index of them has it. */
+export const isCopy = (column: string): string => `${column} LIKE '${copied}%'`
+
+/** The run that wrote a message or its original, of a column with its owner; and the owner of its copies. */
+export const writerOf = (column: string): string =>
+  `CASE WHEN ${isCopy(column)} THEN substr(${column}, ${copied.length + 1}) ELSE ${column} END`
+export const copiesOf = (run: string): string => `'${copied}' || ${run}`
+
+/** The run that a message is a copy of, by its owner; `undefined`: it is no copy. */
+export const copiedRun = (owner: string): string | undefined =>
+  owner.startsWith(copied) ? owner.slice(copied.length) : undefined
+
+/** The steps that find copies; released ones are never edited. */
+export const copies: ReadonlyArray<string> = ["reins_messages", "reins_branch_messages"].map(
+  (table) => `CREATE INDEX ${table}_copies ON ${table} (run_id) WHERE ${isCopy("run_id")}`
+)
+
+/** Gives the first messages of a fork the authors of what they are copies of; `owners`: of these, as column values. */
+export const sign = (db: Database, threadId: string, owners: ReadonlyArray<string>): Effect.Effect<void, SqlError> => {
+  const positions = new Map<string, Array<readonly [number]>>()
+  for (const [index, owner] of owners.entries()) {
+    if (!isRun(Column.decode(owner)) && copiedRun(owner) === undefined) continue
+    const key = copyOf(owner)
+    positions.set(key, [...(positions.get(key) ?? []), [index + 1]])
+  }
+  return Effect.forEach(
+    positions,
+    ([owner, at]) =>
+      db.rows(
+        `UPDATE reins_messages SET run_id = ? WHERE thread_id = ?
+         AND position IN (SELECT CAST(value ->> 0 AS BIGINT) FROM ${db.dialect.each})`,
+        owner,
+        Column.encode(threadId),
+        JSON.stringify(at)
+      ),
+    { discard: true }
+  )
+}
+
 /** Whether the owner of messages is a run. */
 export const isRun = (owner: string): boolean =>
-  owner !== begun && !/^rewritten after \d+$/.test(owner) && !owner.startsWith("before ")
+  !owner.startsWith(copied) && owner !== begun && !/^rewritten after \d+$/.test(owner) && !owner.startsWith("before ")
 
 /** How many messages are before the first one of each owner in a thread, by its column value. */
 export const places = (db: Database, thread: string): Effect.Effect<ReadonlyMap<string, number>, SqlError> =>

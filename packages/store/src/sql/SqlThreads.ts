@@ -4,7 +4,15 @@
  */
 import type { Budget, Message } from "@reins/protocol"
 import { keptAt, ThreadDescription } from "@reins/runtime/journal"
-import type { Kept, ReadOptions, Rewrite, ThreadChange, ThreadInfo, ThreadStore } from "@reins/runtime/journal"
+import type {
+  ForkedFrom,
+  Kept,
+  ReadOptions,
+  Rewrite,
+  ThreadChange,
+  ThreadInfo,
+  ThreadStore
+} from "@reins/runtime/journal"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
@@ -28,6 +36,9 @@ export const make = (db: Database): ThreadStore => {
     principal?: string
   ): Effect.Effect<boolean> =>
     done(db.atomic(insert(db, { threadId, resourceId, principal }, SqlMessages.begun, messages)))
+
+  const fork = (threadId: string, resourceId: string, from: ForkedFrom, principal?: string): Effect.Effect<boolean> =>
+    done(db.atomic(copy(db, { threadId, resourceId, principal }, from)))
 
   const info = (threadId: string): Effect.Effect<ThreadInfo | undefined> =>
     db
@@ -107,7 +118,7 @@ export const make = (db: Database): ThreadStore => {
     done(db.atomic(erase(db, threadId, resourceId)))
 
   const known = { info, read, before, places, branches, list, notes: SqlNotes.make(db) }
-  return { ...known, begin, append, change, rewrite, limit, describe, remove }
+  return { ...known, begin, fork, append, change, rewrite, limit, describe, remove }
 }
 
 /** A damaged row still has the thread's tenant and run, so that the thread is listed and can be deleted. */
@@ -132,6 +143,19 @@ const about = (row: Row): Effect.Effect<ThreadInfo> => {
     })
   })
 }
+
+/** Creates a thread with copies of messages of another one, unless one with that id exists; returns whether it did. */
+const copy = Effect.fnUntraced(function* (
+  db: Database,
+  thread: { readonly resourceId: string; readonly threadId: string; readonly principal: string | undefined },
+  { branch, threadId, version = Number.MAX_SAFE_INTEGER }: ForkedFrom
+) {
+  const { resourceId } = thread
+  const { messages, owners } = yield* SqlBranches.forked(db, threadId, { branch, resourceId, version })
+  const isMade = yield* insert(db, thread, SqlMessages.begun, messages)
+  if (isMade) yield* SqlMessages.sign(db, thread.threadId, owners)
+  return isMade
+})
 
 /** Creates a thread as a run found it, unless it exists. */
 export const restore = (

@@ -11,6 +11,7 @@ import type { Database } from "./Database.ts"
 import * as PrincipalErasure from "./PrincipalErasure.ts"
 import * as SqlBranches from "./SqlBranches.ts"
 import * as SqlCosts from "./SqlCosts.ts"
+import * as SqlMessages from "./SqlMessages.ts"
 import * as SqlMemories from "./SqlMemories.ts"
 import * as SqlNotes from "./SqlNotes.ts"
 import * as SqlReconciliations from "./SqlReconciliations.ts"
@@ -283,7 +284,9 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
   // When runs with estimated rows are asked about again.
   SqlReconciliations.tables,
   // Who began a thread, so that all of a principal's can be erased.
-  PrincipalErasure.tables
+  PrincipalErasure.tables,
+  // Whose the messages of forks are.
+  SqlMessages.copies
 ]
 
 /** The version of this program. */
