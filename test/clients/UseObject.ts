@@ -17,7 +17,8 @@ export interface Shown {
 const browser = { event: undefined, HTMLIFrameElement: Array }
 const listening = { addEventListener: () => {}, removeEventListener: () => {} }
 const page = { ...listening, nodeType: 9, defaultView: browser, activeElement: null, body: null }
-const container = () => ({
+/** Where React renders it. */
+export const container = () => ({
   ...listening,
   nodeType: 1,
   tagName: "DIV",

@@ -1,4 +1,4 @@
-/** assistant-ui's transport and its decoder of streams, without a page. */
+/** assistant-ui's runtime, its transport and its decoder of streams, without a browser. */
 import { AssistantChatTransport } from "@assistant-ui/ai-sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { readUIMessageStream } from "ai"
@@ -7,6 +7,8 @@ import { AssistantMessageAccumulator, toGenericMessages, UIMessageStreamDecoder 
 import type { GenericMessage } from "assistant-stream"
 import { Effect } from "effect"
 import * as ServeAll from "./ServeAll.ts"
+import { Page } from "./UseChat.ts"
+import * as UseObject from "./UseObject.ts"
 
 const headers = { authorization: `Bearer ${ServeAll.key}` }
 const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] }
@@ -84,6 +86,61 @@ describe("assistant-ui's transport", () => {
       drop(2)
       assert.deepStrictEqual(ServeAll.shown(await say("edited show")), [...shown.slice(0, -1), "user: edited show"])
     })
+  )
+})
+
+/** What the server has of the only thread, as the page shows messages, and how many branches there are. */
+const served = async (url: string): Promise<{ readonly shown: ReadonlyArray<string>; readonly branches: number }> => {
+  const get = async (path: string) => (await fetch(`${url}/native/threads${path}`, { headers })).json()
+  const [{ threadId }] = (await get("")).threads
+  const messages: ReadonlyArray<{
+    readonly role: string
+    readonly content: ReadonlyArray<{ readonly type: string; readonly text?: string }>
+  }> = (await get(`/${threadId}`)).messages
+  const shown = messages.map(({ content, role }) => `${role}: ${content.map(({ text = "" }) => text).join("")}`)
+  return { shown, branches: (await get(`/${threadId}/branches`)).branches.length }
+}
+
+describe("assistant-ui's runtime", () => {
+  UseObject.open()
+
+  it.live("edits a message, asks again and switches branches, and the server's thread is what it shows", () =>
+    Effect.flatMap(ServeAll.url, (url) =>
+      Effect.promise(async () => {
+        using page = new Page({ api: `${url}/ai-sdk/chat`, key: ServeAll.key, id: "page" })
+        const asked = () => page.shown.filter((text) => text.startsWith("user: "))
+        await page.do((thread) => thread.append("one show"))
+        await page.do((thread) => thread.append("two show"))
+        assert.deepStrictEqual(await served(url), { shown: page.shown, branches: 0 })
+        await page.do((thread) => {
+          const { composer } = thread.getMessageByIndex(2)
+          composer.beginEdit()
+          composer.setText("edited show")
+          composer.send()
+        })
+        assert.deepStrictEqual(asked(), ["user: one show", "user: edited show"])
+        assert.deepStrictEqual(await served(url), { shown: page.shown, branches: 1 })
+        await page.do((thread) => thread.getMessageByIndex(3).reload())
+        assert.lengthOf(page.shown, 4)
+        assert.deepStrictEqual(await served(url), { shown: page.shown, branches: 2 })
+        await page.do((thread) => thread.getMessageByIndex(1).reload())
+        assert.deepStrictEqual(asked(), ["user: one show"])
+        assert.deepStrictEqual(await served(url), { shown: page.shown, branches: 3 })
+        // Back to the answer before, with what followed it.
+        page.thread.getMessageByIndex(1).switchToBranch({ position: "previous" })
+        await page.when(() => asked().at(-1) === "user: edited show")
+        page.thread.getMessageByIndex(2).switchToBranch({ position: "previous" })
+        await page.when(() => asked().at(-1) === "user: two show")
+        await page.do((thread) => thread.append("three show"))
+        assert.deepStrictEqual(asked(), ["user: one show", "user: two show", "user: three show"])
+        assert.deepStrictEqual((await served(url)).shown, page.shown)
+        const said = page.shown.at(-1)?.replace("assistant: ", "") ?? ""
+        assert.deepStrictEqual(
+          ServeAll.shown(said).filter((text) => text.startsWith("user: ")),
+          asked()
+        )
+      })
+    )
   )
 })
 
