@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ModelFailure } from "@reins/protocol"
-import { type ModelPart, ModelStream } from "@reins/runtime"
-import { Effect, Exit, Fiber } from "effect"
+import { Agent, Deployment, Model, type ModelPart, ModelStream, Runtime } from "@reins/runtime"
+import { journalHost, MemoryJournal } from "@reins/runtime/journal"
+import { Effect, Exit, Fiber, Layer, Schema } from "effect"
+import { Tool, Toolkit } from "effect/ai"
+import { queryObjects } from "node:v8"
 
 const request = {
   instructions: undefined,
@@ -114,4 +117,39 @@ describe("a model over an async iterable", () => {
       assert.deepStrictEqual(told, ["aborted"])
     })
   )
+})
+
+describe("a run whose model answers without waiting", () => {
+  it.live("keeps no requests until the next turn", () => {
+    const work = Tool.make("work", { parameters: Schema.Struct({}), success: Schema.String })
+    const kit = Toolkit.make(work)
+    const steps = 90
+    let kept = 0
+    const model = ModelStream.fromAsyncIterable({
+      provider: "test",
+      model: "streamed",
+      open: async function* (sent): AsyncGenerator<ModelPart> {
+        const { step } = sent.metadata
+        if (step === steps) kept = queryObjects(sent.constructor, { format: "count" })
+        else yield { type: "tool-call", id: `c${step}`, name: "work", args: {} }
+        yield { type: "finish", reason: step === steps ? "stop" : "tool-calls", usage: {} }
+      }
+    })
+    return Effect.gen(function* () {
+      const { complete } = yield* Runtime
+      yield* complete("go")
+      assert.isAbove(kept, 0)
+      assert.isBelow(kept, 10)
+    }).pipe(
+      Effect.provide(
+        Runtime.layer({ agents: [Agent.make("solo", { toolkit: kit, repeatedCallLimit: false })] }).pipe(
+          Layer.provide([
+            kit.toLayer({ work: () => Effect.succeed("done") }),
+            Layer.succeed(Model, model),
+            Layer.succeed(Deployment.Deployment, journalHost(MemoryJournal.make()))
+          ])
+        )
+      )
+    )
+  })
 })

@@ -115,6 +115,17 @@ const done: End = { _tag: "Done" }
 /** The most parts that wait for the taker. */
 const most = 512
 
+/** The task of an intake for the next turn. It leaves the intake when that has ended: the turn may be long in coming. */
+class Turn {
+  declare intake: { readonly turned: () => void } | undefined
+  declare readonly run: () => void
+
+  constructor(intake: { readonly turned: () => void }) {
+    this.intake = intake
+    this.run = () => this.intake?.turned()
+  }
+}
+
 class Intake<A> {
   /** When the taker began to wait, in monotonic milliseconds; absent while it is busy, and where there is no limit. */
   declare emptySince: number | undefined
@@ -132,7 +143,7 @@ class Intake<A> {
   declare private readonly clock: Clock.Clock | undefined
   declare private readonly took: (next: Awaited<ReturnType<Source<A>["next"]>>) => void
   declare private readonly failed: (error: unknown) => void
-  declare private readonly turned: () => void
+  declare private readonly next: Turn
   declare private readonly letGo: () => void
   declare private readonly finish: () => void
   declare private readonly crash: (defect: unknown) => void
@@ -175,10 +186,7 @@ class Intake<A> {
       this.end = { _tag: "Failed", error }
       this.awaitTurn()
     }
-    // Passes on the parts of the turn of the event loop that is over.
-    this.turned = () => {
-      if (this.isTurning) this.turn()
-    }
+    this.next = new Turn(this)
     this.letGo = () => {
       this.isHeld = false
       if (!this.isLeft) this.wait()
@@ -187,12 +195,12 @@ class Intake<A> {
     this.finish = () => {
       if (this.isLeft || this.isOver || this.end === undefined) return
       this.isOver = true
-      this.ended(Exit.succeed(this.end))
+      this.over(Exit.succeed(this.end))
     }
     this.crash = (defect) => {
       if (this.isLeft) return
       this.leave()
-      this.ended(Exit.die(defect))
+      this.over(Exit.die(defect))
     }
   }
 
@@ -206,7 +214,12 @@ class Intake<A> {
   stop(): void {
     if (this.isLeft || this.isOver) return
     this.leave()
-    this.ended(Exit.interrupt())
+    this.over(Exit.interrupt())
+  }
+
+  private over(exit: Exit.Exit<End>): void {
+    this.next.intake = undefined
+    this.ended(exit)
   }
 
   /** Closes the source; does nothing when it has ended. */
@@ -222,7 +235,12 @@ class Intake<A> {
   private awaitTurn(): void {
     if (this.isTurning || this.isHeld) return
     this.isTurning = true
-    this.dispatcher.scheduleTask(this.turned, 0)
+    this.dispatcher.scheduleTask(this.next.run, 0)
+  }
+
+  /** Passes on the parts of the turn of the event loop that is over. */
+  turned(): void {
+    if (this.isTurning) this.turn()
   }
 
   private turn(): void {
