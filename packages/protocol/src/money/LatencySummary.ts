@@ -84,7 +84,12 @@ const onlyWaited = (
 ): number => {
   const waits: Array<Interval> = []
   for (const entry of entries) if (counts(entry)) waits.push(span(entry))
-  if (waits.length === 0) return 0
+  const [only] = waits
+  if (only === undefined) return 0
+  // Mostly a run waits once, and does nothing meanwhile.
+  if (waits.length === 1 && isAlone(only, entries, down)) {
+    return Math.max(0, Math.min(only.to, to) - Math.max(only.from, from))
+  }
   const sleeps = sleepsOf(entries)
   const busy: Array<Interval> = [...down]
   for (const entry of entries) {
@@ -94,6 +99,15 @@ const onlyWaited = (
     else busy.push(...difference([span(entry)], asleep))
   }
   return lengthOf(difference(clip(waits, from, to), busy))
+}
+
+/** Whether no work, and no time without a process, overlaps `wait`. */
+const isAlone = (wait: Interval, entries: ReadonlyArray<Entry>, down: ReadonlyArray<Interval>): boolean => {
+  for (const { endedAt, kind, startedAt } of entries) {
+    if (kind !== "wait" && startedAt < wait.to && endedAt > wait.from) return false
+  }
+  for (const { from, to } of down) if (from < wait.to && to > wait.from) return false
+  return true
 }
 
 /** The times in which the handlers of calls slept, by call; `undefined` where none did. */

@@ -56,12 +56,17 @@ export interface Asked {
   readonly request: Approval.Request
 }
 
-type Facts = Omit<Audit.Act, "id">
+// A question has three acts, so they are made without a copy for each field that may be absent.
 
-/** The act; `key` makes it unique among its kind. */
-const act = (key: string, facts: Facts): Audit.Act => ({
-  id: digestId("act", `${facts.kind}\n${facts.resourceId}\n${key}`),
-  ...facts
+/** An act that is being made. */
+type Draft = { -readonly [Field in keyof Audit.Act]: Audit.Act[Field] }
+
+/** The act with its common fields; `key` makes it unique among its kind. */
+const act = (key: string, kind: Audit.Act["kind"], at: number, about: Audit.About): Draft => ({
+  ...about,
+  id: digestId("act", `${kind}\n${about.resourceId}\n${key}`),
+  kind,
+  at
 })
 
 /**
@@ -79,20 +84,21 @@ export const argsHash = (args: Json): string => sha256Hex(JSON.stringify(args))
  * @category operations
  */
 export const aboutOf = ({ agentPath, request, runId }: Asked): Audit.About => {
-  const { approvals, id, kind, target, threadId, toolHash, toolInvocationId } = request
-  return {
-    resourceId: request.resourceId,
+  const { approvals, id, kind, resourceId, target, threadId, toolHash, toolInvocationId } = request
+  const about: { -readonly [Field in keyof Audit.About]: Audit.About[Field] } = {
+    resourceId,
     threadId,
     runId,
-    ...(agentPath.length === 0 ? {} : { agentPath }),
     approvalId: id,
     about: kind,
-    target,
-    ...(toolInvocationId === undefined ? {} : { toolInvocationId }),
-    ...(toolHash === undefined ? {} : { toolHash }),
-    ...(kind === "budget" ? {} : { argsHash: argsHash(request.payload) }),
-    ...(approvals === undefined ? {} : { quorum: approvals.quorum })
+    target
   }
+  if (agentPath.length > 0) about.agentPath = agentPath
+  if (toolInvocationId !== undefined) about.toolInvocationId = toolInvocationId
+  if (toolHash !== undefined) about.toolHash = toolHash
+  if (kind !== "budget") about.argsHash = argsHash(request.payload)
+  if (approvals !== undefined) about.quorum = approvals.quorum
+  return about
 }
 
 /**
@@ -103,19 +109,17 @@ export const aboutOf = ({ agentPath, request, runId }: Asked): Audit.About => {
  */
 export const asked = (question: Asked, at: number): Audit.Act => {
   const { id, requestedBy } = question.request
-  return act(id, {
-    kind: "asked",
-    at,
-    ...aboutOf(question),
-    ...(requestedBy === undefined ? {} : { by: requestedBy })
-  })
+  const made = act(id, "asked", at, aboutOf(question))
+  if (requestedBy !== undefined) made.by = requestedBy
+  return made
 }
 
-/** The answering principal, in the form of acts. */
-const actor = (principal: Principal | undefined): Pick<Audit.Act, "by" | "roles"> => ({
-  ...(principal === undefined ? {} : { by: principal.id }),
-  ...(principal?.roles === undefined || principal.roles.length === 0 ? {} : { roles: principal.roles })
-})
+/** Adds the answering principal. */
+const sign = (made: Draft, principal: Principal | undefined): void => {
+  if (principal === undefined) return
+  made.by = principal.id
+  if (principal.roles !== undefined && principal.roles.length > 0) made.roles = principal.roles
+}
 
 /**
  * An answer was refused; `attempt` makes the act unique.
@@ -136,7 +140,12 @@ export const refused = (
     readonly principal: Principal | undefined
     readonly reason: string
   }
-): Audit.Act => act(attempt, { kind: "refused", at, ...about, ...actor(principal), reason })
+): Audit.Act => {
+  const made = act(attempt, "refused", at, about)
+  sign(made, principal)
+  made.reason = reason
+  return made
+}
 
 /**
  * An answer was taken, or counted as one of several. `args`: the arguments that may run, if a reviewer changed them. The
@@ -159,17 +168,15 @@ export const answered = (
 ): Audit.Act => {
   const { at, given, level, outcome, principal, quorum } = how
   const args = how.args ?? (outcome.outcome === "answer" ? outcome.value : undefined)
-  return act(JSON.stringify([about.approvalId, level, principal?.id, outcome.outcome]), {
-    kind: "answered",
-    at,
-    ...about,
-    ...actor(principal),
-    outcome: outcome.outcome,
-    ...(args === undefined ? {} : { argsHash: argsHash(args) }),
-    ...(level === undefined ? {} : { level }),
-    ...(quorum === undefined ? {} : { quorum }),
-    ...(given === undefined ? {} : { given })
-  })
+  const key = JSON.stringify([about.approvalId, level, principal?.id, outcome.outcome])
+  const made = act(key, "answered", at, about)
+  sign(made, principal)
+  made.outcome = outcome.outcome
+  if (args !== undefined) made.argsHash = argsHash(args)
+  if (level !== undefined) made.level = level
+  if (quorum !== undefined) made.quorum = quorum
+  if (given !== undefined) made.given = given
+  return made
 }
 
 /**
@@ -180,15 +187,12 @@ export const answered = (
  */
 export const decided = (question: Asked, resolution: Approval.Resolution, at: number): Audit.Act => {
   const { by, grantId, id, outcome, scope } = resolution
-  return act(id, {
-    kind: "decided",
-    at,
-    ...aboutOf(question),
-    outcome: outcome.outcome,
-    ...(by === undefined ? {} : { by }),
-    ...(scope === undefined ? {} : { scope }),
-    ...(grantId === undefined ? {} : { grantId })
-  })
+  const made = act(id, "decided", at, aboutOf(question))
+  made.outcome = outcome.outcome
+  if (by !== undefined) made.by = by
+  if (scope !== undefined) made.scope = scope
+  if (grantId !== undefined) made.grantId = grantId
+  return made
 }
 
 const aboutGrant = (grant: Grant.Grant): Audit.About => ({
@@ -209,8 +213,7 @@ const aboutGrant = (grant: Grant.Grant): Audit.About => ({
  * @since 0.1.0
  * @category operations
  */
-export const granted = (grant: Grant.Grant): Audit.Act =>
-  act(grant.id, { kind: "granted", at: grant.grantedAt, ...aboutGrant(grant) })
+export const granted = (grant: Grant.Grant): Audit.Act => act(grant.id, "granted", grant.grantedAt, aboutGrant(grant))
 
 /**
  * A call, known by `key`, took a use of a grant.
@@ -221,9 +224,7 @@ export const granted = (grant: Grant.Grant): Audit.Act =>
 export const used = (grant: Grant.Grant, key: string, claim: Grant.Claim, at: number): Audit.Act => {
   // From the call, not from the question that created the grant.
   const { agentPath: _given, ...about } = aboutGrant(grant)
-  return act(`${grant.id}\n${key}`, {
-    kind: "used",
-    at,
+  return act(`${grant.id}\n${key}`, "used", at, {
     ...about,
     threadId: claim.threadId,
     runId: claim.runId,
@@ -241,7 +242,7 @@ export const used = (grant: Grant.Grant, key: string, claim: Grant.Claim, at: nu
  */
 export const ended = (before: Grant.Grant, after: Grant.Grant, at: number): ReadonlyArray<Audit.Act> =>
   Grant.isUsedUp(after) && !Grant.isUsedUp(before)
-    ? [act(`${after.id}\n${at}`, { kind: "exhausted", at, ...aboutGrant(after) })]
+    ? [act(`${after.id}\n${at}`, "exhausted", at, aboutGrant(after))]
     : []
 
 /**
@@ -252,7 +253,9 @@ export const ended = (before: Grant.Grant, after: Grant.Grant, at: number): Read
  */
 export const revoked = (grant: Grant.Grant, { at, by }: Revocation): Audit.Act => {
   const { by: _giver, ...about } = aboutGrant(grant)
-  return act(grant.id, { kind: "revoked", at, ...about, ...(by === undefined ? {} : { by }) })
+  const made = act(grant.id, "revoked", at, about)
+  if (by !== undefined) made.by = by
+  return made
 }
 
 /**
@@ -272,8 +275,11 @@ export interface Revocation {
  * @since 0.1.0
  * @category operations
  */
-export const escalated = (question: Asked, level: number, at: number): Audit.Act =>
-  act(`${question.request.id}\n${level}`, { kind: "escalated", at, ...aboutOf(question), level })
+export const escalated = (question: Asked, level: number, at: number): Audit.Act => {
+  const made = act(`${question.request.id}\n${level}`, "escalated", at, aboutOf(question))
+  made.level = level
+  return made
+}
 
 const fits = (act: Audit.Act, { principal, resourceId, runId, since, threadId, until }: AuditQuery): boolean =>
   act.resourceId === resourceId &&
