@@ -10,11 +10,19 @@ import * as UseObject from "./UseObject.ts"
 type AssistantRuntime = ReturnType<typeof useAISDKRuntime>
 
 export class Page {
+  /** The messages as `useChat` has them. */
+  messages: ReadonlyArray<UIMessage> = []
   #runtime: AssistantRuntime | undefined
   readonly #waiting = new Set<() => void>()
   readonly #unmount: () => void
 
-  constructor(options: { readonly api: string; readonly key: string; readonly id: string }) {
+  /** `messages`: what it begins with, as another page has it. */
+  constructor(options: {
+    readonly api: string
+    readonly key: string
+    readonly id: string
+    readonly messages?: Array<UIMessage>
+  }) {
     const transport = new AssistantChatTransport<UIMessage>({
       api: options.api,
       headers: { authorization: `Bearer ${options.key}` }
@@ -22,7 +30,10 @@ export class Page {
     const root = createRoot(UseObject.container() as never)
     root.render(
       createElement(() => {
-        const runtime = useAISDKRuntime(useChat<UIMessage>({ id: options.id, transport }))
+        const { id, messages = [] } = options
+        const chat = useChat<UIMessage>({ id, transport, messages })
+        this.messages = chat.messages
+        const runtime = useAISDKRuntime(chat)
         if (this.#runtime === undefined) runtime.thread.subscribe(this.#wake)
         this.#runtime = runtime
         this.#wake()

@@ -129,4 +129,43 @@ describe("@ag-ui/client over a thread of several runs", () => {
       assert.strictEqual(past(yield* ask("r7", "last show", "r2")), "one | one | second | second | last show")
     })
   )
+
+  it.live("edits and asks again by the messages that it sends, and the thread is what it shows", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const agent = new HttpAgent({
+        url: `${served.url}/ag-ui/run`,
+        threadId: "edited",
+        headers: { authorization: "Bearer dev-key" }
+      })
+      const shown = () => agent.messages.map(({ content, role }) => `${role}: ${String(content)}`)
+      const ask = (messages: ReadonlyArray<Message>) =>
+        Effect.promise(() => {
+          agent.setMessages([...messages])
+          return agent.runAgent()
+        })
+      const says = (id: string, content: string): Message => ({ id, role: "user", content })
+      const thread = Effect.gen(function* () {
+        const { json } = yield* served.ask("/native/threads/edited")
+        const { json: listed } = yield* served.ask("/native/threads/edited/branches")
+        const messages: ReadonlyArray<{
+          readonly role: string
+          readonly content: ReadonlyArray<{ readonly text?: string }>
+        }> = json.messages
+        return {
+          shown: messages.map(({ content, role }) => `${role}: ${content.map(({ text = "" }) => text).join("")}`),
+          branches: listed.branches.length
+        }
+      })
+      yield* ask([says("u1", "one")])
+      yield* ask([...agent.messages, says("u2", "second")])
+      assert.deepStrictEqual(yield* thread, { shown: shown(), branches: 0 })
+      yield* ask([...agent.messages.slice(0, 2), says("u3", "edited")])
+      assert.deepStrictEqual(shown(), ["user: one", "assistant: one", "user: edited", "assistant: edited"])
+      assert.deepStrictEqual(yield* thread, { shown: shown(), branches: 1 })
+      yield* ask(agent.messages.slice(0, 3))
+      assert.lengthOf(agent.messages, 4)
+      assert.deepStrictEqual(yield* thread, { shown: shown(), branches: 2 })
+    })
+  )
 })

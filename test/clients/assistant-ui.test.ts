@@ -142,6 +142,38 @@ describe("assistant-ui's runtime", () => {
       })
     )
   )
+
+  it.live(
+    "goes on in two tabs: each sees its own conversation, and the thread is that of the tab which asked last",
+    () =>
+      Effect.flatMap(ServeAll.url, (url) =>
+        Effect.promise(async () => {
+          const options = { api: `${url}/ai-sdk/chat`, key: ServeAll.key, id: "page" }
+          using first = new Page(options)
+          await first.do((thread) => thread.append("one show"))
+          using second = new Page({ ...options, messages: [...first.messages] })
+          await first.do((thread) => thread.append("two show"))
+          await second.do((thread) => thread.append("three show"))
+          assert.deepStrictEqual(
+            second.shown.filter((text) => text.startsWith("user: ")),
+            ["user: one show", "user: three show"]
+          )
+          assert.deepStrictEqual(await served(url), { shown: second.shown, branches: 1 })
+          await first.do((thread) => thread.append("four show"))
+          const asked = ["user: one show", "user: two show", "user: four show"]
+          assert.deepStrictEqual(
+            first.shown.filter((text) => text.startsWith("user: ")),
+            asked
+          )
+          assert.deepStrictEqual((await served(url)).shown, first.shown)
+          const said = first.shown.at(-1)?.replace("assistant: ", "") ?? ""
+          assert.deepStrictEqual(
+            ServeAll.shown(said).filter((text) => text.startsWith("user: ")),
+            asked
+          )
+        })
+      )
+  )
 })
 
 /** A message as its data stream runtime sends it. */

@@ -67,6 +67,10 @@ const changing: ReadonlyMap<string, string> = new Map([
   ["asks once about a predicate that changes its result", "its policy changes"],
   ["is extended or replaced by a query's history, once it is free", "its thread is rewritten after the run"],
   [
+    "erases its messages in a fork of a thread of others, and theirs stay in forks of its own",
+    "its thread is rewritten after the run"
+  ],
+  [
     "cancels its runs where that is asked for, waits for those of others, and then erases",
     "its thread is rewritten after the run"
   ]
