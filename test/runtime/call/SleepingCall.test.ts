@@ -3,10 +3,10 @@
  * come: on both engines, over restarts of the process, and without counting as machine time.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Decision, ToolRun, ToolSettings } from "@reins/runtime"
+import { Decision, ToolRun, type ToolRunShape, ToolSettings } from "@reins/runtime"
 import { createRuntime, tool } from "@reins/runtime/promise"
 import { GeneralWay } from "@reins/runtime/testing"
-import { Clock, Effect, Layer, References, Schema } from "effect"
+import { Clock, type Duration, Effect, Layer, References, Schema } from "effect"
 import { Tool } from "effect/ai"
 import { TestClock } from "effect/testing"
 import * as Lives from "../../support/Lives.ts"
@@ -137,6 +137,24 @@ describe("a handler that sleeps", () => {
       const result = probe.of("tool-invocation").find((event) => event.state === "result")
       assert.strictEqual(result?.state === "result" ? result.status : undefined, "failed")
     }).pipe(Effect.scoped, quiet)
+  )
+
+  it.effect.each([Number.NaN, {}, { day: 3 }, { days: "3" }, "3d"])(
+    "fails where a time of it states none: %j",
+    (wrong) =>
+      Effect.gen(function* () {
+        const time = wrong as Duration.Input
+        const handlers: ReadonlyArray<(run: ToolRunShape) => Effect.Effect<unknown, unknown>> = [
+          (run) => run.sleep(time),
+          (run) => Effect.flatMap(run.later({ receipt: "open", expiresIn: time }), ({ end }) => end),
+          (run) => run.memory.remember("Likes tea", { scope: "tenant", expiresIn: time })
+        ]
+        for (const handler of handlers) {
+          const probe = yield* OneTool.finished({ handler: () => Effect.orDie(ToolRun.use(handler)) })
+          const result = probe.of("tool-invocation").find((event) => event.state === "result")
+          assert.strictEqual(result?.state === "result" ? result.status : undefined, "failed")
+        }
+      }).pipe(Effect.scoped, quiet)
   )
 
   it.effect("is unloaded while it sleeps, and goes on in another process at the right time", () =>

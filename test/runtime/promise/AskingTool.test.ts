@@ -42,4 +42,15 @@ describe("a tool that asks a person, without Effect,", () => {
     await runtime.submitToolResult(runId, "c", { result: { euros: 5 } })
     assert.strictEqual((await result()).output, '{"euros":5}')
   })
+
+  it("is refused where it is made from something else, by the name of the option", () => {
+    const made = (options: unknown) => () => askPerson(options as never)
+    assert.throws(made({ answr: {} }), /^Unknown option askPerson\(\)\.answr\. Available options: description, answer$/)
+    assert.throws(made({ answer: "string" }), /^Invalid option askPerson\(\)\.answer: "string"\. Give a schema of zod/)
+    assert.throws(
+      made({ answer: { city: "string" } }),
+      /^Invalid option askPerson\(\)\.answer: an object\. Give a schema/
+    )
+    assert.throws(made("Which?"), /^Invalid option askPerson\(\): "Which\?"\. Give an object such as/)
+  })
 })

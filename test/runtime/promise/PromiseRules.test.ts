@@ -1,6 +1,6 @@
 /** Options of `createRuntime` that do not fit: each is refused when the runtime is made, by a message that names it. */
 import { assert, describe, it } from "@effect/vitest"
-import { Guardrail, createRuntime } from "@reins/runtime/promise"
+import { Compaction, Guardrail, createRuntime } from "@reins/runtime/promise"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Effect, Layer, Logger } from "effect"
 import { model, options, parameters, places, refusal } from "./EveryOption.ts"
@@ -136,6 +136,10 @@ describe("createRuntime", () => {
 
   it("refuses options that do not exist, at any depth, and shows those that do", () => {
     const of = (changed: object) => refusal({ model, agents: [{ name: "desk" }], ...changed }) ?? ""
+    assert.match(
+      of({ agents: [{ name: "desk", compaction: Compaction.slidingWindow({ over: 5 } as never) }] }),
+      /Invalid option agents\[0\]\.compaction: an object\. Make it with .* as in Compaction\.slidingWindow\(\{ above: /
+    )
     assert.match(of({ apiKey: "sk" }), /^Error: Unknown option apiKey\. Available options: .*\bproviderKeys\b/)
     assert.match(
       of({ agents: [{ name: "desk", tool: [] }] }),

@@ -2,10 +2,12 @@
  * How the handler of a running call stops before it has a result: it sleeps (`ToolRun.sleep`), or ends with a receipt
  * (`ToolRun.later`). Either way it is cut where it stands; what becomes of its call is decided by `ToolStep`.
  */
-import * as Duration from "effect/Duration"
+import { Budget } from "@reins/protocol"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Work } from "../engine/Engine.ts"
 import * as Ticket from "../engine/Ticket.ts"
+import * as Rule from "../kernel/OptionRule.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as Names from "../run/Names.ts"
 import type { LaterOptions, Ticket as ToolTicket } from "../tool/ToolRun.ts"
@@ -64,8 +66,9 @@ export class Suspension {
   /** Sleeps, unless the call has slept this often already. */
   fallAsleep(attempt: Parting, duration: Duration.Input): Effect.Effect<void> {
     if (++attempt.sleeps <= (this.part?.count ?? 0)) return Effect.void
-    const ms = Duration.toMillis(Duration.fromInputUnsafe(duration))
-    const until = Math.ceil(this.work.now() + Math.max(0, ms))
+    const issue = Rule.issueOf("sleep", duration, Rule.time)
+    if (issue !== undefined) return Effect.die(new Error(issue))
+    const until = Math.ceil(this.work.now() + Math.max(0, Budget.milliseconds(duration)))
     if (!Number.isSafeInteger(until)) return Effect.die(new Error("sleep: the duration is infinite. Give a finite one"))
     if (attempt.open && this.wakesAt === undefined) {
       this.wakesAt = until
@@ -79,8 +82,9 @@ export class Suspension {
     const { agent, call, hooks, tool } = this.context
     const json = PlainJson.copy(receipt)
     if (json === undefined) return Effect.die(new Error("later: the receipt is not JSON"))
-    const ms =
-      expiresIn === undefined ? Number.POSITIVE_INFINITY : Duration.toMillis(Duration.fromInputUnsafe(expiresIn))
+    const issue = Rule.issueOf("later.expiresIn", expiresIn, Rule.optional(Rule.time))
+    if (issue !== undefined) return Effect.die(new Error(issue))
+    const ms = expiresIn === undefined ? Number.POSITIVE_INFINITY : Budget.milliseconds(expiresIn)
     const until = Math.ceil(this.work.now() + Math.max(0, ms))
     const ticketId = Names.ticketId(this.work.runId, agent.prefix, call.id)
     const about: Ticket.About = {

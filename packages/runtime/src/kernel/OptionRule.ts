@@ -176,6 +176,12 @@ export const milliseconds: Rule = must(
   (value) => typeof value === "number" && value > 0
 )
 
+/** A time, which may be below 0, such as what is left until a moment. */
+export const time: Rule = must(
+  'Use milliseconds, or text such as "2 seconds"',
+  (value) => !Number.isNaN(Budget.milliseconds(Erased.as<Duration.Input>(value)))
+)
+
 /** A time that is not below 0: milliseconds, text such as `"2 seconds"`, an object of units, or a `Duration`. */
 export const duration: Rule = must(
   'Use milliseconds, or text such as "2 seconds"',

@@ -2,8 +2,10 @@
  * Memory as a run sees it. Whose it is follows from the run: its tenant, its principal and the agent, and never from
  * what a model writes.
  */
-import * as Duration from "effect/Duration"
+import { Budget } from "@reins/protocol"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Rule from "../kernel/OptionRule.ts"
 import * as Memory from "./Memory.ts"
 import type { MemoryStore, Remembered } from "./MemoryStore.ts"
 
@@ -116,11 +118,10 @@ export const make = (who: Rememberer): RunMemory => {
     remember: (text, options) =>
       within(options, (scope) => {
         const { expiresIn, kind, tags } = options ?? {}
+        const issue = Rule.issueOf("remember.expiresIn", expiresIn, Rule.optional(Rule.time))
+        if (issue !== undefined) return Effect.die(new Error(issue))
         const at = who.now()
-        const expiresAt =
-          expiresIn === undefined
-            ? undefined
-            : Memory.expiryOf(at, Duration.toMillis(Duration.fromInputUnsafe(expiresIn)))
+        const expiresAt = expiresIn === undefined ? undefined : Memory.expiryOf(at, Budget.milliseconds(expiresIn))
         return who.store.remember(
           {
             id: who.nextId(),

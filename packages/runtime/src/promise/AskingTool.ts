@@ -3,9 +3,11 @@
  * Effect. The answer comes by `respondToApproval` with `Decision.answer(value)`.
  */
 import * as Tool from "effect/ai/Tool"
+import * as Rule from "../kernel/OptionRule.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as AskPerson from "../tool/AskPerson.ts"
 import type { AsyncTool } from "./AsyncTool.ts"
+import { schema } from "./PromiseRules.ts"
 import { type JsonObjectSchema, type Parameters, toSchema } from "./Parameters.ts"
 
 /**
@@ -27,8 +29,13 @@ const question: JsonObjectSchema = {
   required: ["question"]
 }
 
+const rule = Rule.fields("Give an object such as { answer: z.boolean() }", {
+  description: Rule.optional(Rule.text()),
+  answer: Rule.optional(schema)
+} satisfies Rule.Rules<AskOptions>)
+
 /**
- * A tool that asks a person, for `tools`; its name is the record's.
+ * A tool that asks a person, for `tools`; its name is the record's. Throws when an option is invalid.
  *
  * **Example** (An agent that may ask)
  *
@@ -46,10 +53,10 @@ const question: JsonObjectSchema = {
  * @since 0.1.0
  * @category constructors
  */
-export const askPerson = ({
-  answer,
-  description = AskPerson.description
-}: AskOptions = {}): AsyncTool<JsonObjectSchema> => {
+export const askPerson = (options: AskOptions = {}): AsyncTool<JsonObjectSchema> => {
+  const issue = Rule.issueOf("askPerson()", options, rule)
+  if (issue !== undefined) throw new Error(issue)
+  const { answer, description = AskPerson.description } = options
   if (answer === undefined) {
     return {
       description,
@@ -57,6 +64,6 @@ export const askPerson = ({
       asks: AskPerson.asks
     }
   }
-  const schema = Tool.getJsonSchemaFromSchema(toSchema("the answer of a tool that asks", answer))
-  return { description, parameters: question, asks: AskPerson.asksFor(PlainJson.copy(schema) ?? {}) }
+  const written = Tool.getJsonSchemaFromSchema(toSchema("the answer of a tool that asks", answer))
+  return { description, parameters: question, asks: AskPerson.asksFor(PlainJson.copy(written) ?? {}) }
 }

@@ -65,7 +65,8 @@ const isJsonSchema = (value: unknown): boolean =>
   ((Predicate.hasProperty(value, "type") && (typeof value.type === "string" || Array.isArray(value.type))) ||
     keywords.some((keyword) => Object.hasOwn(value, keyword)))
 
-const schema: Rule.Rule = must(
+/** A schema of parameters or of an answer. */
+export const schema: Rule.Rule = must(
   'Give a schema of zod, valibot or arktype, or JSON Schema such as { type: "object", properties: { city: { type: "string" } } }',
   (value) => Predicate.hasProperty(value, "~standard") || isJsonSchema(value)
 )
@@ -130,8 +131,13 @@ const agentRules: Rule.Rules<AsyncAgent<string>> = {
   repeatedCallLimit: CallRow.limitRule,
   onOpenResults: optional(oneOf("wait", "end")),
   compaction: optional(
-    must("Make it with Compaction.slidingWindow or Compaction.summarise", (value) =>
-      Predicate.hasProperty(value, "compact")
+    must(
+      "Make it with Compaction.slidingWindow or Compaction.summarise, as in Compaction.slidingWindow({ above: 60_000, keep: 50_000 })",
+      (value) =>
+        Predicate.hasProperty(value, "compact") &&
+        Predicate.hasProperty(value, "above") &&
+        typeof value.above === "number" &&
+        value.above >= 0
     )
   ),
   hooks: RuntimeRules.hooks,

@@ -1,7 +1,8 @@
 /** Memories as code remembers, recalls, lists and forgets them (`RuntimeShape.memory`). */
+import { Budget } from "@reins/protocol"
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Rule from "../kernel/OptionRule.ts"
 import * as Memory from "../memory/Memory.ts"
 import type { MemoryPage, Remembered } from "../memory/MemoryStore.ts"
 import * as RunMemory from "../memory/RunMemory.ts"
@@ -64,8 +65,9 @@ const remember = (
 ): Effect.Effect<Remembered, Memory.MemoryFull> =>
   Effect.flatMap(Clock.currentTimeMillis, (at) => {
     const { expiresIn, id = ids.make("memory"), kind, tags } = options
-    const expiresAt =
-      expiresIn === undefined ? undefined : Memory.expiryOf(at, Duration.toMillis(Duration.fromInputUnsafe(expiresIn)))
+    const issue = Rule.issueOf("remember.expiresIn", expiresIn, Rule.optional(Rule.time))
+    if (issue !== undefined) return Effect.die(new Error(issue))
+    const expiresAt = expiresIn === undefined ? undefined : Memory.expiryOf(at, Budget.milliseconds(expiresIn))
     const named = {
       ...(kind === undefined ? {} : { kind }),
       ...(tags === undefined ? {} : { tags }),
