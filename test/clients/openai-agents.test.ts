@@ -133,6 +133,27 @@ describe("OpenAI Agents over Responses", () => {
     })
   )
 
+  it.live("edits and asks again from a response, and goes on from each answer in a tab of its own", () =>
+    over(true, async (runner) => {
+      const first = await runner.run(desk, 'call weather {"city":"Rome"}')
+      const from = { previousResponseId: first.lastResponseId ?? "" }
+      const shown = async (prompt: string, options = from) => {
+        const { finalOutput = "", lastResponseId = "" } = await runner.run(desk, prompt, options)
+        return { text: finalOutput, all: ServeAll.shown(finalOutput), next: { previousResponseId: lastResponseId } }
+      }
+      const edited = [...called.slice(0, -1), "user: edited show"]
+      const second = await shown("now show")
+      assert.deepStrictEqual(second.all, called)
+      const third = await shown("edited show")
+      assert.deepStrictEqual(third.all, edited)
+      assert.deepStrictEqual((await shown("edited show")).all, edited)
+      for (const { all, next, text } of [second, third, second]) {
+        const more = await shown("more show", next)
+        assert.deepStrictEqual(more.all, [...all, `assistant: ${text}`, "user: more show"])
+      }
+    })
+  )
+
   it.live("keeps a session of conversations: over runs, pops what came last, and clears it", () =>
     over(true, async (runner, client) => {
       const session = new OpenAIConversationsSession({ client })
