@@ -179,3 +179,49 @@ describe("a query's options", () => {
     }
   )
 })
+
+describe("the options of a method", () => {
+  it("that misspell or lack the tenant's name reach no other tenant", async () => {
+    const { runtime } = begin(ScriptedModel.text("hello"))
+    await using _closed = runtime
+    await runtime.complete("hello?", { threadId: "t", resourceId: "acme", runId: "r" })
+    const methods: ReadonlyArray<readonly [name: string, call: (options: never) => Promise<unknown>]> = [
+      ["runs.list", (options) => runtime.runs.list(options)],
+      ["runs.get", (options) => runtime.runs.get("r", options)],
+      ["runs.export", (options) => runtime.runs.export("r", options)],
+      ["costs.by", (options) => runtime.costs.by(options)],
+      ["costs.estimates", (options) => runtime.costs.estimates("r", options)],
+      ["approvals.pending", (options) => runtime.pendingApprovals(options)],
+      ["approvals.history", (options) => runtime.approvals.history(options)],
+      ["files.get", (options) => runtime.files.get("f", options)],
+      ["files.list", (options) => runtime.files.list("t", options)],
+      ["memory.list", (options) => runtime.memory.list(options)],
+      ["grants.list", (options) => runtime.grants.list(options)],
+      ["grants.revoke", (options) => runtime.grants.revoke("g", options)],
+      ["threads.get", (options) => runtime.threads.get("t", options)],
+      ["threads.info", (options) => runtime.threads.info("t", options)],
+      ["threads.list", (options) => runtime.threads.list(options)],
+      ["threads.import", (options) => runtime.threads.import([], options)],
+      ["threads.fork", (options) => runtime.threads.fork("t", options)],
+      ["threads.rewind", (options) => runtime.threads.rewind("t", options)],
+      ["threads.branches", (options) => runtime.threads.branches("t", options)],
+      ["threads.returnTo", (options) => runtime.threads.returnTo("t", "b", options)],
+      ["threads.describe", (options) => runtime.threads.describe("t", {}, options)],
+      ["threads.replace", (options) => runtime.threads.replace("t", [], options)],
+      ["threads.before", (options) => runtime.threads.before("t", "r", options)],
+      ["threads.places", (options) => runtime.threads.places("t", options)],
+      ["threads.delete", (options) => runtime.threads.delete("t", options)]
+    ]
+    for (const [name, call] of methods) {
+      const said = (options: unknown) => call(options as never).then(() => "taken", String)
+      assert.include(await said({ resourceID: "other" }), `Unknown option ${name}().resourceID. Available options: `)
+      assert.include(
+        await said({ resourceId: null }),
+        `Invalid option ${name}().resourceId: null. Give the name of a tenant`
+      )
+      assert.include(await said("other"), `Invalid option ${name}(): "other". Give an object of options`)
+    }
+    assert.lengthOf((await runtime.runs.list({ resourceId: "acme", limit: 5 })).runs, 1)
+    assert.isDefined(await runtime.threads.info("t", { resourceId: "acme" }))
+  })
+})

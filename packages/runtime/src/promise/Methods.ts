@@ -3,17 +3,157 @@
  * promises.
  */
 import type * as Effect from "effect/Effect"
-import type { RuntimeShape } from "../runtime/RuntimeShape.ts"
-import type { PromiseRuntime } from "./PromiseShape.ts"
+import * as Rule from "../kernel/OptionRule.ts"
+import type { MemoryListOptions } from "../runtime/Memories.ts"
+import type { CostOptions, RunFilter } from "../runtime/Runs.ts"
+import type { NewThread } from "../runtime/Threads.ts"
+import type { HistoryOptions, RuntimeShape, TenantOptions } from "../runtime/RuntimeShape.ts"
+import type { PromiseRuntime, RunVerbs } from "./PromiseShape.ts"
 
-/** Makes a function that returns a promise of a method. */
+/** Why a method's arguments are refused; `undefined` if they are not. */
+export type Check = (args: ReadonlyArray<unknown>) => string | undefined
+
+/** Makes a function that returns a promise of a method; it rejects where `check` refuses its arguments. */
 export type Method = <Args extends ReadonlyArray<unknown>, A, E>(
-  pick: (runtime: RuntimeShape) => (...args: Args) => Effect.Effect<A, E>
+  pick: (runtime: RuntimeShape) => (...args: Args) => Effect.Effect<A, E>,
+  check?: Check
 ) => (...args: Args) => Promise<A>
 
+/** The options of the type `O`, each by its name. */
+type Names<O> = { readonly [Name in keyof O]-?: true }
+
+/**
+ * The argument at `index` has these options and no others. Without `resourceId`, many methods reach every tenant: a misspelt
+ * one must not.
+ */
+const takes = <O>(what: string, index: number, names: Names<O>): Check => {
+  const rules = Object.keys(names).map((name) => [
+    name,
+    name === "resourceId" ? Rule.optional(Rule.text("Give the name of a tenant")) : Rule.any
+  ])
+  const rule = Rule.optional(
+    Rule.fields('Give an object of options, such as { resourceId: "acme" }', Object.fromEntries(rules))
+  )
+  return (args) => Rule.issueOf(`${what}()`, args[index], rule)
+}
+
+const ofTenant = (what: string, index: number): Check => takes<TenantOptions>(what, index, { resourceId: true })
+
+export const runs = (method: Method): Omit<PromiseRuntime["runs"], keyof RunVerbs> => ({
+  list: method(
+    (runtime) => runtime.runs.list,
+    takes<RunFilter>("runs.list", 0, {
+      resourceId: true,
+      runId: true,
+      threadId: true,
+      agent: true,
+      principal: true,
+      state: true,
+      endReason: true,
+      since: true,
+      until: true,
+      minCostUsd: true,
+      maxCostUsd: true,
+      after: true,
+      limit: true
+    })
+  ),
+  waiting: method((runtime) => runtime.runs.waiting),
+  get: method((runtime) => runtime.runs.get, ofTenant("runs.get", 1)),
+  export: method((runtime) => runtime.runs.export, ofTenant("runs.export", 1))
+})
+
+export const approvals = (method: Method): PromiseRuntime["approvals"] => ({
+  respond: method((runtime) => runtime.approvals.respond),
+  pending: method(
+    (runtime) => runtime.approvals.pending,
+    takes<NonNullable<Parameters<RuntimeShape["pendingApprovals"]>[0]>>("approvals.pending", 0, {
+      resourceId: true,
+      threadId: true,
+      runId: true
+    })
+  ),
+  history: method(
+    (runtime) => runtime.approvals.history,
+    takes<HistoryOptions>("approvals.history", 0, {
+      resourceId: true,
+      threadId: true,
+      runId: true,
+      principal: true,
+      since: true,
+      until: true,
+      after: true,
+      limit: true
+    })
+  )
+})
+
+export const files = (method: Method): PromiseRuntime["files"] => ({
+  get: method((runtime) => runtime.files.get, ofTenant("files.get", 1)),
+  list: method((runtime) => runtime.files.list, ofTenant("files.list", 1))
+})
+
+export const threads = (method: Method): Omit<PromiseRuntime["threads"], "limit"> => ({
+  get: method(
+    (runtime) => runtime.threads.get,
+    takes<{ readonly resourceId?: string; readonly branch?: string }>("threads.get", 1, {
+      resourceId: true,
+      branch: true
+    })
+  ),
+  info: method((runtime) => runtime.threads.info, ofTenant("threads.info", 1)),
+  list: method((runtime) => runtime.threads.list, ofTenant("threads.list", 0)),
+  import: method(
+    (runtime) => runtime.threads.import,
+    takes<NewThread>("threads.import", 1, { threadId: true, resourceId: true, principal: true })
+  ),
+  fork: method(
+    (runtime) => runtime.threads.fork,
+    takes<NonNullable<Parameters<RuntimeShape["threads"]["fork"]>[1]>>("threads.fork", 1, {
+      threadId: true,
+      resourceId: true,
+      principal: true,
+      at: true,
+      branch: true
+    })
+  ),
+  rewind: method(
+    (runtime) => runtime.threads.rewind,
+    takes<Parameters<RuntimeShape["threads"]["rewind"]>[1]>("threads.rewind", 1, { resourceId: true, to: true })
+  ),
+  branches: method((runtime) => runtime.threads.branches, ofTenant("threads.branches", 1)),
+  returnTo: method((runtime) => runtime.threads.returnTo, ofTenant("threads.returnTo", 2)),
+  describe: method((runtime) => runtime.threads.describe, ofTenant("threads.describe", 2)),
+  replace: method(
+    (runtime) => runtime.threads.replace,
+    takes<NonNullable<Parameters<RuntimeShape["threads"]["replace"]>[2]>>("threads.replace", 2, {
+      resourceId: true,
+      version: true
+    })
+  ),
+  before: method((runtime) => runtime.threads.before, ofTenant("threads.before", 2)),
+  places: method((runtime) => runtime.threads.places, ofTenant("threads.places", 1)),
+  delete: method((runtime) => runtime.threads.delete, ofTenant("threads.delete", 1))
+})
+
 export const costs = (method: Method): PromiseRuntime["costs"] => ({
-  by: method((runtime) => runtime.costs.by),
-  estimates: method((runtime) => runtime.costs.estimates),
+  by: method(
+    (runtime) => runtime.costs.by,
+    takes<CostOptions>("costs.by", 0, {
+      dimensions: true,
+      resourceId: true,
+      principal: true,
+      agent: true,
+      root: true,
+      runId: true,
+      model: true,
+      tool: true,
+      since: true,
+      until: true,
+      limit: true
+    })
+  ),
+  estimates: method((runtime) => runtime.costs.estimates, ofTenant("costs.estimates", 1)),
   correct: method((runtime) => runtime.costs.correct)
 })
 
@@ -30,12 +170,24 @@ export const webhooks = (method: Method): PromiseRuntime["webhooks"] => ({
 export const memory = (method: Method): PromiseRuntime["memory"] => ({
   remember: method((runtime) => runtime.memory.remember),
   recall: method((runtime) => runtime.memory.recall),
-  list: method((runtime) => runtime.memory.list),
+  list: method(
+    (runtime) => runtime.memory.list,
+    takes<MemoryListOptions>("memory.list", 0, {
+      resourceId: true,
+      principal: true,
+      agent: true,
+      after: true,
+      limit: true
+    })
+  ),
   forget: method((runtime) => runtime.memory.forget)
 })
 
 export const grants = (method: Method): PromiseRuntime["grants"] => ({
   give: method((runtime) => runtime.grants.give),
-  list: method((runtime) => runtime.grants.list),
-  revoke: method((runtime) => runtime.grants.revoke)
+  list: method((runtime) => runtime.grants.list, ofTenant("grants.list", 0)),
+  revoke: method(
+    (runtime) => runtime.grants.revoke,
+    takes<TenantOptions & { readonly by?: string }>("grants.revoke", 1, { resourceId: true, by: true })
+  )
 })

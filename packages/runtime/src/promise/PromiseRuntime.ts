@@ -96,10 +96,13 @@ export const createRuntime = <
     managed.runPromise(Effect.flatMap(Runtime, effect))
   const method =
     <Args extends ReadonlyArray<unknown>, A, E>(
-      pick: (runtime: Shape.RuntimeShape) => (...args: Args) => Effect.Effect<A, E>
+      pick: (runtime: Shape.RuntimeShape) => (...args: Args) => Effect.Effect<A, E>,
+      check?: Methods.Check
     ) =>
-    (...args: Args): Promise<A> =>
-      promise((runtime) => pick(runtime)(...args))
+    (...args: Args): Promise<A> => {
+      const issue = check?.(args)
+      return issue === undefined ? promise((runtime) => pick(runtime)(...args)) : Promise.reject(new Error(issue))
+    }
   const iterate = <A, E, E2 = never>(
     stream: (runtime: Shape.RuntimeShape) => Stream.Stream<A, E> | Effect.Effect<Stream.Stream<A, E>, E2>,
     on: Pick<Iteration.Options<Runtime>, "signal" | "onAbort"> = {}
@@ -208,11 +211,7 @@ export const createRuntime = <
     submitToolResult: method((runtime) => runtime.submitToolResult),
     raiseBudget: method((runtime) => runtime.raiseBudget)
   }
-  const approvals: PromiseRuntime["approvals"] = {
-    respond: method((runtime) => runtime.approvals.respond),
-    pending: method((runtime) => runtime.approvals.pending),
-    history: method((runtime) => runtime.approvals.history)
-  }
+  const approvals = Methods.approvals(method)
 
   return {
     query: (first: First, second?: unknown, third?: AnyOptions) => query(told(first, second, third)),
@@ -221,13 +220,7 @@ export const createRuntime = <
     runSpecialist: (name, input, asked) => query(told({ name, description: name }, input, asked)),
     completeSpecialist: (name, input, asked) => complete(told({ name, description: name }, input, asked)),
     ...verbs,
-    runs: {
-      ...verbs,
-      list: method((runtime) => runtime.runs.list),
-      waiting: method((runtime) => runtime.runs.waiting),
-      get: method((runtime) => runtime.runs.get),
-      export: method((runtime) => runtime.runs.export)
-    },
+    runs: { ...verbs, ...Methods.runs(method) },
     approvals,
     results: { deliver: method((runtime) => runtime.results.deliver), get: method((runtime) => runtime.results.get) },
     respondToApproval: approvals.respond,
@@ -241,25 +234,13 @@ export const createRuntime = <
     },
     memory: Methods.memory(method),
     erase: method((runtime) => runtime.erase),
-    files: { get: method((runtime) => runtime.files.get), list: method((runtime) => runtime.files.list) },
+    files: Methods.files(method),
     threads: {
-      get: method((runtime) => runtime.threads.get),
-      info: method((runtime) => runtime.threads.info),
-      list: method((runtime) => runtime.threads.list),
-      import: method((runtime) => runtime.threads.import),
-      fork: method((runtime) => runtime.threads.fork),
-      rewind: method((runtime) => runtime.threads.rewind),
-      branches: method((runtime) => runtime.threads.branches),
-      returnTo: method((runtime) => runtime.threads.returnTo),
+      ...Methods.threads(method),
       limit: (threadId, budget, options) =>
         promise((runtime) =>
           runtime.threads.limit(threadId, budget === undefined ? undefined : Budget.make(budget), options)
-        ),
-      describe: method((runtime) => runtime.threads.describe),
-      replace: method((runtime) => runtime.threads.replace),
-      before: method((runtime) => runtime.threads.before),
-      places: method((runtime) => runtime.threads.places),
-      delete: method((runtime) => runtime.threads.delete)
+        )
     },
     preview: (prompt, asked = {}) => {
       const issue = queryIssue(prompt, asked)
