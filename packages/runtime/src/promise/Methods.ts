@@ -4,10 +4,14 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Rule from "../kernel/OptionRule.ts"
-import type { MemoryListOptions } from "../runtime/Memories.ts"
+import type { Answerer } from "../runtime/Answers.ts"
+import type { EraseOptions } from "../runtime/Erasures.ts"
+import type { MemoryListOptions, MemoryOwner, RecallOptions, RememberOptions } from "../runtime/Memories.ts"
+import type { DeliverOptions } from "../runtime/Results.ts"
+import type { NewWebhook } from "../runtime/Webhooks.ts"
 import type { CostOptions, RunFilter } from "../runtime/Runs.ts"
 import type { NewThread } from "../runtime/Threads.ts"
-import type { HistoryOptions, RuntimeShape, TenantOptions } from "../runtime/RuntimeShape.ts"
+import type { HistoryOptions, RuntimeShape, SteerOptions, TenantOptions } from "../runtime/RuntimeShape.ts"
 import type { PromiseRuntime, RunVerbs } from "./PromiseShape.ts"
 
 /** Why a method's arguments are refused; `undefined` if they are not. */
@@ -64,7 +68,10 @@ export const runs = (method: Method): Omit<PromiseRuntime["runs"], keyof RunVerb
 })
 
 export const approvals = (method: Method): PromiseRuntime["approvals"] => ({
-  respond: method((runtime) => runtime.approvals.respond),
+  respond: method(
+    (runtime) => runtime.approvals.respond,
+    takes<Answerer>("approvals.respond", 2, { resourceId: true, principal: true })
+  ),
   pending: method(
     (runtime) => runtime.approvals.pending,
     takes<NonNullable<Parameters<RuntimeShape["pendingApprovals"]>[0]>>("approvals.pending", 0, {
@@ -158,29 +165,60 @@ export const costs = (method: Method): PromiseRuntime["costs"] => ({
 })
 
 export const webhooks = (method: Method): PromiseRuntime["webhooks"] => ({
-  add: method((runtime) => runtime.webhooks.add),
-  list: method((runtime) => runtime.webhooks.list),
-  rotate: method((runtime) => runtime.webhooks.rotate),
-  remove: method((runtime) => runtime.webhooks.remove),
-  ofRuns: method((runtime) => runtime.webhooks.ofRuns),
-  waiting: method((runtime) => runtime.webhooks.waiting),
-  retry: method((runtime) => runtime.webhooks.retry)
+  add: method(
+    (runtime) => runtime.webhooks.add,
+    takes<NewWebhook>("webhooks.add", 0, { url: true, resourceId: true, events: true, content: true, secret: true })
+  ),
+  list: method((runtime) => runtime.webhooks.list, ofTenant("webhooks.list", 0)),
+  rotate: method((runtime) => runtime.webhooks.rotate, ofTenant("webhooks.rotate", 1)),
+  remove: method((runtime) => runtime.webhooks.remove, ofTenant("webhooks.remove", 1)),
+  ofRuns: method(
+    (runtime) => runtime.webhooks.ofRuns,
+    takes<TenantOptions & { readonly limit: number }>("webhooks.ofRuns", 0, { resourceId: true, limit: true })
+  ),
+  waiting: method(
+    (runtime) => runtime.webhooks.waiting,
+    takes<TenantOptions & { readonly limit: number }>("webhooks.waiting", 1, { resourceId: true, limit: true })
+  ),
+  retry: method((runtime) => runtime.webhooks.retry, ofTenant("webhooks.retry", 1))
 })
 
+export const results = (method: Method): PromiseRuntime["results"] => ({
+  deliver: method(
+    (runtime) => runtime.results.deliver,
+    takes<DeliverOptions>("results.deliver", 2, { resourceId: true, costUsd: true })
+  ),
+  get: method((runtime) => runtime.results.get, ofTenant("results.get", 1))
+})
+
+export const steer = (method: Method): PromiseRuntime["steer"] =>
+  method(
+    (runtime) => runtime.steer,
+    takes<SteerOptions>("steer", 2, { resourceId: true, messageId: true, questions: true })
+  )
+
+export const erase = (method: Method): PromiseRuntime["erase"] =>
+  method(
+    (runtime) => runtime.erase,
+    takes<EraseOptions>("erase", 0, { principal: true, resourceId: true, cancel: true, within: true, keepAudit: true })
+  )
+
+const owner = { resourceId: true, principal: true, agent: true } satisfies Names<MemoryOwner>
+
 export const memory = (method: Method): PromiseRuntime["memory"] => ({
-  remember: method((runtime) => runtime.memory.remember),
-  recall: method((runtime) => runtime.memory.recall),
+  remember: method(
+    (runtime) => runtime.memory.remember,
+    takes<RememberOptions>("memory.remember", 1, { ...owner, id: true, kind: true, tags: true, expiresIn: true })
+  ),
+  recall: method(
+    (runtime) => runtime.memory.recall,
+    takes<RecallOptions>("memory.recall", 1, { ...owner, kind: true, limit: true })
+  ),
   list: method(
     (runtime) => runtime.memory.list,
-    takes<MemoryListOptions>("memory.list", 0, {
-      resourceId: true,
-      principal: true,
-      agent: true,
-      after: true,
-      limit: true
-    })
+    takes<MemoryListOptions>("memory.list", 0, { ...owner, after: true, limit: true })
   ),
-  forget: method((runtime) => runtime.memory.forget)
+  forget: method((runtime) => runtime.memory.forget, takes<MemoryOwner>("memory.forget", 1, owner))
 })
 
 export const grants = (method: Method): PromiseRuntime["grants"] => ({

@@ -206,7 +206,7 @@ export const createRuntime = <
   const verbs: RunVerbs = {
     watch: (runId, { after, signal } = {}) => iterate((runtime) => runtime.watch(runId, { after }), { signal }),
     status: method((runtime) => runtime.status),
-    steer: method((runtime) => runtime.steer),
+    steer: Methods.steer(method),
     cancel: method((runtime) => runtime.cancel),
     submitToolResult: method((runtime) => runtime.submitToolResult),
     raiseBudget: method((runtime) => runtime.raiseBudget)
@@ -222,7 +222,7 @@ export const createRuntime = <
     ...verbs,
     runs: { ...verbs, ...Methods.runs(method) },
     approvals,
-    results: { deliver: method((runtime) => runtime.results.deliver), get: method((runtime) => runtime.results.get) },
+    results: Methods.results(method),
     respondToApproval: approvals.respond,
     pendingApprovals: approvals.pending,
     grants: Methods.grants(method),
@@ -233,7 +233,7 @@ export const createRuntime = <
       limit: (name, limits, subject) => promise((runtime) => runtime.quotas.limit(name, limits, quotasOf(subject)))
     },
     memory: Methods.memory(method),
-    erase: method((runtime) => runtime.erase),
+    erase: Methods.erase(method),
     files: Methods.files(method),
     threads: {
       ...Methods.threads(method),
