@@ -16,8 +16,9 @@ const seeds = (some: number, all: number, from = 0) =>
 
 const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 
-/** Of every third, calls sleep and answer later, too; around those of every fifth there are hooks. */
-const drawn = (seed: number) => Scenario.generate(seed, { callsAsk: true, late: seed % 3 === 2, hooks: seed % 5 === 4 })
+/** Of every third, calls sleep and answer later, too; around those of every fifth there are hooks, which ask models. */
+const drawn = (seed: number) =>
+  Scenario.generate(seed, { callsAsk: true, late: seed % 3 === 2, hooks: seed % 5 === 4, hooksAsk: true })
 
 const sound = (report: ScenarioRun.Report, where: string) =>
   assert.deepStrictEqual(ScenarioChecks.all(report), [], where)

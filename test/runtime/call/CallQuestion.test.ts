@@ -199,6 +199,35 @@ describe.each(Engines.all)("a question of a running call, %s", (_, services) => 
     }).pipe(Effect.scoped, quiet)
   )
 
+  it.effect("is withdrawn when the next attempt asks one that the attempt before had not come to", () =>
+    Effect.gen(function* () {
+      const tool = OneTool.work.annotate(ToolSettings.Retries, 1).annotate(ToolSettings.Timeout, "5 seconds")
+      const together = Effect.flatMap(ToolRun, (run) =>
+        Effect.map(
+          Effect.all(
+            [run.ask(question), Effect.timeoutOption(run.ask(question), "1 second"), run.ask(question)] as const,
+            { concurrency: "unbounded" }
+          ),
+          ([first, second, third]) => [first._tag, second._tag, third._tag]
+        )
+      )
+      const { probe, runtime } = yield* started({ handler: () => together, tool })
+      yield* TestClock.adjust("2 seconds")
+      const answer = Effect.gen(function* () {
+        const [open] = yield* runtime.pendingApprovals()
+        yield* runtime.respondToApproval(open?.request.id ?? "", Decision.answer({ size: 1 }))
+      })
+      yield* answer
+      // The third one is open when the attempt is cut; the next attempt comes to the second.
+      yield* TestClock.adjust("3500 millis")
+      yield* answer
+      yield* TestClock.adjust("1 second")
+      yield* probe.end
+      assert.deepStrictEqual(result(probe), ["Answered", "Some", "Cancelled"])
+      assert.deepStrictEqual(Ordering.check(probe.envelopes), [])
+    }).pipe(Effect.scoped, quiet)
+  )
+
   it.effect("is not asked again when its handler goes on after a sleep", () =>
     Effect.gen(function* () {
       const handler = Effect.flatMap(ToolRun, (run) => Effect.andThen(run.sleep("1 hour"), asking()))
@@ -350,11 +379,7 @@ describe("a question of a call whose process died", () => {
         ]
       })
       const handler = Effect.flatMap(ToolRun, (run) =>
-        Effect.gen(function* () {
-          yield* Effect.timeoutOption(run.ask(question), "1 second")
-          yield* run.ask(question)
-          return "asked"
-        })
+        Effect.as(Effect.andThen(Effect.timeoutOption(run.ask(question), "1 second"), run.ask(question)), "asked")
       )
       const { journal, process } = world(OneTool.work, () => handler, model)
       const first = yield* process()

@@ -42,26 +42,37 @@ export class CallQuestions {
     return Effect.suspend(() => {
       const subject = Names.ofAsked(this.subject, ++attempt.asked)
       return this.lock.withPermit(
-        Effect.suspend(() =>
-          attempt.open
-            ? Effect.onInterrupt(
-                Effect.flatMap(this.terms(subject), (terms) => this.put(subject, question, terms)),
-                // The next attempt of a call waits for it again.
-                () => (attempt.open ? withdraw(this.context, this.work) : Effect.void)
-              )
-            : Effect.never
-        )
+        Effect.suspend(() => {
+          if (!attempt.open) return Effect.never
+          const put = Effect.flatMap(this.terms(subject), (terms) => this.put(subject, question, terms))
+          return Effect.onInterrupt(
+            // An earlier attempt may have left a later one open: the call has one open at a time.
+            this.stateOf(subject) === "new" ? Effect.andThen(this.withdrawn, put) : put,
+            // The next attempt of a call waits for it again.
+            () => (attempt.open ? this.withdrawn : Effect.void)
+          )
+        })
       )
     })
   }
 
-  private put(subject: Names.Subject, question: Asked.Question, terms: Terms): Effect.Effect<PersonAnswer> {
-    const { agent, call, run, tool } = this.context
+  /** Ends the question that is open, if there is one. */
+  private get withdrawn(): Effect.Effect<void> {
+    return withdraw(this.context, this.work)
+  }
+
+  private stateOf(subject: Names.Subject): "new" | "open" | "over" {
+    const { agent, call, run } = this.context
     const { order } = this.work
     const id = Names.approvalId(run.engine.runId, agent.prefix, subject)
+    return order.questionOf(agent.path, call.id) === id ? "open" : order.hasAsked(id) ? "over" : "new"
+  }
+
+  private put(subject: Names.Subject, question: Asked.Question, terms: Terms): Effect.Effect<PersonAnswer> {
+    const { agent, call, run, tool } = this.context
     return Question.ask<PersonAnswer>(run, agent, {
       subject,
-      state: () => (order.questionOf(agent.path, call.id) === id ? "open" : order.hasAsked(id) ? "over" : "new"),
+      state: () => this.stateOf(subject),
       approvers: tool.approvers,
       request: {
         kind: "question",

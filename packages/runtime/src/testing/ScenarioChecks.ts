@@ -30,7 +30,7 @@ export const all = (report: Report): ReadonlyArray<string> => [
   ...thread(report),
   ...messages(report),
   ...input(report),
-  ...ScenarioQuestions.check(report.stored),
+  ...ScenarioQuestions.check(report.stored, report.scenario.hooks),
   ...(report.scenario.callsAsk
     ? ScenarioQuestions.checkRunning(report.stored, report.world.told, report.scenario.hooks)
     : []),
