@@ -51,6 +51,18 @@ describe("a runtime is not built", () => {
     })
   )
 
+  it.effect("with a hook whose options are invalid, since it would guard nothing", () =>
+    Effect.gen(function* () {
+      const hook = Hook.make("guard", { timeout: Number.NaN })
+      const said = 'Invalid option Hook.make("guard").timeout: NaN. Use milliseconds, or text such as "2 seconds"'
+      const models = Layer.succeed(Model, model())
+      const ofAgent = Runtime.layer({ agents: [Agent.make("desk", { hooks: [hook] })] })
+      assert.strictEqual(yield* flaw(Layer.provide(ofAgent, models)), `Agent "desk": ${said}`)
+      const ofRuntime = Runtime.layer({ agents: [Agent.make("desk", {})], hooks: [hook] })
+      assert.strictEqual(yield* flaw(Layer.provide(ofRuntime, models)), `Invalid option hooks[0]: an object. ${said}`)
+    })
+  )
+
   it.effect("without a warning where a hook is for a tool that no agent of it has", () =>
     Effect.gen(function* () {
       const said: Array<string> = []

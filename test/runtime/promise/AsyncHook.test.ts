@@ -1,6 +1,6 @@
 /** Hooks as plain functions: around a runtime's, an agent's and a tool's calls and steps. */
 import { assert, describe, it } from "@effect/vitest"
-import { createRuntime, Guardrail, Hook, hook, InputRepair, RunError } from "@reins/runtime/promise"
+import { createRuntime, Guardrail, Hook, hook, InputRepair, Redaction, RunError } from "@reins/runtime/promise"
 import { ScriptedModel } from "@reins/runtime/testing"
 
 const model = (args: unknown = { n: 1 }) =>
@@ -145,6 +145,40 @@ describe("what hooks and guardrails of the promise front are made from", () => {
     assert.match(
       output({ check: () => undefined, holdText: true }),
       /^Error: Unknown option Guardrail\.output\("polite"\)\.holdText\. /
+    )
+  })
+
+  it("is refused with the runtime where a hook of the runtime was made from something else", () => {
+    const plain = ScriptedModel.make({ replies: [] })
+    const of = (made: unknown) =>
+      said(() => createRuntime({ model: plain, agents: [{ name: "desk", hooks: [made as never] }] }))
+    assert.match(
+      of(Redaction.make({ kinds: ["mail"] as never })),
+      /^Error: Invalid option agents\[0\]\.hooks\[0\]: an object\. Invalid option Redaction\.make\(\)\.kinds\[0\]: "mail"\. Use "email" or /
+    )
+    assert.match(
+      of(Redaction.make({ kinds: "email" as never })),
+      /Redaction\.make\(\)\.kinds: "email"\. Give a list of kinds/
+    )
+    assert.match(
+      of(Redaction.make({ kind: ["email"] } as never)),
+      /Unknown option Redaction\.make\(\)\.kind\. Available options: kinds, /
+    )
+    assert.match(
+      of(Redaction.make({ patterns: { id: "C-1" as never } })),
+      /\.patterns\.id: "C-1"\. Give a regular expression/
+    )
+    assert.match(
+      of(Hook.make("guard", { beforeCal: () => 1 } as never)),
+      /Unknown option Hook\.make\("guard"\)\.beforeCal\. /
+    )
+    assert.match(
+      of(Hook.make("guard", { timeout: { second: 5 } as never })),
+      /Hook\.make\("guard"\)\.timeout: an object\. Use milli/
+    )
+    assert.match(
+      of(Hook.make("guard", { tools: "refund" as never })),
+      /Hook\.make\("guard"\)\.tools: "refund"\. Give a list/
     )
   })
 })

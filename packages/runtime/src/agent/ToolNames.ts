@@ -62,8 +62,8 @@ export const warnOfHooks = (
 }
 
 /**
- * Refuses a policy for a tool that the agent does not have, and warns of its hooks for such tools. `own`: the names of its
- * tools and specialists.
+ * Refuses an invalid hook and a policy for a tool that the agent does not have, and warns of its hooks for such tools.
+ * `own`: the names of its tools and specialists.
  */
 export const checkGuards = (
   { approvals, hooks, name }: Agent.Definition,
@@ -71,6 +71,8 @@ export const checkGuards = (
   own: ReadonlySet<string>
 ): Effect.Effect<void> => {
   const where = `Agent ${JSON.stringify(name)}`
+  const issue = hooks.find((hook) => hook.issue !== undefined)?.issue
+  if (issue !== undefined) return refuse(`${where}: ${issue}`)
   const misspelt = Object.keys(approvals).find((tool) => !tools.has(tool))
   return misspelt === undefined
     ? warnOfHooks(where, hooks, own)

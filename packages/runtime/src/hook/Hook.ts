@@ -6,12 +6,13 @@
  * the outermost runs first; after, the innermost does. What a hook refuses passes the hooks outside of it only. A hook
  * that fails, dies or takes too long lets nothing through.
  */
-import type { AgentPath, Json, Message, Usage } from "@reins/protocol"
-import * as Duration from "effect/Duration"
+import { type AgentPath, Budget, type Json, type Message, type Usage } from "@reins/protocol"
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Erased from "../kernel/Erased.ts"
+import * as Rule from "../kernel/OptionRule.ts"
 import type { ModelPort, ModelRequest, StopReason } from "../model/Model.ts"
 
 /**
@@ -32,6 +33,8 @@ export interface Hook<out R = never> {
   readonly [TypeId]: { readonly _R: () => R }
   readonly name: string
   readonly definition: Definition
+  /** Why its options are invalid: a runtime with it is not built. Absent: they are valid. */
+  readonly issue?: string | undefined
 }
 
 /**
@@ -384,8 +387,19 @@ export interface Definition {
   readonly timeoutMs: number
 }
 
+const rule: Rule.Rule = Rule.fields("Give an object such as { beforeCall: (call) => Effect.succeed(Hook.pass) }", {
+  beforeCall: Rule.optional(Rule.callable()),
+  afterCall: Rule.optional(Rule.callable()),
+  beforeStep: Rule.optional(Rule.callable()),
+  afterStep: Rule.optional(Rule.callable()),
+  holdsText: Rule.optional(Rule.flag),
+  tools: Rule.optional(Rule.list("Give a list of names of tools and specialists", Rule.name("Name a tool"))),
+  timeout: Rule.optional(Rule.duration)
+} satisfies Rule.Rules<Options<never, never, never, never>>)
+
 /**
- * Makes a hook. Its name is in errors and log lines.
+ * Makes a hook. Its name is in errors and log lines. **Errors**: invalid options are `InvalidAgents` when the runtime's
+ * layer is built.
  *
  * **Gotchas**: functions that fail, die, take longer than `timeout`, or return something else than a verdict let nothing
  * through: the call is refused, its result or the answer is withheld, or the step fails with `HookFailed`.
@@ -421,8 +435,9 @@ export const make = <R1 = never, R2 = never, R3 = never, R4 = never>(
     afterStep: options.afterStep,
     holdsText: options.holdsText ?? false,
     tools: options.tools,
-    timeoutMs: Duration.toMillis(Duration.fromInputUnsafe(options.timeout ?? "30 seconds"))
-  }
+    timeoutMs: Budget.milliseconds(options.timeout ?? "30 seconds")
+  },
+  issue: Rule.issueOf(`Hook.make(${JSON.stringify(name)})`, options, rule)
 })
 
 /**

@@ -4,6 +4,7 @@
  */
 import type { Json, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import * as Rule from "../kernel/OptionRule.ts"
 import * as Hook from "./Hook.ts"
 import * as PersonalData from "./PersonalData.ts"
 
@@ -103,8 +104,23 @@ const inMessage = (message: Message.Message, redact: (text: string) => string): 
   }
 }
 
+const rule: Rule.Rule = Rule.fields('Give an object such as { kinds: ["email"] }', {
+  kinds: Rule.optional(Rule.list('Give a list of kinds, such as ["email"]', Rule.oneOf(...PersonalData.kinds))),
+  patterns: Rule.optional(
+    Rule.record(
+      "Give an object of patterns by name",
+      Rule.must("Give a regular expression, such as /C-[0-9]{6}/", (value) => value instanceof RegExp)
+    )
+  ),
+  replacement: Rule.optional(Rule.callable("Give a function from a kind to the text in its place")),
+  requests: Rule.optional(Rule.flag),
+  results: Rule.optional(Rule.flag),
+  text: Rule.optional(Rule.flag),
+  tools: Rule.optional(Rule.list("Give a list of names of tools and specialists", Rule.name("Name a tool")))
+} satisfies Rule.Rules<Options>)
+
 /**
- * The hook.
+ * The hook. **Errors**: invalid options are `InvalidAgents` when the runtime's layer is built: an unknown kind would redact nothing.
  *
  * **Example** (No address and no card number leaves the program)
  *
@@ -120,6 +136,11 @@ const inMessage = (message: Message.Message, redact: (text: string) => string): 
  * @category constructors
  */
 export const make = (options: Options = {}): Hook.Hook => {
+  const issue = Rule.issueOf("Redaction.make()", options, rule)
+  return issue === undefined ? redacting(options) : { ...Hook.make("redaction", {}), issue }
+}
+
+const redacting = (options: Options): Hook.Hook => {
   const { kinds = PersonalData.kinds, patterns = {}, replacement = (kind: string) => `[${kind}]` } = options
   const own = Object.entries(patterns).map(([name, pattern]) => {
     const flags = pattern.flags.includes("g") ? pattern.flags : `${pattern.flags}g`

@@ -7,8 +7,13 @@ import * as Hook from "../hook/Hook.ts"
 import * as Rule from "../kernel/OptionRule.ts"
 import type { RuntimeOptions } from "./RuntimeShape.ts"
 
-/** A hook's value. A plain object is none. */
-export const hook: Rule.Rule = Rule.must('Make it with hook({ name: "…", beforeCall, … }), or Hook.make', Hook.isHook)
+/** A hook's value, whose own options are valid. A plain object is none. */
+export const hook: Rule.Rule = (value) =>
+  !Hook.isHook(value)
+    ? { path: "", value, cure: 'Make it with hook({ name: "…", beforeCall, … }), or Hook.make' }
+    : value.issue === undefined
+      ? undefined
+      : { path: "", value, cure: value.issue }
 
 export const hooks: Rule.Rule = Rule.optional(Rule.list("Give a list of hooks", hook))
 
