@@ -77,6 +77,15 @@ describe("a secret among the options", () => {
     assert.notInclude(said.join("\n"), canary)
   })
 
+  it("is in no message about a model's name, whose address may have it", () => {
+    const { models: _, ...unnamed } = options
+    for (const wrong of [{ model: `openai:gpt@https://user:${canary}@host/v1` }, { model: `openai:gpt@${canary}` }]) {
+      const message = refusal({ ...unnamed, ...wrong }) ?? ""
+      assert.include(message, 'Model "openai:gpt@…" is a name')
+      assert.notInclude(message, canary)
+    }
+  })
+
   it("is in no message where the option itself does not exist", () => {
     for (const wrong of [
       { apiKey: canary },
