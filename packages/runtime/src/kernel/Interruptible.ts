@@ -78,33 +78,16 @@ const cut = <A = never>(by: CutBy, abandoned = false, completed?: { readonly val
 
 /** Work that was not done at once. */
 class Watch<A, E> implements SignalListener, AlarmListener {
-  declare private by: CutBy | undefined
-  declare private over: boolean
-  declare private deadline: Deadline | undefined
-  declare private stop: (() => void) | undefined
-  declare private readonly limits: Limits
-  declare private readonly tell: (held: Exit.Exit<Held<A, E>>) => void
-  declare private readonly ended: (exit: Exit.Exit<A, E>) => void
-  declare private readonly leave: () => void
+  private by: CutBy | undefined
+  private over = false
+  private deadline: Deadline | undefined
+  private stop: (() => void) | undefined
+  private readonly limits: Limits
+  private readonly tell: (held: Exit.Exit<Held<A, E>>) => void
 
   constructor(limits: Limits, tell: (held: Exit.Exit<Held<A, E>>) => void) {
-    this.by = undefined
-    this.over = false
-    this.deadline = undefined
-    this.stop = undefined
     this.limits = limits
     this.tell = tell
-    this.ended = (exit) =>
-      this.finish(
-        this.by === undefined ? { _tag: "Done", exit } : cut(this.by, false, Exit.isSuccess(exit) ? exit : undefined)
-      )
-    this.leave = () => {
-      if (this.by === undefined) this.limits.onCut?.()
-      this.over = true
-      this.limits.signal.remove(this)
-      this.limits.alarm.clear(this.deadline)
-      this.stop?.()
-    }
   }
 
   /** Returns what to do when the caller is interrupted. */
@@ -119,6 +102,19 @@ class Watch<A, E> implements SignalListener, AlarmListener {
     if (!this.over && this.by === undefined && this.limits.remainingMs !== undefined) this.rearm()
     if (!this.over) this.limits.begun?.(() => this.end("halt"))
     return this.leave
+  }
+
+  private readonly ended = (exit: Exit.Exit<A, E>): void =>
+    this.finish(
+      this.by === undefined ? { _tag: "Done", exit } : cut(this.by, false, Exit.isSuccess(exit) ? exit : undefined)
+    )
+
+  private readonly leave = (): void => {
+    if (this.by === undefined) this.limits.onCut?.()
+    this.over = true
+    this.limits.signal.remove(this)
+    this.limits.alarm.clear(this.deadline)
+    this.stop?.()
   }
 
   signalled(): void {

@@ -10,6 +10,8 @@
  * What a step makes and drops is made by classes, here and in the steps and calls: V8 guesses from a young process
  * which object literals live long, allocates those as old ones, and an old object keeps all that it points to until the
  * next full collection. Fields of classes that each step makes many of are declared only, so that they are written once.
+ * Functions that belong to an object are fields with a value, not made in its constructor: made there, twice as much of a step
+ * became old (`bench/README.md`).
  */
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
@@ -145,29 +147,25 @@ class Following {
 
 /** A task that was begun. `ended` gets the exit of its kind: checked where it is begun. */
 class Running {
-  declare private readonly caller: Fiber.Fiber<unknown, unknown>
-  declare private readonly ended: (exit: Erased.Any) => void
+  private readonly caller: Fiber.Fiber<unknown, unknown>
+  private readonly ended: (exit: Erased.Any) => void
   /** The continuations, the next first. An array would reserve room for 17 entries in each waiting run. */
-  declare private following: Following | undefined
-  declare private halt: () => void
-  declare private isBeginning: boolean
+  private following: Following | undefined
+  private halt = nothing
+  private isBeginning = false
   /** The exit of the work being begun, if it ends before the call returns. */
-  declare private early: Exit.Exit<unknown, unknown> | undefined
-  declare readonly stop: () => void
-  declare private readonly resume: (exit: Exit.Exit<unknown, unknown>) => void
+  private early: Exit.Exit<unknown, unknown> | undefined
 
   constructor(caller: Fiber.Fiber<unknown, unknown>, ended: (exit: Erased.Any) => void) {
     this.caller = caller
     this.ended = ended
-    this.following = undefined
-    this.halt = nothing
-    this.isBeginning = false
-    this.early = undefined
-    this.stop = () => this.halt()
-    this.resume = (exit) => {
-      if (this.isBeginning) this.early = exit
-      else this.carry(exit)
-    }
+  }
+
+  readonly stop = (): void => this.halt()
+
+  private readonly resume = (exit: Exit.Exit<unknown, unknown>): void => {
+    if (this.isBeginning) this.early = exit
+    else this.carry(exit)
   }
 
   /** Continues with `effect` until it has to wait, or everything is done. A throw is a defect. */

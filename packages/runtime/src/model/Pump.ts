@@ -127,26 +127,21 @@ class Turn {
 }
 
 class Intake<A> {
-  /** When the taker began to wait, in monotonic milliseconds; absent while it is busy, and where there is no limit. */
-  declare emptySince: number | undefined
-  declare private end: End | undefined
-  declare private batch: Array<A>
-  declare private isPaused: boolean
-  declare private isTurning: boolean
-  declare private isHeld: boolean
-  declare private isLeft: boolean
-  declare private isOver: boolean
-  declare private readonly ended: (exit: Exit.Exit<End>) => void
-  declare private readonly source: Source<A>
-  declare private readonly taker: (parts: ReadonlyArray<A>) => void | Promise<void>
-  declare private readonly dispatcher: SchedulerDispatcher
-  declare private readonly clock: Clock.Clock | undefined
-  declare private readonly took: (next: Awaited<ReturnType<Source<A>["next"]>>) => void
-  declare private readonly failed: (error: unknown) => void
-  declare private readonly next: Turn
-  declare private readonly letGo: () => void
-  declare private readonly finish: () => void
-  declare private readonly crash: (defect: unknown) => void
+  /** When the taker began to wait, in monotonic milliseconds; absent while it is busy. */
+  emptySince: number | undefined
+  private end: End | undefined
+  private batch: Array<A> = []
+  private isPaused = false
+  private isTurning = false
+  private isHeld = false
+  private isLeft = false
+  private isOver = false
+  private readonly next = new Turn(this)
+  private readonly ended: (exit: Exit.Exit<End>) => void
+  private readonly source: Source<A>
+  private readonly taker: (parts: ReadonlyArray<A>) => void | Promise<void>
+  private readonly dispatcher: SchedulerDispatcher
+  private readonly clock: Clock.Clock | undefined
 
   /** `clock`: of the limit on its silence; absent: there is none. */
   constructor(
@@ -156,52 +151,11 @@ class Intake<A> {
     clock: Clock.Clock | undefined,
     ended: (exit: Exit.Exit<End>) => void
   ) {
-    this.emptySince = undefined
-    this.end = undefined
-    this.batch = []
-    this.isPaused = false
-    this.isTurning = false
-    this.isHeld = false
-    this.isLeft = false
-    this.isOver = false
     this.source = source
     this.taker = taker
     this.dispatcher = caller.currentDispatcher
     this.clock = clock
     this.ended = ended
-    this.took = (next) => {
-      if (this.isLeft) return
-      if (next.done === true) {
-        this.end = done
-        // Nothing more can come in this turn.
-        if (!this.isHeld) this.turn()
-        return
-      }
-      this.batch.push(next.value)
-      if (this.batch.length < most) this.read()
-      else this.isPaused = true
-      this.awaitTurn()
-    }
-    this.failed = (error) => {
-      this.end = { _tag: "Failed", error }
-      this.awaitTurn()
-    }
-    this.next = new Turn(this)
-    this.letGo = () => {
-      this.isHeld = false
-      if (!this.isLeft) this.wait()
-    }
-    // Readers of what was just taken, which are notified in a microtask as well, come before all that follows the end.
-    this.finish = () => {
-      if (this.isLeft || this.isOver || this.end === undefined) return
-      this.isOver = true
-      this.over(Exit.succeed(this.end))
-    }
-    this.crash = (defect) => {
-      if (this.isLeft) return
-      this.leave()
-      this.over(Exit.die(defect))
-    }
   }
 
   /** Reads until the source has ended and everything was taken. */
@@ -228,8 +182,27 @@ class Intake<A> {
     if (this.end === undefined) this.source.leave()?.then(ignore, ignore)
   }
 
-  private read(): void {
+  private readonly read = (): void => {
     this.source.next().then(this.took, this.failed)
+  }
+
+  private readonly took = (next: Awaited<ReturnType<Source<A>["next"]>>): void => {
+    if (this.isLeft) return
+    if (next.done === true) {
+      this.end = done
+      // Nothing more can come in this turn.
+      if (!this.isHeld) this.turn()
+      return
+    }
+    this.batch.push(next.value)
+    if (this.batch.length < most) this.read()
+    else this.isPaused = true
+    this.awaitTurn()
+  }
+
+  private readonly failed = (error: unknown): void => {
+    this.end = { _tag: "Failed", error }
+    this.awaitTurn()
   }
 
   private awaitTurn(): void {
@@ -239,7 +212,7 @@ class Intake<A> {
   }
 
   /** Passes on the parts of the turn of the event loop that is over. */
-  turned(): void {
+  readonly turned = (): void => {
     if (this.isTurning) this.turn()
   }
 
@@ -261,10 +234,28 @@ class Intake<A> {
     taken.success.then(this.letGo, this.crash)
   }
 
+  private readonly letGo = (): void => {
+    this.isHeld = false
+    if (!this.isLeft) this.wait()
+  }
+
   private wait(): void {
     if (this.batch.length > 0) return this.awaitTurn()
     if (this.end !== undefined) return Task.soon(this.finish)
     if (this.clock !== undefined) this.emptySince = monotonicMillis(this.clock)
+  }
+
+  /** Readers of what was just taken, which are notified in a microtask as well, come before all that follows the end. */
+  private readonly finish = (): void => {
+    if (this.isLeft || this.isOver || this.end === undefined) return
+    this.isOver = true
+    this.over(Exit.succeed(this.end))
+  }
+
+  private readonly crash = (defect: unknown): void => {
+    if (this.isLeft) return
+    this.leave()
+    this.over(Exit.die(defect))
   }
 }
 

@@ -100,7 +100,6 @@ export class Sending implements Interruptible.Limits {
   declare readonly alarm: Alarm
   declare readonly graceMs: number
   declare readonly remainingMs: (() => number) | undefined
-  declare readonly emit: Emit
   declare protected readonly ask: Ask
   declare private readonly startedAt: number
   private firstTokenAt: number | undefined
@@ -111,7 +110,6 @@ export class Sending implements Interruptible.Limits {
     const { agent, run, work } = ask
     const { cancelGraceMs, patience } = run.settings
     this.ask = ask
-    this.emit = (parts) => this.hear(parts)
     this.answer = new Answer(
       (message) => (ask.isShown ? warning(agent, message) : undefined),
       ask.showsInput ? agent : undefined
@@ -124,8 +122,8 @@ export class Sending implements Interruptible.Limits {
     this.remainingMs = remaining(timeLeft(work, agent), this.patience)
   }
 
-  /** Takes what the model says (`emit`). Its promise is kept when the reader has room for more. */
-  private hear(parts: Parameters<Emit>[0]): ReturnType<Emit> {
+  /** Takes what the model says. Its promise is kept when the reader has room for more. */
+  readonly emit: Emit = (parts) => {
     if (!this.isLive) return undefined
     const { answer, patience } = this
     const { isShown, work } = this.ask
