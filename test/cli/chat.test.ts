@@ -175,7 +175,7 @@ if (hasTerminal) {
           const ships = yield* Sample.folder(Sample.ships)
           const terminal = yield* demo(ships, '-q "Who is captain?" --thread first --approve deny', { rows: 50 })
           const say = (text: string) => Effect.andThen(terminal.type(text), terminal.press("Enter"))
-          yield* terminal.until(/\nready/)
+          yield* terminal.until(/The clearest words[^]*\nready/)
           yield* say("/threads")
           yield* terminal.until(/ 1 \* first {2}\d+ messages {2}Who is captain\?/)
           yield* say("/fork 99")
