@@ -79,7 +79,7 @@ export interface Encoder {
   /** True when this answer ends here, unless more of the run is already available. */
   readonly isDetached: boolean
   /**
-   * Why the answer, once it has ended, is not complete, in a format without words for it: the host replies with this, or
+   * Why the answer, once it has ended, is not complete, in a format that cannot say so: the host replies with this, or
    * breaks the connection if anything was sent. Absent: the answer says itself how it ended.
    */
   readonly failure?: Refusal | undefined

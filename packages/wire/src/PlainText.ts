@@ -1,5 +1,5 @@
 /**
- * Frames as plain text: their data, and nothing around it. A text has no words for an error: where an answer fails after
+ * Frames as plain text: their data, and nothing around it. Plain text cannot carry an error: where an answer fails after
  * its first byte, the connection breaks (`Encoder.failure`).
  */
 import type { Frame } from "./Frame.ts"

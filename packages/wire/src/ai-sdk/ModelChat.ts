@@ -4,7 +4,7 @@
  * sees, in a thread of its own; with `threadId` the server's thread is used, and becomes what the messages show.
  * Results of the page's tools answer the run that waits for them.
  *
- * The answer is the same UI message stream, in the form of version 6. Such a page has no words for questions to a
+ * The answer is the same UI message stream, in the form of version 6. Such a page cannot show questions to a
  * person: an answer that asks one ends there, and the next message goes on without it.
  */
 import type { Message } from "@reins/protocol"

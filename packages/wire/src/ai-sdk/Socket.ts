@@ -39,7 +39,7 @@ const read = (value: unknown, { headers: outer }: Pick<Request, "headers">): Mes
   }
   const { requestId } = message
   if (message.type === "abort") return { _tag: "Leave", id: requestId, cancels: true }
-  // Who asks was settled when the connection was made.
+  // The client was authenticated when the connection was made.
   const headers = { ...message.headers, ...outer }
   if (message.type === "resume") {
     const { lastSequence } = message
@@ -80,7 +80,7 @@ export const socket: SocketCodec = {
     reply: (requestId) => json({ type: "end", requestId }),
     nothing: (requestId) => json({ type: "no-active", requestId }),
     refuse: (requestId, { message }) => json({ type: "error", requestId: requestId ?? "", errorText: message }),
-    // The client passes over what names none of its requests.
+    // The client ignores what names none of its requests.
     ping: json({ type: "ping", requestId: "" }),
     pong: json({ type: "pong", requestId: "" })
   }

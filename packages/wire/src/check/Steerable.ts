@@ -78,7 +78,7 @@ export const protocol = make({
   open: (notes) => {
     const calls = new Map<string, "open" | "settled">()
     let phase: "open" | "stopped" | "done" | "over" = "open"
-    /** Of a capture of lines of JSON-RPC, which have no envelope of their own. */
+    /** For a capture of lines of JSON-RPC, which have no envelope of their own. */
     let sidecar: Reader | undefined
     let isFirst = true
 

@@ -194,7 +194,7 @@ const chat =
       }))
     )
 
-/** The adapters have no word for a question: only a server's policy answers one. */
+/** The adapters cannot carry a question: only a server's policy answers one. */
 const unattended = (configuration: Configuration.Configuration): { readonly automatic?: Decision } => {
   const { automatic } = Configuration.settle(configuration, {}, false)
   return automatic === undefined ? {} : { automatic }
