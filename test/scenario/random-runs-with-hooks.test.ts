@@ -4,28 +4,14 @@
  * all of them (`REINS_SEEDS=all`).
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Sqlite } from "@reins/store/sqlite"
-import { Effect, References } from "effect"
-import { Scenario, ScenarioChecks, ScenarioRun } from "@reins/runtime/testing"
-
-const only = process.env["SEED"] === undefined ? undefined : Number(process.env["SEED"])
-const share = process.env["REINS_SEEDS"] === "all" ? 1 : 0.2
-const seeds = (count: number) =>
-  only === undefined ? Array.from({ length: Math.ceil(count * share) }, (_, seed) => seed) : [only]
-
-const quiet = Effect.provideService(References.MinimumLogLevel, "None")
-
-const sound = (report: ScenarioRun.Report, where: string) =>
-  assert.deepStrictEqual(ScenarioChecks.all(report), [], where)
-
-/** Whether it replays: also what time limits, cancels and crashes have cut. */
-const replays = Effect.fnUntraced(function* (report: ScenarioRun.Report, where: string) {
-  const found = yield* ScenarioRun.replayed(report)
-  assert.strictEqual(found._tag, "Identical", `${where}: ${JSON.stringify(found)}`)
-})
+import { Scenario, ScenarioRun } from "@reins/runtime/testing"
+import { Effect } from "effect"
+import * as RandomRuns from "./RandomRuns.ts"
+import { fifth, isAll, only, quiet, replays, seeds, sound } from "./RandomRuns.ts"
 
 /** What hooks have brought about in a run. */
-const meet = (met: Set<string>, { stored }: ScenarioRun.Report) => {
+const metIn = ({ stored }: ScenarioRun.Report): ReadonlySet<string> => {
+  const met = new Set<string>()
   for (const { event } of stored) {
     if (event.type === "error") met.add(event.error.code ?? "")
     if (event.type === "step-retracted") met.add(event.reason)
@@ -37,44 +23,29 @@ const meet = (met: Set<string>, { stored }: ScenarioRun.Report) => {
       for (const { name } of event.data.root.rows) if (name.startsWith("hook ")) met.add(name)
     }
   }
+  return met
 }
 
 describe("random runs with hooks", () => {
+  const drawn = (seed: number) => Scenario.generate(seed, { hooks: true })
+
   it.live(
     "are valid, settled, paired and add up in memory, by the usual way and by the general way, for up to 250 seeds",
     () =>
-      Effect.gen(function* () {
-        const met = new Set<string>()
-        for (const seed of seeds(250)) {
-          for (const way of ["usual", "general"] as const) {
-            const report = yield* ScenarioRun.onMemory(Scenario.generate(seed, { hooks: true }), way)
-            sound(report, `seed ${seed}, ${way}`)
-            meet(met, report)
-          }
-        }
-        const wanted = [
-          "E_HOOK_ENDED",
-          "Withheld",
-          "HookFailed",
-          "a hook changed the answer",
-          "hook outer",
-          "hook inner"
-        ]
-        for (const each of wanted) if (only === undefined) assert.isTrue(met.has(each), `no scenario brought: ${each}`)
-      }).pipe(quiet),
+      RandomRuns.inMemory(drawn, fifth(250), metIn, [
+        "E_HOOK_ENDED",
+        "Withheld",
+        "HookFailed",
+        "a hook changed the answer",
+        "hook outer",
+        "hook inner"
+      ]),
     240_000
   )
 
   it.live(
     "keep every invariant on a journal with a process that dies in half of them, and replay, for up to 250 seeds",
-    () =>
-      Effect.gen(function* () {
-        for (const seed of seeds(250)) {
-          const report = yield* ScenarioRun.onJournal(Scenario.generate(seed, { hooks: true }), Scenario.deaths(seed))
-          sound(report, `seed ${seed}`)
-          yield* replays(report, `seed ${seed}`)
-        }
-      }).pipe(quiet),
+    () => RandomRuns.onJournal(drawn, fifth(250)),
     240_000
   )
 
@@ -82,8 +53,8 @@ describe("random runs with hooks", () => {
     "keep every invariant and replay with a process that dies at each event and each reported cost, for up to 3 seeds",
     () =>
       Effect.gen(function* () {
-        for (const seed of seeds(3)) {
-          const scenario = Scenario.generate(seed, { hooks: true })
+        for (const seed of fifth(3)) {
+          const scenario = drawn(seed)
           const { stored, world } = yield* ScenarioRun.onJournal(scenario)
           const events = stored.map(({ seq }) => ({ at: seq }))
           const costs = world.costs.map((_, index) => ({ at: 1, cost: index + 1 }))
@@ -102,23 +73,14 @@ describe("random runs with hooks", () => {
 
   it.live(
     "keep every invariant on SQLite, with a process that dies in half of them, for up to 50 seeds",
-    () =>
-      Effect.forEach(
-        seeds(50),
-        (seed) =>
-          Effect.gen(function* () {
-            const store = yield* Sqlite.journal({ filename: ":memory:" })
-            const scenario = Scenario.generate(seed, { hooks: true })
-            sound(yield* ScenarioRun.onStore(scenario, store, Scenario.deaths(seed)), `seed ${seed}`)
-          }).pipe(Effect.scoped),
-        { discard: true }
-      ).pipe(quiet),
+    () => RandomRuns.onSqlite(drawn, fifth(50)),
     240_000
   )
 })
 
 /** What the questions of hooks have brought about in a run. */
-const meetJudged = (met: Set<string>, { stored, world }: ScenarioRun.Report) => {
+const judgedIn = ({ stored, world }: ScenarioRun.Report): ReadonlySet<string> => {
+  const met = new Set<string>()
   for (const { works } of world.judged ?? []) met.add(`asked around ${/(?:^|\/)(\w+)\//.exec(works[0] ?? "")?.[1]}`)
   for (const { agentPath, event } of stored) {
     if (agentPath.length > 0 && (world.judged ?? []).some(({ works }) => works[0]?.includes("#")))
@@ -133,6 +95,7 @@ const meetJudged = (met: Set<string>, { stored, world }: ScenarioRun.Report) => 
       for (const { name } of event.data.root.rows) met.add(name)
     }
   }
+  return met
 }
 
 describe("random runs with hooks that ask models", () => {
@@ -141,40 +104,22 @@ describe("random runs with hooks that ask models", () => {
   it.live(
     "charge each answer once and keep every other invariant in memory, by the usual way and by the general way",
     () =>
-      Effect.gen(function* () {
-        const met = new Set<string>()
-        for (const seed of seeds(250)) {
-          for (const way of ["usual", "general"] as const) {
-            const report = yield* ScenarioRun.onMemory(drawn(seed), way)
-            sound(report, `seed ${seed}, ${way}`)
-            meetJudged(met, report)
-          }
-        }
-        const wanted = [
-          "asked around model",
-          "asked around compact",
-          "asked around hook",
-          "asked around tool",
-          "of a specialist",
-          "Denied",
-          "Withheld",
-          "scripted-3"
-        ]
-        for (const each of wanted) if (only === undefined) assert.isTrue(met.has(each), `no scenario brought: ${each}`)
-      }).pipe(quiet),
+      RandomRuns.inMemory(drawn, fifth(250), judgedIn, [
+        "asked around model",
+        "asked around compact",
+        "asked around hook",
+        "asked around tool",
+        "of a specialist",
+        "Denied",
+        "Withheld",
+        "scripted-3"
+      ]),
     240_000
   )
 
   it.live(
     "keep every invariant on a journal with a process that dies in half of them, and replay",
-    () =>
-      Effect.gen(function* () {
-        for (const seed of seeds(200)) {
-          const report = yield* ScenarioRun.onJournal(drawn(1000 + seed), Scenario.deaths(seed))
-          sound(report, `seed ${1000 + seed}`)
-          yield* replays(report, `seed ${1000 + seed}`)
-        }
-      }).pipe(quiet),
+    () => RandomRuns.onJournal(drawn, seeds(40, 200, 1000)),
     240_000
   )
 
@@ -182,8 +127,8 @@ describe("random runs with hooks that ask models", () => {
     "keep every invariant and replay with a process that dies at each event of runs whose hooks ask",
     () =>
       Effect.gen(function* () {
-        let left = share === 1 ? 4 : 2
-        for (const seed of only === undefined ? Array.from({ length: 100 }, (_, seed) => seed) : [only]) {
+        let left = isAll ? 4 : 2
+        for (const seed of seeds(100, 100)) {
           if (left === 0) break
           const scenario = drawn(seed)
           const whole = yield* ScenarioRun.onJournal(scenario)
@@ -192,7 +137,7 @@ describe("random runs with hooks that ask models", () => {
           left -= 1
           for (const { seq } of whole.stored) {
             const both = ["before", "after"] as const
-            for (const when of share === 1 ? both : [seq % 2 === 0 ? both[0] : both[1]]) {
+            for (const when of isAll ? both : [seq % 2 === 0 ? both[0] : both[1]]) {
               const where = `seed ${seed}, killed ${when} ${seq}`
               const report = yield* ScenarioRun.onJournal(scenario, [{ at: seq, when }])
               sound(report, where)
@@ -200,22 +145,14 @@ describe("random runs with hooks that ask models", () => {
             }
           }
         }
+        if (only === undefined) assert.strictEqual(left, 0, "seeds whose hooks ask that are missing")
       }).pipe(quiet),
     240_000
   )
 
   it.live(
     "keep every invariant on SQLite, with a process that dies in half of them",
-    () =>
-      Effect.forEach(
-        seeds(60),
-        (seed) =>
-          Effect.gen(function* () {
-            const store = yield* Sqlite.journal({ filename: ":memory:" })
-            sound(yield* ScenarioRun.onStore(drawn(2000 + seed), store, Scenario.deaths(seed)), `seed ${2000 + seed}`)
-          }).pipe(Effect.scoped),
-        { discard: true }
-      ).pipe(quiet),
+    () => RandomRuns.onSqlite(drawn, seeds(12, 60, 2000)),
     240_000
   )
 })

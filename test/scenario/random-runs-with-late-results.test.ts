@@ -7,27 +7,18 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Event } from "@reins/protocol"
 import { type CrashingJournal, Scenario, ScenarioChecks, ScenarioRun } from "@reins/runtime/testing"
 import { Sqlite } from "@reins/store/sqlite"
-import { Effect, References } from "effect"
+import { Effect } from "effect"
 import * as OrderChecker from "../protocol/ordering/OrderChecker.ts"
+import { isAll, only, quiet, replays, seeds, sound } from "./RandomRuns.ts"
 
-const only = process.env["SEED"] === undefined ? undefined : Number(process.env["SEED"])
-const isAll = process.env["REINS_SEEDS"] === "all"
-const seeds = (some: number, all: number, from = 0) =>
-  only === undefined ? Array.from({ length: isAll ? all : some }, (_, seed) => from + seed) : [only]
-
-const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 const late = { late: true }
 /** A seed with one ticket, whose result is delivered. */
 const withTicket = 142
 
 const keeps = (report: ScenarioRun.Report, where: string) => {
-  assert.deepStrictEqual(ScenarioChecks.all(report), [], where)
+  sound(report, where)
   assert.deepStrictEqual(OrderChecker.broken(report.stored), [], where)
 }
-
-const replays = Effect.fnUntraced(function* (report: ScenarioRun.Report, where: string) {
-  assert.strictEqual((yield* ScenarioRun.replayed(report))._tag, "Identical", where)
-})
 
 const nameOf = (deaths: ReadonlyArray<CrashingJournal.Death>) =>
   deaths.map(({ at, when }) => `${when} ${at}`).join(", ")

@@ -5,28 +5,12 @@
  * `npm test` runs some of the seeds; CI runs all of them (`REINS_SEEDS=all`).
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Scenario, ScenarioChecks, ScenarioRun } from "@reins/runtime/testing"
-import { Sqlite } from "@reins/store/sqlite"
-import { Effect, Predicate, References } from "effect"
+import { Scenario, ScenarioRun } from "@reins/runtime/testing"
+import { Effect, Predicate } from "effect"
+import * as RandomRuns from "./RandomRuns.ts"
+import { isAll, only, quiet, replaysUnlessEstimatesBroke, seeds, sound } from "./RandomRuns.ts"
 
-const only = process.env["SEED"] === undefined ? undefined : Number(process.env["SEED"])
-const isAll = process.env["REINS_SEEDS"] === "all"
-const seeds = (some: number, all: number) =>
-  only === undefined ? Array.from({ length: isAll ? all : some }, (_, seed) => seed) : [only]
-
-const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 const drawn = (seed: number) => Scenario.generate(seed, { memory: true, searches: true })
-
-const sound = (report: ScenarioRun.Report, where: string) =>
-  assert.deepStrictEqual(ScenarioChecks.all(report), [], where)
-
-const replays = Effect.fnUntraced(function* (report: ScenarioRun.Report, where: string) {
-  // A replay has no defect: where estimates were broken, a compaction that failed succeeds.
-  const { defect, seed } = report.scenario
-  if (defect?.of === "estimates" && seed % 4 > 1) return
-  const found = yield* ScenarioRun.replayed(report)
-  assert.strictEqual(found._tag, "Identical", `${where}: ${JSON.stringify(found)}`)
-})
 
 const shelved = ["invoice_create", "invoice_cancel", "ticket_create", "ticket_merge", "refund_approve", "parcel_track"]
 
@@ -85,31 +69,13 @@ const wanted = [
 describe("random runs with memory and searched tools", () => {
   it.live(
     "are settled, paired and add up in memory, by the usual way and by the general way",
-    () =>
-      Effect.gen(function* () {
-        const met = new Set<string>()
-        for (const seed of seeds(24, 250)) {
-          for (const way of ["usual", "general"] as const) {
-            const report = yield* ScenarioRun.onMemory(drawn(seed), way)
-            sound(report, `seed ${seed}, ${way}`)
-            for (const each of metIn(report)) met.add(each)
-          }
-        }
-        for (const each of wanted) if (only === undefined) assert.isTrue(met.has(each), `no scenario brought: ${each}`)
-      }).pipe(quiet),
+    () => RandomRuns.inMemory(drawn, seeds(24, 250), metIn, wanted),
     240_000
   )
 
   it.live(
     "keep every invariant on a journal with a process that dies in half of them, and replay",
-    () =>
-      Effect.gen(function* () {
-        for (const seed of seeds(20, 250)) {
-          const report = yield* ScenarioRun.onJournal(drawn(seed), Scenario.deaths(seed))
-          sound(report, `seed ${seed}`)
-          yield* replays(report, `seed ${seed}`)
-        }
-      }).pipe(quiet),
+    () => RandomRuns.onJournal(drawn, seeds(20, 250), replaysUnlessEstimatesBroke),
     240_000
   )
 
@@ -133,7 +99,7 @@ describe("random runs with memory and searched tools", () => {
               const where = `seed ${seed}, killed ${when} ${seq}`
               const report = yield* ScenarioRun.onJournal(scenario, [{ at: seq, when }])
               sound(report, where)
-              if (isAll || seq % 5 === 0) yield* replays(report, where)
+              if (isAll || seq % 5 === 0) yield* replaysUnlessEstimatesBroke(report, where)
               // A call that had remembered when its process died finds its own memory: no call of this run made it anew.
               const [made, known] = [remembered(report, true), remembered(report, false)]
               if (remembered(whole, true).some((id) => known.includes(id) && !made.includes(id))) repeated += 1
@@ -147,16 +113,7 @@ describe("random runs with memory and searched tools", () => {
 
   it.live(
     "keep every invariant on SQLite, with a process that dies in half of them",
-    () =>
-      Effect.forEach(
-        seeds(8, 50),
-        (seed) =>
-          Effect.gen(function* () {
-            const store = yield* Sqlite.journal({ filename: ":memory:" })
-            sound(yield* ScenarioRun.onStore(drawn(seed), store, Scenario.deaths(seed)), `seed ${seed}`)
-          }).pipe(Effect.scoped),
-        { discard: true }
-      ).pipe(quiet),
+    () => RandomRuns.onSqlite(drawn, seeds(8, 50)),
     240_000
   )
 })

@@ -5,31 +5,14 @@
  * `npm test` runs some of the seeds; CI runs all of them (`REINS_SEEDS=all`).
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Scenario, ScenarioChecks, ScenarioRun } from "@reins/runtime/testing"
-import { Sqlite } from "@reins/store/sqlite"
-import { Effect, References } from "effect"
-
-const only = process.env["SEED"] === undefined ? undefined : Number(process.env["SEED"])
-const isAll = process.env["REINS_SEEDS"] === "all"
-const seeds = (some: number, all: number, from = 0) =>
-  only === undefined ? Array.from({ length: isAll ? all : some }, (_, seed) => from + seed) : [only]
-
-const quiet = Effect.provideService(References.MinimumLogLevel, "None")
+import { Scenario, ScenarioRun } from "@reins/runtime/testing"
+import { Effect } from "effect"
+import * as RandomRuns from "./RandomRuns.ts"
+import { isAll, only, quiet, replaysUnlessEstimatesBroke, seeds, sound } from "./RandomRuns.ts"
 
 /** Of every third, calls sleep and answer later, too; around those of every fifth there are hooks, which ask models. */
 const drawn = (seed: number) =>
   Scenario.generate(seed, { callsAsk: true, late: seed % 3 === 2, hooks: seed % 5 === 4, hooksAsk: true })
-
-const sound = (report: ScenarioRun.Report, where: string) =>
-  assert.deepStrictEqual(ScenarioChecks.all(report), [], where)
-
-const replays = Effect.fnUntraced(function* (report: ScenarioRun.Report, where: string) {
-  // A replay has no defect: where estimates were broken, a compaction that failed succeeds.
-  const { defect, seed } = report.scenario
-  if (defect?.of === "estimates" && seed % 4 > 1) return
-  const found = yield* ScenarioRun.replayed(report)
-  assert.strictEqual(found._tag, "Identical", `${where}: ${JSON.stringify(found)}`)
-})
 
 /** How the questions of running calls ended. */
 const metIn = ({ stored, world }: ScenarioRun.Report): ReadonlySet<string> => {
@@ -74,31 +57,13 @@ const wanted = [
 describe("random runs whose tools ask a person", () => {
   it.live(
     "are valid, settled, paired and add up in memory, by the usual way and by the general way",
-    () =>
-      Effect.gen(function* () {
-        const met = new Set<string>()
-        for (const seed of seeds(80, 400)) {
-          for (const way of ["usual", "general"] as const) {
-            const report = yield* ScenarioRun.onMemory(drawn(seed), way)
-            sound(report, `seed ${seed}, ${way}`)
-            for (const each of metIn(report)) met.add(each)
-          }
-        }
-        for (const each of wanted) if (only === undefined) assert.isTrue(met.has(each), `no scenario brought: ${each}`)
-      }).pipe(quiet),
+    () => RandomRuns.inMemory(drawn, seeds(80, 400), metIn, wanted),
     240_000
   )
 
   it.live(
     "keep every invariant on a journal with a process that dies in half of them, and replay",
-    () =>
-      Effect.gen(function* () {
-        for (const seed of seeds(40, 200, 1000)) {
-          const report = yield* ScenarioRun.onJournal(drawn(seed), Scenario.deaths(seed))
-          sound(report, `seed ${seed}`)
-          yield* replays(report, `seed ${seed}`)
-        }
-      }).pipe(quiet),
+    () => RandomRuns.onJournal(drawn, seeds(40, 200, 1000), replaysUnlessEstimatesBroke),
     240_000
   )
 
@@ -122,7 +87,7 @@ describe("random runs whose tools ask a person", () => {
               const where = `seed ${seed}, killed ${when} ${seq}`
               const report = yield* ScenarioRun.onJournal(scenario, [{ at: seq, when }])
               sound(report, where)
-              if (isAll || seq % 3 === 0) yield* replays(report, where)
+              if (isAll || seq % 3 === 0) yield* replaysUnlessEstimatesBroke(report, where)
               for (const each of metIn(report)) met.add(each)
             }
           }
@@ -134,16 +99,7 @@ describe("random runs whose tools ask a person", () => {
 
   it.live(
     "keep every invariant on SQLite, with a process that dies in half of them",
-    () =>
-      Effect.forEach(
-        seeds(15, 60, 2000),
-        (seed) =>
-          Effect.gen(function* () {
-            const store = yield* Sqlite.journal({ filename: ":memory:" })
-            sound(yield* ScenarioRun.onStore(drawn(seed), store, Scenario.deaths(seed)), `seed ${seed}`)
-          }).pipe(Effect.scoped),
-        { discard: true }
-      ).pipe(quiet),
+    () => RandomRuns.onSqlite(drawn, seeds(15, 60, 2000)),
     240_000
   )
 })

@@ -5,26 +5,12 @@
  * (`REINS_SEEDS=all`).
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Scenario, ScenarioChecks, ScenarioRun } from "@reins/runtime/testing"
-import { Sqlite } from "@reins/store/sqlite"
-import { Effect, References } from "effect"
+import { Scenario, ScenarioRun } from "@reins/runtime/testing"
+import { Effect } from "effect"
+import * as RandomRuns from "./RandomRuns.ts"
+import { only, quiet, replays, seeds, sound } from "./RandomRuns.ts"
 
-const only = process.env["SEED"] === undefined ? undefined : Number(process.env["SEED"])
-const seeds = (some: number, all: number) =>
-  only === undefined
-    ? Array.from({ length: process.env["REINS_SEEDS"] === "all" ? all : some }, (_, seed) => seed)
-    : [only]
-
-const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 const drawn = (seed: number) => Scenario.generate(seed, { outputs: true })
-
-const sound = (report: ScenarioRun.Report, where: string) =>
-  assert.deepStrictEqual(ScenarioChecks.all(report), [], where)
-
-const replays = Effect.fnUntraced(function* (report: ScenarioRun.Report, where: string) {
-  const found = yield* ScenarioRun.replayed(report)
-  assert.strictEqual(found._tag, "Identical", `${where}: ${JSON.stringify(found)}`)
-})
 
 /** How the root's answer came about. */
 const endOf = ({ stored }: ScenarioRun.Report): string => {
@@ -39,31 +25,18 @@ describe("random runs with a typed answer of the root", () => {
   it.live(
     "are valid, settled, paired and add up in memory, by the usual way and by the general way",
     () =>
-      Effect.gen(function* () {
-        const met = new Set<string>()
-        for (const seed of seeds(60, 250)) {
-          for (const way of ["usual", "general"] as const) {
-            const report = yield* ScenarioRun.onMemory(drawn(seed), way)
-            sound(report, `seed ${seed}, ${way}`)
-            met.add(endOf(report))
-          }
-        }
-        const wanted = ["given up", "retracted, given", "retracted, not given", "not retracted, given"]
-        for (const each of wanted) if (only === undefined) assert.isTrue(met.has(each), `no scenario brought: ${each}`)
-      }).pipe(quiet),
+      RandomRuns.inMemory(drawn, seeds(60, 250), (report) => [endOf(report)], [
+        "given up",
+        "retracted, given",
+        "retracted, not given",
+        "not retracted, given"
+      ]),
     240_000
   )
 
   it.live(
     "keep every invariant on a journal with a process that dies in half of them, and replay",
-    () =>
-      Effect.gen(function* () {
-        for (const seed of seeds(40, 250)) {
-          const report = yield* ScenarioRun.onJournal(drawn(seed), Scenario.deaths(seed))
-          sound(report, `seed ${seed}`)
-          yield* replays(report, `seed ${seed}`)
-        }
-      }).pipe(quiet),
+    () => RandomRuns.onJournal(drawn, seeds(40, 250)),
     240_000
   )
 
@@ -94,16 +67,7 @@ describe("random runs with a typed answer of the root", () => {
 
   it.live(
     "keep every invariant on SQLite, with a process that dies in half of them",
-    () =>
-      Effect.forEach(
-        seeds(12, 50),
-        (seed) =>
-          Effect.gen(function* () {
-            const store = yield* Sqlite.journal({ filename: ":memory:" })
-            sound(yield* ScenarioRun.onStore(drawn(seed), store, Scenario.deaths(seed)), `seed ${seed}`)
-          }).pipe(Effect.scoped),
-        { discard: true }
-      ).pipe(quiet),
+    () => RandomRuns.onSqlite(drawn, seeds(12, 50)),
     240_000
   )
 })

@@ -5,15 +5,9 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Sqlite } from "@reins/store/sqlite"
-import { Effect, References } from "effect"
+import { Effect } from "effect"
 import { Scenario, ScenarioChecks, ScenarioRun } from "@reins/runtime/testing"
-
-const only = process.env["SEED"] === undefined ? undefined : Number(process.env["SEED"])
-const share = process.env["REINS_SEEDS"] === "all" ? 1 : 0.2
-const seeds = (count: number) =>
-  only === undefined ? Array.from({ length: Math.ceil(count * share) }, (_, seed) => seed) : [only]
-
-const quiet = Effect.provideService(References.MinimumLogLevel, "None")
+import { fifth, only, quiet } from "./RandomRuns.ts"
 
 /** Without anything that depends on the relative timing of siblings. */
 const steady = {
@@ -37,7 +31,7 @@ describe("random runs on the memory engine", () => {
     "are valid, settled, paired and add up, for up to 3,500 seeds",
     () =>
       Effect.gen(function* () {
-        for (const seed of seeds(3500)) assert.deepStrictEqual(yield* faultsOf(seed), [])
+        for (const seed of fifth(3500)) assert.deepStrictEqual(yield* faultsOf(seed), [])
       }).pipe(quiet),
     240_000
   )
@@ -46,7 +40,7 @@ describe("random runs on the memory engine", () => {
     "keep every invariant by the general way, too, for up to 1,000 seeds",
     () =>
       Effect.gen(function* () {
-        for (const seed of seeds(1000)) {
+        for (const seed of fifth(1000)) {
           const report = yield* ScenarioRun.onMemory(Scenario.generate(seed), "general")
           assert.deepStrictEqual(ScenarioChecks.all(report), [], `seed ${seed}`)
         }
@@ -58,7 +52,7 @@ describe("random runs on the memory engine", () => {
     "have the same log by the usual way and by the general way, for up to 500 seeds whose calls do not race",
     () =>
       Effect.gen(function* () {
-        for (const seed of seeds(500)) {
+        for (const seed of fifth(500)) {
           const scenario = Scenario.generate(seed, steady)
           const usual = yield* ScenarioRun.onMemory(scenario)
           const general = yield* ScenarioRun.onMemory(scenario, "general")
@@ -74,7 +68,7 @@ describe("random runs on the memory engine", () => {
     () =>
       Effect.gen(function* () {
         const answered = new Set<string>()
-        for (const seed of seeds(6)) {
+        for (const seed of fifth(6)) {
           const plain = Scenario.generate(seed, steady)
           const { stored } = yield* ScenarioRun.onMemory(plain)
           for (let at = 1; at <= Math.min(stored.length, 40); at++) {
@@ -95,7 +89,7 @@ describe("random runs on the memory engine", () => {
     "are reproducible for a seed",
     () =>
       Effect.gen(function* () {
-        for (const seed of seeds(50)) {
+        for (const seed of fifth(50)) {
           const first = yield* ScenarioRun.onMemory(Scenario.generate(seed))
           const second = yield* ScenarioRun.onMemory(Scenario.generate(seed))
           assert.deepStrictEqual(second.stored, first.stored)
@@ -109,7 +103,7 @@ describe("random runs on the memory engine", () => {
     () =>
       Effect.gen(function* () {
         const met = new Set<string>()
-        for (const seed of seeds(1800)) {
+        for (const seed of fifth(1800)) {
           const { stored, world } = yield* ScenarioRun.onMemory(Scenario.generate(seed))
           for (const { agentPath, event } of stored) {
             met.add(event.type)
@@ -189,7 +183,7 @@ describe("random runs on SQLite", () => {
     "keep every invariant, with all options and a process that dies in half of them, for up to 200 seeds",
     () =>
       Effect.forEach(
-        seeds(200),
+        fifth(200),
         (seed) =>
           Effect.gen(function* () {
             const store = yield* Sqlite.journal({ filename: ":memory:" })
