@@ -225,6 +225,11 @@ describe("the options of a method", () => {
       ["threads.replace", (options) => runtime.threads.replace("t", [], options)],
       ["threads.before", (options) => runtime.threads.before("t", "r", options)],
       ["threads.places", (options) => runtime.threads.places("t", options)],
+      ["costs.correct", (options) => runtime.costs.correct(options)],
+      ["raiseBudget", (options) => runtime.raiseBudget("r", { maxSteps: 1 }, options)],
+      ["quotas.usage", (options) => runtime.quotas.usage(options)],
+      ["quotas.limit", (options) => runtime.quotas.limit("q", { maxSteps: 1 } as never, options)],
+      ["threads.limit", (options) => runtime.threads.limit("t", { maxSteps: 1 }, options)],
       ["threads.delete", (options) => runtime.threads.delete("t", options)]
     ]
     for (const [name, call] of methods) {

@@ -5,6 +5,7 @@
 import type * as Effect from "effect/Effect"
 import * as Rule from "../kernel/OptionRule.ts"
 import type { Answerer } from "../runtime/Answers.ts"
+import type { CorrectionOptions } from "../runtime/Corrections.ts"
 import type { EraseOptions } from "../runtime/Erasures.ts"
 import type { MemoryListOptions, MemoryOwner, RecallOptions, RememberOptions } from "../runtime/Memories.ts"
 import type { DeliverOptions } from "../runtime/Results.ts"
@@ -12,7 +13,7 @@ import type { NewWebhook } from "../runtime/Webhooks.ts"
 import type { CostOptions, RunFilter } from "../runtime/Runs.ts"
 import type { NewThread } from "../runtime/Threads.ts"
 import type { HistoryOptions, RuntimeShape, SteerOptions, TenantOptions } from "../runtime/RuntimeShape.ts"
-import type { PromiseRuntime, RunVerbs } from "./PromiseShape.ts"
+import type { PromiseRuntime, QuotaSubject, RunVerbs } from "./PromiseShape.ts"
 
 /** Why a method's arguments are refused; `undefined` if they are not. */
 export type Check = (args: ReadonlyArray<unknown>) => string | undefined
@@ -41,7 +42,18 @@ const takes = <O>(what: string, index: number, names: Names<O>): Check => {
   return (args) => Rule.issueOf(`${what}()`, args[index], rule)
 }
 
-const ofTenant = (what: string, index: number): Check => takes<TenantOptions>(what, index, { resourceId: true })
+/** The last argument, at `index`, names a tenant at most. */
+export const ofTenant = (what: string, index: number): Check => takes<TenantOptions>(what, index, { resourceId: true })
+
+/** The argument at `index` says whose quotas are meant. */
+export const ofSubject = (what: string, index: number): Check =>
+  takes<QuotaSubject>(what, index, { resourceId: true, principal: true, quotas: true })
+
+export const raiseBudget = (method: Method): PromiseRuntime["raiseBudget"] =>
+  method(
+    (runtime) => runtime.raiseBudget,
+    takes<Answerer & { readonly by?: string }>("raiseBudget", 2, { resourceId: true, principal: true, by: true })
+  )
 
 export const runs = (method: Method): Omit<PromiseRuntime["runs"], keyof RunVerbs> => ({
   list: method(
@@ -161,7 +173,20 @@ export const costs = (method: Method): PromiseRuntime["costs"] => ({
     })
   ),
   estimates: method((runtime) => runtime.costs.estimates, ofTenant("costs.estimates", 1)),
-  correct: method((runtime) => runtime.costs.correct)
+  correct: method(
+    (runtime) => runtime.costs.correct,
+    takes<CorrectionOptions>("costs.correct", 0, {
+      resourceId: true,
+      runId: true,
+      agentPath: true,
+      step: true,
+      purpose: true,
+      provider: true,
+      model: true,
+      usage: true,
+      costUsd: true
+    })
+  )
 })
 
 export const webhooks = (method: Method): PromiseRuntime["webhooks"] => ({

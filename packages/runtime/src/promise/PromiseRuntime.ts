@@ -209,7 +209,7 @@ export const createRuntime = <
     steer: Methods.steer(method),
     cancel: method((runtime) => runtime.cancel),
     submitToolResult: method((runtime) => runtime.submitToolResult),
-    raiseBudget: method((runtime) => runtime.raiseBudget)
+    raiseBudget: Methods.raiseBudget(method)
   }
   const approvals = Methods.approvals(method)
 
@@ -229,22 +229,33 @@ export const createRuntime = <
     webhooks: Methods.webhooks(method),
     costs: Methods.costs(method),
     quotas: {
-      usage: (subject) => promise((runtime) => runtime.quotas.usage(quotasOf(subject))),
-      limit: (name, limits, subject) => promise((runtime) => runtime.quotas.limit(name, limits, quotasOf(subject)))
+      usage: method(
+        (runtime) => (subject?: QuotaSubject) => runtime.quotas.usage(quotasOf(subject)),
+        Methods.ofSubject("quotas.usage", 0)
+      ),
+      limit: method(
+        (runtime) => (name: string, limits: Quota.LimitOptions | undefined, subject?: QuotaSubject) =>
+          runtime.quotas.limit(name, limits, quotasOf(subject)),
+        Methods.ofSubject("quotas.limit", 2)
+      )
     },
     memory: Methods.memory(method),
     erase: Methods.erase(method),
     files: Methods.files(method),
     threads: {
       ...Methods.threads(method),
-      limit: (threadId, budget, options) =>
-        promise((runtime) =>
-          runtime.threads.limit(threadId, budget === undefined ? undefined : Budget.make(budget), options)
-        )
+      limit: method(
+        (runtime) => (threadId: string, budget: Budget.Options | undefined, options?: Shape.TenantOptions) =>
+          runtime.threads.limit(threadId, budget === undefined ? undefined : Budget.make(budget), options),
+        Methods.ofTenant("threads.limit", 2)
+      )
     },
     preview: (prompt, asked = {}) => {
       const issue = queryIssue(prompt, asked)
-      if (issue !== undefined) return Promise.reject(refused(asked.agent ?? built.agents[0]?.name ?? "", issue))
+      if (issue !== undefined)
+        return Promise.reject(
+          refused((Predicate.isObject(asked) ? asked.agent : undefined) ?? built.agents[0]?.name ?? "", issue)
+        )
       return promise((runtime) => runtime.preview(prompt, plain(asked).options))
     },
     replay: method((runtime) => runtime.replay),
