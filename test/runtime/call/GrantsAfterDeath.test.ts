@@ -1,13 +1,13 @@
 /**
  * The use that a call takes of a grant, where its process dies after the grant was settled and before the call's result
- * is committed: it is charged once, and nothing of it is lost.
+ * is committed: it is charged once, and nothing of it is lost. And what a call that is refused waits for.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Budget, type Grant } from "@reins/protocol"
 import { Decision, ToolRun, ToolSettings } from "@reins/runtime"
 import type { JournalStore } from "@reins/runtime/journal"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Effect, References, Schema } from "effect"
+import { Deferred, Effect, References, Schema } from "effect"
 import { Tool } from "effect/ai"
 import { TestClock } from "effect/testing"
 import * as Lives from "../../support/Lives.ts"
@@ -117,6 +117,36 @@ describe("a call that is refused", () => {
         stored.map((names) => names.filter((name) => name.includes("c2") && name.includes("gate"))),
         [["gate/c2"]]
       )
+    }).pipe(quiet)
+  )
+
+  it.effect("waits for no commit where no grant allowed it and it has no ticket: it is committed with its step", () =>
+    Effect.gen(function* () {
+      const { process } = Lives.make({
+        tool: Tool.make("look", { success: Schema.String }),
+        handler: () => Effect.succeed("seen"),
+        agent: { budget: Budget.make({ maxToolCalls: 1 }) },
+        respond: (request) => {
+          const made = request.messages.filter(({ role }) => role === "tool").length
+          return ScriptedModel.calls([{ id: `c${made + 1}`, name: "look", args: {} }])
+        }
+      })
+      let held: ReadonlyArray<string> = []
+      const mayCommit = yield* Deferred.make<void>()
+      const { end, runtime } = yield* process((store) => ({
+        ...store,
+        commit: (batch) => {
+          const names = batch.marks.map(({ kind, name }) => `${kind} ${name}`)
+          if (!names.includes("result model/2")) return store.commit(batch)
+          held = names
+          return Effect.andThen(Deferred.await(mayCommit), store.commit(batch))
+        }
+      }))
+      yield* runtime.start("Look.", { runId: "run" })
+      yield* TestClock.adjust("1 second")
+      assert.include(held, "result tool/c2")
+      yield* Deferred.succeed(mayCommit, undefined)
+      yield* end
     }).pipe(quiet)
   )
 })

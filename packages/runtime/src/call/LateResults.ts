@@ -146,19 +146,28 @@ const booked = (
     : Effect.map(tree.lease.cover(work.now()), (isPassed) => [isPassed ? { ...row, overrun: true } : row])
 }
 
+/** Of which agent, and which call. */
+type Agent = Pick<AgentState, "path" | "prefix">
+type Called = Pick<CallContext["call"], "id" | "name">
+
+/** Whether a call has a ticket, as far as this process knows. */
+export const hasTicket = (work: Work, agent: Agent, call: Called): boolean => ticketOf(work, agent, call) !== undefined
+
+/** The names of a call's ticket, if it has one. */
+const ticketOf = (work: Work, { prefix }: Agent, call: Called) => {
+  const names = Names.ofTicket(Names.ticketId(work.runId, prefix, call.id))
+  return names === undefined || work.kept.get(names.about) === undefined ? undefined : names
+}
+
 /**
  * Closes the ticket of a call that has ended otherwise than with its receipt, if it has one. Returns the rows of what a
  * result that was delivered before has cost: the result itself is not read, since the call has its own.
  */
-export const close = (
-  work: Work,
-  { path, prefix }: Pick<AgentState, "path" | "prefix">,
-  call: { readonly id: string; readonly name: string }
-): Effect.Effect<ReadonlyArray<Entry.Entry>> => {
-  const names = Names.ofTicket(Names.ticketId(work.runId, prefix, call.id))
-  if (names === undefined || work.kept.get(names.about) === undefined) return Effect.succeed([])
-  return Effect.flatMap(work.kept.put(names.end, Ticket.write(Ticket.closed)), (json) =>
-    booked(work, { path, callId: call.id, toolName: call.name }, Ticket.read(json))
+export const close = (work: Work, agent: Agent, call: Called): Effect.Effect<ReadonlyArray<Entry.Entry>> => {
+  const ticket = ticketOf(work, agent, call)
+  if (ticket === undefined) return Effect.succeed([])
+  return Effect.flatMap(work.kept.put(ticket.end, Ticket.write(Ticket.closed)), (json) =>
+    booked(work, { path: agent.path, callId: call.id, toolName: call.name }, Ticket.read(json))
   )
 }
 

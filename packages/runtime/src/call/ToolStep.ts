@@ -151,16 +151,18 @@ const neverRan = (
   const spent = rows ?? Spending.lostRows(work.spending, agent.path, call.id, end.outcome.status)
   for (const row of spent) chargeLeft(work, row)
   const [own] = spent
+  const costNanoUsd = own?.kind === "tool" ? (own.costNanoUsd ?? 0) : 0
   const ended = (late: ReadonlyArray<Entry.Entry>) =>
-    granted(context, work, permit, own?.kind === "tool" ? (own.costNanoUsd ?? 0) : 0, {
+    granted(context, work, permit, costNanoUsd, {
       value: end,
       path: agent.path,
       events: [Call.resultEvent(permit.call, permit.args, end.outcome, tool.execution, end.later)],
       spent: [...spent, ...late]
     })
   const closed = () => (rows === undefined ? Task.flatMap(LateResults.close(work, agent, call), ended) : ended([]))
-  // Its grant and its ticket are not the run's own, and it may not have begun.
-  return work.stored === undefined ? closed() : Effect.flatMap(work.stored, closed)
+  // Its grant and its ticket are stored outside of the run's log, and the verdict that allowed it may not be stored yet.
+  const isOutside = isCharged(permit, costNanoUsd) || LateResults.hasTicket(work, agent, call)
+  return work.stored === undefined || !isOutside ? closed() : Effect.flatMap(work.stored, closed)
 }
 
 /**
