@@ -23,7 +23,7 @@ import * as Failure from "./aisdk/Failure.ts"
 import { SentFiles } from "./aisdk/FileForm.ts"
 import { Parts } from "./aisdk/Parts.ts"
 import * as Prompt from "./aisdk/Prompt.ts"
-import type { ToolNames } from "./aisdk/ToolNames.ts"
+import type { ToolNames } from "./aisdk/CallNames.ts"
 
 /**
  * Settings of every call of a model.

@@ -14,8 +14,7 @@ import { type ModelRequest, type ModelSettings, ObjectRoot } from "@reins/runtim
 import * as Predicate from "effect/Predicate"
 import * as JsonValue from "./JsonValue.ts"
 import * as Prompt from "./Prompt.ts"
-import * as ProviderRun from "./ProviderRun.ts"
-import * as ToolNames from "./ToolNames.ts"
+import * as CallNames from "./CallNames.ts"
 
 /**
  * A tool that the provider runs itself, as the provider packages make them: `anthropic.tools.webSearch_20250305({})`.
@@ -46,8 +45,11 @@ export const namesOf = (
   request: ModelRequest,
   { providerTools = {} }: Defaults,
   provider: string
-): ToolNames.ToolNames =>
-  ToolNames.make([...request.tools.map(({ name }) => name), ...called(request, provider)], Object.keys(providerTools))
+): CallNames.ToolNames =>
+  CallNames.toolNames(
+    [...request.tools.map(({ name }) => name), ...called(request, provider)],
+    Object.keys(providerTools)
+  )
 
 /** The options of one call. `takesSchema`: whether the provider package sends the schema of an output. */
 export const make = (
@@ -141,7 +143,7 @@ const toolsOf = (
 const called = (request: ModelRequest, provider: string): ReadonlySet<string> => {
   const names = new Set<string>()
   for (const message of request.messages) {
-    for (const told of ProviderRun.told(message, provider)) {
+    for (const told of Prompt.acceptedForm(message, provider)) {
       if (told.role !== "assistant") continue
       for (const part of told.content) {
         if (part.type === "tool-call" && part.execution !== "provider") names.add(part.name)

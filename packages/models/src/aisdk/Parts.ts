@@ -10,9 +10,9 @@ import { type Events, type Json, Usage } from "@reins/protocol"
 import type { ModelPart, PartMetadata, StopReason } from "@reins/runtime"
 import * as Base64 from "effect/encoding/Base64"
 import * as Predicate from "effect/Predicate"
-import { ReceivedIds } from "./CallIds.ts"
+import { ReceivedIds } from "./CallNames.ts"
 import * as JsonValue from "./JsonValue.ts"
-import type { ToolNames } from "./ToolNames.ts"
+import type { ToolNames } from "./CallNames.ts"
 import * as TokenUsage from "./TokenUsage.ts"
 
 /** A call whose arguments are being written. */

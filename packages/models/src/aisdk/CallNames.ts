@@ -1,10 +1,64 @@
 /**
- * Repairs call ids in both directions: those of a response, so that each of its calls has a unique one, and those of a
- * request, so that the provider accepts them. A history that one provider began can continue with another.
+ * The names of tools and the ids of calls, in both directions: as providers accept them, and as we know them. A history
+ * that one provider began can continue with another.
  *
- * A valid id is unchanged, and so are ids of provider-run calls, which the provider recognizes.
+ * A valid name or id is unchanged. So are a name that was not offered, which is kept as the model wrote it, and the ids of
+ * provider-run calls, which the provider recognizes.
  */
 import * as Hash from "effect/Hash"
+
+/** The tool names of one request. */
+export interface ToolNames {
+  /** Our name as it is sent to the provider. */
+  readonly told: (name: string) => string
+  /** Our name for the name that a model used. */
+  readonly meant: (name: string) => string
+}
+
+/**
+ * Maps the names `ours`, which may be anything, such as `files/read` or a specialist's name with a space, to letters, digits,
+ * `_` and `-`, starting with a letter or `_`, at most 64, avoiding the names `taken` by the provider's own tools. The same
+ * names map the same way, whatever their order.
+ */
+export const toolNames = (ours: Iterable<string>, taken: Iterable<string>): ToolNames => {
+  const toTold = new Map<string, string>()
+  const toOurs = new Map<string, string>()
+  const reserved = new Set(taken)
+  const add = (name: string, told: string): void => {
+    toTold.set(name, told)
+    toOurs.set(told, name)
+  }
+  const others: Array<string> = []
+  for (const name of ours) {
+    if (reserved.has(name) || toTold.has(name)) continue
+    if (isLawfulName(name)) add(name, name)
+    else others.push(name)
+  }
+  for (const name of others) {
+    if (toTold.has(name)) continue
+    add(
+      name,
+      freeName(name, (told) => reserved.has(told) || toOurs.has(told))
+    )
+  }
+  return { told: (name) => toTold.get(name) ?? name, meant: (name) => toOurs.get(name) ?? name }
+}
+
+const longestName = 64
+
+/** Names that every object has, such as `constructor`, are lost where a package looks a name up in an object. */
+const isLawfulName = (name: string): boolean =>
+  /^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$/.test(name) && !(name in Object.prototype)
+
+const freeName = (name: string, isTaken: (told: string) => boolean): string => {
+  const plain = name.replaceAll(/[^a-zA-Z0-9_-]/g, "_").replace(/^(?=[^a-zA-Z_]|$)/, "_")
+  if (isLawfulName(plain) && !isTaken(plain)) return plain
+  for (let count = 0; ; count++) {
+    const mark = (Hash.string(`${name}\n${count}`) >>> 0).toString(36)
+    const told = `${plain.slice(0, longestName - mark.length - 1)}_${mark}`
+    if (!isTaken(told)) return told
+  }
+}
 
 /** Which ids a provider accepts. */
 export interface Rule {
