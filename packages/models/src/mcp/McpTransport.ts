@@ -1,11 +1,13 @@
 /**
  * Transports to MCP servers, with what a server says while a call runs: progress, which is asked for with each call and
- * passed on to the call's `ToolRun`, and questions to a person (`McpElicitation`), which the call asks.
+ * passed on to the call's `ToolRun`, and questions to a person (`elicitation/create`, form mode), which the call asks
+ * (`ToolRun.ask`).
  *
  * `effect/ai`'s client drops progress notifications and refuses requests of servers; this wraps its transports, and reads
- * both there.
+ * both there. Other requests of servers (`sampling/createMessage`, `roots/list`, elicitation by an address) are not answered:
+ * nothing announces them.
  */
-import { ToolRun, type ToolRunShape } from "@reins/runtime"
+import { ToolRun, type ToolRunShape, type PersonAnswer } from "@reins/runtime"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as McpClient from "effect/ai/McpClient"
@@ -20,7 +22,7 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as JsonValue from "../aisdk/JsonValue.ts"
-import * as McpElicitation from "./McpElicitation.ts"
+import type { Json, Question } from "@reins/protocol"
 
 /** A progress notification of a call. */
 interface News {
@@ -34,20 +36,20 @@ interface News {
 interface Listener {
   readonly progress: (news: News) => Effect.Effect<void>
   /** Asks a person, and sends the server the answer. */
-  readonly asked: (elicitation: McpElicitation.Elicitation) => void
+  readonly asked: (elicitation: Elicitation) => void
 }
 
 /** The calls that run on one connection, by their ids. */
 class Calls {
   readonly listeners = new Map<unknown, Listener>()
   /** Sends a message to the server; set when its transport is made. */
-  send: (message: McpElicitation.Response) => Effect.Effect<void> = () => Effect.void
+  send: (message: Reply) => Effect.Effect<void> = () => Effect.void
 
   /**
    * Takes a request of the server. `call`: the call whose response it came with. On standard output nothing says which
    * call asks, so that it must be the only one: another call may be one of another tenant.
    */
-  ask(elicitation: McpElicitation.Elicitation, call: Listener | undefined): Effect.Effect<void> {
+  ask(elicitation: Elicitation, call: Listener | undefined): Effect.Effect<void> {
     const [only, other] = this.listeners.values()
     const asking = call ?? (other === undefined ? only : undefined)
     if (asking !== undefined) return Effect.sync(() => asking.asked(elicitation))
@@ -55,7 +57,7 @@ class Calls {
       only === undefined
         ? "No call is running that could ask a person"
         : "Several calls are running on this connection, and nothing says which one asks. Connect over HTTP instead"
-    return this.send(McpElicitation.refused(elicitation.id, issue))
+    return this.send(refusal(elicitation.id, issue))
   }
 }
 
@@ -128,7 +130,7 @@ const isSent = (message: unknown): message is McpSchema.JsonRpcNotification => P
 
 const introduced = (message: McpSchema.JsonRpcRequest): McpSchema.JsonRpcRequest => ({
   ...message,
-  params: { ...message.params, capabilities: McpElicitation.capabilities }
+  params: { ...message.params, capabilities }
 })
 
 /** Sends a call with a progress token; until it has its response, its server's progress and questions are the call's. */
@@ -145,15 +147,13 @@ const called = (
     ...message,
     params: { ...message.params, _meta: { ...(isFields(meta) ? meta : {}), progressToken: id } }
   }
-  return Effect.flatMap(Queue.unbounded<McpElicitation.Elicitation>(), (questions) => {
+  return Effect.flatMap(Queue.unbounded<Elicitation>(), (questions) => {
     const listener: Listener = {
       progress: (news) => run.progress(phase(news, tool?.title ?? tool?.name ?? "")),
       asked: (elicitation) => void Queue.offerUnsafe(questions, elicitation)
     }
     const asking = Effect.forever(
-      Effect.flatMap(Queue.take(questions), (elicitation) =>
-        Effect.flatMap(McpElicitation.ask(run, elicitation), calls.send)
-      )
+      Effect.flatMap(Queue.take(questions), (elicitation) => Effect.flatMap(asked(run, elicitation), calls.send))
     )
     calls.listeners.set(id, listener)
     return transport.request(sent, tool).pipe(
@@ -205,7 +205,7 @@ const overhear = <E>(
 
 /** Tells the call of a line, and returns what is passed on of it. */
 const tell = (line: string, calls: Calls, call: Listener | undefined): Effect.Effect<string> => {
-  const elicitation = McpElicitation.of(line)
+  const elicitation = elicitationIn(line)
   if (elicitation !== undefined) return Effect.as(calls.ask(elicitation, call), "")
   const passed = `${line}\n`
   if (calls.listeners.size === 0 || !line.includes("notifications/progress")) return Effect.succeed(passed)
@@ -228,4 +228,70 @@ const newsOf = (line: string): News | undefined => {
         message: Predicate.isString(message) ? message : undefined
       }
     : undefined
+}
+
+/** The capability that a client announces: forms. */
+const capabilities = { elicitation: {} } as const
+
+/** A server's request for an answer. `question`: absent where it is none that can be asked, for `issue`. */
+interface Elicitation {
+  readonly id: string | number
+  readonly question: Question.Question | undefined
+  readonly issue: string
+}
+
+/** The response to a server's request. */
+interface Reply {
+  readonly jsonrpc: "2.0"
+  readonly id: string | number
+  readonly result?: { readonly action: "accept" | "decline" | "cancel"; readonly content?: Json }
+  readonly error?: { readonly code: number; readonly message: string }
+}
+
+const elicitationMethod = "elicitation/create"
+
+/** The request in a line of a server's output, which may be one of SSE data; `undefined` for other messages. */
+const elicitationIn = (line: string): Elicitation | undefined => {
+  if (!line.includes(elicitationMethod)) return undefined
+  const message = JsonValue.parse(line.replace(/^data:/, ""))
+  if (!JsonValue.isObject(message) || message["method"] !== elicitationMethod) return undefined
+  const { id, params } = message
+  if (!Predicate.isString(id) && !Predicate.isNumber(id)) return undefined
+  if (!JsonValue.isObject(params)) return { id, question: undefined, issue: "params is missing" }
+  const { message: question, mode = "form", requestedSchema } = params
+  if (mode !== "form") {
+    return { id, question: undefined, issue: `mode ${JSON.stringify(mode)} is not supported. Use mode "form"` }
+  }
+  if (!Predicate.isString(question)) return { id, question: undefined, issue: "message is not a string" }
+  if (!JsonValue.isObject(requestedSchema) || !JsonValue.isJson(requestedSchema)) {
+    return { id, question: undefined, issue: "requestedSchema is not an object" }
+  }
+  const { $schema: _, ...schema } = requestedSchema
+  return { id, question: { question, schema: { additionalProperties: false, ...schema } }, issue: "" }
+}
+
+/** Asks it on behalf of the call. */
+const asked = (run: ToolRunShape, { id, issue, question }: Elicitation): Effect.Effect<Reply> =>
+  question === undefined
+    ? Effect.succeed(refusal(id, issue))
+    : Effect.map(run.ask(question), (answer) => ({ jsonrpc: "2.0", id, result: replyTo(answer) }))
+
+/** A request that is not asked. */
+const refusal = (id: string | number, message: string): Reply => ({
+  jsonrpc: "2.0",
+  id,
+  error: { code: -32602, message }
+})
+
+const replyTo = (answer: PersonAnswer): NonNullable<Reply["result"]> => {
+  switch (answer._tag) {
+    case "Answered":
+      return { action: "accept", content: answer.value }
+    case "Declined":
+      return { action: "decline" }
+    case "Expired":
+    case "Withdrawn":
+    case "Cancelled":
+      return { action: "cancel" }
+  }
 }
