@@ -5,7 +5,7 @@
  */
 import { assert, describe, it, layer } from "@effect/vitest"
 import { AiSdkModel } from "@reins/models"
-import { Fault, FaultPlayback, Playback, ProviderPackage, Recording } from "@reins/models/testing"
+import { Fault, Playback, ProviderPackage, Recording } from "@reins/models/testing"
 import { Agent, Model, Runtime } from "@reins/runtime"
 import { Effect, Layer, Schema, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
@@ -123,7 +123,7 @@ layer(Asked.layer, { excludeTestServices: true })("a recording", (it) => {
   ])("%s leaves a valid, ended and complete log under every fault", (name) =>
     Effect.gen(function* () {
       for (const fault of Fault.all) {
-        assert.deepStrictEqual(yield* FaultPlayback.play(named(name), fault), [], Fault.nameOf(fault))
+        assert.deepStrictEqual(yield* Fault.play(named(name), fault), [], Fault.nameOf(fault))
       }
     })
   )

@@ -7,7 +7,7 @@
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { GenaiPrices } from "@reins/models"
-import { Fault, FaultPlayback, Playback, RecordedProvider, Recording } from "@reins/models/testing"
+import { Fault, Playback, RecordedProvider, Recording } from "@reins/models/testing"
 import { Effect, Layer } from "effect"
 import { readdirSync, readFileSync, statSync } from "node:fs"
 import { createServer } from "node:http"
@@ -90,7 +90,7 @@ const whole = Effect.fnUntraced(function* (recording: Recording.Recording) {
 /** Plays a recording under every fault; returns its problems. */
 const underFaults = Effect.fnUntraced(function* (recording: Recording.Recording) {
   const problems = yield* Effect.forEach(Fault.all, (fault) =>
-    FaultPlayback.play(recording, fault).pipe(
+    Fault.play(recording, fault).pipe(
       Effect.timeout("1 minute"),
       Effect.catchCause((cause) => Effect.as(Effect.logError(cause), ["it did not end within a minute, or crashed"])),
       Effect.map((found) => found.map((problem) => `${Fault.nameOf(fault)}: ${problem}`))

@@ -14,12 +14,11 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as AiSdkModel from "../AiSdkModel.ts"
-import type { Delivery } from "./Delivery.ts"
+import type { Delivery } from "./RecordedProvider.ts"
 import * as ProviderPackage from "./ProviderPackage.ts"
 import { type Lane, recorded, RecordedProvider } from "./RecordedProvider.ts"
 import type { Recording } from "./Recording.ts"
 import * as SmallAnswer from "./SmallAnswer.ts"
-import { listen, type Spoken } from "./Spoken.ts"
 
 /**
  * The result for one recording. `problems` is empty when everything holds.
@@ -65,11 +64,11 @@ export const play = (recording: Recording, delivery: Delivery = {}): Effect.Effe
  * @since 0.1.0
  * @category operations
  */
-export const hear = (recording: Recording, model: LanguageModelV4, lane: Lane): Effect.Effect<Spoken> =>
+export const hear = (recording: Recording, model: LanguageModelV4, lane: Lane): Effect.Effect<ProviderPackage.Spoken> =>
   Effect.suspend(() => {
     lane.clear()
     lane.push(recorded(recording))
-    return Effect.tap(listen(model), () => Effect.sync(() => lane.clear()))
+    return Effect.tap(ProviderPackage.listen(model), () => Effect.sync(() => lane.clear()))
   })
 
 /**
@@ -162,7 +161,11 @@ export const firstStep = (log: ReadonlyArray<Envelope.Envelope>): Step => {
  * @since 0.1.0
  * @category operations
  */
-export const report = (recording: Recording, spoken: Spoken, log: ReadonlyArray<Envelope.Envelope>): Report => {
+export const report = (
+  recording: Recording,
+  spoken: ProviderPackage.Spoken,
+  log: ReadonlyArray<Envelope.Envelope>
+): Report => {
   const faults = Ordering.check(log)
   const step = firstStep(log)
   const events = log.map((envelope) => envelope.event)
@@ -196,10 +199,10 @@ export const report = (recording: Recording, spoken: Spoken, log: ReadonlyArray<
 }
 
 /** A response that is incomplete has to end the run with an error. */
-const isUnusable = (spoken: Spoken): boolean =>
+const isUnusable = (spoken: ProviderPackage.Spoken): boolean =>
   spoken.ending === "failed" || spoken.ending === "interrupted" || spoken.ending === "none"
 
-const endingProblems = (spoken: Spoken, finished: boolean): ReadonlyArray<string> =>
+const endingProblems = (spoken: ProviderPackage.Spoken, finished: boolean): ReadonlyArray<string> =>
   isUnusable(spoken) === finished
     ? [finished ? `finished after an answer that ended ${spoken.ending}` : `failed after ${spoken.ending}`]
     : []
@@ -208,7 +211,7 @@ const endingProblems = (spoken: Spoken, finished: boolean): ReadonlyArray<string
 const cut: ReadonlySet<string> = new Set(["length", "content-filter", "error"])
 
 /** Calls of a step that did not end well are not published. */
-const callProblems = (recording: Recording, spoken: Spoken, step: Step): ReadonlyArray<string> => {
+const callProblems = (recording: Recording, spoken: ProviderPackage.Spoken, step: Step): ReadonlyArray<string> => {
   const expected = cut.has(spoken.ending) || isUnusable(spoken) ? [] : spoken.calls
   // When a response has no call ids, the package invents one, different each time; of several calls with one id all but
   // the first get another.
@@ -258,7 +261,7 @@ const sums = (a: Candidates, b: Candidates): Candidates => [
 
 const nothing: Counts = { input: [0], output: [0], cacheRead: [0], cacheWrite: [0] }
 
-const usageProblems = (spoken: Spoken, step: Step, usage: Usage.UsageTotals): ReadonlyArray<string> => {
+const usageProblems = (spoken: ProviderPackage.Spoken, step: Step, usage: Usage.UsageTotals): ReadonlyArray<string> => {
   const { tokens } = SmallAnswer
   const second: Counts = step.steps > 1 ? { ...nothing, input: [tokens.input], output: [tokens.output] } : nothing
   // A later message without any input only repeats counts of the one before.

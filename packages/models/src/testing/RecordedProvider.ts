@@ -1,6 +1,7 @@
 /**
  * A provider on the loopback interface that responds with recorded bytes, or with the faults that providers have: real
- * provider packages talk to it over HTTP, so that a test sees what a user would.
+ * provider packages talk to it over HTTP, so that a test sees what a user would. Bytes are delivered in pieces of random
+ * size, with pauses, cut off, or stalled, by a seed, so that a failure can be reproduced.
  *
  * It needs an `HttpServer` on the loopback interface, such as `NodeHttpServer.layerTest`; the system chooses the port.
  */
@@ -11,7 +12,6 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import { type Delivery, split } from "./Delivery.ts"
 import * as Recording from "./Recording.ts"
 
 /**
@@ -201,4 +201,55 @@ const respond = (answer: Answer, received: Received): HttpServerResponse.HttpSer
 
 class Cut extends Error {
   override readonly name = "Cut"
+}
+
+/**
+ * How the bytes of a recording arrive.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Delivery {
+  /** The seed of the random sizes. Absent: all bytes in one piece. */
+  readonly seed?: number | undefined
+  /** The largest piece, in bytes. Default 64. */
+  readonly maxPiece?: number | undefined
+  /** Milliseconds between two pieces. Default 0: as fast as the event loop turns. */
+  readonly pauseMs?: number | undefined
+  /** Breaks the connection after this fraction of the bytes, from 0 to 1. Absent: sends all. */
+  readonly cutAt?: number | undefined
+  /** Stops sending after this fraction of the bytes and keeps the connection open. Absent: sends all. */
+  readonly stallAt?: number | undefined
+}
+
+/**
+ * Splits the bytes into pieces. Pieces may end inside a character.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const split = (bytes: Uint8Array, delivery: Delivery): ReadonlyArray<Uint8Array> => {
+  const end = Math.floor(bytes.length * Math.min(delivery.cutAt ?? 1, delivery.stallAt ?? 1))
+  const sent = bytes.subarray(0, end)
+  if (delivery.seed === undefined) return sent.length === 0 ? [] : [sent]
+  const next = random(delivery.seed)
+  const most = Math.max(1, delivery.maxPiece ?? 64)
+  const pieces: Array<Uint8Array> = []
+  for (let from = 0; from < sent.length;) {
+    const size = 1 + Math.floor(next() * most)
+    pieces.push(sent.subarray(from, from + size))
+    from += size
+  }
+  return pieces
+}
+
+/** Numbers from 0 to below 1, the same for the same seed (mulberry32). */
+const random = (seed: number): (() => number) => {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+  }
 }

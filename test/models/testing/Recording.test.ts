@@ -1,7 +1,7 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
 import { AiSdkModel } from "@reins/models"
-import { Recorder, Recording } from "@reins/models/testing"
+import { Recording } from "@reins/models/testing"
 import { Deferred, Effect } from "effect"
 import { request } from "../Ask.ts"
 import * as Asked from "../Provider.ts"
@@ -12,10 +12,10 @@ layer(Asked.layer)("a recorder", (it) => {
   it.effect("stores what a provider streamed, and passes it through", () =>
     Effect.gen(function* () {
       const provider = yield* Asked.Provider
-      const done = yield* Deferred.make<Recorder.Recorded>()
+      const done = yield* Deferred.make<Recording.Recorded>()
       const answer = Asked.small("chat", ["one ", "two"])
       provider.push(Asked.recorded(answer))
-      const recording = Recorder.make({
+      const recording = Recording.recorder({
         fetch: globalThis.fetch,
         onRecorded: (recorded) => Effect.runSync(Deferred.succeed(done, recorded))
       })
@@ -38,8 +38,8 @@ layer(Asked.layer)("a recorder", (it) => {
 
   it.effect("removes the request's keys wherever the provider repeats them", () =>
     Effect.gen(function* () {
-      const done = yield* Deferred.make<Recorder.Recorded>()
-      const recording = Recorder.make({
+      const done = yield* Deferred.make<Recording.Recorded>()
+      const recording = Recording.recorder({
         fetch: () =>
           Promise.resolve(new Response(`{"error":"Incorrect API key: ${key}, or short-key"}`, { status: 401 })),
         onRecorded: (recorded) => Effect.runSync(Deferred.succeed(done, recorded))

@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Fault, FaultPlayback } from "@reins/models/testing"
+import { Fault } from "@reins/models/testing"
 import { Deferred, Effect, Fiber } from "effect"
 import { request } from "../Ask.ts"
 import * as Asked from "../Provider.ts"
@@ -18,7 +18,7 @@ layer(Asked.layer, { excludeTestServices: true })("a response under a fault", (i
     "of $api, $name leaves a valid, ended and complete log",
     ({ api, fault }) =>
       Effect.gen(function* () {
-        assert.deepStrictEqual(yield* FaultPlayback.play(answer(api), fault), [])
+        assert.deepStrictEqual(yield* Fault.play(answer(api), fault), [])
       })
   )
 
