@@ -3,7 +3,8 @@
  * `openai-compatible:qwen3@http://localhost:8080/v1`, `scripted`.
  *
  * Keys and addresses come from the settings that the providers' own packages use (`OPENAI_API_KEY`, `OPENAI_BASE_URL`).
- * With a custom address no key is required, so that local servers work.
+ * With a custom address no key is required, so that local servers work. A model that cannot be made fails with one error
+ * with a reason, each of which says what to do. No message contains a key.
  */
 import { Model, type ModelPort } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
@@ -12,16 +13,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as AiSdkModel from "./AiSdkModel.ts"
-import {
-  KeyMissing,
-  ModelNotMade,
-  NameInvalid,
-  PackageMissing,
-  ProviderUnknown,
-  SettingInvalid
-} from "./ModelNotMade.ts"
 import * as Provider from "./Provider.ts"
 import * as SampleValue from "./SampleValue.ts"
+import * as Schema from "effect/Schema"
 
 /**
  * Settings of every call of a model made by name; `fetch` replaces the platform's. `structuredOutputs`: whether an
@@ -215,3 +209,89 @@ const scripted = (): ModelPort =>
           )
         : ScriptedModel.words(JSON.stringify(SampleValue.make(request.output.schema)))
   })
+
+/**
+ * Not of the form `provider:model`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NameInvalid extends Schema.TaggedError<NameInvalid>()("NameInvalid", { name: Schema.String }) {
+  override get message() {
+    return `Invalid model name ${JSON.stringify(this.name)}. Use provider:model, such as openai:gpt-5.2`
+  }
+}
+
+/**
+ * Unknown provider name.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ProviderUnknown extends Schema.TaggedError<ProviderUnknown>()("ProviderUnknown", {
+  name: Schema.String,
+  known: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    return `Unknown provider ${JSON.stringify(this.name)}. Available providers: ${this.known.join(", ")}`
+  }
+}
+
+/**
+ * The provider's package is not installed, or does not load.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class PackageMissing extends Schema.TaggedError<PackageMissing>()("PackageMissing", {
+  provider: Schema.String,
+  package: Schema.String
+}) {
+  override get message() {
+    return `Provider ${this.provider} needs package ${this.package}. Run: npm install ${this.package}`
+  }
+}
+
+/**
+ * No key in the settings, and no custom address that could do without one.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class KeyMissing extends Schema.TaggedError<KeyMissing>()("KeyMissing", {
+  provider: Schema.String,
+  variable: Schema.String
+}) {
+  override get message() {
+    return `Missing API key for provider ${this.provider}. Set ${this.variable}`
+  }
+}
+
+/**
+ * A setting is invalid, or missing but required. The message never contains its value.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SettingInvalid extends Schema.TaggedError<SettingInvalid>()("SettingInvalid", {
+  variable: Schema.String,
+  problem: Schema.String
+}) {
+  override get message() {
+    return `${this.variable} ${this.problem}`
+  }
+}
+
+const Reason = Schema.Union([NameInvalid, ProviderUnknown, PackageMissing, KeyMissing, SettingInvalid])
+
+/**
+ * A model could not be made from its name.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ModelNotMade extends Schema.TaggedError<ModelNotMade>()("ModelNotMade", { reason: Reason }) {
+  override get message() {
+    return this.reason.message
+  }
+}

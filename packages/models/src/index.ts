@@ -1,7 +1,7 @@
 export * as AiSdkModel from "./AiSdkModel.ts"
 export * as GenaiPrices from "./GenaiPrices.ts"
 export * as GenAi from "./telemetry/GenAi.ts"
-export { ModelNotMade } from "./ModelNotMade.ts"
+export { ModelNotMade } from "./Models.ts"
 export * as Models from "./Models.ts"
 export * as ModelTelemetry from "./telemetry/ModelTelemetry.ts"
 export * as OpenAiUsage from "./OpenAiUsage.ts"
