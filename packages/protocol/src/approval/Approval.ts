@@ -1,8 +1,9 @@
 /**
- * The data of an approval: the request that a person is asked, and the resolution. Asking and answering is done by the
- * runtime.
+ * The data of an approval: the request that a person is asked, the decision that the person sends, and the resolution.
+ * Asking and answering is done by the runtime.
  */
 import * as Schema from "effect/Schema"
+import * as Duration from "effect/Duration"
 import { AgentPath } from "../AgentPath.ts"
 import { Json } from "../Json.ts"
 
@@ -138,9 +139,9 @@ const RequestStruct = Schema.Struct({
 export interface Request extends Schema.Schema.Type<typeof RequestStruct> {}
 export const Request: Schema.Codec<Request> = RequestStruct
 
-const Approve = Schema.Struct({ outcome: Schema.Literal("approve") })
-const Reject = Schema.Struct({ outcome: Schema.Literal("reject") })
-const Revise = Schema.Struct({ outcome: Schema.Literal("revise"), partial: Json })
+const Approved = Schema.Struct({ outcome: Schema.Literal("approve") })
+const Rejected = Schema.Struct({ outcome: Schema.Literal("reject") })
+const Revised = Schema.Struct({ outcome: Schema.Literal("revise"), partial: Json })
 const Answered = Schema.Struct({ outcome: Schema.Literal("answer"), value: Json })
 const Expired = Schema.Struct({ outcome: Schema.Literal("expired") })
 const Cancelled = Schema.Struct({ outcome: Schema.Literal("cancelled") })
@@ -160,17 +161,17 @@ const Superseded = Schema.Struct({
  * @category schemas
  */
 export type Outcome =
-  | Schema.Schema.Type<typeof Approve>
-  | Schema.Schema.Type<typeof Reject>
-  | Schema.Schema.Type<typeof Revise>
+  | Schema.Schema.Type<typeof Approved>
+  | Schema.Schema.Type<typeof Rejected>
+  | Schema.Schema.Type<typeof Revised>
   | Schema.Schema.Type<typeof Answered>
   | Schema.Schema.Type<typeof Expired>
   | Schema.Schema.Type<typeof Cancelled>
   | Schema.Schema.Type<typeof Superseded>
 export const Outcome: Schema.Codec<Outcome> = Schema.Union([
-  Approve,
-  Reject,
-  Revise,
+  Approved,
+  Rejected,
+  Revised,
   Answered,
   Expired,
   Cancelled,
@@ -214,3 +215,128 @@ const ResolutionStruct = Schema.Struct({
  */
 export interface Resolution extends Schema.Schema.Type<typeof ResolutionStruct> {}
 export const Resolution: Schema.Codec<Resolution> = ResolutionStruct
+
+const Said = {
+  feedback: Schema.optionalKey(Schema.String),
+  by: Schema.optionalKey(Schema.String)
+}
+
+/** The longest validity of a grant: 1,000 years, so that its expiry is a valid time. */
+const maxExpiryMs = 31_536_000_000_000
+
+/** The most US dollars that are counted: nano-dollars up to 2⁵³ − 1. */
+const maxUsd = 9_007_199
+
+const atMost = (most: number) => Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0), Schema.isLessThanOrEqualTo(most))
+
+const Approve = Schema.Struct({
+  type: Schema.Literal("approve"),
+  ...Said,
+  scope: Schema.optionalKey(Scope),
+  matcher: Schema.optionalKey(Json),
+  uses: Schema.optionalKey(Schema.Natural),
+  maxCostUsd: Schema.optionalKey(atMost(maxUsd)),
+  expiresInMillis: Schema.optionalKey(Schema.Natural.check(Schema.isLessThanOrEqualTo(maxExpiryMs))),
+  raise: Schema.optionalKey(Schema.Record(Schema.String, atMost(Number.MAX_SAFE_INTEGER)))
+}).annotate({ identifier: "DecisionApprove" })
+
+const Reject = Schema.Struct({ type: Schema.Literal("reject"), ...Said }).annotate({ identifier: "DecisionReject" })
+
+const Revise = Schema.Struct({ type: Schema.Literal("revise"), partial: Json, ...Said }).annotate({
+  identifier: "DecisionRevise"
+})
+
+const Answer = Schema.Struct({ type: Schema.Literal("answer"), value: Json, ...Said }).annotate({
+  identifier: "DecisionAnswer"
+})
+
+/** Allow this call, or with a scope further calls; with `raise`, more budget. */
+interface Approve extends Schema.Schema.Type<typeof Approve> {}
+/** Do not allow it; of a question: decline to answer. */
+interface Reject extends Schema.Schema.Type<typeof Reject> {}
+/** Allow it with changed arguments: `partial` replaces those that it names. */
+interface Revise extends Schema.Schema.Type<typeof Revise> {}
+/** Answer a question with `value`. */
+interface Answer extends Schema.Schema.Type<typeof Answer> {}
+
+/**
+ * A person's decision about a request: approve, reject, revise or answer. Create one with its constructors and pass it to
+ * `Runtime.respondToApproval`. It is plain data that can be stored and sent.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export type Decision = Approve | Reject | Revise | Answer
+
+interface SaidOptions {
+  /** Who decides; recorded with the decision and shown on its event. Absent: not recorded. */
+  readonly by?: string | undefined
+  /** A remark. On a rejection the model gets it. */
+  readonly feedback?: string | undefined
+}
+
+interface ApproveOptions extends SaidOptions {
+  /** The scope of the approval. Absent: this call only. A wider scope creates a grant. */
+  readonly scope?: Scope | undefined
+  /**
+   * Only calls whose arguments contain this value (deep, objects by subset) run on the grant. Absent: any arguments.
+   */
+  readonly matcher?: Json | undefined
+  /** How many further calls the grant allows. Absent: any number. */
+  readonly uses?: number | undefined
+  /** The maximum total cost of calls on the grant, in US dollars. Absent: no limit. */
+  readonly maxCostUsd?: number | undefined
+  /** How long the grant is valid, from the decision on. Absent: as long as its scope. */
+  readonly expiresIn?: Duration.Input | undefined
+}
+
+const said = (options: SaidOptions | undefined) => ({
+  ...(options?.by === undefined ? {} : { by: options.by }),
+  ...(options?.feedback === undefined ? {} : { feedback: options.feedback })
+})
+
+/** Allows the call or the plan. */
+const approve = (options?: ApproveOptions): Decision => ({
+  type: "approve",
+  ...said(options),
+  ...(options?.scope === undefined ? {} : { scope: options.scope }),
+  ...(options?.matcher === undefined ? {} : { matcher: options.matcher }),
+  ...(options?.uses === undefined ? {} : { uses: options.uses }),
+  ...(options?.maxCostUsd === undefined ? {} : { maxCostUsd: options.maxCostUsd }),
+  ...(options?.expiresIn === undefined
+    ? {}
+    : { expiresInMillis: Duration.toMillis(Duration.fromInputUnsafe(options.expiresIn)) })
+})
+
+/** Rejects the call; the model gets `feedback`. Final for this call. */
+const reject = (options?: SaidOptions): Decision => ({ type: "reject", ...said(options) })
+
+/**
+ * Allows the call with changed arguments: `partial` replaces the arguments that it names (a plan goes back to the
+ * planner). The result is validated by the tool's schema when the decision is given; invalid arguments fail with
+ * `InvalidArguments` and leave the request open.
+ */
+const revise = (partial: Json, options?: SaidOptions): Decision => ({ type: "revise", partial, ...said(options) })
+
+/**
+ * Answers a question (a request of kind `question`). The value is validated by the question's schema when the decision is
+ * given; one that does not fit fails with `InvalidArguments` and leaves the question open.
+ */
+const answer = (value: Json, options?: SaidOptions): Decision => ({ type: "answer", value, ...said(options) })
+
+/** Allows more budget, for a request of kind `budget`: new limits by name, each above what is spent. */
+const raise = (limits: { readonly [limit: string]: number }, options?: SaidOptions): Decision => ({
+  type: "approve",
+  raise: limits,
+  ...said(options)
+})
+
+const Union: Schema.Codec<Decision> = Schema.Union([Approve, Reject, Revise, Answer])
+
+export const Decision: Schema.Codec<Decision> & {
+  readonly approve: typeof approve
+  readonly reject: typeof reject
+  readonly revise: typeof revise
+  readonly answer: typeof answer
+  readonly raise: typeof raise
+} = Object.assign(Union, { approve, reject, revise, answer, raise })
