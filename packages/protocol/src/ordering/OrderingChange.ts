@@ -6,7 +6,7 @@ import * as Approval from "../approval/Approval.ts"
 import type { Event } from "../event/Event.ts"
 import { anonymous, isOutOfView, limitKey, makeAgent, segmentOf, unreported, withNews } from "./OrderingState.ts"
 import type { Agent, Call } from "./OrderingState.ts"
-import { drop, put } from "./OrderingSparse.ts"
+import { drop, put } from "./OrderingState.ts"
 import { callPhases, isRefused, runPhases, stepPhases } from "./OrderingTables.ts"
 import type { CallSignal, StepSignal } from "./OrderingTables.ts"
 

@@ -10,7 +10,7 @@ import type * as AgentPath from "../AgentPath.ts"
 import type { Json } from "../Json.ts"
 import { makeAgent } from "./OrderingState.ts"
 import type { Agent, Run } from "./OrderingState.ts"
-import { Names, put, sparse } from "./OrderingSparse.ts"
+import { Names, put, sparse } from "./OrderingState.ts"
 
 const Strings = Schema.Array(Schema.String)
 const pairs = <A extends Schema.Top>(value: A) => Schema.Array(Schema.Tuple([Schema.String, value]))
