@@ -1,11 +1,17 @@
 /**
- * Small random damage to valid logs, as a bug might cause it, for negative tests.
+ * Negative tests of the order of events: small random damage to valid logs, as a bug might cause it, and the audit of a log
+ * by the rules alone, without the automaton's shortcut for obviously valid events, which it compares with them.
  */
 import type * as Approval from "../approval/Approval.ts"
 import type { Envelope } from "../event/Envelope.ts"
 import type * as Events from "../event/Event.ts"
 import type { Event } from "../event/Event.ts"
 import { pick, type Random } from "./OrderingSample.ts"
+import type { Json } from "../Json.ts"
+import { apply } from "../ordering/OrderingChange.ts"
+import { type Violation, find, make } from "../ordering/OrderingState.ts"
+import { isUnknown, judgeByRules, isPlain } from "../ordering/OrderingRules.ts"
+import { save } from "../ordering/OrderingSnapshot.ts"
 
 /**
  * A changed log; `index` is where it was changed.
@@ -171,4 +177,66 @@ export const mutate = (random: Random, log: ReadonlyArray<Envelope>): Mutant => 
     if (kind === "readdress") mutated[index] = { ...here, agentPath: there.agentPath }
   }
   return { kind, index, log: mutated.map((envelope, at) => ({ ...envelope, seq: at + 1 })) }
+}
+
+/**
+ * An event that the shortcut accepts and the rules reject.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Slip {
+  /** How many valid events of the log came before. */
+  readonly after: number
+  readonly envelope: Envelope
+  readonly violation: Violation
+}
+
+/**
+ * The result of an audit.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Audit {
+  /**
+   * The violation of each envelope, in the log's order; `undefined` where there is none. Invalid events are skipped.
+   */
+  readonly violations: ReadonlyArray<Violation | undefined>
+  /** How many events the shortcut accepted. */
+  readonly plain: number
+  readonly slips: ReadonlyArray<Slip>
+  /** As `Automaton.snapshot` after the last event. */
+  readonly state: Json
+}
+
+/**
+ * Audits a log. `others` are checked, but not applied, before each of its events.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const audit = (log: ReadonlyArray<Envelope>, others: ReadonlyArray<Envelope> = []): Audit => {
+  const root = make("log")
+  const slips: Array<Slip> = []
+  let plain = 0
+  const ask = (envelope: Envelope, after: number): Violation | undefined => {
+    const agent = find(root, envelope.agentPath)
+    const violation = judgeByRules(agent, envelope.event)
+    if (agent === undefined || !isPlain(agent, envelope.event)) return violation
+    plain += 1
+    if (violation !== undefined) slips.push({ after, envelope, violation })
+    return violation
+  }
+  let taken = 0
+  const violations = log.map((envelope) => {
+    for (const other of others) ask(other, taken)
+    const violation = ask(envelope, taken)
+    if (violation !== undefined) return violation
+    const agent = find(root, envelope.agentPath)
+    if (agent !== undefined && !isUnknown(envelope.event)) apply(agent, envelope.event)
+    taken += 1
+    return undefined
+  })
+  return { violations, plain, slips, state: save(root) }
 }
