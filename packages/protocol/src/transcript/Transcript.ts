@@ -8,20 +8,19 @@
  */
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import * as AgentPath from "../AgentPath.ts"
 import type { Request } from "../approval/Approval.ts"
 import type { Envelope } from "../event/Envelope.ts"
 import type { ErrorEvent, Event, FinishReason } from "../event/Event.ts"
 import * as Message from "../Message.ts"
 import * as Agent from "./TranscriptAgent.ts"
-import * as Alignment from "./TranscriptAlignment.ts"
-import * as Pairs from "./TranscriptPairs.ts"
+import { repair } from "./TranscriptHistory.ts"
 import type { UsageTotals } from "../money/Usage.ts"
 
-export type { Alignment } from "./TranscriptAlignment.ts"
 export { droppedCalls, lateResult, repeatedCalls } from "./TranscriptAgent.ts"
 export type { File, PendingCall } from "./TranscriptAgent.ts"
+export { adopt, align, isPairComplete, Repair, repair } from "./TranscriptHistory.ts"
+export type { Adopted, Alignment } from "./TranscriptHistory.ts"
 
 /**
  * A run so far.
@@ -209,111 +208,3 @@ export const messages = (
   const found = Option.getOrUndefined(HashMap.get(transcript.agents, AgentPath.key(path)))
   return found === undefined ? [] : repair(Agent.messages(found))
 }
-
-/**
- * True when every tool call has exactly one result: in the tool messages directly after its message, or, where the
- * provider ran it, in the same message. False also for a result without a call, and for one id called twice in one
- * message.
- *
- * @since 0.1.0
- * @category guards
- */
-export const isPairComplete = (history: Iterable<Message.Message>): boolean => Pairs.isPairComplete(history)
-
-/**
- * Makes the history pair-complete. A pair-complete history is returned equal.
- *
- * **Details**
- * - A call without a result gets one with status `cancelled`, after the other results of its message.
- * - A result that is further away is moved to its call.
- * - Results without a call, second results, second calls of one id in one message, and messages left empty are dropped.
- *
- * @since 0.1.0
- * @category operations
- */
-export const repair = (history: ReadonlyArray<Message.Message>): ReadonlyArray<Message.Message> => Pairs.repair(history)
-
-const RepairStruct = Schema.Struct({
-  kind: Schema.Literals(["empty-message", "second-call", "orphan-result", "moved-result", "missing-result"]),
-  index: Schema.Natural,
-  toolInvocationId: Schema.optionalKey(Schema.String)
-}).annotate({ identifier: "HistoryRepair" })
-
-/**
- * One repair. `index` is the position of the message in the original history.
- *
- * **Details**
- * - `empty-message`: an empty message was dropped.
- * - `second-call`: a message had two calls with one id; the second was dropped.
- * - `orphan-result`: a result without a call before it, or a second one; dropped.
- * - `moved-result`: a result that was further away was moved to its call.
- * - `missing-result`: a call without a result was closed as `cancelled`.
- *
- * @since 0.1.0
- * @category schemas
- */
-export interface Repair extends Schema.Schema.Type<typeof RepairStruct> {}
-export const Repair: Schema.Codec<Repair> = RepairStruct
-
-/**
- * A history that can be sent to a model, and the repairs.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Adopted {
-  readonly messages: ReadonlyArray<Message.Message>
-  readonly repairs: ReadonlyArray<Repair>
-}
-
-/**
- * Aligns the conversation that a client shows with a thread's: how many of the thread's messages stay, and which of the
- * shown ones follow them. If both are equal, everything stays and nothing is added; if the client shows only a
- * beginning, the rest is removed; if it shows only the end, nothing changes.
- *
- * **Details**: an answer counts as the same when one of both texts contains the other, since clients may stop reading
- * in the middle, and leave out what they do not show. Then the thread's own messages stay.
- *
- * @since 0.1.0
- * @category operations
- */
-export const align = (
-  stored: ReadonlyArray<Message.Message>,
-  shown: ReadonlyArray<Message.Message>
-): Alignment.Alignment => Alignment.align(stored, shown)
-
-/**
- * Adopts a foreign history: makes it pair-complete as `repair` does, drops empty messages, and reports every repair.
- * The messages of a history that needs no repair are returned unchanged. A foreign history never counts as an approval:
- * a call that looks approved or done in it does not change what may run.
- *
- * @since 0.1.0
- * @category operations
- */
-export const adopt = (history: ReadonlyArray<Message.Message>): Adopted => {
-  const staying = Pairs.pair(history)
-  const moved = new Set(staying.flatMap(({ calls }) => Array.from(calls.values(), ({ result }) => result)))
-  const repairs: Array<Repair> = []
-  for (const [index, message] of history.entries()) {
-    const { calls, results } = staying[index] ?? { calls: new Map(), results: new Set() }
-    if (isEmpty(message)) repairs.push({ kind: "empty-message", index })
-    for (const [at, part] of message.content.entries()) {
-      const kind = part.type === "tool-call" ? flawOf(calls.get(at)) : undefined
-      if (kind !== undefined && part.type === "tool-call") repairs.push({ kind, index, toolInvocationId: part.id })
-      if (part.type === "tool-result" && !results.has(at) && !moved.has(part)) {
-        repairs.push({ kind: "orphan-result", index, toolInvocationId: part.id })
-      }
-    }
-  }
-  return { messages: Pairs.repair(history).filter((message) => !isEmpty(message)), repairs }
-}
-
-/** What is wrong with a call; `undefined` if its result is in the right position. */
-const flawOf = (slot: Pairs.Slot | undefined): Repair["kind"] | undefined => {
-  if (slot === undefined) return "second-call"
-  if (slot.result === undefined) return "missing-result"
-  return slot.stays ? undefined : "moved-result"
-}
-
-const isEmpty = ({ content }: Message.Message): boolean =>
-  content.every((part) => part.type === "text" && part.text === "" && part.metadata === undefined)
