@@ -5,7 +5,8 @@
  * the value of every finished activity, emit and wait, so that after a crash the loop is run again and takes the same
  * path. So the members of an `Engine` return the same on every replay. Everything else (the clock, the budget, the
  * cancel signal, the log) is a `Work`, which only the effect of an `activity` gets, or a `Readings`, which only the
- * thunk of an `emit` gets: a loop that reads a clock does not compile.
+ * thunk of an `emit` gets: a loop that reads a clock does not compile. What a call has done before it ends is kept
+ * beside the log (`Kept`).
  *
  * Rules that types cannot enforce: every event is emitted in exactly one of three ways (`Work.push`, `Settled.events`,
  * `emit`); names come from position and call id (`run/Names.ts`); nothing depends on which sibling ended first; a
@@ -15,7 +16,6 @@ import type { AgentPath, Audit, Entry, Event, Json, Message, Ordering } from "@r
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { InboxMessage } from "./Inbox.ts"
-import type { Kept } from "./Kept.ts"
 import type { Kept as ThreadKept } from "../thread/Kept.ts"
 import type { Vote } from "../approval/Quorum.ts"
 import type { BudgetTree } from "../budget/BudgetTree.ts"
@@ -308,4 +308,49 @@ export const reminding = <A, B>(
     { discard: true }
   )
   return Effect.raceFirst(wait, Effect.andThen(reminded, Effect.never))
+}
+
+/**
+ * What a run keeps beside its log while work is under way: values under names, each written once. The first one counts,
+ * also where an owner wrote it that the run has left behind, so that what has happened once is known to have happened.
+ */
+export interface Kept {
+  /**
+   * Stores a value under a name, unless it has one, and returns the stored value. Where the run has ended, nothing is
+   * stored.
+   */
+  readonly put: (name: string, value: Json) => Effect.Effect<Json>
+  /** The value stored under a name, as far as this process knows. */
+  readonly get: (name: string) => Json | undefined
+  /** The value stored under a name, also by another process. */
+  readonly find: (name: string) => Effect.Effect<Json | undefined>
+}
+
+/** For a run in the memory of this process. */
+export class MemoryKept implements Kept {
+  private values: Map<string, Json> | undefined
+
+  put(name: string, value: Json): Effect.Effect<Json> {
+    return Effect.sync(() => this.first(name, value) ?? value)
+  }
+
+  /** Stores a value under a name, unless it has one, which it returns. */
+  first(name: string, value: Json): Json | undefined {
+    const known = this.values?.get(name)
+    if (known === undefined) (this.values ??= new Map()).set(name, value)
+    return known
+  }
+
+  get(name: string): Json | undefined {
+    return this.values?.get(name)
+  }
+
+  find(name: string): Effect.Effect<Json | undefined> {
+    return Effect.sync(() => this.get(name))
+  }
+
+  /** The values with names that begin with `prefix`. */
+  under(prefix: string): ReadonlyArray<readonly [name: string, value: Json]> {
+    return [...(this.values ?? [])].filter(([name]) => name.startsWith(prefix))
+  }
 }

@@ -9,8 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import type { BudgetTree } from "../budget/BudgetTree.ts"
-import type { RunInfo, Settled, Work } from "../engine/Engine.ts"
-import { nowhere } from "../engine/Kept.ts"
+import type { Kept, RunInfo, Settled, Work } from "../engine/Engine.ts"
 import { Spending } from "../engine/Spending.ts"
 import { Signal } from "../kernel/Signal.ts"
 import { type Asked, Asking } from "./Substitution.ts"
@@ -107,4 +106,11 @@ const workOf = ({ at, downMs, info, ledger, tree }: Scene): Work => {
     tree,
     cancel: new Signal()
   }
+}
+
+/** Keeps nothing. */
+const nowhere: Kept = {
+  put: (_name, value) => Effect.succeed(value),
+  get: () => undefined,
+  find: () => Effect.succeed(undefined)
 }

@@ -3,7 +3,7 @@
  */
 import type { Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
-import type { Kept } from "../../engine/Kept.ts"
+import type { Kept } from "../../engine/Engine.ts"
 import * as AnswerDelivery from "./AnswerDelivery.ts"
 import type { JournalStore, StoredAnswer } from "./JournalStore.ts"
 import type { JournalWriter } from "./JournalWriter.ts"
