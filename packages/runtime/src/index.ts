@@ -1,3 +1,4 @@
+
 export {
   AgentPath,
   Approval,
@@ -67,10 +68,16 @@ export type { Place } from "./thread/ThreadChange.ts"
 export type { ThreadInfo } from "./thread/ThreadStore.ts"
 export type { NotedThread, ThreadNotes, ThreadNoteStore } from "./thread/ThreadNotes.ts"
 export * as TokenEstimator from "./model/TokenEstimator.ts"
-export { Observer } from "./run/Observer.ts"
-export type { QuestionDecided, QuestionFacts, RunEnd, RunFacts, RunRefused } from "./run/Observer.ts"
-export { Tracing } from "./run/Tracing.ts"
-export type { AgentFacts, ToolFacts } from "./run/Tracing.ts"
+export { Observer, Tracing } from "./run/Observer.ts"
+export type {
+  AgentFacts,
+  QuestionDecided,
+  QuestionFacts,
+  RunEnd,
+  RunFacts,
+  RunRefused,
+  ToolFacts
+} from "./run/Observer.ts"
 export type { AgentEnd } from "./run/AgentEnd.ts"
 export type { AgentTotals } from "./run/AgentEnd.ts"
 export type { Completion } from "./runtime/Completion.ts"

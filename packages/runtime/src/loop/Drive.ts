@@ -2,17 +2,7 @@
  * Runs a whole run: from its record, through the agent loop, to its last event. When the root agent ends, the thread
  * gets the run's messages; then the run finishes with both summaries, or fails with them and an error.
  */
-import {
-  type AgentPath,
-  CancellationReport,
-  CostSummary,
-  type Entry,
-  type Event,
-  LatencySummary,
-  Message,
-  RunErrors,
-  Usage
-} from "@reins/protocol"
+import { type AgentPath, CancellationReport, CostSummary, type Entry, type Event, LatencySummary, Message, RunErrors, Usage } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -20,8 +10,7 @@ import * as Names from "../run/Names.ts"
 import type { Engine, Readings, Settled } from "../engine/Engine.ts"
 import type { RunRecord, Stores } from "../engine/RunHost.ts"
 import type { Alarms } from "../kernel/Alarm.ts"
-import type { RunEnd } from "../run/Observer.ts"
-import type { Tracing } from "../run/Tracing.ts"
+import type { RunEnd, Tracing } from "../run/Observer.ts"
 import { agentLoop } from "./AgentLoop.ts"
 import { handCall } from "./HandCall.ts"
 import * as Steering from "./Steering.ts"

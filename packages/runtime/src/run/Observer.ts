@@ -1,13 +1,19 @@
 /**
- * The port for observing runs from outside: a run was started, refused or ended, a question was asked or decided. It
- * gets names, ids, amounts and times, and no content. `RunMetrics` and `RunLog` implement it.
+ * The ports for following runs from outside. Both get names, ids, amounts and times, and no content; both are absent by
+ * default, at no cost.
  *
- * Each is reported once, by the process that did it, after it is stored. A process that dies in between does not report
- * it: logs and the cost ledger are exact, an observer is for dashboards and alerts.
+ * An `Observer` is told of facts: a run was started, refused or ended, a question was asked or decided. `RunMetrics` and
+ * `RunLog` implement it. Each is reported once, by the process that did it, after it is stored. A process that dies in
+ * between does not report it: logs and the cost ledger are exact, an observer is for dashboards and alerts.
+ *
+ * `Tracing` wraps work: each agent from its start to its end, and each attempt of a tool's handler. To trace model
+ * requests, wrap the model port.
  */
-import type { Approval, Entry, Events } from "@reins/protocol"
+import type { Approval, Entry, Events, AgentPath } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type { AgentEnd, AgentTotals } from "./AgentEnd.ts"
+import type { ToolOutcome } from "../tool/ToolOutcome.ts"
 
 /**
  * Which run. `agent` is the agent that was started; of a question, the one that asks.
@@ -138,3 +144,61 @@ export const all = (observers: ReadonlyArray<Observer>): Observer | undefined =>
     ended: toEach(({ ended }) => ended)
   }
 }
+
+/**
+ * Which agent, in which run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AgentFacts {
+  readonly runId: string
+  readonly threadId: string
+  readonly resourceId: string
+  readonly agent: string
+  readonly agentPath: AgentPath.AgentPath
+  readonly provider: string
+  readonly model: string
+}
+
+/**
+ * Which call of which tool.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ToolFacts {
+  readonly runId: string
+  readonly threadId: string
+  readonly agent: string
+  readonly agentPath: AgentPath.AgentPath
+  readonly toolName: string
+  readonly callId: string
+}
+
+/**
+ * Wraps work. The returned effect must run the work once and return its result. `totals` returns the agent's totals so
+ * far, specialists included: call it when the work is done.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export interface Tracing {
+  readonly agent: (
+    facts: AgentFacts,
+    work: Effect.Effect<AgentEnd>,
+    totals: () => AgentTotals
+  ) => Effect.Effect<AgentEnd>
+  readonly tool: (facts: ToolFacts, work: Effect.Effect<ToolOutcome>) => Effect.Effect<ToolOutcome>
+}
+
+/**
+ * The tracing of a runtime. Read when its layer is built.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export const Tracing: Context.Reference<Tracing | undefined> = Context.Reference<Tracing | undefined>(
+  "@reins/runtime/Tracing",
+  { defaultValue: () => undefined }
+)

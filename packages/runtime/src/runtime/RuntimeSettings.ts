@@ -17,7 +17,6 @@ import * as Observer from "../run/Observer.ts"
 import type { Settings } from "../run/Run.ts"
 import * as RunLog from "../run/RunLog.ts"
 import * as RunMetrics from "../run/RunMetrics.ts"
-import { Tracing } from "../run/Tracing.ts"
 import type { RuntimeOptions } from "./RuntimeShape.ts"
 
 type Options = Omit<RuntimeOptions<ReadonlyArray<Agent.Any>>, "hooks">
@@ -59,7 +58,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     estimator: yield* TokenEstimator,
     keys: new ProviderKeys(options.providerKeys, credentials),
     lookups: yield* UsageLookups,
-    tracing: yield* Tracing,
+    tracing: yield* Observer.Tracing,
     observer: Observer.all([
       ...(options.metrics === true ? [RunMetrics.observer] : []),
       ...(options.logs === true ? [RunLog.observer] : []),
