@@ -5,7 +5,7 @@
 import type { Budget } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as CauseLog from "../run/CauseLog.ts"
+import * as RunLog from "../run/RunLog.ts"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type * as Permit from "../approval/Permit.ts"
@@ -218,7 +218,7 @@ const cutShort = ({ context, work }: Execution, { abandoned, by, completed }: Cu
 const crash = ({ run, tool }: CallContext, cause: Cause.Cause<never>): Effect.Effect<Attempted> => {
   const words = Cause.hasInterruptsOnly(cause) ? `${tool.name} was interrupted` : `${tool.name} failed unexpectedly`
   return Effect.as(
-    CauseLog.error(run.settings, `Tool ${tool.name} crashed`, cause),
+    RunLog.error(run.settings, `Tool ${tool.name} crashed`, cause),
     attempted(Call.done(ToolOutcome.fault("ToolCrashed", words)))
   )
 }

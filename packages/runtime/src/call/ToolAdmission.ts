@@ -6,7 +6,7 @@
  */
 import { Budget, type Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
-import * as CauseLog from "../run/CauseLog.ts"
+import * as RunLog from "../run/RunLog.ts"
 import * as Exit from "effect/Exit"
 import type { Callable } from "../agent/AgentRegistry.ts"
 import type { Work } from "../engine/Engine.ts"
@@ -87,7 +87,7 @@ const closed = (end: CallEnd): ToolAdmission => ({ _tag: "Closed", end })
 /** How a call ends if its `MaxCostUsd` failed. */
 const noAmount = ({ run, tool }: CallContext, cause: unknown): Effect.Effect<CallEnd> => {
   const words = `${tool.name} did not run: its MaxCostUsd threw or returned an invalid amount`
-  return Effect.as(CauseLog.error(run.settings, words, cause), Call.done(ToolOutcome.fault("ToolCrashed", words)))
+  return Effect.as(RunLog.error(run.settings, words, cause), Call.done(ToolOutcome.fault("ToolCrashed", words)))
 }
 
 /** As `refuse`, checked again because others may have spent the limit meanwhile. */

@@ -6,7 +6,7 @@
 import { type Entry, type Event, type Json, Usage } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as CauseLog from "../run/CauseLog.ts"
+import * as RunLog from "../run/RunLog.ts"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
@@ -17,14 +17,7 @@ import type { Run } from "../run/Run.ts"
 import { HookRun } from "../step/HookRun.ts"
 import * as SideRequest from "../step/SideRequest.ts"
 import * as StepHooks from "../step/StepHooks.ts"
-import {
-  CompactionFailed,
-  type Compacted,
-  type CompactionContext,
-  cutsOf,
-  type Question,
-  type Strategy
-} from "../thread/Compaction.ts"
+import { CompactionFailed, type Compacted, type CompactionContext, cutsOf, type Question, type Strategy } from "../thread/Compaction.ts"
 
 const ValueStruct = Schema.Struct({
   dropped: Schema.Natural,
@@ -75,7 +68,7 @@ const runStrategy = Effect.fnUntraced(function* (
   if (decided instanceof CompactionFailed) {
     const { issue } = decided
     if (!(Exit.isFailure(exit) && Cause.hasDies(exit.cause))) return settled(agent, bill, 0, { ...about, issue })
-    yield* CauseLog.error(run.settings, `Compaction strategy ${strategy.name} crashed`, exit.cause)
+    yield* RunLog.error(run.settings, `Compaction strategy ${strategy.name} crashed`, exit.cause)
     return settled(agent, bill, 0, { ...about, issue })
   }
   if (decided === undefined) return settled(agent, bill, 0)

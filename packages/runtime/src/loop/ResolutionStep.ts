@@ -6,7 +6,7 @@
 import { AgentPath, Entry, type Json, Money, RunErrors, Usage } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as CauseLog from "../run/CauseLog.ts"
+import * as RunLog from "../run/RunLog.ts"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -109,7 +109,7 @@ const choose = Effect.fnUntraced(function* (
     return issue === undefined ? { _tag: "Chosen", chosen } : { _tag: "Failed", kind: "invalid", issue }
   }
   const { cause } = held.exit
-  yield* CauseLog.error(run.settings, `The resolve of ${own.name} failed`, cause)
+  yield* RunLog.error(run.settings, `The resolve of ${own.name} failed`, cause)
   const failure = Cause.findErrorOption(cause)
   return failure._tag === "Some"
     ? { _tag: "Failed", kind: "failed", issue: tagOf(failure.value) }

@@ -1,7 +1,11 @@
 /**
- * One structured log line for each start, refusal, question, decision and end of a run: a fixed message, and its facts
- * as annotations. No prompt, argument, answer or failure text is in it. `Logger.layer([Logger.consoleJson])` writes one
- * JSON object per line.
+ * The operator's log lines: one structured line for each start, refusal, question, decision and end of a run, and one
+ * for each failure in code of the program (a hook, a tool, a model's adapter). `Logger.layer([Logger.consoleJson])`
+ * writes one JSON object per line.
+ *
+ * No prompt, argument, answer or failure text is in the lines about runs: a fixed message, and its facts as annotations.
+ * The cause of a failure in code may contain all of these, so that it is logged only with content capture; without, the
+ * line says how to see it.
  */
 import { CostSummary, Entry } from "@reins/protocol"
 import * as Context from "effect/Context"
@@ -10,6 +14,7 @@ import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import * as ThreadName from "../thread/ThreadName.ts"
 import type { Observer } from "./Observer.ts"
+import type { Settings } from "./Run.ts"
 
 type Annotations = { readonly [name: string]: string | number | undefined }
 
@@ -64,3 +69,15 @@ export const observer: Observer = {
     })
   }
 }
+
+/** Logs `words`, with `cause` if content is captured. Absent: there is no cause to show. */
+export const error = (
+  { captureContent }: Pick<Settings, "captureContent">,
+  words: string,
+  cause?: unknown
+): Effect.Effect<void> => {
+  if (cause === undefined) return Effect.logError(words)
+  return captureContent ? Effect.logError(words, cause) : Effect.logError(`${words}. ${cure}`)
+}
+
+const cure = "To log the cause, set captureContent: true on the runtime"

@@ -6,7 +6,7 @@
 import { type Budget, Entry, type Event, ModelFailure, Usage } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as CauseLog from "../run/CauseLog.ts"
+import * as RunLog from "../run/RunLog.ts"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -257,7 +257,7 @@ const judge = (
     return Exit.succeed(failed(named(failure.value, about, isTold)))
   }
   return Effect.as(
-    CauseLog.error(run.settings, `The adapter of ${about.provider}/${about.model} failed`, held.exit.cause),
+    RunLog.error(run.settings, `The adapter of ${about.provider}/${about.model} failed`, held.exit.cause),
     failed(new ModelFailure.ModelFailedUnknown({ ...about, description: "its adapter crashed" }))
   )
 }

@@ -20,7 +20,7 @@ import * as Interruptible from "../kernel/Interruptible.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as Task from "../kernel/Task.ts"
 import { AgentState } from "../run/AgentState.ts"
-import * as CauseLog from "../run/CauseLog.ts"
+import * as RunLog from "../run/RunLog.ts"
 import * as Names from "../run/Names.ts"
 import { charge, type Run } from "../run/Run.ts"
 import * as SideRequest from "./SideRequest.ts"
@@ -122,7 +122,7 @@ export class HookRun implements Spender {
 
   private fail(hook: BoundHook, at: At, what: string, cause?: Cause.Cause<unknown>): Effect.Effect<Unsaid> {
     const words = `Hook ${JSON.stringify(hook.name)} (${at}) ${what}; nothing is let through`
-    return Effect.as(CauseLog.error(this.run.settings, words, cause), failed)
+    return Effect.as(RunLog.error(this.run.settings, words, cause), failed)
   }
 
   private reportCost(hook: string, usd: number): Effect.Effect<void> {
