@@ -1,4 +1,3 @@
-
 export {
   AgentPath,
   Approval,
@@ -78,8 +77,7 @@ export type {
   RunRefused,
   ToolFacts
 } from "./run/Observer.ts"
-export type { AgentEnd } from "./run/AgentEnd.ts"
-export type { AgentTotals } from "./run/AgentEnd.ts"
+export type { AgentEnd, AgentTotals } from "./run/AgentState.ts"
 export type { Completion } from "./runtime/Completion.ts"
 export {
   BranchNotFound,

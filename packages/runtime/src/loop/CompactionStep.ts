@@ -17,7 +17,14 @@ import type { Run } from "../run/Run.ts"
 import { HookRun } from "../step/HookRun.ts"
 import * as SideRequest from "../step/SideRequest.ts"
 import * as StepHooks from "../step/StepHooks.ts"
-import { CompactionFailed, type Compacted, type CompactionContext, cutsOf, type Question, type Strategy } from "../thread/Compaction.ts"
+import {
+  CompactionFailed,
+  type Compacted,
+  type CompactionContext,
+  cutsOf,
+  type Question,
+  type Strategy
+} from "../thread/Compaction.ts"
 
 const ValueStruct = Schema.Struct({
   dropped: Schema.Natural,

@@ -2,7 +2,17 @@
  * Runs a whole run: from its record, through the agent loop, to its last event. When the root agent ends, the thread
  * gets the run's messages; then the run finishes with both summaries, or fails with them and an error.
  */
-import { type AgentPath, CancellationReport, CostSummary, type Entry, type Event, LatencySummary, Message, RunErrors, Usage } from "@reins/protocol"
+import {
+  type AgentPath,
+  CancellationReport,
+  CostSummary,
+  type Entry,
+  type Event,
+  LatencySummary,
+  Message,
+  RunErrors,
+  Usage
+} from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -18,11 +28,10 @@ import * as QueryModel from "../agent/QueryModel.ts"
 import * as QueryTools from "../agent/QueryTools.ts"
 import * as ResolvedMember from "../agent/ResolvedMember.ts"
 import { at, type Member, type AgentRegistry } from "../agent/AgentRegistry.ts"
-import { type AgentEnd, totalsOf } from "../run/AgentEnd.ts"
+import { type AgentEnd, totalsOf, AgentState } from "../run/AgentState.ts"
 import * as LateResults from "../call/LateResults.ts"
 import * as ThreadUpdate from "./ThreadUpdate.ts"
 import * as RecalledMemory from "../run/RecalledMemory.ts"
-import { AgentState } from "../run/AgentState.ts"
 import type { Run, Settings } from "../run/Run.ts"
 
 /** The parts that all runs of a runtime share. */

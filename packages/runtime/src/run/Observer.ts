@@ -12,7 +12,7 @@
 import type { Approval, Entry, Events, AgentPath } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { AgentEnd, AgentTotals } from "./AgentEnd.ts"
+import type { AgentEnd, AgentTotals } from "./AgentState.ts"
 import type { ToolOutcome } from "../tool/ToolOutcome.ts"
 
 /**

@@ -16,8 +16,7 @@ import type { Observer, Tracing } from "./Observer.ts"
 import type { Lookups } from "../model/UsageLookup.ts"
 import type { PatienceLimits } from "../kernel/Patience.ts"
 import type { Alarm } from "../kernel/Alarm.ts"
-import type { AgentEnd } from "./AgentEnd.ts"
-import type { AgentState } from "./AgentState.ts"
+import type { AgentEnd, AgentState } from "./AgentState.ts"
 
 /** The runtime's settings with defaults applied. Durations in milliseconds. */
 export interface Settings {

@@ -4,7 +4,16 @@
  * assigns the next number and appends, all synchronously, so that parallel branches interleave in a valid order. An
  * invalid event is a defect of the loop and stops the run.
  */
-import { AgentPath, type Approval as Question, type Audit, Entry, Envelope, type Event, type Json, Ordering } from "@reins/protocol"
+import {
+  AgentPath,
+  type Approval as Question,
+  type Audit,
+  Entry,
+  Envelope,
+  type Event,
+  type Json,
+  Ordering
+} from "@reins/protocol"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,7 +23,18 @@ import * as Quorum from "../../approval/Quorum.ts"
 import type { BudgetTree } from "../../budget/BudgetTree.ts"
 import * as Lease from "../../budget/Lease.ts"
 import { EventLog } from "../../engine/EventLog.ts"
-import { type Engine, type OpenStep, type Readings, type RunInfo, type Settled, type Work, reminding, type WaitEnd, type WaitRow, MemoryKept } from "../../engine/Engine.ts"
+import {
+  type Engine,
+  type OpenStep,
+  type Readings,
+  type RunInfo,
+  type Settled,
+  type Work,
+  reminding,
+  type WaitEnd,
+  type WaitRow,
+  MemoryKept
+} from "../../engine/Engine.ts"
 import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
 import type { Answered, Bill, RunRecord } from "../../engine/RunHost.ts"
 import { type Cost, Spending } from "../../engine/Spending.ts"
