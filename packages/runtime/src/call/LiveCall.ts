@@ -19,7 +19,7 @@ import type * as Invocation from "../tool/Invocation.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import type * as Names from "../run/Names.ts"
 import type { RunMemory } from "../memory/RunMemory.ts"
-import * as CallMemory from "./CallMemory.ts"
+import * as AgentMemory from "../run/AgentMemory.ts"
 import { CallQuestions } from "./CallQuestion.ts"
 import { charge } from "../run/Run.ts"
 import type * as Ticket from "../engine/Ticket.ts"
@@ -208,7 +208,7 @@ export class LiveCall implements Invocation.Live {
   make(attempt: Attempt): ToolRunShape {
     const { runId, threadId } = this.work
     let memory: RunMemory | undefined
-    const remembering = () => (memory ??= CallMemory.of(this.context, this.work, this.idempotencyKey))
+    const remembering = () => (memory ??= AgentMemory.ofCall(this.context, this.work, this.idempotencyKey))
     return {
       runId,
       threadId,

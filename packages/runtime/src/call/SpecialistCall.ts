@@ -14,7 +14,7 @@ import type { Settled, Work } from "../engine/Engine.ts"
 import type { Member } from "../agent/AgentRegistry.ts"
 import { type AgentEnd, AgentState } from "../run/AgentState.ts"
 import * as CallRow from "../agent/CallRow.ts"
-import * as RecalledMemory from "../run/RecalledMemory.ts"
+import * as AgentMemory from "../run/AgentMemory.ts"
 import { type Run, settle } from "../run/Run.ts"
 import * as LateResults from "./LateResults.ts"
 import * as Call from "./Call.ts"
@@ -67,7 +67,7 @@ export const call = Effect.fnUntraced(function* (
   const member =
     definition.recall === undefined
       ? specialist
-      : yield* RecalledMemory.remind(run, path, AgentPath.key(path), specialist, prompt)
+      : yield* AgentMemory.remind(run, path, AgentPath.key(path), specialist, prompt)
   const state = new AgentState({ path, member, history: [], prompt, repeatedCallLimit })
   const ended = yield* run.runAgent(run, state)
   yield* LateResults.leave(run, state)

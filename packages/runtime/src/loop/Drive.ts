@@ -31,7 +31,7 @@ import { at, type Member, type AgentRegistry } from "../agent/AgentRegistry.ts"
 import { type AgentEnd, totalsOf, AgentState } from "../run/AgentState.ts"
 import * as LateResults from "../call/LateResults.ts"
 import * as ThreadUpdate from "./ThreadUpdate.ts"
-import * as RecalledMemory from "../run/RecalledMemory.ts"
+import * as AgentMemory from "../run/AgentMemory.ts"
 import type { Run, Settings } from "../run/Run.ts"
 
 /** The parts that all runs of a runtime share. */
@@ -88,7 +88,7 @@ export const drive = (
     }
     return queried.definition.recall === undefined || record.call !== undefined
       ? carried(queried)
-      : Effect.flatMap(RecalledMemory.remind(run, [], "", queried, prompt), carried)
+      : Effect.flatMap(AgentMemory.remind(run, [], "", queried, prompt), carried)
   })
 
 /** Runs the root agent to its end, and the run to its last event. */

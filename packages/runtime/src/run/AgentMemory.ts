@@ -1,6 +1,9 @@
 /**
- * What an agent is reminded of when it starts: memories for its prompt, added to its instructions. They are recalled
- * once and stored, so that a replay, and a run whose process died, has the same instructions.
+ * The memory of a run's agents: what an agent is reminded of when it starts, and the memory that its running calls reach.
+ * Both are of the run's tenant and principal.
+ *
+ * Memories for its prompt are added to the agent's instructions. They are recalled once and stored, so that a replay, and
+ * a run whose process died, has the same instructions.
  */
 import type { AgentPath, Event, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -12,6 +15,8 @@ import type { Memory } from "../memory/Memory.ts"
 import * as RunMemory from "../memory/RunMemory.ts"
 import * as Names from "./Names.ts"
 import type { Run } from "./Run.ts"
+import { digestId } from "../kernel/Digest.ts"
+import type { AgentState } from "./AgentState.ts"
 
 const Reminder = Schema.Struct({ id: Schema.String, text: Schema.String })
 const Reminders = Schema.Array(Reminder)
@@ -101,4 +106,23 @@ const reminded = (member: Member, reminders: Reminders): Member => {
     },
     definition: { ...definition, instructions: ResolvedMember.joined(definition.instructions, section) }
   }
+}
+
+/** The memory that an attempt of the call with this key reaches: a repeated call remembers under the same ids. */
+export const ofCall = (
+  { agent, run }: { readonly agent: AgentState; readonly run: Run },
+  work: Work,
+  key: string
+): RunMemory.RunMemory => {
+  let remembered = 0
+  return RunMemory.make({
+    store: run.memories,
+    limits: run.settings.memoryLimits,
+    runId: work.runId,
+    resourceId: work.resourceId,
+    principal: run.requestedBy,
+    agent: agent.member.name,
+    now: () => work.now(),
+    nextId: () => digestId("memory", `${key}\n${++remembered}`)
+  })
 }
