@@ -1,6 +1,11 @@
 /**
  * Ends a run whose loop failed with a defect, with a valid log: every open question gets a decision, every open call a
  * result, and the log its summaries and its error. Readers do not wait forever, and everything spent is in the summary.
+ *
+ * What the run has accepted from outside and its loop has not read counts (`Unread`): decisions on its questions, results
+ * of client tools, late results and messages. The log and the thread have it, and what a late result has cost is on the
+ * bill. What has no answer by then is closed by the same write that looks for one, so that nothing is accepted
+ * afterwards. No hook runs any more: a result that hooks would have seen first is withheld.
  */
 import {
   AgentPath,
@@ -10,21 +15,27 @@ import {
   Event,
   type Message,
   RunErrors,
-  Usage
+  Usage,
+  type Entry,
+  type Json
 } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as AuditStore from "../approval/AuditStore.ts"
 import type { Work } from "../engine/Engine.ts"
-import { received } from "../engine/Inbox.ts"
+import { received, type InboxMessage } from "../engine/Inbox.ts"
 import * as Ticket from "../engine/Ticket.ts"
 import type { RunRecord } from "../engine/RunHost.ts"
 import * as Outline from "../kernel/Outline.ts"
 import { Observer } from "../run/Observer.ts"
 import * as ThreadUpdate from "./ThreadUpdate.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
-import * as Unread from "./Unread.ts"
 import { closing } from "./Drive.ts"
+import * as Schema from "effect/Schema"
+import { Answer } from "../approval/Answer.ts"
+import type { GrantStore } from "../approval/GrantStore.ts"
+import { ClientAnswer } from "../call/CallSettlement.ts"
+import * as Names from "../run/Names.ts"
 
 interface Batch {
   readonly path: AgentPath.AgentPath
@@ -39,7 +50,7 @@ export const force = (
     readonly act: (acts: ReadonlyArray<Audit.Act>) => void
   },
   envelopes: ReadonlyArray<Envelope.Envelope>,
-  unread: Unread.Unread
+  unread: Unread
 ): void => {
   const before = ThreadUpdate.receivedIn(envelopes)
   for (const { decided, events, path } of open(envelopes, unread)) {
@@ -77,7 +88,7 @@ export const observed = (
 export const said = (
   record: RunRecord,
   envelopes: ReadonlyArray<Envelope.Envelope>,
-  unread: Unread.Unread
+  unread: Unread
 ): ReadonlyArray<Message.Message> => {
   const closing = open(envelopes, unread).flatMap(({ events, path }) =>
     events.map((event) => ({ agentPath: path, event }))
@@ -88,7 +99,7 @@ export const said = (
 const struck = ToolOutcome.fault("Cancelled", "the run failed before this call could end", "cancelled")
 
 /** The events that close everything that is open, deepest agents first. Pure. */
-export const open = (envelopes: ReadonlyArray<Envelope.Envelope>, unread: Unread.Unread): ReadonlyArray<Batch> => {
+const open = (envelopes: ReadonlyArray<Envelope.Envelope>, unread: Unread): ReadonlyArray<Batch> => {
   const calls = new Map<string, { readonly path: AgentPath.AgentPath; readonly events: () => ReadonlyArray<Event> }>()
   const receipts = new Map<string, Batch>()
   const questions = new Map<string, { readonly path: AgentPath.AgentPath; readonly request: Approval.Request }>()
@@ -112,7 +123,7 @@ export const open = (envelopes: ReadonlyArray<Envelope.Envelope>, unread: Unread
     }
   }
   const decisions = Array.from(questions, ([id, { path, request }]): Batch => {
-    const resolution = unread.decisions.get(id) ?? Unread.undecided(id)
+    const resolution = unread.decisions.get(id) ?? undecided(id)
     return { path, events: [{ type: "approval-decision", data: resolution }], decided: { request, resolution } }
   })
   const results = Array.from(calls.values(), ({ events, path }): Batch => ({ path, events: events() }))
@@ -133,4 +144,95 @@ const closed = (
   const call = { id, name: event.agentName }
   const ending = Event.agentResult(call, struck)
   return hasUsage ? [ending] : [Event.agentUsage(call, "unknown", Usage.toTotals(Usage.empty)), ending]
+}
+
+/** What was accepted and not read. */
+export interface Unread {
+  readonly messages: ReadonlyArray<InboxMessage>
+  /** By the question's id. */
+  readonly decisions: ReadonlyMap<string, Approval.Resolution>
+  /** The results of client tools, by path and call. */
+  readonly clients: ReadonlyMap<string, ToolOutcome.ToolOutcome>
+  /** How the tickets of the run ended, by path and call. */
+  readonly tickets: ReadonlyMap<string, Ticket.End>
+  /** What late results have cost that the ledger has no row of. */
+  readonly rows: ReadonlyArray<Entry.Entry>
+}
+
+/** A wait for the result of a client tool. `key`: path and call. `isChecked`: hooks see the result first. */
+interface ClientWait {
+  readonly name: string
+  readonly key: string
+  readonly isChecked: boolean
+}
+
+/** The stored answers of a run that is ended by force. */
+export interface Stored {
+  /** Stores a value under a name, unless it has one, and returns the stored value. */
+  readonly put: (name: string, value: Json) => Effect.Effect<Json>
+  /** Its tickets, by name. */
+  readonly tickets: ReadonlyArray<readonly [name: string, about: Json]>
+  readonly clientWaits: ReadonlyArray<ClientWait>
+}
+
+/** The decision where nobody has decided. */
+const undecided = (id: string): Approval.Resolution => ({ id, outcome: { outcome: "cancelled" } })
+
+const readAnswer = Schema.decodeUnknownSync(Answer)
+const writeAnswer = Schema.encodeSync(Answer)
+const readClient = Schema.decodeUnknownSync(ClientAnswer)
+const writeClient = Schema.encodeSync(ClientAnswer)
+
+/**
+ * Closes what is open in the run's log, `envelopes`, for answers, and returns what was accepted before. An accepted
+ * decision leaves its grant.
+ */
+export const collectUnread = Effect.fnUntraced(function* (
+  run: Pick<Work, "ledger" | "now" | "tree">,
+  stored: Stored,
+  grants: Pick<GrantStore, "add">,
+  envelopes: ReadonlyArray<Envelope.Envelope>,
+  messages: ReadonlyArray<InboxMessage>
+) {
+  const decisions = new Map<string, Approval.Resolution>()
+  for (const id of openQuestions(envelopes)) {
+    const json = yield* stored.put(Names.approval(id), writeAnswer({ resolution: undecided(id) }))
+    const { grant, resolution } = readAnswer(json)
+    if (grant !== undefined) yield* grants.add(grant)
+    decisions.set(id, resolution)
+  }
+  const clients = new Map<string, ToolOutcome.ToolOutcome>()
+  for (const { isChecked, key, name } of stored.clientWaits) {
+    const { content, result, status } = readClient(yield* stored.put(name, writeClient(unanswered)))
+    const isGiven = status !== "cancelled"
+    if (isGiven) clients.set(key, isChecked ? ToolOutcome.fault("Withheld", unchecked) : { result, status, content })
+  }
+  const tickets = new Map<string, Ticket.End>()
+  const rows: Array<Entry.Entry> = []
+  for (const [name, json] of stored.tickets) {
+    const about = Ticket.readAbout(json)
+    const key = AgentPath.callKey(about.path, about.callId)
+    const end = Ticket.read(yield* stored.put(Names.endOfTicket(name), Ticket.write(Ticket.closed)))
+    tickets.set(key, about.isChecked === true && end.by === "delivery" ? withheld : end)
+    // A new owner of a run that a defect has stopped opens no agent below the root.
+    const path = run.tree.openAt(about.path)
+    const row = Ticket.rowOf(about, end, run.now(), run.tree.moneyLeft(path))
+    if (row === undefined || Ticket.isBooked(run.ledger(), row)) continue
+    run.tree.charge(path, { nanoUsd: row.costNanoUsd ?? 0 })
+    rows.push(row)
+  }
+  return { messages, decisions, clients, tickets, rows } satisfies Unread
+})
+
+const unchecked = "The run failed before the hooks ran that see this result first"
+const withheld: Ticket.End = { by: "delivery", ...ToolOutcome.fault("Withheld", unchecked), status: "failed" }
+const unanswered: typeof ClientAnswer.Type = { result: ToolOutcome.cancelled.result, status: "cancelled" }
+
+const openQuestions = (envelopes: ReadonlyArray<Envelope.Envelope>): ReadonlySet<string> => {
+  const open = new Set<string>()
+  for (const { event } of envelopes) {
+    if (event.type === "approval-required") open.add(event.data.id)
+    else if (event.type === "approval-decision") open.delete(event.data.id)
+  }
+  return open
 }

@@ -13,7 +13,6 @@ import type { Cost } from "../../engine/Spending.ts"
 import type { Stores } from "../../engine/RunHost.ts"
 import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
-import * as Unread from "../../loop/Unread.ts"
 import * as Names from "../../run/Names.ts"
 import { checked, type JournalRun } from "./JournalRun.ts"
 import type { JournalStore, StoreFailure } from "./JournalStore.ts"
@@ -41,7 +40,7 @@ export const end = (
     if (!run.past.isStruck) yield* run.note(Names.struck, run.spending.struck ?? [])
     yield* grants.release(runId, run.now())
     const messages = yield* run.inbox.unread(ThreadUpdate.receivedIn(envelopes), run.now())
-    const unread = yield* Unread.collect(run, storedOf(run), grants, envelopes, messages)
+    const unread = yield* RunFailure.collectUnread(run, storedOf(run), grants, envelopes, messages)
     if (unread.rows.length > 0) {
       run.spending.settle(unread.rows)
       yield* run.note(Names.unreadCosts, unread.rows)
@@ -53,7 +52,7 @@ export const end = (
   }).pipe(Effect.exit)
 
 /** Its stored answers. */
-const storedOf = ({ kept, past }: JournalRun): Unread.Stored => ({
+const storedOf = ({ kept, past }: JournalRun): RunFailure.Stored => ({
   put: (name, value) => kept.put(name, value),
   tickets: kept.under(Names.tickets),
   clientWaits: Array.from(past.asks).flatMap(([name, { path, value }]) => {

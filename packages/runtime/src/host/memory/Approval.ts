@@ -7,7 +7,7 @@ import type { WaitEnd, WaitRow, MemoryKept } from "../../engine/Engine.ts"
 import type { AlarmListener, Deadline } from "../../kernel/Alarm.ts"
 import * as Erased from "../../kernel/Erased.ts"
 import type { SignalListener } from "../../kernel/Signal.ts"
-import type * as Unread from "../../loop/Unread.ts"
+import type * as RunFailure from "../../loop/RunFailure.ts"
 import * as Names from "../../run/Names.ts"
 
 /** The run that waits. */
@@ -58,7 +58,7 @@ export class Approval implements SignalListener, AlarmListener {
   }
 
   /** The stored answers of a run that is ended by force. */
-  static stored(all: ReadonlyArray<Approval> = [], kept: MemoryKept): Unread.Stored {
+  static stored(all: ReadonlyArray<Approval> = [], kept: MemoryKept): RunFailure.Stored {
     return {
       put: (name, value) =>
         Effect.sync(() =>

@@ -26,15 +26,13 @@ import { correctBooks, MemoryCosts } from "../../budget/CostStore.ts"
 import { MemoryReconciliations } from "../../budget/ReconciliationStore.ts"
 import { MemoryQuotas } from "../../budget/QuotaStore.ts"
 import { Alarms } from "../../kernel/Alarm.ts"
-import type { Answered, Drive, StartRefusal } from "../../engine/RunHost.ts"
-import type { RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
+import type { Answered, Drive, StartRefusal, RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
 import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
 import * as RunList from "../../engine/RunList.ts"
 import { MemoryWebhooks } from "../../engine/WebhookStore.ts"
 import * as Names from "../../run/Names.ts"
 import * as RunFailure from "../../loop/RunFailure.ts"
 import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
-import * as Unread from "../../loop/Unread.ts"
 import { Approval as Wait } from "./Approval.ts"
 import * as MemoryErasure from "./MemoryErasure.ts"
 import { Questions } from "./Questions.ts"
@@ -323,7 +321,7 @@ class Host implements RunHost, MemoryRunOwner {
     const messages = run.unread(ThreadUpdate.receivedIn(envelopes))
     // All of it is in memory.
     const unread = Effect.runSync(
-      Unread.collect(run, Wait.stored(run.approvals, run.kept), this.grants, envelopes, messages)
+      RunFailure.collectUnread(run, Wait.stored(run.approvals, run.kept), this.grants, envelopes, messages)
     )
     run.spending.settle(unread.rows)
     const said = RunFailure.said(record, envelopes, unread)
