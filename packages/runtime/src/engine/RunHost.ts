@@ -23,6 +23,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { QueryModel } from "../agent/QueryModel.ts"
 import { QueryTools } from "../agent/QueryTools.ts"
+import * as Erased from "../kernel/Erased.ts"
 import type { Engine } from "./Engine.ts"
 import type { Erasing, Outcome } from "./Erasure.ts"
 import type { Accepted, InboxMessage } from "./Inbox.ts"
@@ -79,6 +80,14 @@ const RunRecordStruct = Schema.Struct({
  */
 export interface RunRecord extends Schema.Schema.Type<typeof RunRecordStruct> {}
 export const RunRecord: Schema.Codec<RunRecord> = RunRecordStruct
+
+/** The prompt's message; `undefined` if the run continues from the end of its history. */
+export const promptOf = ({ prompt }: Pick<RunRecord, "prompt">): Message.Prompt | undefined =>
+  Array.isArray(prompt) && prompt.length === 0 ? undefined : Erased.as<Message.Prompt>(prompt)
+
+/** The node of the thread's limits above the run's root, as of the run's start; `undefined` without limits. */
+export const nodeAbove = ({ thread }: RunRecord): Budget.Node | undefined =>
+  thread?.limits === undefined ? undefined : Budget.threadNode(thread.limits, thread.kept?.spent ?? Budget.nothingSpent)
 
 /** The stores of a host. */
 export interface Stores {

@@ -4,6 +4,7 @@
  */
 import {
   type AgentPath,
+  Budget,
   CancellationReport,
   CostSummary,
   type Entry,
@@ -18,7 +19,9 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
 import type { Engine, Readings, Settled } from "../engine/Engine.ts"
-import type { RunRecord, Stores } from "../engine/RunHost.ts"
+import * as Spent from "../budget/Spent.ts"
+import { promptOf, type RunRecord, type Stores } from "../engine/RunHost.ts"
+import type { Kept, Summary } from "../thread/Kept.ts"
 import type { Alarms } from "../kernel/Alarm.ts"
 import type { RunEnd, Tracing } from "../run/Observer.ts"
 import { agentLoop } from "./AgentLoop.ts"
@@ -30,7 +33,6 @@ import * as ResolvedMember from "../agent/ResolvedMember.ts"
 import { at, type Member, type AgentRegistry } from "../agent/AgentRegistry.ts"
 import { type AgentEnd, totalsOf, AgentState } from "../run/AgentState.ts"
 import * as LateResults from "../call/LateResults.ts"
-import * as ThreadUpdate from "./ThreadUpdate.ts"
 import * as AgentMemory from "../run/AgentMemory.ts"
 import type { Run, Settings } from "../run/Run.ts"
 
@@ -58,7 +60,7 @@ export const drive = (
       const known = [...own.models.keys()].join(", ") || "none"
       return Effect.die(new Error(`Run ${record.runId}: agent ${record.agent} has no model ${named}, but ${known}`))
     }
-    const given = ThreadUpdate.promptOf(record)
+    const given = promptOf(record)
     const prompt = given === undefined ? undefined : Message.fromPrompt(given)
     const queried = asked(record.tools === undefined ? own : QueryTools.apply(own, record.tools), record)
     const run: Run = {
@@ -161,10 +163,26 @@ const keep = (
   agent: AgentState,
   end: () => Settled<null>
 ): Effect.Effect<Settled<null>> => {
-  const left = { messages: agent.said, kept: ThreadUpdate.keptOf(record, readings, agent.summary) }
+  const left = { messages: agent.said, kept: keptOf(record, readings, agent.summary) }
   return storesThread === true
     ? Effect.sync(() => ({ ...end(), left }))
     : Effect.map(threads.append(record.threadId, record.runId, left.messages, left.kept), end)
+}
+
+/**
+ * What the ended run stores with its thread: the usage of all its runs, which the thread's limits are checked against,
+ * and the summary of its beginning. `summary`: of its root agent; absent: an earlier run's stays.
+ */
+export const keptOf = (
+  { agent, thread }: RunRecord,
+  readings: Pick<Readings, "elapsed" | "ledger">,
+  summary?: Summary
+): Kept => {
+  const amounts = Spent.amountsOf(readings.ledger())
+  return {
+    spent: Budget.addSpent(thread?.kept?.spent ?? Budget.nothingSpent, amounts, readings.elapsed()),
+    summaries: { ...thread?.kept?.summaries, ...(summary === undefined ? {} : { [agent]: summary }) }
+  }
 }
 
 /** The report of a cancel, the last event before `finish`. */

@@ -13,11 +13,12 @@ import {
   type Audit,
   type Envelope,
   Event,
-  type Message,
+  Message,
   RunErrors,
   Usage,
   type Entry,
-  type Json
+  type Json,
+  Transcript
 } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -25,12 +26,12 @@ import * as AuditStore from "../approval/AuditStore.ts"
 import type { Work } from "../engine/Engine.ts"
 import { received, type InboxMessage } from "../engine/Inbox.ts"
 import * as Ticket from "../engine/Ticket.ts"
-import type { RunRecord } from "../engine/RunHost.ts"
+import { promptOf, type RunRecord } from "../engine/RunHost.ts"
+import type { ThreadStore } from "../thread/ThreadStore.ts"
 import * as Outline from "../kernel/Outline.ts"
 import { Observer } from "../run/Observer.ts"
-import * as ThreadUpdate from "./ThreadUpdate.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
-import { closing } from "./Drive.ts"
+import { closing, keptOf } from "./Drive.ts"
 import * as Schema from "effect/Schema"
 import { Answer } from "../approval/Answer.ts"
 import type { GrantStore } from "../approval/GrantStore.ts"
@@ -52,7 +53,7 @@ export const force = (
   envelopes: ReadonlyArray<Envelope.Envelope>,
   unread: Unread
 ): void => {
-  const before = ThreadUpdate.receivedIn(envelopes)
+  const before = receivedIn(envelopes)
   for (const { decided, events, path } of open(envelopes, unread)) {
     run.push(path, events)
     if (decided === undefined) continue
@@ -93,8 +94,41 @@ export const said = (
   const closing = open(envelopes, unread).flatMap(({ events, path }) =>
     events.map((event) => ({ agentPath: path, event }))
   )
-  return ThreadUpdate.messagesOf(record, [...envelopes, ...closing], unread.messages)
+  return messagesOf(record, [...envelopes, ...closing], unread.messages)
 }
+
+/**
+ * The messages of a run that is ended by force, from its log and the events that close it: its prompt, its answers so
+ * far, its calls with their results, and its unread messages.
+ */
+const messagesOf = (
+  { isolated, prompt }: RunRecord,
+  log: ReadonlyArray<Pick<Envelope.Envelope, "agentPath" | "event">>,
+  unread: ReadonlyArray<InboxMessage>
+): ReadonlyArray<Message.Message> =>
+  isolated
+    ? []
+    : [
+        ...Transcript.messages(Transcript.fold(log, promptOf({ prompt }))),
+        ...unread.map(({ content }) => Message.fromPrompt(content))
+      ]
+
+/** The number of user messages that a run has received, from its log. */
+export const receivedIn = (envelopes: ReadonlyArray<Envelope.Envelope>): number =>
+  envelopes.reduce((count, { event }) => (event.type === "message-received" ? count + 1 : count), 0)
+
+/** Stores the messages and usage of a run that is ended by force. The run ends even if that fails. */
+export const save = (
+  threads: ThreadStore,
+  record: RunRecord,
+  readings: Pick<Work, "elapsed" | "ledger">,
+  messages: ReadonlyArray<Message.Message>
+): Effect.Effect<unknown> =>
+  Effect.suspend(() =>
+    record.isolated
+      ? Effect.void
+      : Effect.exit(threads.append(record.threadId, record.runId, messages, keptOf(record, readings)))
+  )
 
 const struck = ToolOutcome.fault("Cancelled", "the run failed before this call could end", "cancelled")
 

@@ -4,8 +4,7 @@
  */
 import { AgentPath, type Budget } from "@reins/protocol"
 import { BudgetTree } from "../budget/BudgetTree.ts"
-import type { RunRecord } from "../engine/RunHost.ts"
-import * as ThreadUpdate from "../loop/ThreadUpdate.ts"
+import { nodeAbove, type RunRecord } from "../engine/RunHost.ts"
 import type { Used } from "./Sums.ts"
 
 export class BudgetThen {
@@ -29,7 +28,7 @@ export class BudgetThen {
   /** The budget after that was used. */
   after(before: ReadonlyArray<Used>): BudgetTree {
     const { record } = this
-    const tree = new BudgetTree(record.budget ?? {}, [], undefined, ThreadUpdate.nodeAbove(record))
+    const tree = new BudgetTree(record.budget ?? {}, [], undefined, nodeAbove(record))
     for (const change of this.changes) change(tree)
     for (const { amount, path } of before) tree.charge(this.openedAt(path), amount)
     return tree

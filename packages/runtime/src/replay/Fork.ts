@@ -4,7 +4,7 @@
  */
 import { type Envelope, type Message, Transcript } from "@reins/protocol"
 import type { Recording } from "../host/journal/RunExport.ts"
-import * as ThreadUpdate from "../loop/ThreadUpdate.ts"
+import { promptOf } from "../engine/RunHost.ts"
 
 /**
  * What a new run starts from: `runtime.start(prompt, { history })`. `prompt` is empty where the history ends with results
@@ -26,7 +26,7 @@ export interface Fork {
  * @category operations
  */
 export const at = ({ envelopes, history, record }: Recording, seq: number): Fork => {
-  const prompt = ThreadUpdate.promptOf(record)
+  const prompt = promptOf(record)
   const events = settled(envelopes.filter((envelope) => envelope.seq <= seq))
   const messages = [...history, ...Transcript.messages(Transcript.fold(events, prompt))]
   const last = messages.at(-1)

@@ -15,9 +15,8 @@ import * as Names from "../../run/Names.ts"
 import { BudgetTree, BudgetProbe } from "../../budget/BudgetTree.ts"
 import * as Lease from "../../budget/Lease.ts"
 import { type Engine, type Left, type OpenStep, type Work, reminding } from "../../engine/Engine.ts"
-import type { RunRecord } from "../../engine/RunHost.ts"
+import { nodeAbove, type RunRecord } from "../../engine/RunHost.ts"
 import { Cost, type Spender, Spending } from "../../engine/Spending.ts"
-import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { Signal } from "../../kernel/Signal.ts"
 import * as StoredForm from "../../kernel/StoredForm.ts"
 import { RunClock } from "../../kernel/RunClock.ts"
@@ -105,7 +104,7 @@ export class JournalRun implements Engine, Work {
       record.budget ?? {},
       this.past.entries,
       Context.get(options.context, BudgetProbe),
-      ThreadUpdate.nodeAbove(record),
+      nodeAbove(record),
       lease,
       this.spending.reported
     )

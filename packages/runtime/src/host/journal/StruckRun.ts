@@ -12,7 +12,6 @@ import type { EventLog } from "../../engine/EventLog.ts"
 import type { Cost } from "../../engine/Spending.ts"
 import type { Stores } from "../../engine/RunHost.ts"
 import * as RunFailure from "../../loop/RunFailure.ts"
-import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import * as Names from "../../run/Names.ts"
 import { checked, type JournalRun } from "./JournalRun.ts"
 import type { JournalStore, StoreFailure } from "./JournalStore.ts"
@@ -39,13 +38,13 @@ export const end = (
     // No other life goes on with it.
     if (!run.past.isStruck) yield* run.note(Names.struck, run.spending.struck ?? [])
     yield* grants.release(runId, run.now())
-    const messages = yield* run.inbox.unread(ThreadUpdate.receivedIn(envelopes), run.now())
+    const messages = yield* run.inbox.unread(RunFailure.receivedIn(envelopes), run.now())
     const unread = yield* RunFailure.collectUnread(run, storedOf(run), grants, envelopes, messages)
     if (unread.rows.length > 0) {
       run.spending.settle(unread.rows)
       yield* run.note(Names.unreadCosts, unread.rows)
     }
-    yield* ThreadUpdate.save(threads, record, run, RunFailure.said(record, envelopes, unread))
+    yield* RunFailure.save(threads, record, run, RunFailure.said(record, envelopes, unread))
     yield* Effect.sync(() => RunFailure.force(run, envelopes, unread))
     yield* writer.flush
     yield* RunFailure.observed(record, run)

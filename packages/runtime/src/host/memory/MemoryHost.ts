@@ -26,13 +26,21 @@ import { correctBooks, MemoryCosts } from "../../budget/CostStore.ts"
 import { MemoryReconciliations } from "../../budget/ReconciliationStore.ts"
 import { MemoryQuotas } from "../../budget/QuotaStore.ts"
 import { Alarms } from "../../kernel/Alarm.ts"
-import type { Answered, Drive, StartRefusal, RunHost, RunHostFactory, RunRecord } from "../../engine/RunHost.ts"
+import {
+  type Answered,
+  type Drive,
+  nodeAbove,
+  type StartRefusal,
+  type RunHost,
+  type RunHostFactory,
+  type RunRecord
+} from "../../engine/RunHost.ts"
 import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
 import * as RunList from "../../engine/RunList.ts"
 import { MemoryWebhooks } from "../../engine/WebhookStore.ts"
 import * as Names from "../../run/Names.ts"
+import { keptOf } from "../../loop/Drive.ts"
 import * as RunFailure from "../../loop/RunFailure.ts"
-import * as ThreadUpdate from "../../loop/ThreadUpdate.ts"
 import { Approval as Wait } from "./Approval.ts"
 import * as MemoryErasure from "./MemoryErasure.ts"
 import { Questions } from "./Questions.ts"
@@ -151,13 +159,7 @@ class Host implements RunHost, MemoryRunOwner {
     const run = new MemoryRun(record, {
       clock,
       alarm: this.alarms.on(clock),
-      tree: new BudgetTree(
-        record.budget ?? {},
-        [],
-        look,
-        ThreadUpdate.nodeAbove(record),
-        Lease.make(record, this.quotas)
-      ),
+      tree: new BudgetTree(record.budget ?? {}, [], look, nodeAbove(record), Lease.make(record, this.quotas)),
       owner: this
     })
     const carried: Carried = { record, run, fiber: undefined }
@@ -318,14 +320,14 @@ class Host implements RunHost, MemoryRunOwner {
     this.grants.giveBack(run.runId, run.now())
     run.spending.strike(run.now())
     const { envelopes } = run.log
-    const messages = run.unread(ThreadUpdate.receivedIn(envelopes))
+    const messages = run.unread(RunFailure.receivedIn(envelopes))
     // All of it is in memory.
     const unread = Effect.runSync(
       RunFailure.collectUnread(run, Wait.stored(run.approvals, run.kept), this.grants, envelopes, messages)
     )
     run.spending.settle(unread.rows)
     const said = RunFailure.said(record, envelopes, unread)
-    this.threads.leave(record.threadId, record.runId, said, ThreadUpdate.keptOf(record, run), run.now())
+    this.threads.leave(record.threadId, record.runId, said, keptOf(record, run), run.now())
     RunFailure.force(run, envelopes, unread)
     if (Exit.isFailure(exit)) {
       const logged = RunFailure.logged(run.runId, exit.cause)
