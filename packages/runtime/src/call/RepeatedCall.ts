@@ -1,14 +1,17 @@
 /**
- * Runs a permitted call, and asks before it is repeated: a call whose process died before it ended may have taken
- * effect, and unless its tool is `Tool.Readonly` or `Tool.Idempotent`, only a person can tell whether repeating it does
- * harm.
+ * Runs a permitted call in as many parts as it takes: again after its process has died, and on after its handler has
+ * slept.
  *
- * The question is an approval of kind `tool` with `begunBefore`. If allowed, the call runs with the same idempotency
- * key; if refused, the model reads that the call may have taken effect. After another crash the question is asked
- * again. On an engine without storage calls are never repeated. A call whose handler sleeps (`ToolRun.sleep`) goes on
- * here, too.
+ * It asks before a call is repeated: a call whose process died before it ended may have taken effect, and unless its tool
+ * is `Tool.Readonly` or `Tool.Idempotent`, only a person can tell whether repeating it does harm. The question is an
+ * approval of kind `tool` with `begunBefore`. If allowed, the call runs with the same idempotency key; if refused, the
+ * model reads that the call may have taken effect. After another crash the question is asked again. On an engine without
+ * storage calls are never repeated.
+ *
+ * While a call's handler sleeps (`ToolRun.sleep`) nothing of it runs, so that its run can be unloaded from memory. It waits
+ * for its time, or is closed by the run's cancel.
  */
-import { Approval, type Json } from "@reins/protocol"
+import { Approval, type Json, Entry } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { GrantUse, Permit } from "../approval/Permit.ts"
@@ -22,7 +25,6 @@ import * as CallHooks from "./CallHooks.ts"
 import * as Gate from "./Gate.ts"
 import * as LateResults from "./LateResults.ts"
 import * as Question from "./Question.ts"
-import * as SleepingCall from "./SleepingCall.ts"
 import * as ToolStep from "./ToolStep.ts"
 import * as Task from "../kernel/Task.ts"
 
@@ -59,9 +61,9 @@ const attempt = (
     if (end._tag === "Unsettled") return askAgain(context, permit, telling, end, time, part)
     if (end._tag === "Asleep") {
       const next: Call.Part = { ...end.sleep, count: 1 + (part?.count ?? 0) }
-      return Task.flatMap(SleepingCall.wait(context, next), (woken) =>
+      return Task.flatMap(untilAwake(context, next), (woken) =>
         woken === "cancelled"
-          ? SleepingCall.cancel(context, permit, telling.before, next)
+          ? cancelAsleep(context, permit, telling.before, next)
           : attempt(context, permit, telling, undefined, time, next)
       )
     }
@@ -210,3 +212,69 @@ const refusal = ({ outcome }: Approval.Outcome, said: string): CallEnd | undefin
 }
 
 const lost = "The process that ran this call died before it ended, so the call may or may not have taken effect"
+
+const Woken = Schema.Literals(["over", "cancelled"])
+
+/** Waits until the call's time has come, or its run is cancelled. */
+const untilAwake = (
+  { agent, call, run }: CallContext,
+  { count, until }: Call.Part
+): Effect.Effect<typeof Woken.Type> => {
+  agent.trim()
+  const subject = Names.ofSlept(call.id, count)
+  const told = run.engine.emit(Names.sleeps(agent.prefix, subject), agent.path, () => [
+    {
+      type: "custom",
+      event_type: "call_sleeps",
+      data: { toolInvocationId: call.id, toolName: call.name, until }
+    }
+  ])
+  const waited = run.engine.wait<typeof Woken.Type>(
+    Names.sleep(agent.prefix, subject),
+    Woken,
+    { cancelled: "cancelled", expires: { at: until, value: "over" } },
+    { path: agent.path, reason: "timer", id: call.id }
+  )
+  return Task.flatMap(told, () => Task.map(waited, ({ value }) => value))
+}
+
+/** Closes a call that was cancelled while it slept. It ran, so it has a row, and may have taken effect. */
+const cancelAsleep = (
+  { agent, call, run, tool }: CallContext,
+  { args, grant }: Permit,
+  before: ToolStep.Before | undefined,
+  { begun, startedAt }: Call.Part
+): Effect.Effect<CallEnd> => {
+  const { path, prefix } = agent
+  const words = "the run was cancelled while the call slept, so it may have taken effect in part"
+  const end = Call.cancelled(ToolOutcome.fault("Cancelled", words, "cancelled"))
+  const closed = run.engine.activity(Names.lost(prefix, call.id), Schema.Null, (work) => {
+    const cost = work.spending.costOf(path, call.id)
+    const costNanoUsd = cost?.nanoUsd ?? 0
+    const row = Entry.tool({
+      path,
+      callId: call.id,
+      toolName: tool.name,
+      costNanoUsd: costNanoUsd === 0 ? undefined : costNanoUsd,
+      status: "cancelled",
+      abandoned: undefined,
+      overrun: cost?.overrun === true ? true : undefined,
+      startedAt,
+      endedAt: work.now(),
+      attempts: begun
+    })
+    const events = [...(before?.(end) ?? []), Call.resultEvent(call, args, end.outcome, tool.execution)]
+    const dropped = LateResults.close(work, agent, call)
+    const charged =
+      grant === undefined
+        ? Effect.void
+        : run.grants.settle(Names.grantUse(work.runId, path, call.id), grant.id, costNanoUsd, work.now())
+    return Effect.map(Effect.andThen(charged, dropped), (late) => ({
+      value: null,
+      path,
+      events,
+      spent: [row, ...late]
+    }))
+  })
+  return Effect.as(closed, end)
+}
