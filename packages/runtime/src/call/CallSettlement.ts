@@ -20,7 +20,7 @@ import * as Gate from "./Gate.ts"
 import * as PersonCall from "./PersonCall.ts"
 import * as PlanCall from "./PlanCall.ts"
 import * as Question from "./Question.ts"
-import * as RepeatedCall from "./RepeatedCall.ts"
+import * as PermittedCall from "./PermittedCall.ts"
 import * as SpecialistCall from "./SpecialistCall.ts"
 import * as Task from "../kernel/Task.ts"
 
@@ -117,7 +117,7 @@ const anew = (context: CallContext, { changes }: Gate.Round): Effect.Effect<Call
     (end) =>
       // The ticket of a receipt stays open.
       end.later === undefined
-        ? Effect.as(RepeatedCall.book(context, undefined, end.outcome.status), end)
+        ? Effect.as(PermittedCall.book(context, undefined, end.outcome.status), end)
         : Effect.succeed(end)
   )
 
@@ -233,7 +233,7 @@ const settleAllowed = (
     )
   }
   const permit = Gate.permit(context.call, args, { grant, toolHash, subject })
-  return Task.flatMap(RepeatedCall.run(context, permit, { review }), (end) =>
+  return Task.flatMap(PermittedCall.run(context, permit, { review }), (end) =>
     end._tag === "Changed" ? anew(context, at) : Effect.succeed(end)
   )
 }

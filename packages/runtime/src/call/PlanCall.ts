@@ -15,7 +15,7 @@ import { type Review, type CallContext, type CallEnd, reviewOf } from "./Call.ts
 import * as CallHooks from "./CallHooks.ts"
 import * as Gate from "./Gate.ts"
 import * as Question from "./Question.ts"
-import * as RepeatedCall from "./RepeatedCall.ts"
+import * as PermittedCall from "./PermittedCall.ts"
 import * as Task from "../kernel/Task.ts"
 
 const planIdOf = ({ agent, call, run }: CallContext): string => Names.planId(run.engine.runId, agent.prefix, call.id)
@@ -97,7 +97,7 @@ const execute = (
 ): Effect.Effect<CallEnd> => {
   const { agent, call, run, tool } = context
   const permit = Gate.permit(call, call.args, allowance)
-  const ran = RepeatedCall.run(context, permit, {
+  const ran = PermittedCall.run(context, permit, {
     review,
     before: ({ outcome }) => [move(planId, "executing", outcome.status === undefined ? "executed" : "failed")]
   })
@@ -108,7 +108,7 @@ const execute = (
       move(planId, "executing", "failed"),
       Call.resultEvent(call, call.args, changed, tool.execution)
     ])
-    return Effect.as(Effect.andThen(failed, RepeatedCall.book(context)), Call.done(changed))
+    return Effect.as(Effect.andThen(failed, PermittedCall.book(context)), Call.done(changed))
   })
 }
 

@@ -104,7 +104,7 @@ const start = (
     // A call that never started releases its grant's hold; one that may be repeated keeps it.
     return value._tag === "Changed" ? granted(context, work, permit, 0, settled) : Effect.succeed(settled)
   }
-  // It may have taken effect where it was begun. `RepeatedCall` asks about it, outside of this activity.
+  // It may have taken effect where it was begun. `PermittedCall` asks about it, outside of this activity.
   const unheld = (begun: number): Call.Unsettled | Call.Changed =>
     begun === 0 ? { _tag: "Changed" } : { _tag: "Unsettled", begunBefore: begun, shown: Gate.shown(context, work) }
   const isHeld = Gate.holds(context, permit.toolHash)
