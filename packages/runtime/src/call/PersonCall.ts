@@ -13,8 +13,11 @@ import * as CallHooks from "./CallHooks.ts"
 import type * as Gate from "./Gate.ts"
 import * as Question from "./Question.ts"
 
-/** Asks `asked` on behalf of the call, and closes the call; one with hooks that see its result is left open for them. */
-export const ask = (
+/**
+ * Settles the call of a tool that asks a person: asks `asked` on its behalf, and closes it with the answer, or with the
+ * reason why there is none; a call with hooks that see its result is left open for them.
+ */
+export const settle = (
   { agent, call, hooks, run, tool }: CallContext,
   { subject }: Gate.Round,
   shown: Call.Shown,
@@ -39,12 +42,6 @@ export const ask = (
       }
     }
   })
-
-const payloadOf = ({ options, question, schema }: Asked.Question): Json => ({
-  question,
-  ...(options === undefined ? {} : { options }),
-  schema
-})
 
 /** How the call ends. A person's remark beside an answer is shown to the model with it. */
 const endOf = (answer: Answer): CallEnd => {
