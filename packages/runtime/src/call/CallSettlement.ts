@@ -17,7 +17,7 @@ import * as Call from "./Call.ts"
 import { type Review, type CallContext, type CallEnd, type Ruling, reviewOf } from "./Call.ts"
 import * as CallHooks from "./CallHooks.ts"
 import * as Gate from "./Gate.ts"
-import * as PersonCall from "./PersonCall.ts"
+import * as CallQuestion from "./CallQuestion.ts"
 import * as PlanCall from "./PlanCall.ts"
 import * as Question from "./Question.ts"
 import * as PermittedCall from "./PermittedCall.ts"
@@ -97,7 +97,7 @@ const round = (context: CallContext, at: Gate.Round): Effect.Effect<CallEnd> => 
           (end): Effect.Effect<CallEnd> => (end === "superseded" ? anew(context, at) : Effect.succeed(end))
         )
       case "Question":
-        return Task.flatMap(PersonCall.ask(context, at, verdict, verdict.question), (end) =>
+        return Task.flatMap(CallQuestion.settle(context, at, verdict, verdict.question), (end) =>
           CallHooks.isSeen(end, context.hooks) ? closed(context, end) : Effect.succeed(end)
         )
       case "Denied":

@@ -4,7 +4,7 @@
  * process. The answer is validated by the question's schema when it is given (`Decision.answer`), and is the tool's
  * result.
  *
- * This file has the tool and how its arguments become a question. `call/PersonCall` asks it.
+ * This file has the tool and how its arguments become a question. `call/CallQuestion` asks it.
  */
 import type { Json, Question } from "@reins/protocol"
 import * as Effect from "effect/Effect"
