@@ -8,7 +8,7 @@ import type { Mark, StoredAnswer } from "../host/journal/JournalStore.ts"
 import * as RunPast from "../host/journal/RunPast.ts"
 import type { Recording } from "../host/journal/RunExport.ts"
 import * as Names from "../run/Names.ts"
-import { Sums, type Used } from "./Sums.ts"
+import { Sums, type Used } from "./BudgetThen.ts"
 
 /**
  * The kinds of marks that no replay comes to: what people and the clock did while a question waited, and what earlier
