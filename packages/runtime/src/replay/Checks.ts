@@ -15,7 +15,7 @@ import * as PlainJson from "../kernel/PlainJson.ts"
 import * as RequestDigest from "../run/RequestDigest.ts"
 import { StepValue, textOf } from "../step/StepValue.ts"
 import { between, type Difference } from "./Divergence.ts"
-import type { Asked } from "./Substitution.ts"
+import type { Asked } from "./Trial.ts"
 
 /** An activity in the log, and its result in the replay: it ended, or it asked a model or a tool. */
 export interface Compared {

@@ -26,7 +26,7 @@ import { requested } from "./Checks.ts"
 import type { Divergence } from "./Divergence.ts"
 import { Played } from "./Played.ts"
 import { ReplayEngine } from "./ReplayEngine.ts"
-import * as Substitution from "./Substitution.ts"
+import * as Trial from "./Trial.ts"
 
 /**
  * The result of a replay. `events`: how many the log has. `undigested`: how many of its model requests have no digest,
@@ -157,7 +157,7 @@ export const replay = Effect.fnUntraced(function* (
   const engine = new ReplayEngine(log)
   const { keyed: _keys, ...plain } = record
   const common: Common = {
-    roster: Substitution.of(roster, settings.predicateMs),
+    roster: Trial.substitute(roster, settings.predicateMs),
     // The caller's keys, traces and patience belong to requests, and none is sent.
     settings: {
       ...settings,
