@@ -1,14 +1,16 @@
 /**
- * A run's log as a replay reads it: its marks by name, which of them the replay has come to, and the events that a
- * difference is reported at. It knows no loop and no agent.
+ * A run's log as a replay reads it: its marks by name, which of them the replay has come to, the events that a difference
+ * is reported at, and for each moment what the run had used and how its budget stood. It knows no loop and no agent.
  */
-import { AgentPath, type Entry, type Envelope } from "@reins/protocol"
+import { AgentPath, type Entry, type Envelope, type Budget } from "@reins/protocol"
 import * as Predicate from "effect/Predicate"
 import type { Mark, StoredAnswer } from "../host/journal/JournalStore.ts"
 import * as RunPast from "../host/journal/RunPast.ts"
 import type { Recording } from "../host/journal/RunExport.ts"
 import * as Names from "../run/Names.ts"
-import { Sums, type Used } from "./BudgetThen.ts"
+import * as Spent from "../budget/Spent.ts"
+import { BudgetTree } from "../budget/BudgetTree.ts"
+import { nodeAbove, type RunRecord } from "../engine/RunHost.ts"
 
 /**
  * The kinds of marks that no replay comes to: what people and the clock did while a question waited, and what earlier
@@ -204,5 +206,109 @@ const isAbout = (event: Envelope.Envelope["event"], callId: string): boolean => 
       return event.data.toolInvocationId === callId
     default:
       return false
+  }
+}
+
+/** The use of one agent, and of one of its tools. */
+export interface Used {
+  readonly path: AgentPath.AgentPath
+  readonly amount: Budget.Amount
+}
+
+interface Row extends Used {
+  readonly seq: number
+  readonly mark: Mark
+}
+
+/**
+ * What the run had used up to an event. A replay asks from event to event, so that each row is added once; where branches
+ * ran in parallel it may ask for an earlier event, and the sum begins anew.
+ */
+class Sums {
+  private readonly rows: ReadonlyArray<Row>
+  private sums = new Map<string, Used>()
+  private next = 0
+  private reached = 0
+
+  constructor(marks: ReadonlyArray<Mark>) {
+    const all = marks
+      .toSorted((one, other) => one.seq - other.seq)
+      .flatMap((mark) => mark.spent.map((entry) => ({ mark, entry })))
+    const amounts = Spent.fromLedger(all.map(({ entry }) => entry))
+    this.rows = all.map(({ entry, mark }, index) => ({
+      path: entry.path,
+      seq: mark.seq,
+      mark,
+      amount: amounts[index]?.[1] ?? {}
+    }))
+  }
+
+  /** The rows of marks up to `seq`, without those of `mark`. */
+  upTo(seq: number, mark: Mark): ReadonlyArray<Used> {
+    if (seq < this.reached) {
+      this.sums = new Map()
+      this.next = 0
+    }
+    this.reached = seq
+    for (let row = this.rows[this.next]; row !== undefined && row.seq <= seq; row = this.rows[++this.next]) {
+      add(this.sums, row, 1)
+    }
+    if (mark.seq > seq || mark.spent.length === 0) return [...this.sums.values()]
+    const others = new Map(this.sums)
+    for (const row of this.rows) if (row.mark === mark) add(others, row, -1)
+    return [...others.values()]
+  }
+}
+
+const add = (sums: Map<string, Used>, { amount, path }: Used, sign: 1 | -1): void => {
+  const { tool } = amount
+  const key = `${AgentPath.key(path)}${tool === undefined ? "" : `/${tool}`}`
+  const before = sums.get(key)?.amount ?? {}
+  const sum = (name: Exclude<keyof Budget.Amount, "tool">) => (before[name] ?? 0) + sign * (amount[name] ?? 0)
+  sums.set(key, {
+    path,
+    amount: {
+      steps: sum("steps"),
+      toolCalls: sum("toolCalls"),
+      inputTokens: sum("inputTokens"),
+      outputTokens: sum("outputTokens"),
+      nanoUsd: sum("nanoUsd"),
+      agents: sum("agents"),
+      ...(tool === undefined ? {} : { tool })
+    }
+  })
+}
+
+/** The run's budget, which is asked for at one moment after another. */
+export class BudgetThen {
+  private readonly record: RunRecord
+  private readonly changes: Array<(tree: BudgetTree) => void> = []
+  private readonly opened = new Set([AgentPath.key(AgentPath.root)])
+
+  constructor(record: RunRecord) {
+    this.record = record
+  }
+
+  open(path: AgentPath.AgentPath, budget: Budget.Budget, elapsedMs: number): void {
+    this.opened.add(AgentPath.key(path))
+    this.changes.push((tree) => tree.open(path, budget, elapsedMs))
+  }
+
+  raiseAgain(path: AgentPath.AgentPath, limits: { readonly [limit: string]: number }): void {
+    this.changes.push((tree) => tree.raiseAgain(path, limits))
+  }
+
+  /** The budget after that was used. */
+  after(before: ReadonlyArray<Used>): BudgetTree {
+    const { record } = this
+    const tree = new BudgetTree(record.budget ?? {}, [], undefined, nodeAbove(record))
+    for (const change of this.changes) change(tree)
+    for (const { amount, path } of before) tree.charge(this.openedAt(path), amount)
+    return tree
+  }
+
+  /** The path itself, or what is above it, where another branch of the log is ahead of the replay. */
+  private openedAt(path: AgentPath.AgentPath): AgentPath.AgentPath {
+    return this.opened.has(AgentPath.key(path)) ? path : this.openedAt(path.slice(0, -1))
   }
 }

@@ -17,10 +17,9 @@ import type { Mark } from "../host/journal/JournalStore.ts"
 import * as Names from "../run/Names.ts"
 import * as StoredForm from "../kernel/StoredForm.ts"
 import { SentDigests } from "../run/RequestDigest.ts"
-import { BudgetThen, type Used } from "./BudgetThen.ts"
+import { BudgetThen, type Used, type Played } from "./Played.ts"
 import * as Checks from "./Checks.ts"
 import { betweenEvents, type Difference, type Divergence, jsonOf } from "./Divergence.ts"
-import type { Played } from "./Played.ts"
 import * as Trial from "./Trial.ts"
 
 /** Work that only decides or reads: it is done where the log does not have it. */
