@@ -187,6 +187,19 @@ export const isSeen = ({ _tag }: CallEnd, hooks: CallHooks | undefined, from = N
   (_tag === "Done" || _tag === "Refused") &&
   hooks.some(({ afterCall }, index) => index < from && afterCall !== undefined)
 
+/** The events that close a call with its end; none where hooks see its result first, and `closeSeen` closes it. */
+export const closing = ({ call, hooks, tool }: Call.CallContext, end: CallEnd): ReadonlyArray<Event> =>
+  isSeen(end, hooks) ? [] : [Call.resultEvent(call, call.args, end.outcome, tool.execution)]
+
+/** Closes a call that `closing` has left open, with what its hooks let through. */
+export const closeSeen = (context: Call.CallContext, end: CallEnd, from?: number): Effect.Effect<CallEnd> => {
+  const { call, hooks, tool } = context
+  const hooked = isSeen(end, hooks, from) ? ofTool(context) : undefined
+  return hooked === undefined
+    ? Effect.succeed(end)
+    : close(hooked, end, ({ outcome }) => [Call.resultEvent(call, call.args, outcome, tool.execution)], from)
+}
+
 /** Runs the hooks after a call, the innermost of the first `from` first. */
 const sayAfter = (all: HookRun, hooked: Hooked, end: CallEnd, from: number): Effect.Effect<CallEnd> => {
   const { about, call, hooks } = hooked

@@ -24,6 +24,7 @@ import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"
 import * as CallHooks from "./CallHooks.ts"
 import type * as Gate from "./Gate.ts"
+import * as Task from "../kernel/Task.ts"
 
 /** The attempt that asks. */
 interface Asking {
@@ -158,15 +159,16 @@ export const withdraw = ({ agent, call, run, tool }: CallContext, work: Work): E
 
 /**
  * Settles the call of a tool that asks a person: asks `asked` on its behalf, and closes it with the answer, or with the
- * reason why there is none; a call with hooks that see its result is left open for them.
+ * reason why there is none.
  */
 export const settle = (
-  { agent, call, hooks, run, tool }: CallContext,
+  context: CallContext,
   { subject }: Gate.Round,
   shown: Call.Shown,
   asked: Asked.Question
-): Effect.Effect<CallEnd> =>
-  Question.ask<CallEnd>(run, agent, {
+): Effect.Effect<CallEnd> => {
+  const { agent, call, run, tool } = context
+  const ended = Question.ask<CallEnd>(run, agent, {
     subject,
     approvers: tool.approvers,
     request: {
@@ -178,13 +180,11 @@ export const settle = (
     },
     close: (answer) => {
       const end = endOf(answer)
-      const isOpen = CallHooks.isSeen(end, hooks)
-      return {
-        value: end,
-        events: isOpen ? [] : [Call.resultEvent(call, call.args, end.outcome, tool.execution)]
-      }
+      return { value: end, events: CallHooks.closing(context, end) }
     }
   })
+  return Task.flatMap(ended, (end) => CallHooks.closeSeen(context, end))
+}
 
 /** How the call ends. A person's remark beside an answer is shown to the model with it. */
 const endOf = (answer: Answer): CallEnd => {

@@ -97,9 +97,7 @@ const round = (context: CallContext, at: Gate.Round): Effect.Effect<CallEnd> => 
           (end): Effect.Effect<CallEnd> => (end === "superseded" ? anew(context, at) : Effect.succeed(end))
         )
       case "Question":
-        return Task.flatMap(CallQuestion.settle(context, at, verdict, verdict.question), (end) =>
-          CallHooks.isSeen(end, context.hooks) ? closed(context, end) : Effect.succeed(end)
-        )
+        return CallQuestion.settle(context, at, verdict, verdict.question)
       case "Denied":
         return closed(context, Call.done(ToolOutcome.fault("Denied", verdict.reason, "denied")))
       case "Invalid":
@@ -138,7 +136,7 @@ const granted = (
 
 /** Asks a person about a call, and runs it if allowed. */
 const ask = (context: CallContext, at: Gate.Round, shown: Call.Shown): Effect.Effect<CallEnd | "superseded"> => {
-  const { agent, call, hooks, run, tool } = context
+  const { agent, call, run, tool } = context
   const ruled = Question.ask<Ruling>(run, agent, {
     subject: at.subject,
     approvers: tool.approvers,
@@ -152,14 +150,7 @@ const ask = (context: CallContext, at: Gate.Round, shown: Call.Shown): Effect.Ef
     },
     close: (answer) => {
       const ruling = rule(answer, call)
-      return {
-        value: ruling,
-        // Hooks see its result first.
-        events:
-          ruling._tag === "Closed" && !CallHooks.isSeen(ruling.end, hooks)
-            ? [Call.resultEvent(call, call.args, ruling.end.outcome, tool.execution)]
-            : []
-      }
+      return { value: ruling, events: ruling._tag === "Closed" ? CallHooks.closing(context, ruling.end) : [] }
     }
   })
   return Task.flatMap(ruled, (ruling): Effect.Effect<CallEnd | "superseded"> => {
@@ -173,7 +164,7 @@ const ask = (context: CallContext, at: Gate.Round, shown: Call.Shown): Effect.Ef
       case "Superseded":
         return Effect.succeed("superseded")
       case "Closed":
-        return CallHooks.isSeen(ruling.end, hooks) ? closed(context, ruling.end) : Effect.succeed(ruling.end)
+        return CallHooks.closeSeen(context, ruling.end)
     }
   })
 }
@@ -306,10 +297,9 @@ const unknown = ({ member, offered, own }: AgentState, call: Message.CallPart): 
 /** Closes a call that no tool of the runtime ran. `from`: see `CallHooks.Before`. */
 const closed = (context: CallContext, end: CallEnd, from?: number): Effect.Effect<CallEnd> => {
   const { agent, call, hooks, run, tool } = context
-  const hooked = CallHooks.isSeen(end, hooks, from) ? CallHooks.ofTool(context) : undefined
-  return hooked === undefined
-    ? emitEnd(run, agent, call, tool.execution, end)
-    : CallHooks.close(hooked, end, ({ outcome }) => [Call.resultEvent(call, call.args, outcome, tool.execution)], from)
+  return CallHooks.isSeen(end, hooks, from)
+    ? CallHooks.closeSeen(context, end, from)
+    : emitEnd(run, agent, call, tool.execution, end)
 }
 
 const emitEnd = (

@@ -79,8 +79,9 @@ const askAgain = (
   time: number,
   part: Call.Part | undefined
 ): Effect.Effect<CallEnd | Call.Changed> => {
-  const { agent, call, hooks, run, tool } = context
+  const { agent, call, run, tool } = context
   const { args, grant, subject } = permit
+  const allowed = { ...context, call: { ...call, args } }
   const ruled = Question.ask<Ruling>(run, agent, {
     subject: Names.ofRepeat(call.id, time),
     approvers: tool.approvers,
@@ -100,18 +101,16 @@ const askAgain = (
         ? { value: { _tag: "Allowed", args: answer.args ?? args, review: reviewOf(answer) }, events: [] }
         : {
             value: { _tag: "Closed", end },
-            events: [
-              ...(telling.before?.(end) ?? []),
-              // Hooks see its result first.
-              ...(CallHooks.isSeen(end, hooks) ? [] : [Call.resultEvent(call, args, end.outcome, tool.execution)])
-            ]
+            events: [...(telling.before?.(end) ?? []), ...CallHooks.closing(allowed, end)]
           }
     }
   })
   return Effect.flatMap(ruled, (ruling): Effect.Effect<CallEnd | Call.Changed> => {
     switch (ruling._tag) {
       case "Closed":
-        return Effect.tap(closed(context, args, ruling.end), () => book(context, grant, ruling.end.outcome.status))
+        return Effect.tap(CallHooks.closeSeen(allowed, ruling.end), () =>
+          book(context, grant, ruling.end.outcome.status)
+        )
       case "Superseded":
         return Effect.flatMap(show(context, time + 1), (shown) =>
           askAgain(context, permit, telling, { _tag: "Unsettled", begunBefore, shown }, time + 1, part)
@@ -129,15 +128,6 @@ const askAgain = (
       }
     }
   })
-}
-
-/** Closes a call that is not repeated: where hooks see its result, it is open until they have. */
-const closed = (context: CallContext, args: Json, end: CallEnd): Effect.Effect<CallEnd> => {
-  const { call, hooks, tool } = context
-  const hooked = CallHooks.isSeen(end, hooks) ? CallHooks.ofTool({ ...context, call: { ...call, args } }) : undefined
-  return hooked === undefined
-    ? Effect.succeed(end)
-    : CallHooks.close(hooked, end, ({ outcome }) => [Call.resultEvent(call, args, outcome, tool.execution)])
 }
 
 /**

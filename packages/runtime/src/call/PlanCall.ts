@@ -42,7 +42,7 @@ export const ask = (
   { subject }: Gate.Round,
   shown: Call.Shown
 ): Effect.Effect<CallEnd | "superseded"> => {
-  const { agent, call, hooks, run, tool } = context
+  const { agent, call, run, tool } = context
   const planId = planIdOf(context)
   const ruled = Question.ask<Refusal | "superseded" | Approved>(run, agent, {
     subject,
@@ -65,26 +65,13 @@ export const ask = (
         events:
           refusal === undefined
             ? [move(planId, "pending_approval", "approved"), move(planId, "approved", "executing")]
-            : [
-                move(planId, "pending_approval", refusal.status),
-                // Hooks see its result first.
-                ...(CallHooks.isSeen(refusal.end, hooks)
-                  ? []
-                  : [Call.resultEvent(call, call.args, refusal.end.outcome, tool.execution)])
-              ]
+            : [move(planId, "pending_approval", refusal.status), ...CallHooks.closing(context, refusal.end)]
       }
     }
   })
   return Effect.flatMap(ruled, (ruling): Effect.Effect<CallEnd | "superseded"> => {
     if (ruling === "superseded") return Effect.succeed(ruling)
-    if ("end" in ruling) {
-      const hooked = CallHooks.isSeen(ruling.end, hooks) ? CallHooks.ofTool(context) : undefined
-      return hooked === undefined
-        ? Effect.succeed(ruling.end)
-        : CallHooks.close(hooked, ruling.end, ({ outcome }) => [
-            Call.resultEvent(call, call.args, outcome, tool.execution)
-          ])
-    }
+    if ("end" in ruling) return CallHooks.closeSeen(context, ruling.end)
     return execute(context, planId, { subject, toolHash: shown.toolHash }, ruling.review)
   })
 }
