@@ -10,7 +10,7 @@
  * The call of a tool that asks a person (`ToolSettings.AsksPerson`) is nothing but a question, which is in its arguments.
  * Nothing runs meanwhile, so that the run can be unloaded from memory while it waits.
  */
-import { Approval, type Json, type Question as Asked } from "@reins/protocol"
+import type { Approval, Json, Question as Asked } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
@@ -77,7 +77,11 @@ export class CallQuestions {
     return order.questionOf(agent.path, call.id) === id ? "open" : order.hasAsked(id) ? "over" : "new"
   }
 
-  private put(subject: Names.Subject, question: Asked.Question, terms: Terms): Effect.Effect<PersonAnswer> {
+  private put(
+    subject: Names.Subject,
+    question: Asked.Question,
+    terms: typeof Question.Terms.Type
+  ): Effect.Effect<PersonAnswer> {
     const { agent, call, run, tool } = this.context
     return Question.ask<PersonAnswer>(run, agent, {
       subject,
@@ -95,24 +99,18 @@ export class CallQuestions {
   }
 
   /** When the question expires, and who may answer it: the same when it is asked again. */
-  private terms(subject: Names.Subject): Effect.Effect<Terms> {
+  private terms(subject: Names.Subject): Effect.Effect<typeof Question.Terms.Type> {
     const { agent, run, tool } = this.context
     const { kept } = this.work
     const terms = Question.termsOf(run, tool.approvers, this.work.now())
     if (terms.expiresAt === undefined && terms.approvals === undefined) return Effect.succeed({})
-    return Effect.flatMap(Effect.orDie(Schema.encodeEffect(Terms)(terms)), (json) =>
+    return Effect.flatMap(Effect.orDie(Schema.encodeEffect(Question.Terms)(terms)), (json) =>
       Effect.flatMap(kept.put(Names.askTerms(agent.prefix, subject), json), (stored) =>
-        Effect.orDie(Schema.decodeUnknownEffect(Terms)(stored))
+        Effect.orDie(Schema.decodeUnknownEffect(Question.Terms)(stored))
       )
     )
   }
 }
-
-const Terms = Schema.Struct({
-  expiresAt: Schema.optionalKey(Schema.Natural),
-  approvals: Schema.optionalKey(Approval.Approvals)
-})
-type Terms = typeof Terms.Type
 
 const payloadOf = ({ options, question, schema }: Asked.Question): Json => ({
   question,

@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import type { Answer } from "../approval/Answer.ts"
 import type { Member } from "../agent/AgentRegistry.ts"
 import type { GrantUse } from "../approval/Permit.ts"
+import { silent } from "../engine/Engine.ts"
 import type * as HookChain from "../hook/HookChain.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Names from "../run/Names.ts"
@@ -234,12 +235,7 @@ const isHeld = (context: CallContext, { subject }: Gate.Round, toolHash: string 
   toolHash === undefined || context.run.engine.direct !== undefined
     ? Effect.succeed(true)
     : context.run.engine.activity(Names.held(context.agent.prefix, subject), Schema.Boolean, () =>
-        Effect.succeed({
-          value: Gate.holds(context, toolHash),
-          path: context.agent.path,
-          events: [],
-          spent: []
-        })
+        Effect.succeed(silent(Gate.holds(context, toolHash), context.agent.path))
       )
 
 const ClientFields = Schema.Struct({

@@ -16,7 +16,7 @@ import * as Schema from "effect/Schema"
 import type { Callable } from "../agent/AgentRegistry.ts"
 import * as Permit from "../approval/Permit.ts"
 import { isDenial, type Ruled, type PolicyContext, type Predicate, type Ruling } from "../approval/Policy.ts"
-import type { Settled, Work } from "../engine/Engine.ts"
+import { silent, type Work } from "../engine/Engine.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import * as StoredForm from "../kernel/StoredForm.ts"
 import { toPromptMessages } from "../model/PromptMessages.ts"
@@ -58,15 +58,13 @@ const Stored = Schema.Union([
   }),
   Schema.Struct({
     verdict: Schema.Literal("ask"),
-    expiresAt: Schema.optionalKey(Schema.Natural),
     toolHash: Schema.optionalKey(Schema.String),
-    approvals: Schema.optionalKey(Approval.Approvals)
+    ...Question.Terms.fields
   }),
   Schema.Struct({
     verdict: Schema.Literal("question"),
     question: Asked.Question,
-    expiresAt: Schema.optionalKey(Schema.Natural),
-    approvals: Schema.optionalKey(Approval.Approvals)
+    ...Question.Terms.fields
   }),
   Schema.Struct({ verdict: Schema.Literal("denied"), reason: Schema.String }),
   Schema.Struct({ verdict: Schema.Literal("invalid"), issue: Schema.String }),
@@ -119,19 +117,9 @@ const write = (verdict: Verdict): typeof Stored.Type => {
         ...hashed(verdict)
       }
     case "Ask":
-      return {
-        verdict: "ask",
-        ...(verdict.expiresAt === undefined ? {} : { expiresAt: verdict.expiresAt }),
-        ...(verdict.approvals === undefined ? {} : { approvals: verdict.approvals }),
-        ...hashed(verdict)
-      }
+      return { verdict: "ask", ...Question.shownIn(verdict) }
     case "Question":
-      return {
-        verdict: "question",
-        question: verdict.question,
-        ...(verdict.expiresAt === undefined ? {} : { expiresAt: verdict.expiresAt }),
-        ...(verdict.approvals === undefined ? {} : { approvals: verdict.approvals })
-      }
+      return { verdict: "question", question: verdict.question, ...Question.shownIn(verdict) }
     case "Denied":
       return { verdict: "denied", reason: verdict.reason }
     case "Invalid":
@@ -162,13 +150,7 @@ export const judge = (context: CallContext, { changes, subject }: Round): Effect
   const { agent, run, tool } = context
   const isAnew = changes > 0
   if (tool.policy === "never" && tool.execution === "server" && !isAnew) return Effect.succeed(allow)
-  const considered = (work: Work) =>
-    Task.map(consider(context, work, isAnew), (value): Settled<Verdict> => ({
-      value,
-      path: agent.path,
-      events: [],
-      spent: []
-    }))
+  const considered = (work: Work) => Task.map(consider(context, work, isAnew), (verdict) => silent(verdict, agent.path))
   // The continuation may wait for days and must not keep the verdict's fiber.
   return run.engine.direct === undefined
     ? run.engine.activity(Names.gate(agent.prefix, subject), VerdictCodec, considered)

@@ -11,10 +11,11 @@
  * While a call's handler sleeps (`ToolRun.sleep`) nothing of it runs, so that its run can be unloaded from memory. It waits
  * for its time, or is closed by the run's cancel.
  */
-import { Approval, type Json, Entry } from "@reins/protocol"
+import { Approval, Entry } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { GrantUse, Permit } from "../approval/Permit.ts"
+import { type Settled, silent, type Work } from "../engine/Engine.ts"
 import * as Spending from "../engine/Spending.ts"
 import * as Names from "../run/Names.ts"
 import { chargeLeft } from "../run/Run.ts"
@@ -135,29 +136,41 @@ const askAgain = (
  * what its grant holds, and closes its ticket. Without effect if the call was repeated.
  */
 export const book = (
-  { agent, call, run }: CallContext,
+  context: CallContext,
   grant?: GrantUse,
   status?: ToolOutcome.ToolOutcome["status"]
 ): Effect.Effect<void> => {
-  const { engine, grants } = run
-  const { path, prefix } = agent
-  if (engine.direct !== undefined) return Effect.void
-  const booked = engine.activity(Names.lost(prefix, call.id), Schema.Null, (work) => {
+  const { agent, call, run } = context
+  if (run.engine.direct !== undefined) return Effect.void
+  const booked = leave(context, grant, (work) => {
+    const spent = Spending.lostRows(work.spending, agent.path, call.id, status)
+    for (const row of spent) chargeLeft(work, row)
+    return { events: [], spent }
+  })
+  return Effect.asVoid(booked)
+}
+
+/** Settles the grant and closes the ticket of a call that does not run any more. `last`: its last events and rows. */
+const leave = (
+  context: CallContext,
+  grant: GrantUse | undefined,
+  last: (work: Work, cost: Spending.Cost | undefined) => Pick<Settled<null>, "events" | "spent">
+): Effect.Effect<null> => {
+  const { agent, call, run } = context
+  const { path } = agent
+  return run.engine.activity(Names.lost(agent.prefix, call.id), Schema.Null, (work) => {
     const cost = work.spending.costOf(path, call.id)
     const grantId = grant?.id ?? cost?.grantId
-    const key = Names.grantUse(work.runId, path, call.id)
-    const given = grantId === undefined ? Effect.void : grants.settle(key, grantId, cost?.nanoUsd ?? 0, work.now())
-    const spent = Spending.lostRows(work.spending, path, call.id, status)
-    for (const row of spent) chargeLeft(work, row)
-    const dropped = LateResults.close(work, agent, call)
-    return Effect.map(Effect.andThen(given, dropped), (late) => ({
+    const { events, spent } = last(work, cost)
+    const settled =
+      grantId === undefined ? Effect.void : ToolStep.settleGrant(context, work, grantId, cost?.nanoUsd ?? 0)
+    return Effect.map(Effect.andThen(settled, LateResults.close(work, agent, call)), (late) => ({
       value: null,
       path,
-      events: [],
+      events,
       spent: [...spent, ...late]
     }))
   })
-  return Effect.asVoid(booked)
 }
 
 /** The last reviewer's change counts, or an earlier one if they changed nothing. */
@@ -166,17 +179,13 @@ const reviewed = (
   { review }: { readonly review: Review | undefined }
 ): Pick<Telling, "review"> => (review === undefined ? {} : { review: { ...review, args: review.args ?? before?.args } })
 
-const Shown = Schema.Struct({
-  toolHash: Schema.String,
-  expiresAt: Schema.optionalKey(Schema.Natural),
-  approvals: Schema.optionalKey(Approval.Approvals)
-})
+const Shown = Schema.Struct({ toolHash: Schema.String, ...Question.Terms.fields })
 
 /** The content of the next question, after the previous one was superseded. */
 const show = (context: CallContext, time: number): Effect.Effect<Call.Shown> => {
   const { agent, call, run } = context
   return run.engine.activity(Names.shown(agent.prefix, Names.ofRepeat(call.id, time)), Shown, (work) =>
-    Effect.succeed({ value: Gate.shown(context, work), path: agent.path, events: [], spent: [] })
+    Effect.succeed(silent(Gate.shown(context, work), agent.path))
   )
 }
 
@@ -230,22 +239,20 @@ const untilAwake = (
 
 /** Closes a call that was cancelled while it slept. It ran, so it has a row, and may have taken effect. */
 const cancelAsleep = (
-  { agent, call, run, tool }: CallContext,
+  context: CallContext,
   { args, grant }: Permit,
   before: ToolStep.Before | undefined,
   { begun, startedAt }: Call.Part
 ): Effect.Effect<CallEnd> => {
-  const { path, prefix } = agent
+  const { agent, call, tool } = context
   const words = "the run was cancelled while the call slept, so it may have taken effect in part"
   const end = Call.cancelled(ToolOutcome.fault("Cancelled", words, "cancelled"))
-  const closed = run.engine.activity(Names.lost(prefix, call.id), Schema.Null, (work) => {
-    const cost = work.spending.costOf(path, call.id)
-    const costNanoUsd = cost?.nanoUsd ?? 0
+  const closed = leave(context, grant, (work, cost) => {
     const row = Entry.tool({
-      path,
+      path: agent.path,
       callId: call.id,
       toolName: tool.name,
-      costNanoUsd: costNanoUsd === 0 ? undefined : costNanoUsd,
+      costNanoUsd: cost?.nanoUsd === 0 ? undefined : cost?.nanoUsd,
       status: "cancelled",
       abandoned: undefined,
       overrun: cost?.overrun === true ? true : undefined,
@@ -253,18 +260,10 @@ const cancelAsleep = (
       endedAt: work.now(),
       attempts: begun
     })
-    const events = [...(before?.(end) ?? []), Call.resultEvent(call, args, end.outcome, tool.execution)]
-    const dropped = LateResults.close(work, agent, call)
-    const charged =
-      grant === undefined
-        ? Effect.void
-        : run.grants.settle(Names.grantUse(work.runId, path, call.id), grant.id, costNanoUsd, work.now())
-    return Effect.map(Effect.andThen(charged, dropped), (late) => ({
-      value: null,
-      path,
-      events,
-      spent: [row, ...late]
-    }))
+    return {
+      events: [...(before?.(end) ?? []), Call.resultEvent(call, args, end.outcome, tool.execution)],
+      spent: [row]
+    }
   })
   return Effect.as(closed, end)
 }

@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import { Answer } from "../approval/Answer.ts"
 import * as Approvers from "../approval/Approvers.ts"
 import * as AuditStore from "../approval/AuditStore.ts"
-import type { Reminder, Voting } from "../engine/Engine.ts"
+import { type Reminder, silent, type Voting } from "../engine/Engine.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Task from "../kernel/Task.ts"
 import * as Names from "../run/Names.ts"
@@ -271,7 +271,7 @@ const valueOf = ({ value }: { readonly value: Answer }): Answer => value
  */
 const keep = (run: Run, { path, prefix }: AgentState, subject: Names.Subject, grant: Grant.Grant) =>
   run.engine.activity(Names.grant(prefix, subject), Schema.Null, () =>
-    Effect.as(run.grants.add(grant), { value: null, path, events: [], spent: [] })
+    Effect.as(run.grants.add(grant), silent(null, path))
   )
 
 /** The `event_type` of the warning before a question expires. */
@@ -309,12 +309,18 @@ const unattended = (way: "wait" | "deny" | "approve", isNeeded: boolean, id: str
   }
 }
 
-/** When a question asked at `now` expires, and who may answer it. An escalation extends the expiry. */
+/** When a question expires, in epoch milliseconds, and who may answer it. Both may be absent. */
+export const Terms = Schema.Struct({
+  expiresAt: Schema.optionalKey(Schema.Natural),
+  approvals: Schema.optionalKey(Approval.Approvals)
+})
+
+/** The terms of a question asked at `now`. An escalation extends the expiry. */
 export const termsOf = (
   { settings: { approvalExpiryMs } }: Run,
   approvers: ReadonlyArray<Approvers.Level> | undefined,
   now: number
-): { readonly expiresAt?: number; readonly approvals?: Approval.Approvals } => {
+): typeof Terms.Type => {
   const approvals = approvers === undefined ? undefined : Approvers.shownAt(approvers, now)
   const from = approvals?.escalations?.at(-1)?.at ?? now
   return {

@@ -9,7 +9,7 @@ import { Entry, type Event } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Permit from "../approval/Permit.ts"
-import { SettledWork, type Settled, type Work } from "../engine/Engine.ts"
+import { type Settled, SettledWork, silent, type Work } from "../engine/Engine.ts"
 import * as Spending from "../engine/Spending.ts"
 import * as Names from "../run/Names.ts"
 import { chargeLeft, settle } from "../run/Run.ts"
@@ -100,7 +100,7 @@ const start = (
   const { agent, tool } = context
   const undone = (value: Call.Unsettled | Call.Changed): Effect.Effect<Settled<Call.Ran>> => {
     settle(work, agent.path, held, {})
-    const settled: Settled<Call.Ran> = { value, path: agent.path, events: [], spent: [] }
+    const settled = silent<Call.Ran>(value, agent.path)
     // A call that never started releases its grant's hold; one that may be repeated keeps it.
     return value._tag === "Changed" ? granted(context, work, permit, 0, settled) : Effect.succeed(settled)
   }
@@ -172,7 +172,7 @@ const neverRan = (
  * call beside it may have claimed the same money.
  */
 const granted = <A>(
-  { agent, call, run }: CallContext,
+  context: CallContext,
   work: Work,
   permit: Permit.Permit,
   costNanoUsd: number,
@@ -181,10 +181,19 @@ const granted = <A>(
   permit.grant === undefined || !isCharged(permit, costNanoUsd)
     ? Exit.succeed(settled)
     : Effect.as(
-        run.grants.settle(Names.grantUse(work.runId, agent.path, call.id), permit.grant.id, costNanoUsd, work.now()),
+        settleGrant(context, work, permit.grant.id, costNanoUsd),
         // The store took its time.
         { ...settled, at: undefined }
       )
+
+/** Charges a grant with what the call has cost, and releases the rest of the call's hold. */
+export const settleGrant = (
+  { agent, call, run }: CallContext,
+  work: Work,
+  grantId: string,
+  costNanoUsd: number
+): Effect.Effect<void> =>
+  run.grants.settle(Names.grantUse(work.runId, agent.path, call.id), grantId, costNanoUsd, work.now())
 
 /** Attempts the call until it succeeds or may not be retried. */
 const execute = (execution: Execution): Effect.Effect<Settled<CallEnd | Call.Asleep>> =>
@@ -228,7 +237,7 @@ const fallAsleep = (execution: Execution, value: Call.Asleep): Effect.Effect<Set
   const nanoUsd = live.costNanoUsd - live.charged
   live.end()
   settle(work, path, held, nanoUsd > 0 ? { nanoUsd } : {})
-  const settled: Settled<Call.Asleep> = { value, path, events: [], spent: [] }
+  const settled = silent(value, path)
   const { lease } = work.tree
   return lease === undefined || live.costNanoUsd === 0
     ? Exit.succeed(settled)

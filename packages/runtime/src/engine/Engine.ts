@@ -42,6 +42,9 @@ export interface Settled<A> {
   readonly left?: Left | undefined
 }
 
+/** Work that ends with a value alone: it emits and spends nothing. */
+export const silent = <A>(value: A, path: AgentPath.AgentPath): Settled<A> => ({ value, path, events: [], spent: [] })
+
 /**
  * What an ended run adds to its thread, once: its messages, and what is kept with the thread.
  *

@@ -2,12 +2,12 @@
  * Asks a person for more budget at a limit, and raises it by the answer, so that the same run continues. After a
  * rejection, an expiry or an ineffective raise the limit is unchanged.
  */
-import { Approval, Budget } from "@reins/protocol"
+import { Budget } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
 import * as Question from "../call/Question.ts"
-import type { Work } from "../engine/Engine.ts"
+import { silent, type Work } from "../engine/Engine.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import type { Run } from "../run/Run.ts"
 
@@ -46,25 +46,20 @@ const raise = Effect.fnUntraced(function* (
   limits: { readonly [limit: string]: number }
 ) {
   const raised = yield* engine.activity(Names.raise(agent.prefix, subject), Schema.Boolean, ({ tree }) =>
-    Effect.succeed({ value: tree.raise(agent.path, limits), path: agent.path, events: [], spent: [] })
+    Effect.succeed(silent(tree.raise(agent.path, limits), agent.path))
   )
   if (raised) engine.limits.raiseAgain(agent.path, limits)
   return raised
 })
 
-const Terms = Schema.Struct({
-  expiresAt: Schema.optionalKey(Schema.Natural),
-  approvals: Schema.optionalKey(Approval.Approvals)
-})
-
 /** When the question expires, and who may answer; the clock is read once and the result is stored. */
-const termsOf = (run: Run, agent: AgentState, subject: Names.Subject): Effect.Effect<typeof Terms.Type> => {
+const termsOf = (run: Run, agent: AgentState, subject: Names.Subject): Effect.Effect<typeof Question.Terms.Type> => {
   const { approvers } = agent.member
   const { approvalExpiryMs } = run.settings
   const read = (work: Work) => Question.termsOf(run, approvers, work.now())
-  const settled = <A>(value: A) => Effect.succeed({ value, path: agent.path, events: [], spent: [] })
+  const settled = <A>(value: A) => Effect.succeed(silent(value, agent.path))
   if (approvers !== undefined) {
-    return run.engine.activity(Names.shown(agent.prefix, subject), Terms, (work) => settled(read(work)))
+    return run.engine.activity(Names.shown(agent.prefix, subject), Question.Terms, (work) => settled(read(work)))
   }
   if (approvalExpiryMs === undefined) return Effect.succeed({})
   const expiry = run.engine.activity(Names.expiry(agent.prefix, subject), Schema.NullOr(Schema.Natural), (work) =>

@@ -12,7 +12,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Resolution from "../agent/Resolution.ts"
 import * as ResolvedMember from "../agent/ResolvedMember.ts"
-import type { Work } from "../engine/Engine.ts"
+import { silent, type Work } from "../engine/Engine.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import * as StoredForm from "../kernel/StoredForm.ts"
 import type { AgentState } from "../run/AgentState.ts"
@@ -61,12 +61,7 @@ export const resolve = (
 ): Effect.Effect<RunErrors.ResolveFailed | undefined> =>
   Effect.map(
     run.engine.activity(Names.resolved(agent.prefix, step), Value, (work) =>
-      Effect.map(choose(run, work, agent, step, resolver), (value) => ({
-        value,
-        path: agent.path,
-        events: [],
-        spent: []
-      }))
+      Effect.map(choose(run, work, agent, step, resolver), (value) => silent(value, agent.path))
     ),
     (value) => {
       const failed = value._tag === "Failed" ? value : become(agent, step, value.chosen)
