@@ -1,6 +1,6 @@
 /**
- * One attempt of a permitted call: runs the handler under the run's signal and the tool's own deadline, and decides what
- * its end means.
+ * One attempt of a permitted call: runs the handler under the run's signal and the tool's own deadline, and decides
+ * what its end means.
  */
 import type { Budget } from "@reins/protocol"
 import * as Cause from "effect/Cause"

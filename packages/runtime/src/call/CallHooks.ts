@@ -271,7 +271,9 @@ export const after = (
   return Task.map(sayAfter(all, hooked, end, from), (end) => ({ end: Call.using(end, all.bill?.usage), all }))
 }
 
-/** Closes a call whose result no tool of the runtime has made: runs the hooks after it, and emits `events` of its end. */
+/**
+ * Closes a call whose result no tool of the runtime has made: runs the hooks after it, and emits `events` of its end.
+ */
 export const close = (
   hooked: Hooked,
   end: CallEnd,

@@ -1,14 +1,14 @@
 /**
  * The questions that calls ask a person, other than whether they may run.
  *
- * A running call asks with `ToolRun.ask`, the service of approvals. Its handler waits for the answer, so that the run stays
- * in memory meanwhile. A question is identified by its place among those of the call. A handler that runs again after a
- * crash, for another attempt or after a sleep gets the stored answer, or waits for the same question. A handler that
- * stops waiting withdraws its question, and so does a call that ends or is asked about after a crash. What a person has
- * answered by then counts.
+ * A running call asks with `ToolRun.ask`, the service of approvals. Its handler waits for the answer, so that the run
+ * stays in memory meanwhile. A question is identified by its place among those of the call. A handler that runs again
+ * after a crash, for another attempt or after a sleep gets the stored answer, or waits for the same question. A handler
+ * that stops waiting withdraws its question, and so does a call that ends or is asked about after a crash. What a
+ * person has answered by then counts.
  *
- * The call of a tool that asks a person (`ToolSettings.AsksPerson`) is nothing but a question, which is in its arguments.
- * Nothing runs meanwhile, so that the run can be unloaded from memory while it waits.
+ * The call of a tool that asks a person (`ToolSettings.AsksPerson`) is nothing but a question, which is in its
+ * arguments. Nothing runs meanwhile, so that the run can be unloaded from memory while it waits.
  */
 import type { Approval, Json, Question as Asked } from "@reins/protocol"
 import * as Effect from "effect/Effect"

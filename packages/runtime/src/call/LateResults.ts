@@ -1,7 +1,7 @@
 /**
  * The late results of an agent's calls that ended with a receipt (`ToolRun.later`): each enters its conversation before
- * one of its steps, once. An agent that would end waits for them, unless it was asked not to; whatever is missing when it
- * ends is closed then, so that every receipt has its late result in the log.
+ * one of its steps, once. An agent that would end waits for them, unless it was asked not to; whatever is missing when
+ * it ends is closed then, so that every receipt has its late result in the log.
  *
  * What was taken before a step is stored, so that every replay takes the same. A result that came in time but was not
  * taken before the end is added to the conversation without an answer.

@@ -2,14 +2,14 @@
  * Runs a permitted call in as many parts as it takes: again after its process has died, and on after its handler has
  * slept.
  *
- * It asks before a call is repeated: a call whose process died before it ended may have taken effect, and unless its tool
- * is `Tool.Readonly` or `Tool.Idempotent`, only a person can tell whether repeating it does harm. The question is an
- * approval of kind `tool` with `begunBefore`. If allowed, the call runs with the same idempotency key; if refused, the
- * model reads that the call may have taken effect. After another crash the question is asked again. On an engine without
- * storage calls are never repeated.
+ * It asks before a call is repeated: a call whose process died before it ended may have taken effect, and unless its
+ * tool is `Tool.Readonly` or `Tool.Idempotent`, only a person can tell whether repeating it does harm. The question is
+ * an approval of kind `tool` with `begunBefore`. If allowed, the call runs with the same idempotency key; if refused,
+ * the model reads that the call may have taken effect. After another crash the question is asked again. On an engine
+ * without storage calls are never repeated.
  *
- * While a call's handler sleeps (`ToolRun.sleep`) nothing of it runs, so that its run can be unloaded from memory. It waits
- * for its time, or is closed by the run's cancel.
+ * While a call's handler sleeps (`ToolRun.sleep`) nothing of it runs, so that its run can be unloaded from memory. It
+ * waits for its time, or is closed by the run's cancel.
  */
 import { Approval, Entry } from "@reins/protocol"
 import * as Effect from "effect/Effect"

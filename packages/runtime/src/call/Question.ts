@@ -1,7 +1,7 @@
 /**
  * A question to a person, from its announcement to its decision. Approvals of tools, plans, limits and repeated calls,
- * and the questions of calls themselves all use it; the caller's `close` interprets the answer. The answer is stored under a name that is the same on every
- * replay. The agent waits meanwhile.
+ * and the questions of calls themselves all use it; the caller's `close` interprets the answer. The answer is stored
+ * under a name that is the same on every replay. The agent waits meanwhile.
  */
 import { Approval, type Event, type Grant } from "@reins/protocol"
 import * as Effect from "effect/Effect"

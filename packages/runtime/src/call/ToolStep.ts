@@ -34,7 +34,8 @@ export interface Again {
 }
 
 /**
- * Runs the call that `permit` allows; `again` if a person has allowed its repetition, `part` if it goes on after a sleep.
+ * Runs the call that `permit` allows; `again` if a person has allowed its repetition, `part` if it goes on after a
+ * sleep.
  */
 export const runTool = (
   context: CallContext,
@@ -65,7 +66,9 @@ const preceded = (before: Before, settled: Settled<Call.Ran>): Settled<Call.Ran>
 const mayRun = ({ tool }: CallContext, permit: Permit.Permit): boolean =>
   Permit.isGenuine(permit) && tool.invoke !== undefined
 
-/** Reserves the call on the budget and runs it, unless it is refused or may have run before. `now`: if it was just read. */
+/**
+ * Reserves the call on the budget and runs it, unless it is refused or may have run before. `now`: if it was just read.
+ */
 const runAdmitted = (
   context: CallContext,
   work: Work,
@@ -160,7 +163,7 @@ const neverRan = (
       spent: [...spent, ...late]
     })
   const closed = () => (rows === undefined ? Task.flatMap(LateResults.close(work, agent, call), ended) : ended([]))
-  // Its grant and its ticket are stored outside of the run's log, and the verdict that allowed it may not be stored yet.
+  // Its grant and its ticket are stored outside of the run's log, and its verdict may not be stored yet.
   const isOutside = isCharged(permit, costNanoUsd) || LateResults.hasTicket(work, agent, call)
   return work.stored === undefined || !isOutside ? closed() : Effect.flatMap(work.stored, closed)
 }
@@ -230,7 +233,9 @@ const seen = (execution: Execution, end: CallEnd, left: Left): Effect.Effect<Set
     : finish(execution, end, left)
 }
 
-/** Ends an activity whose call goes on later: what it has cost so far stays charged, the rest of its hold is released. */
+/**
+ * Ends an activity whose call goes on later: what it has cost so far stays charged, the rest of its hold is released.
+ */
 const fallAsleep = (execution: Execution, value: Call.Asleep): Effect.Effect<Settled<Call.Asleep>> => {
   const { context, held, live, work } = execution
   const { path } = context.agent
@@ -255,8 +260,8 @@ const afterHooks = (execution: Execution, end: CallEnd, left: Left): Effect.Effe
 }
 
 /**
- * Charges what the call has cost, and closes it. What asks other stores first leaves a receipt. `after`: what hooks have
- * made of its end. `dropped`: the rows of a late result that is not read, since the call has its own.
+ * Charges what the call has cost, and closes it. What asks other stores first leaves a receipt. `after`: what hooks
+ * have made of its end. `dropped`: the rows of a late result that is not read, since the call has its own.
  */
 const finish = (
   execution: Execution,

@@ -144,8 +144,8 @@ export interface Readings {
  */
 export interface Work extends Readings, RunInfo {
   /**
-   * Checks the order, numbers the events and writes them. True: the reader is behind, wait for `room` first. `at`: their
-   * time, where it was just read; absent: it is read.
+   * Checks the order, numbers the events and writes them. True: the reader is behind, wait for `room` first. `at`:
+   * their time, where it was just read; absent: it is read.
    */
   readonly push: (path: AgentPath.AgentPath, events: ReadonlyArray<Event>, at?: number) => boolean
   /** Resolves when there is room again. */
@@ -169,7 +169,9 @@ export interface Work extends Readings, RunInfo {
   readonly kept: Kept
   /** The ledger's rows, and what is spent without a row so far. */
   readonly spending: Spending
-  /** Where its open calls stand: the last progress phase of one, the question that one has open, and which were asked. */
+  /**
+   * Where its open calls stand: the last progress phase of one, the question that one has open, and which were asked.
+   */
   readonly order: Pick<Ordering.Automaton, "phaseOf" | "questionOf" | "hasAsked">
   readonly tree: BudgetTree
   readonly cancel: Signal
@@ -184,9 +186,9 @@ export interface Work extends Readings, RunInfo {
 export interface Engine extends RunInfo {
   /**
    * Runs the effect once and stores its value. On a replay it returns that value without calling `effect`. The value is
-   * stored before any other activity runs its effect; with `begins`, before that effect's first `begin`. So pass it only
-   * where the effect acts on nothing outside of the run before it begins, or waits for `Work.stored` first. A lease of
-   * quotas may be extended before: what the run has used of them is booked anew by its end. Absent: false.
+   * stored before any other activity runs its effect; with `begins`, before that effect's first `begin`. So pass it
+   * only where the effect acts on nothing outside of the run before it begins, or waits for `Work.stored` first. A
+   * lease of quotas may be extended before: what the run has used of them is booked anew by its end. Absent: false.
    */
   readonly activity: <A>(
     name: string,

@@ -7,8 +7,8 @@ import * as Schema from "effect/Schema"
 import * as Redacted from "../thread/Redacted.ts"
 
 /**
- * What is erased. `pseudonym`: replaces the principal's id where rows must stay. `acts`: whether acts about its runs are
- * deleted; otherwise they stay under the pseudonym.
+ * What is erased. `pseudonym`: replaces the principal's id where rows must stay. `acts`: whether acts about its runs
+ * are deleted; otherwise they stay under the pseudonym.
  *
  * @since 0.2.0
  * @category models
@@ -88,8 +88,8 @@ export interface ErasureReport extends Schema.Schema.Type<typeof ReportStruct> {
 export const ErasureReport: Schema.Codec<ErasureReport> = ReportStruct
 
 /**
- * Nothing was erased: runs have not ended. `runs`: the principal's own, which `cancel` ends. `others`: runs of others in
- * threads that have messages of the principal's; wait for their end.
+ * Nothing was erased: runs have not ended. `runs`: the principal's own, which `cancel` ends. `others`: runs of others
+ * in threads that have messages of the principal's; wait for their end.
  *
  * @since 0.2.0
  * @category errors

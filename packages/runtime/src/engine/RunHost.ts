@@ -72,8 +72,8 @@ const RunRecordStruct = Schema.Struct({
  * agent's, `model` what it asked of its agent's model. `repeatedCallLimit` is absent where nothing limits how often the
  * same call may be made, as in every record of a release that did not know it. `quotas` is what it is charged to, and
  * by which limits unless others are set meanwhile. `historyVersion` is how many messages of the thread the run starts
- * from; the host fills it in. `principal`: the id of who started it; absent: the run has no principal. `keyed`: the providers
- * that its query brought keys for; never the keys.
+ * from; the host fills it in. `principal`: the id of who started it; absent: the run has no principal. `keyed`: the
+ * providers that its query brought keys for; never the keys.
  *
  * @since 0.1.0
  * @category schemas
@@ -163,8 +163,8 @@ export type StartRefusal =
   | QueryRejections.ThreadForbidden
 
 /**
- * A run with the rows of its ledger. `isOver`: it has ended, so that no row is added or changed any more. `corrected`: the
- * places of the rows that were corrected (`Correction.place`).
+ * A run with the rows of its ledger. `isOver`: it has ended, so that no row is added or changed any more. `corrected`:
+ * the places of the rows that were corrected (`Correction.place`).
  *
  * @since 0.2.0
  * @category models
@@ -192,8 +192,8 @@ export interface RunHost extends Stores {
    * Leases the thread, stores the record and starts the run. Checks in the same transaction that the run's id is new,
    * that the thread is new or belongs to the tenant (`ThreadForbidden`), that no run leases it (`ThreadBusy`), that it
    * can be read (`ThreadDamaged`), and that its quotas are not exhausted (`QuotaExhausted`); the run then counts in
-   * them. `change`: what the query does to the leased thread, decided and made in that transaction; `PlaceNotFound` if the
-   * thread has no such place. Absent: nothing.
+   * them. `change`: what the query does to the leased thread, decided and made in that transaction; `PlaceNotFound` if
+   * the thread has no such place. Absent: nothing.
    */
   readonly start: (record: Omit<RunRecord, "historyVersion">, change?: StartChange) => Effect.Effect<void, StartRefusal>
   /**

@@ -1,6 +1,6 @@
 /**
- * Tickets: a call that ended with a receipt (`ToolRun.later`) has one, and its late result is delivered for it, from any
- * process. A ticket is two values of its run, each written once: what it is, and how it ended. So one write decides
+ * Tickets: a call that ended with a receipt (`ToolRun.later`) has one, and its late result is delivered for it, from
+ * any process. A ticket is two values of its run, each written once: what it is, and how it ended. So one write decides
  * between a delivery, the ticket's expiry and the end of its run.
  */
 import { AgentPath, Entry, type Json, Transcript, type Message } from "@reins/protocol"

@@ -25,8 +25,8 @@ export const recovering = 3
 const longest = 2048
 
 /**
- * Whether a text is an address that web hooks may have: absolute, over `http` or `https`, without credentials, in printable
- * ASCII characters, and of at most 2,048 characters.
+ * Whether a text is an address that web hooks may have: absolute, over `http` or `https`, without credentials, in
+ * printable ASCII characters, and of at most 2,048 characters.
  *
  * @since 0.2.0
  * @category guards
@@ -127,8 +127,8 @@ export interface NewNotice {
 }
 
 /**
- * A fact that has not been sent to a web hook yet, and its run. `attempts`: the number of failed attempts. `nextAt`: when
- * it is sent next, in epoch milliseconds.
+ * A fact that has not been sent to a web hook yet, and its run. `attempts`: the number of failed attempts. `nextAt`:
+ * when it is sent next, in epoch milliseconds.
  *
  * @since 0.2.0
  * @category models

@@ -115,13 +115,14 @@ export interface WebhookStore {
    */
   readonly rotate: (id: string, secret: string, resourceId?: string) => Effect.Effect<boolean>
   /**
-   * Deletes a web hook with its notices. With `resourceId`, only that tenant's, and none of the settings. False when there
-   * is none.
+   * Deletes a web hook with its notices. With `resourceId`, only that tenant's, and none of the settings. False when
+   * there is none.
    */
   readonly remove: (id: string, resourceId?: string) => Effect.Effect<boolean>
   /**
-   * Web hooks in order of creation: of a tenant, or of every tenant and those of all; of one run, with `isOfRun` those of
-   * any run, otherwise those of none. `id`: the one of that id, of a run or none. `limit`: the most of them; absent: all.
+   * Web hooks in order of creation: of a tenant, or of every tenant and those of all; of one run, with `isOfRun` those
+   * of any run, otherwise those of none. `id`: the one of that id, of a run or none. `limit`: the most of them; absent:
+   * all.
    */
   readonly list: (query: {
     readonly resourceId?: string | undefined

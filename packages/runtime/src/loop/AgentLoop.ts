@@ -292,8 +292,8 @@ const goOn = Effect.fnUntraced(function* (loop: Loop, from: Stage) {
 })
 
 /**
- * The verdict about an answer. In logs of earlier releases, the step of a specialist has none; it is checked here then, as
- * they did.
+ * The verdict about an answer. In logs of earlier releases, the step of a specialist has none; it is checked here then,
+ * as they did.
  */
 const verdictOf = ({ agent: { member }, text }: Loop, { verdict }: StepValue & { readonly _tag: "Completed" }) => {
   if (verdict !== undefined || member.check === undefined || member.definition.output === undefined) {

@@ -1,7 +1,8 @@
 /**
  * Applies a compaction strategy between two steps, as an activity of the engine: its decision is stored, so that a
- * replayed run sends the same messages. Its request to the model is reserved, settled and in the ledger, and passes the hooks before the agent's steps. If a strategy
- * fails, crashes or is too expensive, the conversation is unchanged and an event reports it.
+ * replayed run sends the same messages. Its request to the model is reserved, settled and in the ledger, and passes the
+ * hooks before the agent's steps. If a strategy fails, crashes or is too expensive, the conversation is unchanged and
+ * an event reports it.
  */
 import { type Entry, type Event, type Json, Usage } from "@reins/protocol"
 import * as Cause from "effect/Cause"
@@ -145,8 +146,8 @@ class HookedBill extends SideRequest.Bill {
 }
 
 /**
- * One request to the agent's model, as the hooks before its steps leave it: what they hide from a model is hidden here, too.
- * An answer that was cut, filtered or interrupted is not a summary.
+ * One request to the agent's model, as the hooks before its steps leave it: what they hide from a model is hidden here,
+ * too. An answer that was cut, filtered or interrupted is not a summary.
  */
 const ask = (
   run: Run,

@@ -2,10 +2,10 @@
  * Ends a run whose loop failed with a defect, with a valid log: every open question gets a decision, every open call a
  * result, and the log its summaries and its error. Readers do not wait forever, and everything spent is in the summary.
  *
- * What the run has accepted from outside and its loop has not read counts (`Unread`): decisions on its questions, results
- * of client tools, late results and messages. The log and the thread have it, and what a late result has cost is on the
- * bill. What has no answer by then is closed by the same write that looks for one, so that nothing is accepted
- * afterwards. No hook runs any more: a result that hooks would have seen first is withheld.
+ * What the run has accepted from outside and its loop has not read counts (`Unread`): decisions on its questions,
+ * results of client tools, late results and messages. The log and the thread have it, and what a late result has cost
+ * is on the bill. What has no answer by then is closed by the same write that looks for one, so that nothing is
+ * accepted afterwards. No hook runs any more: a result that hooks would have seen first is withheld.
  */
 import {
   AgentPath,

@@ -19,7 +19,9 @@ export interface Divergence {
   /** The event of that number in the log; absent behind its end. */
   readonly event?: Envelope.Envelope | undefined
   readonly agentPath: AgentPath.AgentPath
-  /** What differs: a field of the event, as `data.target`, or `instructions`, `tool search`, `approval of charge`, …. */
+  /**
+   * What differs: a field of the event, as `data.target`, or `instructions`, `tool search`, `approval of charge`, ….
+   */
   readonly field: string
   readonly recorded?: Json | undefined
   readonly replayed?: Json | undefined

@@ -7,8 +7,9 @@ import type { Recording } from "../host/journal/RunExport.ts"
 import { promptOf } from "../engine/RunHost.ts"
 
 /**
- * What a new run starts from: `runtime.start(prompt, { history })`. `prompt` is empty where the history ends with results
- * of tools, which the model reads next; absent where the history ends with an answer, and a new prompt is needed.
+ * What a new run starts from: `runtime.start(prompt, { history })`. `prompt` is empty where the history ends with
+ * results of tools, which the model reads next; absent where the history ends with an answer, and a new prompt is
+ * needed.
  *
  * @since 0.1.0
  * @category models

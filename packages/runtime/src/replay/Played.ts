@@ -1,6 +1,7 @@
 /**
- * A run's log as a replay reads it: its marks by name, which of them the replay has come to, the events that a difference
- * is reported at, and for each moment what the run had used and how its budget stood. It knows no loop and no agent.
+ * A run's log as a replay reads it: its marks by name, which of them the replay has come to, the events that a
+ * difference is reported at, and for each moment what the run had used and how its budget stood. It knows no loop and
+ * no agent.
  */
 import { AgentPath, type Entry, type Envelope, type Budget } from "@reins/protocol"
 import * as Predicate from "effect/Predicate"
@@ -182,7 +183,9 @@ export class Played {
     return this.tools.get(AgentPath.callKey(path, callId)) ?? ""
   }
 
-  /** The number of the first event of the agent behind what the replay has come to; else of the event behind the end. */
+  /**
+   * The number of the first event of the agent behind what the replay has come to; else of the event behind the end.
+   */
   nextOf(path: AgentPath.AgentPath): number {
     const key = AgentPath.key(path)
     const reached = this.reached.get(key) ?? 0
@@ -221,8 +224,8 @@ interface Row extends Used {
 }
 
 /**
- * What the run had used up to an event. A replay asks from event to event, so that each row is added once; where branches
- * ran in parallel it may ask for an earlier event, and the sum begins anew.
+ * What the run had used up to an event. A replay asks from event to event, so that each row is added once; where
+ * branches ran in parallel it may ask for an earlier event, and the sum begins anew.
  */
 class Sums {
   private readonly rows: ReadonlyArray<Row>

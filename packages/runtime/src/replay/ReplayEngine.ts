@@ -1,11 +1,11 @@
 /**
  * The engine of a replay: runs the loop over a log, and finds where it would do something else.
  *
- * What came from outside (answers of models, results of tools, answers of people, messages, a cancel) is returned as the
- * log has it. Whatever the program decides itself (requests, decisions about calls, questions, results of calls that
- * did not run, a specialist's prompt, the summaries) is done again by `Checks` and compared. The loop goes on with what
- * the log has, so that every difference is found and not only the first one on the way; where the log has nothing to go
- * on with, that branch of the run stops.
+ * What came from outside (answers of models, results of tools, answers of people, messages, a cancel) is returned as
+ * the log has it. Whatever the program decides itself (requests, decisions about calls, questions, results of calls
+ * that did not run, a specialist's prompt, the summaries) is done again by `Checks` and compared. The loop goes on with
+ * what the log has, so that every difference is found and not only the first one on the way; where the log has nothing
+ * to go on with, that branch of the run stops.
  */
 import { AgentPath, Entry, type Event, type Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -281,7 +281,9 @@ export class ReplayEngine implements Engine {
     })
   }
 
-  /** Compares events with those that the log has under a mark: the last ones before it, wherever their order put them. */
+  /**
+   * Compares events with those that the log has under a mark: the last ones before it, wherever their order put them.
+   */
   private compareEvents(path: AgentPath.AgentPath, events: ReadonlyArray<Event>, mark: Mark): void {
     const key = AgentPath.key(path)
     const first = Math.max(1, mark.seq - events.length + 1)

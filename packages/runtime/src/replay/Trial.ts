@@ -2,8 +2,8 @@
  * Does the work of one activity again, without any effect outside: events go nowhere, nothing is stored, and it ends
  * where a model or a tool would be asked. The budget stands as it stood when the work began in the log.
  *
- * The agents of a replay have substitutes for their models and tools: each says that it would have been asked, and never
- * answers. So a replay runs everything of an agent up to the moment in which something outside would be asked.
+ * The agents of a replay have substitutes for their models and tools: each says that it would have been asked, and
+ * never answers. So a replay runs everything of an agent up to the moment in which something outside would be asked.
  */
 import type { Entry, Json } from "@reins/protocol"
 import type * as Cause from "effect/Cause"

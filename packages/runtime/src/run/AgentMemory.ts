@@ -1,9 +1,9 @@
 /**
- * The memory of a run's agents: what an agent is reminded of when it starts, and the memory that its running calls reach.
- * Both are of the run's tenant and principal.
+ * The memory of a run's agents: what an agent is reminded of when it starts, and the memory that its running calls
+ * reach. Both are of the run's tenant and principal.
  *
- * Memories for its prompt are added to the agent's instructions. They are recalled once and stored, so that a replay, and
- * a run whose process died, has the same instructions.
+ * Memories for its prompt are added to the agent's instructions. They are recalled once and stored, so that a replay,
+ * and a run whose process died, has the same instructions.
  */
 import type { AgentPath, Event, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -49,7 +49,9 @@ export const remind = (
   return Effect.map(reminders, (value) => reminded(member, value))
 }
 
-/** Those that fit the prompt, and after them the latest. A run without a principal recalls no memories of principals. */
+/**
+ * Those that fit the prompt, and after them the latest. A run without a principal recalls no memories of principals.
+ */
 const recallFor = Effect.fnUntraced(function* (
   run: Run,
   work: Work,

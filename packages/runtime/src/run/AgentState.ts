@@ -173,7 +173,9 @@ export class AgentState {
     return tools
   }
 
-  /** Results of calls: what they have found, and the tools that were called themselves, are sent from the next step on. */
+  /**
+   * Results of calls: what they have found, and the tools that were called themselves, are sent from the next step on.
+   */
   private load(results: ReadonlyArray<Message.ResultPart>, withheld: ReadonlySet<string>): void {
     for (const { name: called, result } of results) {
       const isSearch = this.member.tools.get(called)?.isSearch === true

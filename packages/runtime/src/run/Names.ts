@@ -444,7 +444,8 @@ export const down = "down"
 export const cost = (path: AgentPath.AgentPath, callId: string): string => `cost/${AgentPath.key(path)}${callId}`
 
 /**
- * The note of what a call, or a hook (`hook`), has reported as its cost: a hook's by the name of the work that it is around.
+ * The note of what a call, or a hook (`hook`), has reported as its cost: a hook's by the name of the work that it is
+ * around.
  *
  * @since 0.2.0
  * @category operations

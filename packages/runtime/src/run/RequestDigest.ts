@@ -101,8 +101,8 @@ export class RequestDigests {
 }
 
 /**
- * The digests of requests that are known as requests only. What an agent's next request has in common with its last one is
- * not digested again.
+ * The digests of requests that are known as requests only. What an agent's next request has in common with its last one
+ * is not digested again.
  */
 export class SentDigests {
   private last: ModelRequest | undefined

@@ -3,9 +3,9 @@
  * for each failure in code of the program (a hook, a tool, a model's adapter). `Logger.layer([Logger.consoleJson])`
  * writes one JSON object per line.
  *
- * No prompt, argument, answer or failure text is in the lines about runs: a fixed message, and its facts as annotations.
- * The cause of a failure in code may contain all of these, so that it is logged only with content capture; without, the
- * line says how to see it.
+ * No prompt, argument, answer or failure text is in the lines about runs: a fixed message, and its facts as
+ * annotations. The cause of a failure in code may contain all of these, so that it is logged only with content capture;
+ * without, the line says how to see it.
  */
 import { CostSummary, Entry } from "@reins/protocol"
 import * as Context from "effect/Context"

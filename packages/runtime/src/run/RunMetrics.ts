@@ -1,7 +1,8 @@
 /**
  * Metrics of runs, in Effect's registry: `/metrics` of the server shows them for Prometheus, `Otlp` of
- * `effect/observability` exports them. What a run used is counted when it ends, from the rows of its ledger, so that the
- * sums are those of its summaries; a model's requests are counted one by one by `ModelTelemetry` of `@reins/models`.
+ * `effect/observability` exports them. What a run used is counted when it ends, from the rows of its ledger, so that
+ * the sums are those of its summaries; a model's requests are counted one by one by `ModelTelemetry` of
+ * `@reins/models`.
  *
  * Labels are names that the program declares: agents, tools, models, reasons. No id and no tenant is a label.
  */
