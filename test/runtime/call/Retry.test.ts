@@ -80,6 +80,23 @@ describe.each(Engines.all)("a tool with a retry, %s", (_, services) => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("names the limit that has cut an attempt: the time of all attempts, or the deadline of one", () =>
+    Effect.gen(function* () {
+      for (const [deadline, within] of [
+        ["9 seconds", "2 seconds"],
+        ["2 seconds", "9 seconds"]
+      ] as const) {
+        const retry = { times: 0, within }
+        const tool = OneTool.work.annotate(ToolSettings.Timeout, deadline).annotate(ToolSettings.Retry, retry)
+        const hanging = made(retry, 0, { tool, handler: () => Effect.never })
+        const hung = (yield* hanging.started).probe
+        yield* TestClock.adjust("1 minute")
+        yield* hung.end
+        assert.include(JSON.stringify(hung.of("tool-invocation")), "longer than 2000 ms")
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("is not retried where a person or a hook refuses it", () =>
     Effect.gen(function* () {
       const asked = made({ times: 9 }, 9, {

@@ -93,6 +93,13 @@ export class Execution implements Interruptible.Limits {
     return work.tree.isTimed(agent.path) ? Math.min(own, work.tree.remainingMs(agent.path, work.elapsed(now))) : own
   }
 
+  /** The tool's own time that the present attempt has, in milliseconds: its deadline, or what all its attempts have. */
+  get ownMs(): number {
+    const { retry, timeoutMs = Number.POSITIVE_INFINITY } = this.context.tool
+    const withinMs = retry?.withinMs ?? Number.POSITIVE_INFINITY
+    return timeoutMs <= withinMs - (this.attemptedAt - this.startedAt) ? timeoutMs : withinMs
+  }
+
   onCut(): void {
     this.live.cut()
   }
@@ -193,7 +200,8 @@ const invoke = ({ context, live, permit }: Execution): Effect.Effect<ToolOutcome
 type Cut = Extract<Interruptible.Held<unknown, never>, { readonly _tag: "Cut" }>
 
 /** How a call ends after the run's cancel or its deadline. */
-const cutShort = ({ context, work }: Execution, { abandoned, by, completed }: Cut): CallEnd => {
+const cutShort = (execution: Execution, { abandoned, by, completed }: Cut): CallEnd => {
+  const { context, ownMs, work } = execution
   const { agent, tool } = context
   const left = abandoned
     ? "; it did not stop when interrupted and was abandoned, so it may still take effect"
@@ -205,12 +213,7 @@ const cutShort = ({ context, work }: Execution, { abandoned, by, completed }: Cu
   }
   const refusal = work.tree.isTimed(agent.path) ? work.tree.overtime(agent.path, work.elapsed()) : undefined
   return refusal === undefined
-    ? Call.done(
-        ToolOutcome.fault(
-          "ToolTimedOut",
-          `${tool.name} took longer than ${tool.timeoutMs ?? tool.retry?.withinMs} ms${left}`
-        )
-      )
+    ? Call.done(ToolOutcome.fault("ToolTimedOut", `${tool.name} took longer than ${ownMs} ms${left}`))
     : Call.refused(refusal)
 }
 
