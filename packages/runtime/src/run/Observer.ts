@@ -2,7 +2,7 @@
  * The ports for following runs from outside. Both get names, ids, amounts and times, and no content; both are absent by
  * default, at no cost.
  *
- * An `Observer` is told of facts: a run was started, refused or ended, a question was asked or decided. `RunMetrics`
+ * An `Observer` gets facts: a run was started, refused or ended, a question was asked or decided. `RunMetrics`
  * and `RunLog` implement it. Each is reported once, by the process that did it, after it is stored. A process that dies
  * in between does not report it: logs and the cost ledger are exact, an observer is for dashboards and alerts.
  *
