@@ -8,28 +8,46 @@ import { type Answer, left, life, provider, reported } from "../../support/Looku
 
 const silent = Effect.provideService(References.MinimumLogLevel, "None")
 
+/** A journal whose run has many estimates. */
+const long = (journal: JournalStore, rows: number): JournalStore => ({
+  ...journal,
+  bill: (runId) =>
+    Effect.map(journal.bill?.(runId) ?? Effect.succeed(undefined), (bill) => {
+      const entry = bill?.entries.find(({ kind }) => kind === "model")
+      if (bill === undefined || entry?.kind !== "model") return bill
+      return { ...bill, entries: Array.from({ length: rows }, (_, index) => ({ ...entry, step: index + 1 })) }
+    })
+})
+
+/** A provider that takes its time. */
+const slow = () => provider(Effect.delay(Effect.succeed({ _tag: "NotYet" }), "29 seconds"))
+
 describe("a lease", () => {
   it.effect("is renewed while a run is asked about for longer, so that no other process asks as well", () =>
     Effect.gen(function* () {
       const journal = MemoryJournal.make()
       yield* left(journal)
       const rows = 30
-      // A run with many estimates, of a provider that takes its time.
-      const long: JournalStore = {
-        ...journal,
-        bill: (runId) =>
-          Effect.map(journal.bill?.(runId) ?? Effect.succeed(undefined), (bill) => {
-            const entry = bill?.entries.find(({ kind }) => kind === "model")
-            if (bill === undefined || entry?.kind !== "model") return bill
-            return { ...bill, entries: Array.from({ length: rows }, (_, index) => ({ ...entry, step: index + 1 })) }
-          })
-      }
-      const slow = provider(Effect.delay(Effect.succeed({ _tag: "NotYet" }), "29 seconds"))
-      yield* life(long, slow.layer, [])
-      yield* life(long, slow.layer, [])
+      const { asked, layer } = slow()
+      yield* life(long(journal, rows), layer, [])
+      yield* life(long(journal, rows), layer, [])
       yield* TestClock.adjust("61 seconds")
       yield* TestClock.adjust(`${rows * 29} seconds`)
-      assert.lengthOf(slow.asked, rows)
+      assert.lengthOf(asked, rows)
+    }).pipe(silent)
+  )
+
+  it.effect("that was lost ends the work on its run: nothing more of it is looked for", () =>
+    Effect.gen(function* () {
+      const journal = MemoryJournal.make()
+      yield* left(journal)
+      const { asked, layer } = slow()
+      let renewals = 0
+      const renew = () => Effect.sync(() => ++renewals < 0)
+      const { reconciliations = assert.fail("There is no store of reconciliations") } = journal
+      yield* life(long({ ...journal, reconciliations: { ...reconciliations, renew } }, 30), layer, [])
+      yield* TestClock.adjust("615 seconds")
+      assert.deepStrictEqual([asked.length, renewals], [19, 1])
     }).pipe(silent)
   )
 })

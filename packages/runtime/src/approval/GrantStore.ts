@@ -17,7 +17,8 @@ export interface GrantStore {
   readonly add: (grant: Grant.Grant) => Effect.Effect<void>
   /**
    * Takes a use for the call named `key` from the oldest grant that covers it; `undefined` without one. A grant with a
-   * money limit holds the call's maximum cost, or everything that is left: `nanoUsdHeld` of the result.
+   * money limit holds the call's maximum cost, or everything that is left: `nanoUsdHeld` of the result. The same call gets
+   * the same use again, until its grant has expired.
    */
   readonly claim: (key: string, claim: Grant.Claim, now: number) => Effect.Effect<Grant.Grant | undefined>
   /**
@@ -58,7 +59,7 @@ export class MemoryGrants implements GrantStore {
     Effect.sync(() => {
       const before = this.claims.get(claim.runId)?.get(key)
       // Another run may reuse the id of a deleted one: the earlier run's grants must not apply.
-      if (before !== undefined && Grant.covers(before, claim, before.grantedAt)) return before
+      if (before !== undefined && Grant.covers(before, claim, now)) return before
       for (const grant of this.grants.values()) {
         if (!Grant.covers(grant, claim, now)) continue
         const taken = Grant.claimed(grant, claim)

@@ -68,8 +68,8 @@ export const changeOf = (
   return Correction.of(entry, usage, isAll ? known.reduce((sum, cost) => sum + cost, 0) : undefined)
 }
 
-/** Whether a run has to be asked about again. */
-type Outcome = "done" | "again"
+/** Whether a run has to be asked about again. `lost`: the lease is another process's, which asks. */
+type Outcome = "done" | "again" | "lost"
 
 /** Looks for runs with estimates, for as long as the runtime lives. */
 export const run = (built: RuntimeParts): Effect.Effect<void> => {
@@ -135,6 +135,7 @@ const settle = Effect.fnUntraced(function* (built: RuntimeParts, lookups: UsageL
   const outcome = yield* Effect.catchCause(reconcile(built, lookups, lease), (cause) =>
     Effect.as(warn(`The estimated costs of run ${runId} were not reconciled`, cause), "again" as const)
   )
+  if (outcome === "lost") return
   const now = yield* Clock.currentTimeMillis
   yield* lease.end(outcome === "done" ? undefined : now + delayMs(attempts))
 })
@@ -150,7 +151,9 @@ const reconcile = Effect.fnUntraced(function* (
   let outcome: Outcome = "done"
   for (const row of Corrections.placed(bill)) {
     if (!row.entry.estimated || row.isCorrected) continue
-    if ((yield* correct(built, lookups, lease, bill, row)) === "again") outcome = "again"
+    const found = yield* correct(built, lookups, lease, bill, row)
+    if (found === "lost") return found
+    if (found === "again") outcome = found
   }
   return outcome
 })
@@ -178,7 +181,7 @@ const correct = Effect.fnUntraced(function* (
   const answers: Array<readonly [Question, Reported]> = []
   for (const question of questions) {
     const { responseId } = question
-    if (!(yield* lease.lasts)) return "again"
+    if (!(yield* lease.lasts)) return "lost"
     const about = { provider, model, responseId, requestedAt: startedAt, runId, resourceId, principal, ...own }
     const found = yield* asked(lookup, about)
     if (found._tag === "Never") return "done"

@@ -239,6 +239,16 @@ export const grants: ReadonlyArray<Clause> = [
       yield* same(yield* kept.list("tenant"), [], "the remaining grants")
     })
   ),
+  clause("a call that has taken a use has it again until the grant expires, and not later", (store) =>
+    Effect.gen(function* () {
+      const kept = store.grants
+      if (kept === undefined) return
+      yield* kept.add(grant("g1", { usesLeft: 1, expiresAt: 3000 }))
+      yield* same((yield* kept.claim("k1", claim, 2000))?.id, "g1", "the first claim")
+      yield* same((yield* kept.claim("k1", claim, 2999))?.id, "g1", "the same claim before the grant's expiry")
+      yield* same(yield* kept.claim("k1", claim, 3000), undefined, "the same claim at the grant's expiry")
+    })
+  ),
   clause("a grant with a money limit holds each call's maximum cost, and releases what was not spent", (store) =>
     Effect.gen(function* () {
       const kept = store.grants
