@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { createRuntime } from "@reins/runtime/promise"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { createServer, toNodeHandler } from "@reins/server/node"
+import { createServer, serveAcp, serveSidecar, toNodeHandler } from "@reins/server/node"
 import { toWebHandler } from "@reins/server/promise"
 import { Sqlite } from "@reins/store/sqlite"
 import * as OpenaiChat from "@reins/wire/openai-chat"
@@ -207,6 +207,20 @@ describe("the options of a served runtime", () => {
     const given = { access: "open", ...options } as never
     for (const make of [createServer, toWebHandler, toNodeHandler]) {
       assert.throws(() => make(runtime, given), new RegExp(`^(Invalid|Unknown) option ${option}[.:] (?!.*${canary})`))
+    }
+  })
+
+  it.each([
+    [{ tenat: "acme" }, /^Error: Unknown option tenat\. Available options: .*tenant/],
+    [{ tenant: "" }, /^Error: Invalid option tenant: ""\. Give the name of a tenant/],
+    [{ maxBodyBytes: "4 MiB" }, /^Error: Invalid option maxBodyBytes: "4 MiB"\. Use a number of bytes/],
+    [{ access: "open" }, /^Error: Unknown option access\. /],
+    [{ quietReady: "no" }, /^Error: (Invalid option quietReady: "no"\. Use true|Unknown option quietReady\. )/],
+    [7, /^Error: Invalid option of serve(Acp|Sidecar): 7\. Give an object of options/]
+  ] as const)("are refused before the standard input is read: %j", async (options, message) => {
+    await using runtime = desk()
+    for (const serve of [serveAcp, serveSidecar]) {
+      assert.match(await serve(runtime, options as never).then(() => "serves", String), message)
     }
   })
 

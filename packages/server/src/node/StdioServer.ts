@@ -7,8 +7,8 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stdio from "effect/Stdio"
 import { pid, platform, stdin } from "node:process"
-import type { Options, Served } from "../promise/PlainServer.ts"
-import { serverOptions, services } from "../promise/PlainServer.ts"
+import { type OwnRule, requireFitting } from "@reins/runtime/promise"
+import { type Options, rules, type Served, serverOptions, services } from "../promise/PlainServer.ts"
 import * as AcpServer from "../stdio/AcpServer.ts"
 import * as Lines from "../stdio/Lines.ts"
 import * as SidecarServer from "../stdio/SidecarServer.ts"
@@ -39,6 +39,21 @@ export interface SidecarOptions extends StdioOptions {
   readonly quietReady?: boolean | undefined
 }
 
+const { access: _access, dialects: _dialects, webhooks: _webhooks, ...shared } = rules
+
+const acpRules: { readonly [Name in keyof StdioOptions]-?: OwnRule } = {
+  ...shared,
+  tenant: {
+    fits: (value) => value === undefined || (typeof value === "string" && value !== ""),
+    cure: "Give the name of a tenant"
+  }
+}
+
+const sidecarRules: { readonly [Name in keyof SidecarOptions]-?: OwnRule } = {
+  ...acpRules,
+  quietReady: { fits: (value) => value === undefined || typeof value === "boolean", cure: "Use true or false" }
+}
+
 const served = (
   runtime: Served,
   { tenant = "default", ...options }: StdioOptions,
@@ -61,13 +76,16 @@ const served = (
 
 /**
  * Serves the Agent Client Protocol, as an editor speaks it to a process that it starts. Resolves when the client closes
- * its end. Nothing else may write to standard output: send logs to standard error.
+ * its end. Nothing else may write to standard output: send logs to standard error. Rejects when an option is invalid.
  *
  * @since 0.1.0
  * @category running
  */
 export const serveAcp = (runtime: Served, options: StdioOptions = {}): Promise<void> =>
-  served(runtime, options, AcpServer.serve)
+  Promise.resolve(options).then((options) => {
+    requireFitting("of serveAcp", options, acpRules)
+    return served(runtime, options, AcpServer.serve)
+  })
 
 /**
  * Serves Steerable's sidecar. Resolves when it was asked to shut down, or its host closes its end. As `serveAcp`.
@@ -75,14 +93,18 @@ export const serveAcp = (runtime: Served, options: StdioOptions = {}): Promise<v
  * @since 0.1.0
  * @category running
  */
-export const serveSidecar = (runtime: Served, { quietReady = false, ...options }: SidecarOptions = {}): Promise<void> =>
-  served(runtime, options, (serving, principal, lines) =>
-    Effect.flatMap(Effect.context<Stdio.Stdio>(), (context) =>
-      SidecarServer.serve(serving, principal, lines, {
-        pid,
-        platform,
-        version: "0.1.0",
-        ready: quietReady ? undefined : (line) => Effect.provideContext(Lines.warn(line), context)
-      })
+export const serveSidecar = (runtime: Served, options: SidecarOptions = {}): Promise<void> =>
+  Promise.resolve(options).then((options) => {
+    requireFitting("of serveSidecar", options, sidecarRules)
+    const { quietReady = false, ...rest } = options
+    return served(runtime, rest, (serving, principal, lines) =>
+      Effect.flatMap(Effect.context<Stdio.Stdio>(), (context) =>
+        SidecarServer.serve(serving, principal, lines, {
+          pid,
+          platform,
+          version: "0.1.0",
+          ready: quietReady ? undefined : (line) => Effect.provideContext(Lines.warn(line), context)
+        })
+      )
     )
-  )
+  })

@@ -139,7 +139,8 @@ const isWebhooks = isOf({
 
 const time: Plain.OwnRule = { fits: isOptional(Plain.isTime), cure: 'Use milliseconds, or text such as "15 seconds"' }
 
-const rules: { readonly [Name in keyof Options]-?: Plain.OwnRule } = {
+/** What fits each option of a server. */
+export const rules: { readonly [Name in keyof Options]-?: Plain.OwnRule } = {
   access: {
     fits: (value) => value === "open" || typeof value === "function" || isKeys(value),
     cure: 'Use "open", keys with their tenants such as { "a-long-random-key": "shop" }, or a function of a request',
