@@ -1,7 +1,9 @@
 /** The rules of web hooks: signatures, delays, and who manages them over HTTP. */
 import { assert, describe, it } from "@effect/vitest"
+import { Deployment } from "@reins/runtime"
+import { journalHost, MemoryJournal } from "@reins/runtime/journal"
 import { Authenticator, WebhookRetry as Retry, WebhookSignature as Signature } from "@reins/server"
-import { Effect, Schema } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import * as Served from "./Served.ts"
 
 const url = "https://receiver.example/told"
@@ -117,25 +119,40 @@ describe("the native interface", () => {
     })
   )
 
-  it.live("takes at most 100 web hooks of a tenant, also of requests at the same time", () =>
+  it.live("takes at most 100 web hooks of a tenant, also of requests at the same time to two processes", () =>
     Effect.gen(function* () {
-      const served = yield* Served.serve({ webhooks: { allow: () => true } }, undefined, keys)
-      const { list } = served.runtime.webhooks
-      // A store whose answer takes a moment.
-      const slow: typeof list = (own) => Effect.tap(list(own), () => Effect.promise(() => served.fetch("/health")))
-      Object.assign(served.runtime.webhooks, { list: slow })
+      const store = journalHost(MemoryJournal.make(), { gatherMs: 0, pollMs: Number.POSITIVE_INFINITY })
+      const process = Served.serve(
+        { webhooks: { allow: () => true } },
+        Layer.succeed(Deployment.Deployment, store),
+        keys
+      )
+      const both = [yield* process, yield* process]
+      const { list } = both[0]?.runtime.webhooks ?? assert.fail("Nothing is served")
+      for (const served of both) {
+        // A store whose answer takes a moment.
+        const slow: typeof list = (own) => Effect.tap(list(own), () => Effect.promise(() => served.fetch("/health")))
+        Object.assign(served.runtime.webhooks, { list: slow })
+      }
+      for (let index = 0; index < 99; index++)
+        yield* both[0]?.runtime.webhooks.add({ url: `${url}/${index}`, resourceId: "dev" }) ?? Effect.void
       const added = yield* Effect.all(
-        Array.from({ length: 110 }, (_, index) =>
-          served.ask("/native/webhooks", { key: "olga-key", body: { url: `${url}/${index}` } })
+        both.flatMap((served) =>
+          ["a", "b", "c"].map((name) =>
+            served.ask("/native/webhooks", { key: "olga-key", body: { url: `${url}/${name}` } })
+          )
         ),
         { concurrency: "unbounded" }
       )
       assert.lengthOf(
         added.filter(({ status }) => status === 201),
-        100
+        1
       )
+      const [refused] = added.filter(({ status }) => status !== 201)
+      assert.deepStrictEqual([refused?.status, refused?.json.error.code], [409, "TooManyWebhooks"])
       assert.lengthOf(yield* list({ resourceId: "dev" }), 100)
-      assert.strictEqual((yield* served.ask("/native/webhooks", { key: "other-key", body: { url } })).status, 201)
+      const other = both[1]?.ask("/native/webhooks", { key: "other-key", body: { url } })
+      assert.strictEqual((yield* other ?? assert.fail("Nothing is served")).status, 201)
     })
   )
 

@@ -231,6 +231,47 @@ describe("a runtime over SQLite", () => {
     })
   )
 
+  it.live("keeps whose messages are of a file in which that was words that a run's id may be, too", () =>
+    Effect.gen(function* () {
+      const file = join(yield* folder, "runs.db")
+      const opened = Sqlite.journal({ filename: file })
+      const said = (words: string) => ({ role: "user", content: [{ type: "text", text: words }] }) as const
+      const runs = ["copied of one", "one"]
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { create, threads } = yield* opened
+          yield* threads.begin("thread", "default", [said("seed")])
+          for (const runId of runs) {
+            const record = { resourceId: "default", agent: "desk", prompt: "Go on.", isolated: false, startedAt: 1 }
+            yield* create({ ...record, runId, threadId: "thread" })
+            yield* threads.append("thread", runId, [said(runId)])
+            yield* Effect.sync(() => new DatabaseSync(file).exec("UPDATE reins_threads SET run_id = NULL"))
+          }
+          yield* threads.fork("fork", "default", { threadId: "thread" })
+        })
+      )
+      yield* alter(
+        file,
+        ...["reins_messages", "reins_branch_messages"].flatMap((table) => [
+          `DROP INDEX ${table}_copies`,
+          `UPDATE ${table} SET run_id = substr(run_id, 2) WHERE substr(run_id, 1, 1) = char(1)`,
+          `CREATE INDEX ${table}_copies ON ${table} (run_id) WHERE run_id LIKE 'copied of %'`
+        ]),
+        "DELETE FROM reins_versions WHERE version = (SELECT max(version) FROM reins_versions)"
+      )
+      const { threads } = yield* opened
+      assert.deepStrictEqual(
+        [...(yield* threads.places("thread"))],
+        [
+          ["copied of one", 1],
+          ["one", 2]
+        ]
+      )
+      assert.deepStrictEqual([...(yield* threads.places("fork"))], [])
+      assert.deepStrictEqual(yield* threads.read("fork"), ["seed", ...runs].map(said))
+    }).pipe(Effect.scoped)
+  )
+
   it.live("continues from a copy of its files, made while it ran", () =>
     Effect.gen(function* () {
       const path = yield* folder

@@ -122,3 +122,24 @@ describe("the statements of a run in SQLite", () => {
     }).pipe(Effect.scoped, quiet)
   )
 })
+
+describe("the statements of a fork in SQLite", () => {
+  it.effect("are as many for a thread of thirty runs as for one of a single run", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      const forked = (runs: number) =>
+        Effect.gen(function* () {
+          const { complete, threads } = yield* Runtime
+          for (const run of Array.from({ length: runs }, (_, index) => `run ${index}`)) {
+            yield* complete("Go.", { threadId: "thread", runId: `${run} of ${runs}` })
+          }
+          const count = yield* counting
+          yield* threads.fork("thread", { threadId: "fork" })
+          const { statements } = count
+          assert.lengthOf(yield* threads.get("fork"), 2 * runs)
+          return statements
+        }).pipe(Effect.scoped, Effect.provide(layer(join(path, `${runs}.db`), 0, false)))
+      assert.strictEqual(yield* forked(30), yield* forked(1))
+    }).pipe(Effect.scoped, quiet)
+  )
+})

@@ -110,6 +110,12 @@ export interface WebhookStore {
   /** Stores a web hook, or replaces the one of its id, which keeps its notices and its standing. */
   readonly put: (webhook: StoredWebhook, toldSeq?: number) => Effect.Effect<void>
   /**
+   * Stores a web hook as a new one, in place of one of its id, unless `most` others are there: of its run, or, for one of no
+   * run, those of its tenant that callers have added. False when they are, and nothing was changed. Adds at the same time, in
+   * any process, store no more than that.
+   */
+  readonly add: (webhook: StoredWebhook, most: number, toldSeq?: number) => Effect.Effect<boolean>
+  /**
    * Makes `secret` the current one, and keeps the one before beside it. False when there is no such web hook, or it has
    * no secrets of its own.
    */
@@ -169,6 +175,12 @@ interface Row {
 }
 
 const keyOf = ({ name, run }: Notice): string => JSON.stringify([run.runId, name])
+
+/** Whether two web hooks count together where their number is limited. */
+const isBeside = ({ id, resourceId, runId, source }: StoredWebhook, other: StoredWebhook): boolean =>
+  other.id !== id &&
+  other.runId === runId &&
+  (runId !== undefined || (other.resourceId === resourceId && other.source === source))
 
 /** Whether web hooks of `query` include it. */
 const isListed = (
@@ -242,6 +254,14 @@ export class MemoryWebhooks implements WebhookStore {
           notices: new Map()
         })
       }
+    })
+
+  readonly add = (webhook: StoredWebhook, most: number, toldSeq = 0): Effect.Effect<boolean> =>
+    Effect.suspend(() => {
+      const others = Array.from(this.rows.values()).filter((row) => isBeside(webhook, row.webhook))
+      if (others.length >= most) return Effect.succeed(false)
+      this.rows.delete(webhook.id)
+      return Effect.as(this.put(webhook, toldSeq), true)
     })
 
   readonly rotate = (id: string, secret: string, resourceId?: string): Effect.Effect<boolean> =>

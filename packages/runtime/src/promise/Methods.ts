@@ -192,7 +192,14 @@ export const costs = (method: Method): PromiseRuntime["costs"] => ({
 export const webhooks = (method: Method): PromiseRuntime["webhooks"] => ({
   add: method(
     (runtime) => runtime.webhooks.add,
-    takes<NewWebhook>("webhooks.add", 0, { url: true, resourceId: true, events: true, content: true, secret: true })
+    takes<NewWebhook>("webhooks.add", 0, {
+      url: true,
+      resourceId: true,
+      events: true,
+      content: true,
+      secret: true,
+      atMost: true
+    })
   ),
   list: method((runtime) => runtime.webhooks.list, ofTenant("webhooks.list", 0)),
   rotate: method((runtime) => runtime.webhooks.rotate, ofTenant("webhooks.rotate", 1)),

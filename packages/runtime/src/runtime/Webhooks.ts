@@ -24,6 +24,7 @@ import type { RuntimeParts } from "./RuntimeParts.ts"
  * - `events`: absent: all.
  * - `content`: whether questions and answers are sent, besides ids, names, times and money. Absent: no.
  * - `secret`: signs what is sent: `whsec_` and 24 to 64 bytes as Base64. Absent: a new one.
+ * - `atMost`: how many web hooks may have been added for the tenant afterwards. Absent: any number.
  *
  * @since 0.2.0
  * @category models
@@ -34,6 +35,7 @@ export interface NewWebhook {
   readonly events?: ReadonlyArray<Webhook.WebhookEvent> | undefined
   readonly content?: boolean | undefined
   readonly secret?: string | undefined
+  readonly atMost?: number | undefined
 }
 
 /**
@@ -70,13 +72,13 @@ export interface AddedWebhook extends WebhookInfo {
 }
 
 /**
- * A web hook is invalid: it was not added.
+ * A web hook is invalid, or one more than `atMost`: it was not added.
  *
  * @since 0.2.0
  * @category errors
  */
 export class WebhookInvalid extends Schema.TaggedError<WebhookInvalid>()("WebhookInvalid", {
-  field: Schema.Literals(["url", "events", "secret"])
+  field: Schema.Literals(["url", "events", "secret", "atMost"])
 }) {
   override get message() {
     switch (this.field) {
@@ -86,6 +88,8 @@ export class WebhookInvalid extends Schema.TaggedError<WebhookInvalid>()("Webhoo
         return `Invalid events of a web hook. Use one or more of ${Webhook.events.join(", ")}`
       case "secret":
         return "Invalid secret of a web hook. Use whsec_ and 24 to 64 bytes as Base64, or leave it out"
+      case "atMost":
+        return "The tenant has as many web hooks as atMost allows. Remove one first, or allow more"
     }
   }
 }
@@ -173,7 +177,8 @@ export interface Webhooks {
   /**
    * Adds a web hook: an address that gets a notice when a person is asked and when a run ends. It gets the notices of
    * later events, each once, from any process that sends; a notice is stored in the commit of its event, so that none
-   * is lost. Fails with `WebhookInvalid`, which names the field.
+   * is lost. Fails with `WebhookInvalid`, which names the field: `atMost` where as many have been added, by this process or
+   * another.
    *
    * **Gotchas**: a server with the option `webhooks` sends. Where this process has none yet, adding its first web hook
    * logs a warning.
@@ -216,6 +221,7 @@ export interface Webhooks {
 /** The store of web hooks for whoever sends; `onLease` is called when it looks for what to send. */
 const outboxOf = (store: WebhookStore, onLease: () => void): WebhookStore => ({
   put: (webhook, toldSeq) => store.put(webhook, toldSeq),
+  add: (webhook, most, toldSeq) => store.add(webhook, most, toldSeq),
   rotate: (id, secret, resourceId) => store.rotate(id, secret, resourceId),
   remove: (id, resourceId) => store.remove(id, resourceId),
   list: (query) => store.list(query),
@@ -243,7 +249,7 @@ export const make = ({ host: { webhooks }, ids }: RuntimeParts): Webhooks => {
     add: Effect.fnUntraced(function* (given) {
       const problem = problemOf(given)
       if (problem !== undefined) return yield* problem
-      const { content = false, events = Webhook.events, resourceId, secret = newSecret(ids), url } = given
+      const { atMost, content = false, events = Webhook.events, resourceId, secret = newSecret(ids), url } = given
       const webhook: Webhook.StoredWebhook = {
         id: ids.make("whk"),
         ...(resourceId === undefined ? {} : { resourceId }),
@@ -254,7 +260,8 @@ export const make = ({ host: { webhooks }, ids }: RuntimeParts): Webhooks => {
         createdAt: yield* Clock.currentTimeMillis,
         secrets: [secret]
       }
-      yield* webhooks.put(webhook)
+      if (atMost === undefined) yield* webhooks.put(webhook)
+      else if (!(yield* webhooks.add(webhook, atMost))) return yield* new WebhookInvalid({ field: "atMost" })
       if (warns) {
         warns = false
         yield* Effect.logWarning(noSender)

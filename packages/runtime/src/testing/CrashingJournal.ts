@@ -113,6 +113,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
     costs: { report: (query) => alive(journal.costs.report(query)) },
     webhooks: {
       put: (webhook, toldSeq) => alive(webhooks.put(webhook, toldSeq)),
+      add: (webhook, most, toldSeq) => alive(webhooks.add(webhook, most, toldSeq)),
       rotate: (id, secret, resourceId) => alive(webhooks.rotate(id, secret, resourceId)),
       remove: (id, resourceId) => alive(webhooks.remove(id, resourceId)),
       list: (query) => alive(webhooks.list(query)),

@@ -118,6 +118,36 @@ export const clauses: ReadonlyArray<Clause> = [
       )
     })
   ),
+  clause(
+    "the id of a run may read like a store's own note of whose messages are, and is its run's all the same",
+    (store) =>
+      Effect.gen(function* () {
+        const ids = [
+          "copied of b1",
+          "Copied Of b1",
+          "\u0001copied of b1",
+          "at the beginning",
+          "before b1",
+          "rewritten after 1"
+        ]
+        const { fork, places, read } = store.threads
+        for (const [index, runId] of ids.entries()) {
+          const threadId = `thread ${index}`
+          yield* store.threads.begin(threadId, "tenant", [says("by bob")], "bob")
+          yield* lived(store, "ann", { runId, threadId })
+          yield* same([...(yield* places(threadId))], [[runId, 1]], `the run's place: ${runId}`)
+          yield* same(yield* fork(`fork ${index}`, "tenant", { threadId }, "bob"), true, `that it is forked: ${runId}`)
+          yield* same([...(yield* places(`fork ${index}`))], [], `the runs of the fork: ${runId}`)
+        }
+        const { deleted } = yield* done(store)
+        const wanted = [0, 2 * ids.length, ids.length]
+        yield* same([deleted.threads, deleted.messages, deleted.runs], wanted, "what was deleted")
+        for (const [index, runId] of ids.entries()) {
+          for (const threadId of [`thread ${index}`, `fork ${index}`])
+            yield* same(yield* read(threadId), [says("by bob"), says("[erased]")], `${threadId}: ${runId}`)
+        }
+      })
+  ),
   clause("a fork that its beginner shares with others is not deleted with its beginner", (store) =>
     Effect.gen(function* () {
       yield* lived(store, "ann", { threadId: "shared" })

@@ -6,6 +6,12 @@ import * as ThreadChanges from "./ThreadChange.ts"
 import type { StartChange, ThreadChange } from "./ThreadChange.ts"
 import * as ThreadDescription from "./ThreadDescription.ts"
 
+/** A principal's run. `principal` changes when it is erased. */
+export interface Starter {
+  readonly runId: string
+  principal: string
+}
+
 export interface Thread {
   readonly threadId: string
   readonly resourceId: string
@@ -17,10 +23,12 @@ export interface Thread {
   runId: string | undefined
   /** Who began it; absent: nobody with a name. */
   principal: string | undefined
-  /** The runs of principals that began on it, each with its principal. Absent: none did. */
-  starters: Map<string, string> | undefined
+  /** The runs of principals that began on it, by id. Absent: none did. */
+  starters: Map<string, Starter> | undefined
+  /** The principals' runs that messages were copied from, by id. Absent: none were. */
+  originals: Map<string, Starter> | undefined
   /** The principals' runs of messages; a message without one is of whoever began the thread. */
-  authors: WeakMap<Message.Message, string> | undefined
+  authors: WeakMap<Message.Message, Starter> | undefined
   limits: Budget.Budget | undefined
   kept: Kept | undefined
   readonly createdAt: number
@@ -43,6 +51,7 @@ export const made = (
   runId: undefined,
   principal,
   starters: undefined,
+  originals: undefined,
   authors: undefined,
   limits: undefined,
   kept: undefined,

@@ -3,7 +3,7 @@
  * of it when a principal is erased.
  */
 import { Message } from "@reins/protocol"
-import type { Thread } from "./MemoryThread.ts"
+import type { Starter, Thread } from "./MemoryThread.ts"
 import * as Redacted from "./Redacted.ts"
 
 /** A run that leases its thread. */
@@ -32,45 +32,49 @@ export interface Shares {
 
 /** A run of this principal begins on the thread. The first one on a thread without a principal makes it the principal's. */
 export const joined = (thread: Thread, runId: string, principal: string): void => {
-  const isFirst = Array.from(thread.starters?.keys() ?? []).every(isCopy)
-  if (thread.principal === undefined && isFirst && (thread.runs?.size ?? 0) === 0) {
+  if (thread.principal === undefined && thread.starters === undefined && (thread.runs?.size ?? 0) === 0) {
     thread.principal = principal
   }
   thread.starters ??= new Map()
-  thread.starters.set(runId, principal)
+  const starter = thread.starters.get(runId)
+  if (starter === undefined) thread.starters.set(runId, { runId, principal })
+  else starter.principal = principal
 }
 
 /** Adds a message of this run. */
 export const signed = (thread: Thread, runId: string, message: Message.Message): void => {
   thread.messages.push(message)
-  if (thread.starters?.has(runId) === true) (thread.authors ??= new WeakMap()).set(message, runId)
+  const starter = thread.starters?.get(runId)
+  if (starter !== undefined) (thread.authors ??= new WeakMap()).set(message, starter)
 }
 
-/** The run of a copied message is not one of the fork's own. */
-const copyOf = "copied of "
-const isCopy = (runId: string): boolean => runId.startsWith(copyOf)
-
-/** The thread `to` begins with copies of these messages of a thread: their authors stay. */
+/** The thread `to` begins with copies of these messages of a thread: their authors stay, and are no runs of `to`. */
 export const copied = (from: Thread, messages: ReadonlyArray<Message.Message>, to: Thread | undefined): void => {
   for (const [index, message] of messages.entries()) {
-    const runId = from.authors?.get(message)
-    const starter = from.starters?.get(runId ?? "")
+    const author = from.authors?.get(message)
     const copy = to?.messages[index]
-    if (to === undefined || runId === undefined || starter === undefined || copy === undefined) continue
-    const key = isCopy(runId) ? runId : copyOf + runId
-    ;(to.starters ??= new Map()).set(key, starter)
-    ;(to.authors ??= new WeakMap()).set(copy, key)
+    if (to === undefined || author === undefined || copy === undefined) continue
+    const { runId } = author
+    const original = to.originals?.get(runId) ?? { ...author }
+    ;(to.originals ??= new Map()).set(runId, original)
+    ;(to.authors ??= new WeakMap()).set(copy, original)
   }
 }
 
+/** The principals' runs that have to do with the thread: its own, and those that its messages are copies of. */
+const startersOf = ({ originals, starters }: Thread): ReadonlyArray<Starter> => [
+  ...(starters?.values() ?? []),
+  ...(originals?.values() ?? [])
+]
+
 /** Whose a message is; `undefined`: of no principal. */
-const authorOf = ({ authors, principal, starters }: Thread, message: Message.Message): string | undefined =>
-  starters?.get(authors?.get(message) ?? "") ?? principal
+const authorOf = ({ authors, principal }: Thread, message: Message.Message): string | undefined =>
+  authors?.get(message)?.principal ?? principal
 
 /** What the principal has to do with the thread: nothing, all of it is the principal's, or others ran in it, too. */
 export const shareOf = (thread: Thread, principal: string): "none" | "own" | "shared" => {
   const isBegun = thread.principal === principal
-  if (!isBegun && !Array.from(thread.starters?.values() ?? []).includes(principal)) return "none"
+  if (!isBegun && startersOf(thread).every((starter) => starter.principal !== principal)) return "none"
   return (isBegun || thread.principal === undefined) && isAllOf(thread, principal) ? "own" : "shared"
 }
 
@@ -96,8 +100,7 @@ export const redact = (thread: Thread, { principal, pseudonym }: Record<"princip
   thread.branches?.forgetSummaries()
   if (thread.kept !== undefined) thread.kept = { ...thread.kept, summaries: {} }
   if (thread.principal === principal) Object.assign(thread, { principal: pseudonym, description: {} })
-  for (const [runId, starter] of thread.starters ?? [])
-    if (starter === principal) thread.starters?.set(runId, pseudonym)
+  for (const starter of startersOf(thread)) if (starter.principal === principal) starter.principal = pseudonym
   return count
 }
 
@@ -106,7 +109,7 @@ export const of = (threads: Iterable<Thread>, principal: string, resourceId: str
   const found = Array.from(threads).filter((thread) => thread.resourceId === resourceId)
   return {
     runs: found.flatMap(({ starters }) =>
-      Array.from(starters ?? []).flatMap(([runId, starter]) => (starter === principal && !isCopy(runId) ? [runId] : []))
+      Array.from(starters?.values() ?? []).flatMap((one) => (one.principal === principal ? [one.runId] : []))
     ),
     threads: found.flatMap((thread) => {
       const share = shareOf(thread, principal)

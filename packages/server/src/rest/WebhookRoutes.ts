@@ -32,7 +32,6 @@ const read = Schema.decodeUnknownOption(Added, { onExcessProperty: "error" })
 
 const unknown = Refusal.make("not-found", "WebhookNotFound", "Unknown web hook")
 const notSent = Refusal.make("bad-request", "WebhooksNotSent", "This server sends no web hooks")
-const tooMany = Refusal.make("conflict", "TooManyWebhooks", "A tenant has at most 100 web hooks. Remove one first")
 const refusedUrl = Refusal.badRequest(
   "Web hooks are not sent to this url. Use https and a name whose addresses are public, or have the server allow it"
 )
@@ -44,6 +43,8 @@ const forbidden = Refusal.make(
 
 /** The most web hooks of a tenant. */
 const most = 100
+
+const tooMany = Refusal.make("conflict", "TooManyWebhooks", `A tenant has at most ${most} web hooks. Remove one first`)
 
 const managing = (
   { sender }: ServerContext,
@@ -117,17 +118,14 @@ export const add = Effect.fnUntraced(function* (
       )
     )
   }
-  const { webhooks } = serving.runtime
-  const webhook: NewWebhook = { ...given.value, ...own }
+  const webhook: NewWebhook = { ...given.value, ...own, atMost: most }
   const invalid = webhookProblem(webhook)
   if (invalid !== undefined) return yield* Effect.fail(Refusal.badRequest(invalid.message))
   if (!(yield* Webhooks.isAllowed(serving, webhook.url))) return yield* Effect.fail(refusedUrl)
-  const adding = Effect.gen(function* () {
-    if ((yield* listed(serving, own)).length >= most) return yield* Effect.fail(tooMany)
-    return yield* Effect.mapError(webhooks.add(webhook), ({ message }) => Refusal.badRequest(message))
-  })
-  // One at a time, so that requests at the same time add no more than that.
-  const { resourceId: _, ...added } = yield* serving.turns.pass(`web hooks of ${own.resourceId}`, adding)
+  const adding = serving.runtime.webhooks.add(webhook)
+  const { resourceId: _, ...added } = yield* Effect.mapError(adding, ({ field, message }) =>
+    field === "atMost" ? tooMany : Refusal.badRequest(message)
+  )
   return { status: 201, body: added }
 })
 

@@ -20,7 +20,10 @@ import type { ServerContext } from "./ServerContext.ts"
 
 export const unsupported = Refusal.make("bad-request", "PushNotSupported", "This server sends no web hooks")
 const forbidden = Refusal.badRequest("Web hooks are not sent to this url")
-const tooMany = Refusal.make("conflict", "TooManyWebhooks", "A run has at most 16 web hooks")
+/** The most web hooks of a run. */
+const most = 16
+
+const tooMany = Refusal.make("conflict", "TooManyWebhooks", `A run has at most ${most} web hooks`)
 
 /** Whether a client's web hook may be sent there. */
 export const isAllowed = ({ lookup, webhooks }: ServerContext, url: string): Effect.Effect<boolean> =>
@@ -140,13 +143,12 @@ export const set = Effect.fnUntraced(function* (
     yield* sender?.look ?? Effect.void
     return told([...others, push])
   }
-  if (others.length >= 16) return yield* Effect.fail(tooMany)
   const webhook = stored(status.resourceId, { runId, push }, dialect, yield* Clock.currentTimeMillis)
   const { outbox } = runtime.webhooks
   yield* sender?.drop(webhook.id) ?? Effect.void
-  yield* outbox.remove(webhook.id)
   // The current state of the run is sent, too.
-  yield* outbox.put(webhook, isNew ? 0 : Math.max(0, status.lastSeq - 1))
+  const toldSeq = isNew ? 0 : Math.max(0, status.lastSeq - 1)
+  if (!(yield* outbox.add(webhook, most, toldSeq))) return yield* Effect.fail(tooMany)
   yield* sender?.look ?? Effect.void
   return told([...others, push])
 })

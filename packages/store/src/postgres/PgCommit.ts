@@ -10,7 +10,7 @@ import * as SqlCosts from "../sql/SqlCosts.ts"
 import * as SqlMessages from "../sql/SqlMessages.ts"
 import * as SqlQuotas from "../sql/SqlQuotas.ts"
 import * as SqlRunList from "../sql/SqlRunList.ts"
-import * as SqlWebhooks from "../sql/SqlWebhooks.ts"
+import * as SqlNotices from "../sql/SqlNotices.ts"
 
 /**
  * The parts of the statement; the rows of each are the JSON array in its parameter. A part without rows is left out.
@@ -39,7 +39,7 @@ const parts = {
     FROM run, json_array_elements(CAST(? AS json)) AS each(value) ON CONFLICT (id) DO NOTHING`,
   costs: `${SqlCosts.into} SELECT ${SqlCosts.columns("run")}
     FROM run, json_array_elements(CAST(? AS json)) AS each(value) ON CONFLICT (run_id, place) DO NOTHING`,
-  notices: `${SqlWebhooks.added("json_array_elements(CAST(? AS json)) AS each(value)", "run")}
+  notices: `${SqlNotices.added("json_array_elements(CAST(? AS json)) AS each(value)", "run")}
     ON CONFLICT (webhook_id, run_id, name) DO NOTHING`
 }
 
@@ -134,7 +134,7 @@ export const commit = (db: Database, self: string) => {
         new_marks: SqlCommit.markRows(batch),
         acts: SqlCommit.actRows(batch),
         costs: SqlCosts.linesIn(envelopes),
-        notices: SqlWebhooks.rowsOf(Webhook.noticesIn(envelopes, end)),
+        notices: SqlNotices.rowsOf(Webhook.noticesIn(envelopes, end)),
         ...projection
       }
       const present = names.filter((part) => rows[part].length > 0)

@@ -296,7 +296,7 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Run
   const opened = yield* SqlRuns.open(db, runId)
   const answer = SqlAnswers.answering(db)
   // A branch of the thread may have kept them.
-  if (own.length > 0) yield* SqlMessages.write(db, threadId, runId, own, undefined, true)
+  if (own.length > 0) yield* SqlMessages.write(db, threadId, runId, own)
   for (const line of lines) {
     if (line.kind === "answer") yield* answer({ runId, name: line.name, value: line.value, at: line.at })
     if (line.kind === "memory") yield* SqlMemories.put(db, { ...line.memory, resourceId: record.resourceId })

@@ -285,7 +285,7 @@ const redact = Effect.fnUntraced(function* (db: Database, thread: string, own: R
   const isOwn = (row: Row) => {
     const owner = String(row["run_id"])
     const original = SqlMessages.copiedRun(owner)
-    return own.has(original ?? owner) || (isBegun && original === undefined && !SqlMessages.isRun(Column.decode(owner)))
+    return own.has(original ?? owner) || (isBegun && original === undefined && !SqlMessages.isRun(owner))
   }
   const [kept] = yield* db.rows("SELECT limits, kept FROM reins_threads WHERE thread_id = ?", thread)
   const standing = yield* StoredJson.readable([kept ?? {}], StoredJson.standing)

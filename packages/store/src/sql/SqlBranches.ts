@@ -76,15 +76,15 @@ export const listed = Effect.fnUntraced(function* (db: Database, threadId: strin
   // A run that was cut in its middle is where its first message is.
   const places = new Map(yield* SqlMessages.places(db, thread))
   for (const row of found) {
-    const runId = Column.decode(row["run_id"])
-    places.set(runId, Math.min(Number(row["first"]) - 1, places.get(runId) ?? Number.POSITIVE_INFINITY))
+    const owner = String(row["run_id"])
+    places.set(owner, Math.min(Number(row["first"]) - 1, places.get(owner) ?? Number.POSITIVE_INFINITY))
   }
   return branches.map(({ summaries: _, ...branch }): Branch.ListedBranch => ({
     ...branch,
     runs: found.flatMap((row) => {
-      const [runId, before] = [Column.decode(row["run_id"]), Number(row["first"]) - 1]
-      const isHere = Column.decode(row["branch_id"]) === branch.branchId && places.get(runId) === before
-      return isHere && SqlMessages.isRun(runId) ? [{ runId, before }] : []
+      const [owner, before] = [String(row["run_id"]), Number(row["first"]) - 1]
+      const isHere = Column.decode(row["branch_id"]) === branch.branchId && places.get(owner) === before
+      return isHere && SqlMessages.isRun(owner) ? [{ runId: Column.decode(owner), before }] : []
     })
   }))
 })
@@ -313,7 +313,7 @@ export const lay = Effect.fnUntraced(function* (
     added = add
   }
   const { kept, version } = standing
-  yield* SqlMessages.write(db, threadId, version === 0 ? SqlMessages.begun : SqlMessages.rewritten(version), added)
+  yield* SqlMessages.lay(db, threadId, version === 0 ? SqlMessages.begun : SqlMessages.rewritten(version), added)
   return { historyVersion: version + added.length, ...(kept === undefined ? {} : { kept }) }
 })
 

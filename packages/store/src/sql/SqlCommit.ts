@@ -16,7 +16,7 @@ import * as SqlRunList from "./SqlRunList.ts"
 import * as SqlMessages from "./SqlMessages.ts"
 import * as SqlThreads from "./SqlThreads.ts"
 import * as SqlQuotas from "./SqlQuotas.ts"
-import * as SqlWebhooks from "./SqlWebhooks.ts"
+import * as SqlNotices from "./SqlNotices.ts"
 
 type Cells = ReadonlyArray<string | number | null>
 type Rows = ReadonlyArray<Cells>
@@ -77,7 +77,7 @@ export const writing = ({ each, news }: Dialect, isPast = false): ((batch: Batch
   const counted = SqlQuotas.counted(each, "reins_quota_runs WHERE run_id = ?")
   const acts = `${SqlAudit.into} SELECT ${SqlAudit.columns} FROM ${each} WHERE true ON CONFLICT (id) DO NOTHING`
   const booked = SqlCosts.added(each)
-  const noticed = SqlWebhooks.addedTo(each)
+  const noticed = SqlNotices.addedTo(each)
   return (batch) => {
     const { closes, envelopes, epoch, left, used } = batch
     const runId = Column.encode(batch.runId)
@@ -103,7 +103,7 @@ export const writing = ({ each, news }: Dialect, isPast = false): ((batch: Batch
     if (costs.length > 0) rest.push({ text: booked, values: [JSON.stringify(costs), runId] })
     const { end } = projection
     const notices = isPast ? [] : Webhook.noticesIn(envelopes, end)
-    if (notices.length > 0) rest.push({ text: noticed, values: [JSON.stringify(SqlWebhooks.rowsOf(notices)), runId] })
+    if (notices.length > 0) rest.push({ text: noticed, values: [JSON.stringify(SqlNotices.rowsOf(notices)), runId] })
     if (end !== undefined) {
       const thread = Column.encode(envelopes[0]?.threadId ?? "")
       if (left === undefined || left.messages.length === 0) {

@@ -5,7 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
-import type { Database, Row } from "./Database.ts"
+import type { Database, Row, Value } from "./Database.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 /** A thread's state besides its messages, and their number. */
@@ -58,112 +58,137 @@ export const ofRun = (
       Effect.map((rows) => rows.map(([message]) => message))
     )
 
-/** The owner of a thread's seed messages. No run has this id, nor the two below. */
-export const begun = "at the beginning"
+/** The owners of messages, as column values: a run's id, or one of the marks below, which no run's id is. */
+export const begun = Column.mark("at the beginning")
 
 /** The owner of messages that were laid after the first `keep`; earlier ones of it were replaced. */
-export const rewritten = (keep: number): string => `rewritten after ${keep}`
+export const rewritten = (keep: number): string => Column.mark(`rewritten after ${keep}`)
 
 /** The owner of messages that a run found which was imported. */
-export const restored = (runId: string): string => `before ${runId}`
+export const restored = (runId: string): string => Column.mark(`before ${Column.encode(runId)}`)
 
-const copied = "copied of "
+const copied = Column.mark("copied of ")
 
-/** The owner of the copy of a message in a fork, by the message's own: both are column values. */
-const copyOf = (owner: string): string => (owner.startsWith(copied) ? owner : `${copied}${owner}`)
+/** Whether the owner of messages is a run. */
+export const isRun = (owner: string): boolean => !Column.isMark(owner)
+
+/** The owner of the copy of a message in a fork, by the message's own. */
+export const copyOf = (owner: string): string => {
+  if (isRun(owner)) return copied + owner
+  return copiedRun(owner) === undefined ? begun : owner
+}
+
+/** The run that a message is a copy of, by its owner; `undefined`: it is no copy. */
+export const copiedRun = (owner: string): string | undefined =>
+  owner.startsWith(copied) ? owner.slice(copied.length) : undefined
 
 /** A condition for copies, as the index of them has it. */
-export const isCopy = (column: string): string => `${column} LIKE '${copied}%'`
+export const isCopy = (column: string): string => `substr(${column}, 1, ${copied.length}) = '${copied}'`
 
 /** The run that wrote a message or its original, of a column with its owner; and the owner of its copies. */
 export const writerOf = (column: string): string =>
   `CASE WHEN ${isCopy(column)} THEN substr(${column}, ${copied.length + 1}) ELSE ${column} END`
 export const copiesOf = (run: string): string => `'${copied}' || ${run}`
 
-/** The run that a message is a copy of, by its owner; `undefined`: it is no copy. */
-export const copiedRun = (owner: string): string | undefined =>
-  owner.startsWith(copied) ? owner.slice(copied.length) : undefined
+const tables = ["reins_messages", "reins_branch_messages"] as const
 
 /** The steps that find copies; released ones are never edited. */
-export const copies: ReadonlyArray<string> = ["reins_messages", "reins_branch_messages"].map(
-  (table) => `CREATE INDEX ${table}_copies ON ${table} (run_id) WHERE ${isCopy("run_id")}`
+export const copies: ReadonlyArray<string> = tables.map(
+  (table) => `CREATE INDEX ${table}_copies ON ${table} (run_id) WHERE run_id LIKE 'copied of %'`
 )
 
-/** Gives the first messages of a fork the authors of what they are copies of; `owners`: of these, as column values. */
-export const sign = (db: Database, threadId: string, owners: ReadonlyArray<string>): Effect.Effect<void, SqlError> => {
-  const positions = new Map<string, Array<readonly [number]>>()
-  for (const [index, owner] of owners.entries()) {
-    if (!isRun(Column.decode(owner)) && copiedRun(owner) === undefined) continue
-    const key = copyOf(owner)
-    positions.set(key, [...(positions.get(key) ?? []), [index + 1]])
-  }
-  return Effect.forEach(
-    positions,
-    ([owner, at]) =>
-      db.rows(
-        `UPDATE reins_messages SET run_id = ? WHERE thread_id = ?
-         AND position IN (SELECT CAST(value ->> 0 AS BIGINT) FROM ${db.dialect.each})`,
-        owner,
-        Column.encode(threadId),
-        JSON.stringify(at)
-      ),
-    { discard: true }
-  )
-}
+/** The thread of a row of a table of messages. */
+const threadOf = {
+  reins_messages: "reins_messages.thread_id",
+  reins_branch_messages:
+    "(SELECT b.thread_id FROM reins_branches b WHERE b.branch_id = reins_branch_messages.branch_id)"
+} as const
 
-/** Whether the owner of messages is a run. */
-export const isRun = (owner: string): boolean =>
-  !owner.startsWith(copied) && owner !== begun && !/^rewritten after \d+$/.test(owner) && !owner.startsWith("before ")
+/**
+ * The steps that make marks of owners which were words without a prefix, as a run's id may be: those that no run of the
+ * thread has as its id.
+ */
+export const marked: ReadonlyArray<string> = tables.flatMap((table) => [
+  `DROP INDEX ${table}_copies`,
+  `UPDATE ${table} SET run_id = '${Column.mark("")}' || run_id
+   WHERE (run_id = 'at the beginning' OR substr(run_id, 1, 16) = 'rewritten after ' OR substr(run_id, 1, 7) = 'before '
+     OR substr(run_id, 1, 10) = 'copied of ')
+   AND NOT EXISTS (SELECT 1 FROM reins_runs r WHERE r.run_id = ${table}.run_id AND r.thread_id = ${threadOf[table]})`,
+  `CREATE INDEX ${table}_copies ON ${table} (run_id) WHERE ${isCopy("run_id")}`
+])
 
 /** How many messages are before the first one of each owner in a thread, by its column value. */
 export const places = (db: Database, thread: string): Effect.Effect<ReadonlyMap<string, number>, SqlError> =>
   Effect.map(
     db.rows("SELECT run_id, min(position) AS first FROM reins_messages WHERE thread_id = ? GROUP BY run_id", thread),
-    (rows) => new Map(rows.map((row) => [Column.decode(row["run_id"]), Number(row["first"]) - 1]))
+    (rows) => new Map(rows.map((row) => [String(row["run_id"]), Number(row["first"]) - 1]))
   )
 
+/** Messages that are appended to a thread. `owners`: of each, as column values; one text: of all. */
+interface Appended {
+  readonly messages: ReadonlyArray<Message.Message>
+  readonly owners: string | ReadonlyArray<string>
+  /** What is kept with the thread, as text. */
+  readonly left?: string | null
+  /** A further condition on the thread, with its parameters. */
+  readonly unless?: { readonly text: string; readonly values: ReadonlyArray<Value> }
+}
+
+const append = Effect.fnUntraced(function* (
+  db: Database,
+  thread: string,
+  { left = null, messages, owners, unless = { text: "", values: [] } }: Appended
+) {
+  if (messages.length === 0) return
+  const [grown] = yield* db.rows(
+    `UPDATE reins_threads SET version = version + ?, kept = coalesce(CAST(? AS TEXT), kept), updated_at = ?
+     WHERE thread_id = ?${unless.text} RETURNING version`,
+    messages.length,
+    left,
+    yield* Clock.currentTimeMillis,
+    thread,
+    ...unless.values
+  )
+  if (grown === undefined) return
+  const from = Number(grown["version"]) - messages.length
+  yield* db.rows(
+    `INSERT INTO reins_messages (thread_id, run_id, position, message)
+     SELECT ?, value ->> 0, CAST(value ->> 1 AS BIGINT), value ->> 2 FROM ${db.dialect.each}`,
+    thread,
+    JSON.stringify(
+      messages.map((message, index) => [
+        typeof owners === "string" ? owners : owners[index],
+        from + index + 1,
+        JSON.stringify(message)
+      ])
+    )
+  )
+})
+
+/** Appends messages of no run of the thread: `owners` are marks, one of all messages or one of each. */
+export const lay = (
+  db: Database,
+  threadId: string,
+  owners: string | ReadonlyArray<string>,
+  messages: ReadonlyArray<Message.Message>
+): Effect.Effect<void, SqlError> => append(db, Column.encode(threadId), { messages, owners })
+
 /**
- * Appends a run's messages, unless it has already done so; stores what the run leaves. `isOfRun`: not again where they
- * were moved to a branch, either.
+ * Appends a run's messages, unless it has already done so, here or in what was moved to a branch; stores what the run
+ * leaves.
  */
 export const write = Effect.fnUntraced(function* (
   db: Database,
   threadId: string,
   runId: string,
   messages: ReadonlyArray<Message.Message>,
-  leaves?: Kept,
-  isOfRun = false
+  leaves?: Kept
 ) {
   const [thread, run] = [Column.encode(threadId), Column.encode(runId)]
   const left = leaves === undefined ? null : JSON.stringify(leaves)
-  if (messages.length === 0) {
-    if (left !== null) {
-      yield* db.rows(kept, left, thread, run)
-    }
-    return
-  }
-  const [grown] = yield* db.rows(
-    `UPDATE reins_threads SET version = version + ?, kept = coalesce(CAST(? AS TEXT), kept), updated_at = ?
-     WHERE thread_id = ? AND NOT EXISTS (SELECT 1 FROM reins_messages WHERE thread_id = ? AND run_id = ?)${
-       isOfRun ? inNoBranch : ""
-     } RETURNING version`,
-    messages.length,
-    left,
-    yield* Clock.currentTimeMillis,
-    thread,
-    thread,
-    run,
-    ...(isOfRun ? [thread, run] : [])
-  )
-  if (grown === undefined) return
-  const from = Number(grown["version"]) - messages.length
-  yield* db.rows(
-    `INSERT INTO reins_messages (thread_id, run_id, position, message)
-     SELECT ?, ?, CAST(value ->> 0 AS BIGINT), value ->> 1 FROM ${db.dialect.each}`,
-    thread,
-    run,
-    JSON.stringify(messages.map((message, index) => [from + index + 1, JSON.stringify(message)]))
-  )
+  if (messages.length === 0 && left !== null) yield* db.rows(kept, left, thread, run)
+  const unless = { text: ` AND ${isNew("?", "reins_threads")}`, values: [run, run] }
+  yield* append(db, thread, { messages, owners: run, left, unless })
 })
 
 /**
@@ -178,11 +203,11 @@ export const added = (each: string): string => `INSERT INTO reins_messages (thre
 export const rows = (messages: ReadonlyArray<Message.Message>): string =>
   JSON.stringify(messages.map((message, index) => [index + 1, JSON.stringify(message)]))
 
-/** No message of the run is in thread `t` or a branch of it. */
-export const isNew = (run: string): string =>
-  `NOT EXISTS (SELECT 1 FROM reins_messages AS m WHERE m.thread_id = t.thread_id AND m.run_id = ${run})
+/** No message of the run is in a thread or a branch of it. `thread`: its row. */
+export const isNew = (run: string, thread = "t"): string =>
+  `NOT EXISTS (SELECT 1 FROM reins_messages AS m WHERE m.thread_id = ${thread}.thread_id AND m.run_id = ${run})
   AND NOT EXISTS (SELECT 1 FROM reins_branches AS b JOIN reins_branch_messages AS m ON m.branch_id = b.branch_id
-    WHERE b.thread_id = t.thread_id AND m.run_id = ${run})`
+    WHERE b.thread_id = ${thread}.thread_id AND m.run_id = ${run})`
 
 /**
  * Counts the messages that the statement before, `added`, has added to a thread, and releases it. For SQLite. Parameters:
@@ -194,6 +219,3 @@ export const grown = `UPDATE reins_threads SET version = version + changes(), ru
 
 /** Sets what is kept with a thread. Parameters: that, the thread, and the run that leases it. */
 export const kept = "UPDATE reins_threads SET kept = ? WHERE thread_id = ? AND run_id = ?"
-
-const inNoBranch = ` AND NOT EXISTS (SELECT 1 FROM reins_branches b JOIN reins_branch_messages m ON m.branch_id = b.branch_id
-  WHERE b.thread_id = ? AND m.run_id = ?)`

@@ -16,7 +16,7 @@ import * as SqlAnswers from "./SqlAnswers.ts"
 import * as SqlBranches from "./SqlBranches.ts"
 import * as SqlMessages from "./SqlMessages.ts"
 import * as SqlThreads from "./SqlThreads.ts"
-import * as SqlWebhooks from "./SqlWebhooks.ts"
+import * as SqlNotices from "./SqlNotices.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 type Failure = SqlError | StoredJson.CorruptRow
@@ -317,8 +317,8 @@ export const abandon = (db: Database, runId: string, at: number): Effect.Effect<
         const end = { endedAt: at, endReason: "abandoned", ...costs } as const
         yield* db.rows(`UPDATE reins_runs SET ${SqlRunList.ending} WHERE run_id = ?`, ...SqlRunList.ended(end), run)
       }
-      const told = SqlWebhooks.rowsOf([Webhook.noticeOfEnd({ endedAt: at, endReason: "abandoned", ...costs })])
-      yield* db.rows(SqlWebhooks.addedTo(db.dialect.each), JSON.stringify(told), run)
+      const told = SqlNotices.rowsOf([Webhook.noticeOfEnd({ endedAt: at, endReason: "abandoned", ...costs })])
+      yield* db.rows(SqlNotices.addedTo(db.dialect.each), JSON.stringify(told), run)
       for (const statement of SqlCommit.released) yield* db.rows(statement, String(ended["thread_id"]), run)
       yield* db.tell(run)
       return true

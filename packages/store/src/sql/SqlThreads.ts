@@ -66,7 +66,7 @@ export const make = (db: Database): ThreadStore => {
     runId: string,
     messages: ReadonlyArray<Message.Message>,
     kept?: Kept
-  ): Effect.Effect<void> => done(db.atomic(SqlMessages.write(db, threadId, runId, messages, kept, true)))
+  ): Effect.Effect<void> => done(db.atomic(SqlMessages.write(db, threadId, runId, messages, kept)))
 
   const before = (threadId: string, runId: string): Effect.Effect<number | undefined> =>
     Effect.map(
@@ -83,7 +83,10 @@ export const make = (db: Database): ThreadStore => {
   const places = (threadId: string): Effect.Effect<ReadonlyMap<string, number>> =>
     Effect.map(
       done(SqlMessages.places(db, Column.encode(threadId))),
-      (found) => new Map([...found].filter(([owner]) => SqlMessages.isRun(owner)))
+      (found) =>
+        new Map(
+          [...found].flatMap(([owner, before]) => (SqlMessages.isRun(owner) ? [[Column.decode(owner), before]] : []))
+        )
     )
 
   const change = (threadId: string, resourceId: string, given: ThreadChange.ThreadChange) =>
@@ -152,9 +155,7 @@ const copy = Effect.fnUntraced(function* (
 ) {
   const { resourceId } = thread
   const { messages, owners } = yield* SqlBranches.forked(db, threadId, { branch, resourceId, version })
-  const isMade = yield* insert(db, thread, SqlMessages.begun, messages)
-  if (isMade) yield* SqlMessages.sign(db, thread.threadId, owners)
-  return isMade
+  return yield* insert(db, thread, owners.map(SqlMessages.copyOf), messages)
 })
 
 /** Creates a thread as a run found it, unless it exists. */
@@ -164,11 +165,11 @@ export const restore = (
   messages: ReadonlyArray<Message.Message>
 ) => insert(db, thread, SqlMessages.restored(runId), messages)
 
-/** Creates a thread with messages of `owner`, unless one with that id exists; returns whether it did. */
+/** Creates a thread with messages of these owners, of all or of each, unless one with that id exists; returns whether it did. */
 const insert = Effect.fnUntraced(function* (
   db: Database,
   thread: { readonly resourceId: string; readonly threadId: string; readonly principal?: string | undefined },
-  owner: string,
+  owners: string | ReadonlyArray<string>,
   messages: ReadonlyArray<Message.Message>
 ) {
   const made = yield* row(db, Column.encode(thread.threadId), Column.encode(thread.resourceId))
@@ -180,7 +181,7 @@ const insert = Effect.fnUntraced(function* (
       Column.encode(thread.threadId)
     )
   }
-  if (isOpen) yield* SqlMessages.write(db, thread.threadId, owner, messages)
+  if (isOpen) yield* SqlMessages.lay(db, thread.threadId, owners, messages)
   return isOpen
 })
 
@@ -289,8 +290,7 @@ const replace = Effect.fnUntraced(function* (
     const left = JSON.stringify(keptAt(kept, keep))
     yield* db.rows("UPDATE reins_threads SET kept = ? WHERE thread_id = ?", left, thread)
   }
-  // No run has this id; an earlier rewrite at the same position was deleted.
-  yield* SqlMessages.write(db, threadId, SqlMessages.rewritten(keep), messages)
+  yield* SqlMessages.lay(db, threadId, SqlMessages.rewritten(keep), messages)
   return true
 })
 

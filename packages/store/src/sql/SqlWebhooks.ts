@@ -1,11 +1,9 @@
 /**
- * Web hooks and their outbox in a database: a row for each web hook, with its standing and its lease, and a row for
- * each notice until it is accepted. Notices are added in the commit of their event. A store failure is a defect here,
- * as in `SqlThreads`.
+ * Web hooks in a database: a row for each, with its standing and its lease. `SqlNotices` has what each is to be told. A
+ * store failure is a defect here, as in `SqlThreads`.
  */
 import {
   Webhook,
-  type Notice,
   type StoredWebhook,
   type WebhookCount,
   type WebhookStanding,
@@ -15,26 +13,10 @@ import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
 import type { Database, Row } from "./Database.ts"
+import * as SqlNotices from "./SqlNotices.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 type Failure = SqlError | StoredJson.CorruptRow
-
-/** The notices, as rows of a JSON array: name, event, time, facts. */
-export const rowsOf = (told: ReadonlyArray<Webhook.NewNotice>): ReadonlyArray<ReadonlyArray<string | number>> =>
-  told.map(({ at, event, facts, name }) => [Column.encode(name), event, at, JSON.stringify(facts)])
-
-/**
- * Adds the notices in the JSON array `each` for every web hook of the run in `run`, a table with its row.
- */
-export const added = (each: string, run: string): string =>
-  `INSERT INTO reins_notices (webhook_id, run_id, name, event, at, facts, next_at)
-   SELECT w.id, r.run_id, value ->> 0, value ->> 1, CAST(value ->> 2 AS BIGINT), value ->> 3, CAST(value ->> 2 AS BIGINT)
-   FROM ${run} AS r JOIN reins_webhooks AS w ON w.resource_id IS NULL OR w.resource_id = r.resource_id, ${each}
-   WHERE CASE value ->> 1 WHEN 'run.ended' THEN w.on_end ELSE w.on_question END = 1`
-
-/** As `added`, for the run in the last parameter. */
-export const addedTo = (each: string): string =>
-  `${added(each, "reins_runs")} AND r.run_id = ? ON CONFLICT (webhook_id, run_id, name) DO NOTHING`
 
 const columns = `id, document, failures, failing_since, last_error, accepted_at, lost, told_seq`
 
@@ -81,6 +63,31 @@ const put = (db: Database, webhook: StoredWebhook, toldSeq: number): Effect.Effe
     JSON.stringify(webhook),
     webhook.createdAt,
     toldSeq
+  )
+
+const add = (db: Database, webhook: StoredWebhook, most: number, toldSeq: number) =>
+  db.atomic(
+    Effect.gen(function* () {
+      const id = Column.encode(webhook.id)
+      const [resource, run] = [webhook.resourceId, webhook.runId].map((one) =>
+        one === undefined ? null : Column.encode(one)
+      )
+      const name = `reins_webhooks ${JSON.stringify([resource, run])}`
+      if (db.dialect.lockName !== undefined) yield* db.rows(db.dialect.lockName, name)
+      const [others] = yield* db.rows(
+        `SELECT count(*) AS found FROM reins_webhooks WHERE id <> ? AND run_id IS NOT DISTINCT FROM CAST(? AS TEXT)
+           AND (run_id IS NOT NULL OR (resource_id IS NOT DISTINCT FROM CAST(? AS TEXT) AND source = ?))`,
+        id,
+        run ?? null,
+        resource ?? null,
+        webhook.source
+      )
+      if (Number(others?.["found"]) >= most) return false
+      yield* db.rows("DELETE FROM reins_notices WHERE webhook_id = ?", id)
+      yield* db.rows("DELETE FROM reins_webhooks WHERE id = ?", id)
+      yield* put(db, webhook, toldSeq)
+      return true
+    })
   )
 
 /** A condition on the tenant of a web hook; none without one. `besides`: further ones of a tenant. */
@@ -159,17 +166,13 @@ const count = (db: Database): Effect.Effect<WebhookCount, SqlError> =>
     }
   )
 
-/** All notices of a web hook are due at that time. */
-const dueAt = (db: Database, id: string, at: number) =>
-  db.rows("UPDATE reins_notices SET next_at = ? WHERE webhook_id = ?", at, Column.encode(id))
-
 const retry = (db: Database, id: string, now: number, resourceId: string | undefined) =>
   db.atomic(
     Effect.gen(function* () {
       const { text, values } = ofManaged(resourceId)
       const update = `UPDATE reins_webhooks SET next_at = ? WHERE id = ?${text} RETURNING 1`
       const found = yield* db.rows(update, now, Column.encode(id), ...values)
-      if (found.length > 0) yield* dueAt(db, id, now)
+      if (found.length > 0) yield* SqlNotices.dueAt(db, id, now)
       return found.length > 0
     })
   )
@@ -224,7 +227,7 @@ const release = (db: Database, id: string, owner: string, outcome: Parameters<We
         owner
       )
       if (row === undefined) return
-      if (accepted && Number(row["failures"]) >= Webhook.recovering) yield* dueAt(db, id, at)
+      if (accepted && Number(row["failures"]) >= Webhook.recovering) yield* SqlNotices.dueAt(db, id, at)
       const before = `CASE WHEN CAST(? AS INTEGER) = 1 THEN`
       yield* db.rows(
         `UPDATE reins_webhooks SET leased_by = NULL, leased_until = 0, next_at = ?,
@@ -252,64 +255,6 @@ const release = (db: Database, id: string, owner: string, outcome: Parameters<We
     })
   )
 
-const due = (db: Database, id: string, now: number, limit: number): Effect.Effect<ReadonlyArray<Notice>, Failure> =>
-  Effect.gen(function* () {
-    const rows = yield* db.rows(
-      `SELECT n.name, n.event, n.at, n.facts, n.attempts, n.next_at, r.run_id, r.thread_id, r.resource_id, r.agent, r.principal,
-         r.started_at
-       FROM reins_notices n JOIN reins_runs r ON r.run_id = n.run_id
-       WHERE n.webhook_id = ? AND n.next_at <= ? ORDER BY n.next_at, n.at LIMIT ?`,
-      Column.encode(id),
-      now,
-      limit
-    )
-    const all = yield* StoredJson.readable(rows, (row) =>
-      Effect.map(StoredJson.facts([[row["facts"]]]), (found) => found.map(([facts]) => ({ row, facts })))
-    )
-    return all.flat().flatMap(({ facts, row }) => {
-      const event = Webhook.events.find((each) => each === row["event"])
-      if (event === undefined) return []
-      const notice: Notice = {
-        webhookId: id,
-        name: Column.decode(row["name"]),
-        event,
-        at: Number(row["at"]),
-        facts,
-        attempts: Number(row["attempts"]),
-        nextAt: Number(row["next_at"]),
-        run: {
-          runId: Column.decode(row["run_id"]),
-          threadId: Column.decode(row["thread_id"]),
-          resourceId: Column.decode(row["resource_id"]),
-          agent: String(row["agent"]),
-          ...(isThere(row["principal"]) ? { principal: Column.decode(row["principal"]) } : {}),
-          startedAt: Number(row["started_at"])
-        }
-      }
-      return [notice]
-    })
-  })
-
-const placeOf = ({ name, run, webhookId }: Notice): ReadonlyArray<string> => [
-  Column.encode(webhookId),
-  Column.encode(run.runId),
-  Column.encode(name)
-]
-
-const here = "webhook_id = ? AND run_id = ? AND name = ?"
-
-const giveUp = (db: Database, notice: Notice) =>
-  db.atomic(
-    Effect.gen(function* () {
-      const gone = yield* db.rows(`DELETE FROM reins_notices WHERE ${here} RETURNING 1`, ...placeOf(notice))
-      if (gone.length === 0) return
-      yield* db.rows("UPDATE reins_webhooks SET lost = lost + 1 WHERE id = ?", Column.encode(notice.webhookId))
-    })
-  )
-
-const refused = (db: Database, notice: Notice, nextAt: number) =>
-  db.rows(`UPDATE reins_notices SET attempts = attempts + 1, next_at = ? WHERE ${here}`, nextAt, ...placeOf(notice))
-
 const extend = (db: Database, id: string, owner: string, until: number) =>
   Effect.map(
     db.rows(
@@ -331,6 +276,7 @@ export const make = (db: Database): WebhookStore => {
   const written = (effect: Effect.Effect<unknown, Failure>) => Effect.asVoid(done(effect))
   return {
     put: (webhook, toldSeq = 0) => written(put(db, webhook, toldSeq)),
+    add: (webhook, most, toldSeq = 0) => done(add(db, webhook, most, toldSeq)),
     rotate: (id, secret, resourceId) => done(rotate(db, id, secret, resourceId)),
     remove: (id, resourceId) => done(remove(db, id, resourceId)),
     list: (query) => done(list(db, query)),
@@ -339,9 +285,10 @@ export const make = (db: Database): WebhookStore => {
     lease: (asked) => done(lease(db, asked)),
     extend: (id, owner, until) => done(extend(db, id, owner, until)),
     release: (id, owner, outcome) => done(release(db, id, owner, outcome)),
-    due: (id, now, limit) => done(due(db, id, now, limit)),
-    accepted: (notice) => written(db.rows(`DELETE FROM reins_notices WHERE ${here}`, ...placeOf(notice))),
-    refused: (notice, nextAt) => written(nextAt === undefined ? giveUp(db, notice) : refused(db, notice, nextAt)),
+    due: (id, now, limit) => done(SqlNotices.due(db, id, now, limit)),
+    accepted: (notice) => written(SqlNotices.accepted(db, notice)),
+    refused: (notice, nextAt) =>
+      written(nextAt === undefined ? SqlNotices.giveUp(db, notice) : SqlNotices.refused(db, notice, nextAt)),
     told: (id, seq) => written(told(db, id, seq))
   }
 }

@@ -286,7 +286,9 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
   // Who began a thread, so that all of a principal's can be erased.
   PrincipalErasure.tables,
   // Whose the messages of forks are.
-  SqlMessages.copies
+  SqlMessages.copies,
+  // Owners of messages that are no runs have a prefix which no run's id has.
+  SqlMessages.marked
 ]
 
 /** The version of this program. */
