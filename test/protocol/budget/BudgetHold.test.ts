@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Budget } from "@reins/protocol"
-import { Result } from "effect"
+import { Result, Schema } from "effect"
 
 const limits = (options: Budget.Options, path: ReadonlyArray<string> = [], sinceMs?: number) =>
   Budget.node(path, Budget.make(options), sinceMs)
@@ -211,6 +211,47 @@ describe("Budget.charge", () => {
     assert.strictEqual((node?.overrun.inputTokens ?? 0) + (node?.overrun.outputTokens ?? 0), 20)
     assert.strictEqual(node?.overrun.toolCalls, 0)
     assert.deepStrictEqual(node?.byTool.get("t"), { used: 3, held: 0, overrun: 2 })
+  })
+})
+
+describe("Budget.addSpent", () => {
+  const count = Schema.optionalKey(
+    Schema.Union([Schema.Natural, Schema.Finite, Schema.Literal(Number.MAX_SAFE_INTEGER)])
+  )
+  const amounts = Schema.Array(
+    Schema.Struct({
+      steps: count,
+      toolCalls: count,
+      tool: Schema.optionalKey(Schema.Literals(["t", "u"])),
+      inputTokens: count,
+      outputTokens: count,
+      nanoUsd: count,
+      agents: count
+    })
+  )
+
+  it.prop("sums amounts as a node does that is charged with them", { amounts }, ({ amounts }) => {
+    const options = { maxSteps: 1, maxCallsPerTool: { t: 1, u: 1 } }
+    const [node] = amounts.reduce<Budget.Chain>((chain, amount) => Budget.charge(chain, amount), [limits(options)])
+    const { callsPerTool, durationMs, ...counters } = Budget.addSpent(Budget.nothingSpent, amounts, 2.4)
+    assert.deepStrictEqual(counters, { ...node?.used })
+    assert.strictEqual(durationMs, 2)
+    for (const calls of Object.values(callsPerTool)) assert.isAtMost(calls, counters.toolCalls)
+  })
+
+  it("adds to what earlier runs have spent, by tool as well", () => {
+    const before = Budget.addSpent(Budget.nothingSpent, [{ steps: 1 }, { toolCalls: 2, tool: "t" }], 10)
+    assert.deepStrictEqual(
+      Budget.addSpent(before, [{ toolCalls: 1, tool: "t" }, { toolCalls: 1 }, { nanoUsd: 7 }], 5),
+      {
+        ...Budget.nothingSpent,
+        steps: 1,
+        toolCalls: 4,
+        nanoUsd: 7,
+        durationMs: 15,
+        callsPerTool: { t: 3 }
+      }
+    )
   })
 })
 

@@ -35,6 +35,9 @@ describe("Usage", () => {
       assert.deepStrictEqual(whole, Usage.addTotals(Usage.addTotals(x, y), z))
       assert.deepStrictEqual(whole, Usage.addTotals(x, Usage.addTotals(y, z)))
       assert.deepStrictEqual(Usage.add(Usage.add(a, b), c), Usage.add(a, Usage.add(b, c)))
+      const running = new Usage.RunningTotals()
+      for (const one of [c, a, b]) running.add(one)
+      assert.deepStrictEqual(running.totals, whole)
       assert.isTrue(Schema.is(Usage.UsageTotals)(whole))
     }
   )

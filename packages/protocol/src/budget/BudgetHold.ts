@@ -228,29 +228,15 @@ export const nothingSpent: Spent = { ...zero, durationMs: 0, callsPerTool: {} }
  * @category operations
  */
 export const addSpent = (before: Spent, amounts: Iterable<Amount>, durationMs: number): Spent => {
-  // In place, since every step and every call of a run is an amount. A sum above `Count.max` stays above it until it is
-  // bounded at the end.
-  let { agents, inputTokens, nanoUsd, outputTokens, steps, toolCalls } = before
+  let counters: Counters = before
   const calls = new Map(Object.entries(before.callsPerTool))
   for (const amount of amounts) {
-    // Most parts of most amounts are absent.
-    if (amount.steps !== undefined) steps += whole(amount.steps)
-    if (amount.inputTokens !== undefined) inputTokens += whole(amount.inputTokens)
-    if (amount.outputTokens !== undefined) outputTokens += whole(amount.outputTokens)
-    if (amount.nanoUsd !== undefined) nanoUsd += whole(amount.nanoUsd)
-    if (amount.agents !== undefined) agents += whole(amount.agents)
-    if (amount.toolCalls === undefined && amount.tool === undefined) continue
-    const called = whole(amount.toolCalls)
-    toolCalls += called
-    if (amount.tool !== undefined) calls.set(amount.tool, Count.add(calls.get(amount.tool) ?? 0, called))
+    counters = plus(counters, amount)
+    const { tool } = amount
+    if (tool !== undefined) calls.set(tool, Count.add(calls.get(tool) ?? 0, whole(amount.toolCalls)))
   }
   return {
-    steps: whole(steps),
-    toolCalls: whole(toolCalls),
-    inputTokens: whole(inputTokens),
-    outputTokens: whole(outputTokens),
-    nanoUsd: whole(nanoUsd),
-    agents: whole(agents),
+    ...counters,
     durationMs: Count.add(before.durationMs, Math.max(0, Math.round(durationMs))),
     callsPerTool: Object.fromEntries(calls)
   }

@@ -9,7 +9,7 @@ import { AgentPath, root } from "../AgentPath.ts"
 import * as Count from "./Count.ts"
 import { type Entry, type Fee, isCall, type ModelEntry, Price, type ToolEntry } from "./Entry.ts"
 import * as Money from "./Money.ts"
-import { type Usage, UsageTotals, addTotals, toTotals } from "./Usage.ts"
+import { addTotals, RunningTotals, toTotals, UsageTotals } from "./Usage.ts"
 import * as Schema from "effect/Schema"
 
 const noUsage: UsageTotals = toTotals({})
@@ -45,32 +45,6 @@ class PriceKeys {
   }
 }
 
-/** Running sums of `UsageTotals`. A sum above `Count.max` stays above it until it is bounded at the end. */
-class TokenSums {
-  private prompt = 0
-  private completion = 0
-  private read = 0
-  private created = 0
-
-  add(usage: Usage): void {
-    const { inputCacheRead = 0, inputCacheWrite = 0, inputCacheWriteLong = 0, inputUncached = 0 } = usage
-    this.prompt += inputUncached + inputCacheRead + inputCacheWrite + inputCacheWriteLong
-    this.completion += (usage.outputText ?? 0) + (usage.outputReasoning ?? 0)
-    this.read += inputCacheRead
-    this.created += inputCacheWrite + inputCacheWriteLong
-  }
-
-  get totals(): UsageTotals {
-    return {
-      promptTokens: Count.add(this.prompt, 0),
-      completionTokens: Count.add(this.completion, 0),
-      cacheReadInputTokens: Count.add(this.read, 0),
-      cacheCreationInputTokens: Count.add(this.created, 0),
-      totalTokens: Count.add(this.prompt, this.completion)
-    }
-  }
-}
-
 /** The running sum of a row of the summary. */
 interface Sum {
   readonly kind: "model" | "tool"
@@ -79,7 +53,7 @@ interface Sum {
   readonly price: Price | undefined
   calls: number
   attempts: number
-  usage: TokenSums | undefined
+  usage: RunningTotals | undefined
   costNanoUsd: number
   unpriced: number
   estimated: boolean
@@ -149,7 +123,7 @@ const sumOf = (
 const addModel = (sum: Sum, entry: ModelEntry): void => {
   sum.calls += 1
   sum.attempts += entry.attempts.length
-  ;(sum.usage ??= new TokenSums()).add(entry.usage)
+  ;(sum.usage ??= new RunningTotals()).add(entry.usage)
   if (entry.costNanoUsd === undefined) sum.unpriced += 1
   else sum.costNanoUsd = Count.add(sum.costNanoUsd, entry.costNanoUsd)
   sum.estimated ||= entry.estimated

@@ -179,21 +179,46 @@ export const isUnknown = (usage: Usage): boolean =>
   usage.inputCacheWriteLong === undefined
 
 /**
+ * The totals of many usages, added one by one: those of `add` over all of them. Mutable, since it is the running sum of a
+ * fold over a whole ledger. A sum above 2⁵³ − 1 stays above it until `totals` bounds it.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export class RunningTotals {
+  private prompt = 0
+  private completion = 0
+  private read = 0
+  private created = 0
+
+  add(usage: Usage): void {
+    this.prompt += inputTokens(usage)
+    this.completion += outputTokens(usage)
+    this.read += usage.inputCacheRead ?? 0
+    this.created += (usage.inputCacheWrite ?? 0) + (usage.inputCacheWriteLong ?? 0)
+  }
+
+  get totals(): UsageTotals {
+    return {
+      promptTokens: Count.add(this.prompt, 0),
+      completionTokens: Count.add(this.completion, 0),
+      cacheReadInputTokens: Count.add(this.read, 0),
+      cacheCreationInputTokens: Count.add(this.created, 0),
+      totalTokens: Count.add(this.prompt, this.completion)
+    }
+  }
+}
+
+/**
  * `usage` in the shape of events, for `finish` and `data-tool-agent`.
  *
  * @since 0.1.0
  * @category conversions
  */
 export const toTotals = (usage: Usage): UsageTotals => {
-  const promptTokens = inputTokens(usage)
-  const completionTokens = outputTokens(usage)
-  return {
-    promptTokens,
-    completionTokens,
-    cacheReadInputTokens: usage.inputCacheRead ?? 0,
-    cacheCreationInputTokens: Count.add(usage.inputCacheWrite ?? 0, usage.inputCacheWriteLong ?? 0),
-    totalTokens: Count.add(promptTokens, completionTokens)
-  }
+  const sum = new RunningTotals()
+  sum.add(usage)
+  return sum.totals
 }
 
 /**
