@@ -124,12 +124,11 @@ const sleepsOf = (entries: ReadonlyArray<Entry>): ReadonlyMap<string, ReadonlyAr
   return sleeps
 }
 
+/** A difference of two times, as a summary has it: whole, and 0 where a clock was set back. */
 const milliseconds = (value: number): number => (value > 0 ? Math.round(value) : 0)
 
-const duration = (row: { readonly startedAt: number; readonly endedAt: number }): number => {
-  const ms = row.endedAt - row.startedAt
-  return ms > 0 ? Math.round(ms) : 0
-}
+const duration = (row: { readonly startedAt: number; readonly endedAt: number }): number =>
+  milliseconds(row.endedAt - row.startedAt)
 
 /** The times of the first token and the first text, in epoch milliseconds; `Infinity` where there is none yet. */
 interface Firsts {
