@@ -143,18 +143,23 @@ export const replaced = (all: Usage, estimated: Usage, real: Usage): Usage => {
   )
 }
 
+/** All input of a usage, not bounded. */
+const allInput = (usage: Usage): number =>
+  // Sums of four counts that pass `Count.max` stay above it, however they are rounded.
+  (usage.inputUncached ?? 0) +
+  (usage.inputCacheRead ?? 0) +
+  ((usage.inputCacheWrite ?? 0) + (usage.inputCacheWriteLong ?? 0))
+
+/** All output of a usage, not bounded. */
+const allOutput = (usage: Usage): number => (usage.outputText ?? 0) + (usage.outputReasoning ?? 0)
+
 /**
  * All input tokens, cached parts included; unknown parts count as 0. At most 2⁵³ − 1.
  *
  * @since 0.1.0
  * @category operations
  */
-export const inputTokens = (usage: Usage): number =>
-  // Sums of four counts that pass `Count.max` stay above it, however they are rounded.
-  Count.add(
-    (usage.inputUncached ?? 0) + (usage.inputCacheRead ?? 0),
-    (usage.inputCacheWrite ?? 0) + (usage.inputCacheWriteLong ?? 0)
-  )
+export const inputTokens = (usage: Usage): number => Count.add(allInput(usage), 0)
 
 /**
  * All output tokens, reasoning included; unknown parts count as 0. At most 2⁵³ − 1.
@@ -162,7 +167,7 @@ export const inputTokens = (usage: Usage): number =>
  * @since 0.1.0
  * @category operations
  */
-export const outputTokens = (usage: Usage): number => Count.add(usage.outputText ?? 0, usage.outputReasoning ?? 0)
+export const outputTokens = (usage: Usage): number => Count.add(allOutput(usage), 0)
 
 /**
  * True when no part was reported at all.
@@ -192,8 +197,8 @@ export class RunningTotals {
   private created = 0
 
   add(usage: Usage): void {
-    this.prompt += inputTokens(usage)
-    this.completion += outputTokens(usage)
+    this.prompt += allInput(usage)
+    this.completion += allOutput(usage)
     this.read += usage.inputCacheRead ?? 0
     this.created += (usage.inputCacheWrite ?? 0) + (usage.inputCacheWriteLong ?? 0)
   }
