@@ -100,7 +100,7 @@ export class BudgetTree {
 
   /** False where nothing from `path` up to the root limits anything. */
   isLimited(path: AgentPath.AgentPath): boolean {
-    return (path.length === 0 ? this.root : this.below(path)).limited
+    return this.branch(path).limited
   }
 
   /**
@@ -108,22 +108,22 @@ export class BudgetTree {
    * it begins.
    */
   isMetered(path: AgentPath.AgentPath): boolean {
-    return (path.length === 0 ? this.root : this.below(path)).metered
+    return this.branch(path).metered
   }
 
   /** True where something from `path` up to the root limits money. */
   isPriced(path: AgentPath.AgentPath): boolean {
-    return (path.length === 0 ? this.root : this.below(path)).priced
+    return this.branch(path).priced
   }
 
   /** True where something from `path` up to the root limits time. */
   isTimed(path: AgentPath.AgentPath): boolean {
-    return (path.length === 0 ? this.root : this.below(path)).timed
+    return this.branch(path).timed
   }
 
   /** Holds `amount` from `path` up to the root, or says what refuses it. Give the same object to `settle`. */
   reserve(path: AgentPath.AgentPath, amount: Budget.Amount, elapsedMs: number): Budget.Refusal | undefined {
-    const branch = path.length === 0 ? this.root : this.below(path)
+    const branch = this.branch(path)
     if (!branch.limited || (passes(branch, amount) && (!branch.timed || leftOf(branch, elapsedMs) > 0))) {
       return undefined
     }
@@ -139,7 +139,7 @@ export class BudgetTree {
    * once.
    */
   settle(path: AgentPath.AgentPath, held: Budget.Amount, spent: Budget.Amount): ReadonlyArray<Budget.Warning> {
-    const branch = path.length === 0 ? this.root : this.below(path)
+    const branch = this.branch(path)
     if (!branch.limited || (passes(branch, held) && passes(branch, spent))) return nothing
     const before = chain(branch)
     const after = Budget.settle(before, held, spent)
@@ -202,7 +202,7 @@ export class BudgetTree {
 
   /** The remaining machine time, in milliseconds; `Infinity` without a limit. */
   remainingMs(path: AgentPath.AgentPath, elapsedMs: number): number {
-    return leftOf(path.length === 0 ? this.root : this.below(path), elapsedMs)
+    return leftOf(this.branch(path), elapsedMs)
   }
 
   /** The refusal of `amount`, if it were reserved now. Reserves nothing. */
@@ -213,7 +213,7 @@ export class BudgetTree {
 
   /** The refusal of a spent money limit, of the node nearest to the root. Holds do not count as spent. */
   spentRefusal(path: AgentPath.AgentPath): Budget.Refusal | undefined {
-    const branch = path.length === 0 ? this.root : this.below(path)
+    const branch = this.branch(path)
     const refusal = branch.priced ? Budget.moneyRefusal(this.binding(path)) : undefined
     return refusal === undefined ? undefined : this.asWritten(refusal)
   }
