@@ -5,8 +5,7 @@
  */
 import { Budget, CostSummary, type Entry, Message, Quota } from "@reins/protocol"
 import * as Effect from "effect/Effect"
-import { type Correction, firstCorrection } from "../budget/CostStore.ts"
-import type { ReconciliationLease } from "../budget/ReconciliationStore.ts"
+import { type Correction, firstCorrection, type ReconciliationLease } from "../budget/CostStore.ts"
 import { clauses as ledger, model, noon, report, run, told } from "./JournalCostContract.ts"
 import { begin, type Clause, clause, commit, finish, mark, same, spent as sample, text } from "./JournalSamples.ts"
 

@@ -18,15 +18,21 @@ export * as MemoryStore from "../../memory/MemoryStore.ts"
 export * as WordSearch from "../../kernel/WordSearch.ts"
 export { refusalOf } from "../../budget/QuotaStore.ts"
 export type { QuotaAsk, QuotaLease, QuotaStore } from "../../budget/QuotaStore.ts"
-export { correctedKept, firstCorrection } from "../../budget/CostStore.ts"
-export type { Corrected, Correction, CostQuery, CostStore } from "../../budget/CostStore.ts"
+export { correctedKept, firstCorrection, MemoryReconciliations } from "../../budget/CostStore.ts"
+export type {
+  Corrected,
+  Correction,
+  CostQuery,
+  CostStore,
+  LeasedRun,
+  ReconciliationLease,
+  ReconciliationStore
+} from "../../budget/CostStore.ts"
 export * as LeftBill from "./LeftBill.ts"
 export * as Erasure from "../../engine/Erasure.ts"
 export * as Redacted from "../../thread/Redacted.ts"
 export * as Webhook from "../../engine/Webhook.ts"
 export type { Notice, StoredWebhook, WebhookEvent } from "../../engine/Webhook.ts"
-export { MemoryReconciliations } from "../../budget/ReconciliationStore.ts"
-export type { LeasedRun, ReconciliationLease, ReconciliationStore } from "../../budget/ReconciliationStore.ts"
 export { MemoryWebhooks } from "../../engine/WebhookStore.ts"
 export type {
   LeasedWebhook,
