@@ -1,10 +1,14 @@
 /**
- * The approval policy of a tool: `always` ask, `never` ask, deny, or a predicate over the decoded arguments (true means
- * ask). Pure; `Gate` applies it to a call.
+ * Whether a call may run. The approval policy of a tool: `always` ask, `never` ask, deny, or a predicate over the decoded
+ * arguments (true means ask). Pure; `Gate` applies it to a call.
+ *
+ * A call that may run has a `Permit`: running a tool requires one, and only the gate makes them, so that no code path runs
+ * a call that was not allowed.
  */
 import * as Effect from "effect/Effect"
 import * as Guard from "effect/Predicate"
 import type * as Prompt from "effect/ai/Prompt"
+import type { Json, Message } from "@reins/protocol"
 import type * as Erased from "../kernel/Erased.ts"
 import type { Approvers } from "./Approvers.ts"
 
@@ -118,3 +122,52 @@ export const resolve = (
   if (declared === undefined) return floor
   return typeof declared === "boolean" ? (declared ? "always" : "never") : declared
 }
+
+/** The right to run one call. */
+export interface Permit {
+  readonly call: Message.CallPart
+  /** The arguments it may run with: the model's, or those of a revision. */
+  readonly args: Json
+  /** The grant it uses, if nobody was asked. */
+  readonly grant: GrantUse | undefined
+  /** The hash of the allowed definition; absent if nobody was asked, or an earlier release asked. */
+  readonly toolHash: string | undefined
+  /** The subject of the names under which its execution is stored. */
+  readonly subject: string
+}
+
+/** How a call was allowed, apart from its arguments. */
+export interface Allowance {
+  readonly grant?: GrantUse | undefined
+  readonly toolHash?: string | undefined
+  readonly subject: string
+}
+
+/** A use of a grant. `isMetered`: the grant limits what its calls may cost, and holds money for this one. */
+export interface GrantUse {
+  readonly id: string
+  readonly isMetered: boolean
+}
+
+class Issued implements Permit {
+  readonly call: Message.CallPart
+  readonly args: Json
+  readonly grant: GrantUse | undefined
+  readonly toolHash: string | undefined
+  readonly subject: string
+
+  constructor(call: Message.CallPart, args: Json, { grant, subject, toolHash }: Allowance) {
+    this.call = call
+    this.args = args
+    this.grant = grant
+    this.toolHash = toolHash
+    this.subject = subject
+  }
+}
+
+/** Makes a permit. Only `Gate` calls it. */
+export const issuePermit = (call: Message.CallPart, args: Json, allowance: Allowance): Permit =>
+  new Issued(call, args, allowance)
+
+/** True only for what `issue` made. */
+export const isGenuine = (permit: Permit): boolean => permit instanceof Issued

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as RunLog from "../run/RunLog.ts"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import type * as Permit from "../approval/Permit.ts"
+import type { Permit } from "../approval/Policy.ts"
 import type { Work } from "../engine/Engine.ts"
 import type { Alarm } from "../kernel/Alarm.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
@@ -24,7 +24,7 @@ import { LiveCall } from "./LiveCall.ts"
 export class Execution implements Interruptible.Limits {
   readonly context: CallContext
   readonly work: Work
-  readonly permit: Permit.Permit
+  readonly permit: Permit
   readonly held: Budget.Amount
   readonly startedAt: number
   readonly live: LiveCall
@@ -38,7 +38,7 @@ export class Execution implements Interruptible.Limits {
   constructor(
     context: CallContext,
     work: Work,
-    permit: Permit.Permit,
+    permit: Permit,
     held: Budget.Amount,
     begunBefore: number,
     part: Call.Part | undefined,

@@ -14,8 +14,16 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Callable } from "../agent/AgentRegistry.ts"
-import * as Permit from "../approval/Permit.ts"
-import { isDenial, type Ruled, type PolicyContext, type Predicate, type Ruling } from "../approval/Policy.ts"
+import {
+  type Allowance,
+  isDenial,
+  issuePermit,
+  type Permit,
+  type PolicyContext,
+  type Predicate,
+  type Ruled,
+  type Ruling
+} from "../approval/Policy.ts"
 import { silent, type Work } from "../engine/Engine.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import * as StoredForm from "../kernel/StoredForm.ts"
@@ -158,8 +166,8 @@ export const judge = (context: CallContext, { changes, subject }: Round): Effect
 }
 
 /** The right to run an allowed call with `args`. */
-export const permit = (call: Message.CallPart, args: Json, allowance: Permit.Allowance): Permit.Permit =>
-  Permit.issue(call, args, allowance)
+export const permit = (call: Message.CallPart, args: Json, allowance: Allowance): Permit =>
+  issuePermit(call, args, allowance)
 
 /** Whether a call allowed under the definition `allowed` may run with the tool's current one. */
 export const holds = ({ tool }: CallContext, allowed: string | undefined): boolean =>

@@ -7,7 +7,7 @@ import { type Budget, CancellationReport, type Event, type Json, Money } from "@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
-import type { GrantUse } from "../approval/Permit.ts"
+import type { GrantUse } from "../approval/Policy.ts"
 import type { Work } from "../engine/Engine.ts"
 import type { Cost } from "../engine/Spending.ts"
 import type * as Call from "./Call.ts"

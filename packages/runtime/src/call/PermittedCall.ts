@@ -14,7 +14,7 @@
 import { Approval, Entry } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { GrantUse, Permit } from "../approval/Permit.ts"
+import type { GrantUse, Permit } from "../approval/Policy.ts"
 import { type Settled, silent, type Work } from "../engine/Engine.ts"
 import * as Spending from "../engine/Spending.ts"
 import * as Names from "../run/Names.ts"

@@ -7,7 +7,7 @@
  */
 import { Approval, type Event, type Events, type Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
-import type { Allowance } from "../approval/Permit.ts"
+import type { Allowance } from "../approval/Policy.ts"
 import * as Names from "../run/Names.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import * as Call from "./Call.ts"

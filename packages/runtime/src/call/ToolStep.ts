@@ -8,7 +8,7 @@
 import { Entry, type Event } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Permit from "../approval/Permit.ts"
+import { isGenuine, type Permit } from "../approval/Policy.ts"
 import { type Settled, SettledWork, silent, type Work } from "../engine/Engine.ts"
 import * as Spending from "../engine/Spending.ts"
 import * as Names from "../run/Names.ts"
@@ -39,7 +39,7 @@ export interface Again {
  */
 export const runTool = (
   context: CallContext,
-  permit: Permit.Permit,
+  permit: Permit,
   before?: Before,
   again?: Again,
   part?: Call.Part
@@ -63,8 +63,7 @@ const subjectOf = (first: Names.Subject, id: string, again?: Again, part?: Call.
 const preceded = (before: Before, settled: Settled<Call.Ran>): Settled<Call.Ran> =>
   Call.isEnd(settled.value) ? { ...settled, events: [...before(settled.value), ...settled.events] } : settled
 
-const mayRun = ({ tool }: CallContext, permit: Permit.Permit): boolean =>
-  Permit.isGenuine(permit) && tool.invoke !== undefined
+const mayRun = ({ tool }: CallContext, permit: Permit): boolean => isGenuine(permit) && tool.invoke !== undefined
 
 /**
  * Reserves the call on the budget and runs it, unless it is refused or may have run before. `now`: if it was just read.
@@ -72,7 +71,7 @@ const mayRun = ({ tool }: CallContext, permit: Permit.Permit): boolean =>
 const runAdmitted = (
   context: CallContext,
   work: Work,
-  permit: Permit.Permit,
+  permit: Permit,
   nameOf: () => string,
   begunBefore: number,
   part: Call.Part | undefined,
@@ -94,7 +93,7 @@ const runAdmitted = (
 const start = (
   context: CallContext,
   work: Work,
-  permit: Permit.Permit,
+  permit: Permit,
   nameOf: () => string,
   begunBefore: number,
   part: Call.Part | undefined,
@@ -142,7 +141,7 @@ const start = (
 const neverRan = (
   context: CallContext,
   work: Work,
-  permit: Permit.Permit,
+  permit: Permit,
   end: CallEnd,
   rows?: ReadonlyArray<Entry.Entry>
 ): Effect.Effect<Settled<CallEnd>> => {
@@ -177,7 +176,7 @@ const neverRan = (
 const granted = <A>(
   context: CallContext,
   work: Work,
-  permit: Permit.Permit,
+  permit: Permit,
   costNanoUsd: number,
   settled: Settled<A>
 ): Effect.Effect<Settled<A>> =>
@@ -303,7 +302,7 @@ const finish = (
 }
 
 /** Whether a grant is charged for a call that has cost this much. */
-const isCharged = ({ grant }: Permit.Permit, costNanoUsd: number): boolean =>
+const isCharged = ({ grant }: Permit, costNanoUsd: number): boolean =>
   grant !== undefined && (grant.isMetered || costNanoUsd > 0)
 
 /** Settles the hold, and emits the call's end, or what hooks have made of it (`after`). Its row is that of the tool. */
