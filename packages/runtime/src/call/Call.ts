@@ -2,7 +2,7 @@
  * One call: its context, its end, the stored form of its end, and the event that closes it.
  */
 import { Approval, Budget, Event, type Json, Message, RunErrors, Usage } from "@reins/protocol"
-import type { Answer } from "../approval/Answer.ts"
+import type { Answer } from "../approval/Quorum.ts"
 import type { Callable } from "../agent/AgentRegistry.ts"
 import type { CallHooks } from "../hook/HookChain.ts"
 import type { AgentState } from "../run/AgentState.ts"

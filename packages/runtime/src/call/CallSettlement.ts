@@ -5,7 +5,7 @@
 import { Approval, type Json, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { Answer } from "../approval/Answer.ts"
+import type { Answer } from "../approval/Quorum.ts"
 import type { Member } from "../agent/AgentRegistry.ts"
 import type { GrantUse } from "../approval/Policy.ts"
 import { silent } from "../engine/Engine.ts"

@@ -6,7 +6,7 @@
 import { Approval, type Event, type Grant } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Answer } from "../approval/Answer.ts"
+import { Answer } from "../approval/Quorum.ts"
 import * as Approvers from "../approval/Approvers.ts"
 import * as AuditStore from "../approval/AuditStore.ts"
 import { type Reminder, silent, type Voting } from "../engine/Engine.ts"

@@ -3,8 +3,7 @@
  */
 import type { Envelope, Event } from "@reins/protocol"
 import * as Effect from "effect/Effect"
-import { Answer } from "../approval/Answer.ts"
-import type { Vote } from "../approval/Quorum.ts"
+import { Answer, type Vote } from "../approval/Quorum.ts"
 import type { Engine } from "../engine/Engine.ts"
 import type { Drive, RunHost, RunHostFactory } from "../engine/RunHost.ts"
 import * as Names from "../run/Names.ts"
