@@ -8,7 +8,7 @@
 import * as Schema from "effect/Schema"
 import * as Policy from "../approval/Policy.ts"
 import type { ToolDefinition } from "../model/Model.ts"
-import * as Arguments from "../tool/Arguments.ts"
+import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as JsonSchema from "../tool/JsonSchema.ts"
 import * as ObjectRoot from "../tool/ObjectRoot.ts"
 import { sha256Hex } from "../kernel/Digest.ts"
@@ -115,7 +115,7 @@ const brought = ({ description, name: called, parameters }: ClientTool): Callabl
     definition,
     policy: "never",
     hash: sha256Hex(JSON.stringify([called, description, parameters])),
-    decode: Arguments.checked(JsonSchema.checker(parameters)),
+    decode: SchemaCheck.checked(JsonSchema.checker(parameters)),
     invoke: undefined,
     maxCost: undefined,
     timeoutMs: undefined,

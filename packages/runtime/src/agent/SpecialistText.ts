@@ -5,7 +5,6 @@ import type { Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import * as Arguments from "../tool/Arguments.ts"
 import type { Member } from "./AgentRegistry.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 
@@ -13,7 +12,7 @@ import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 export const promptFromCall = (specialist: Member, args: Json): Effect.Effect<string, string> => {
   const { input } = specialist.definition
   return Effect.map(
-    Arguments.decoder((given) => {
+    SchemaCheck.decoder((given) => {
       if (input !== undefined) {
         const decoded = Schema.decodeUnknownEffect(Schema.toCodecJson(input))(given)
         return Effect.as(SchemaCheck.inWords(decoded, about(specialist)), words(given))

@@ -16,7 +16,7 @@ import * as Rule from "../kernel/OptionRule.ts"
 import * as WordSearch from "../kernel/WordSearch.ts"
 import type { ToolDefinition } from "../model/Model.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
-import * as Arguments from "../tool/Arguments.ts"
+import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as JsonSchema from "../tool/JsonSchema.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
 
@@ -162,7 +162,7 @@ export const tool = (
       ...(found.length > limit ? { more: found.length - limit } : {})
     })
   }
-  const decode = Arguments.checked(JsonSchema.checker(parameters))
+  const decode = SchemaCheck.checked(JsonSchema.checker(parameters))
   return {
     name,
     execution: "server" as const,

@@ -14,7 +14,7 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "effect/StandardSchema"
 import * as PlainJson from "../kernel/PlainJson.ts"
-import * as ArgumentsOf from "../tool/Arguments.ts"
+import { readBy } from "../kernel/SchemaCheck.ts"
 import * as JsonSchema from "../tool/JsonSchema.ts"
 
 /**
@@ -52,7 +52,7 @@ const isStandard = (parameters: Parameters): parameters is StandardSchemaV1 & St
 /** The parameters of `what` as a schema. Throws when they cannot be converted to JSON Schema. */
 export const toSchema = (what: string, parameters: Parameters): Schema.Codec<unknown, Schema.Json> =>
   isStandard(parameters)
-    ? ArgumentsOf.readBy(
+    ? readBy(
         described(jsonSchemaOf(what, parameters)).pipe(
           Schema.decodeTo(Schema.Unknown, {
             decode: SchemaGetter.transformEffect((value) => validated(parameters, value)),

@@ -21,7 +21,6 @@ import * as Erased from "../kernel/Erased.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as Task from "../kernel/Task.ts"
-import * as Arguments from "./Arguments.ts"
 import { type FileOutput, keep, ResultFiles } from "./FileOutput.ts"
 import * as JsonSchema from "./JsonSchema.ts"
 import * as ToolOutcome from "./ToolOutcome.ts"
@@ -66,14 +65,14 @@ const plainOf = (handler: Tool.Handler<string>["handler"]): Plain | undefined =>
   // Only `plainHandler` sets it.
   Predicate.hasProperty(handler, PlainId) ? Erased.as(handler[PlainId]) : undefined
 
-type Decode = Arguments.Decode
+type Decode = SchemaCheck.Decode
 type Parse = (value: unknown) => Effect.Effect<unknown, Schema.SchemaError>
 
 /** The decoder of a tool's arguments, from the JSON form of its schema: a date is a string there. */
 export const decoder = (tool: Tool.Any, services: Context.Context<never>): Decode => {
   const raw = rawSchema(tool)
-  if (raw !== undefined) return Arguments.checked(JsonSchema.checker(raw))
-  if (!Schema.isSchema(tool.parametersSchema)) return Arguments.decoder(Effect.succeed)
+  if (raw !== undefined) return SchemaCheck.checked(JsonSchema.checker(raw))
+  if (!Schema.isSchema(tool.parametersSchema)) return SchemaCheck.decoder(Effect.succeed)
   // The services it needs are in `services`, from the layer's context.
   const parse: Parse = Erased.as(
     Schema.decodeUnknownEffect(Schema.toCodecJson(tool.parametersSchema), { errors: "all" })
@@ -85,9 +84,9 @@ export const decoder = (tool: Tool.Any, services: Context.Context<never>): Decod
       ? Exit.succeed(parsed.value)
       : SchemaCheck.inWords(Effect.provideContext(parsed, services), `the arguments of ${tool.name}`)
   }
-  const read = Arguments.plainReading(tool.parametersSchema)
-  if (read === undefined) return Arguments.decoder(parsed)
-  return Arguments.decoder((args) => {
+  const read = SchemaCheck.plainReading(tool.parametersSchema)
+  if (read === undefined) return SchemaCheck.decoder(parsed)
+  return SchemaCheck.decoder((args) => {
     const quickly = read(args)
     return Task.isDone(quickly) ? Exit.succeed(quickly.value) : Effect.catchCause(quickly, () => parsed(args))
   })
