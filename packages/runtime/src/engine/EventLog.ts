@@ -9,7 +9,7 @@
 import { Envelope, type Event } from "@reins/protocol"
 import * as Erased from "../kernel/Erased.ts"
 import * as Task from "../kernel/Task.ts"
-import * as Trimmed from "../kernel/Trimmed.ts"
+import { trimmed } from "../kernel/PlainJson.ts"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
@@ -123,7 +123,7 @@ export class EventLog {
 
   /** Frees the spare capacity of grown arrays: nothing may be written for a long time. */
   trim(): void {
-    this.envelopes = Trimmed.copy(this.envelopes)
+    this.envelopes = trimmed(this.envelopes)
   }
 
   end(): void {

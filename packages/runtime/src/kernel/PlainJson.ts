@@ -3,7 +3,8 @@
  * and a log is not changed later.
  *
  * `copy` is strict and is used for arguments, histories and answers: it rejects values that JSON text would silently
- * change. `show` is for results of tools, which are always shown: it converts as `JSON.stringify` does.
+ * change. `show` is for results of tools, which are always shown: it converts as `JSON.stringify` does. `trimmed` is for
+ * lists of such values that a parked run keeps in memory.
  */
 import type { Json } from "@reins/protocol"
 import * as Predicate from "effect/Predicate"
@@ -197,3 +198,12 @@ const walkRecord = (
   }
   return Object.freeze(out)
 }
+
+/** The longest array that is copied: the spare capacity of a longer one is small beside its entries. */
+const longestTrimmed = 64
+
+/**
+ * A copy of exact size; a long array is returned as it is. An array that grew by `push` has capacity for 17 entries or
+ * more, which would be a large part of the memory of a parked run.
+ */
+export const trimmed = <A>(array: Array<A>): Array<A> => (array.length > longestTrimmed ? array : array.slice())

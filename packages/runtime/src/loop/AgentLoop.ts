@@ -16,7 +16,7 @@ import {
   Transcript,
   Usage
 } from "@reins/protocol"
-import * as Trimmed from "../kernel/Trimmed.ts"
+import { trimmed } from "../kernel/PlainJson.ts"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Names from "../run/Names.ts"
@@ -154,7 +154,7 @@ class Loop {
       // A specialist's own limit is a result for its coordinator; a limit of this agent, or above it, stops it.
       else if (end._tag === "Refused" && reaches(end.refusal, agent.path)) refusal ??= end.refusal
     }
-    agent.say({ role: "tool", content: Trimmed.copy(results) })
+    agent.say({ role: "tool", content: trimmed(results) })
     return isCancelled ? "cancelled" : (failure ?? refusal)
   }
 

@@ -17,7 +17,7 @@ import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { Callable, Member } from "../agent/AgentRegistry.ts"
 import type { Later } from "../engine/Ticket.ts"
-import * as Trimmed from "../kernel/Trimmed.ts"
+import { trimmed } from "../kernel/PlainJson.ts"
 import * as ToolSearch from "../agent/ToolSearch.ts"
 import type { ModelPort, ToolDefinition } from "../model/Model.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
@@ -251,8 +251,8 @@ export class AgentState {
   /** Frees the spare capacity of grown arrays: the agent waits for a person, possibly for days. */
   trim(): void {
     const isOne = this.said === this.messages
-    this.messages = Trimmed.copy(this.messages)
-    this.said = isOne ? this.messages : Trimmed.copy(this.said)
+    this.messages = trimmed(this.messages)
+    this.said = isOne ? this.messages : trimmed(this.said)
   }
 
   /** The index of this run's prompt in what the model is sent. */

@@ -7,7 +7,7 @@
  * provider runs itself is announced with its result, which may come in a later step.
  */
 import { Event, type Json, Message } from "@reins/protocol"
-import * as Trimmed from "../kernel/Trimmed.ts"
+import { trimmed } from "../kernel/PlainJson.ts"
 import type { StopReason } from "../model/Model.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as CallRow from "../agent/CallRow.ts"
@@ -31,7 +31,7 @@ const none: ReadonlyArray<never> = []
 /** Announces the calls of `answer`, made by `agent`. `mayCall`: false in a last step that was offered no tools. */
 export const announce = (agent: AgentState, answer: Answer, mayCall: boolean): Announced => {
   if (answer.calls.length === 0 && agent.awaited === undefined && !answer.hasResults) {
-    return { content: Trimmed.copy(answer.content), calls: none, events: none, dropped: undefined }
+    return { content: trimmed(answer.content), calls: none, events: none, dropped: undefined }
   }
   if (!mayCall) return drop(answer, "no tools were offered")
   if (cut.has(answer.stop)) return drop(answer, answer.stop ?? "other")
@@ -126,8 +126,8 @@ class Announcement {
     if (!this.goesOn) for (const call of this.awaited?.values() ?? []) this.close(call, missing(call))
     const { closing, opening } = this
     // They are kept with the conversation.
-    const content = Trimmed.copy(this.content)
-    const calls = Trimmed.copy(this.calls)
+    const content = trimmed(this.content)
+    const calls = trimmed(this.calls)
     return { content, calls, events: closing.length === 0 ? opening : [...opening, ...closing], dropped: undefined }
   }
 

@@ -5,7 +5,7 @@
  * The usual way (admitted at once, answered by the first attempt) is plain code; everything else is the generator
  * `goOn`, which can take over at any point. The caller interprets the answer.
  */
-import * as Trimmed from "../kernel/Trimmed.ts"
+import { trimmed } from "../kernel/PlainJson.ts"
 import { Entry, type Event, type Message, type ModelFailure, Usage } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -212,7 +212,7 @@ export class PaidRequest implements Attempt.Sender, Spender {
       fees: tally.fees === undefined ? undefined : Tally.feeRows(tally.fees, price),
       startedAt: tally.startedAt,
       endedAt,
-      attempts: Trimmed.copy(tally.rows)
+      attempts: trimmed(tally.rows)
     })
   }
 }

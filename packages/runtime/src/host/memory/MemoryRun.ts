@@ -40,7 +40,7 @@ import type { Answered, Bill, RunRecord } from "../../engine/RunHost.ts"
 import { type Cost, Spending } from "../../engine/Spending.ts"
 import type { Alarm } from "../../kernel/Alarm.ts"
 import { Signal } from "../../kernel/Signal.ts"
-import * as Trimmed from "../../kernel/Trimmed.ts"
+import { trimmed } from "../../kernel/PlainJson.ts"
 import { Approval, type Waited } from "./Approval.ts"
 import { MemoryInbox } from "./MemoryInbox.ts"
 import { RunClock } from "../../kernel/RunClock.ts"
@@ -180,7 +180,7 @@ export class MemoryRun implements Engine, Work {
     if (end.any?.names.some(isThere) === true) this.answer(approval.name, Erased.as<Json>(end.any.value))
     // It may be parked for long: growing arrays keep spare capacity.
     this.log.trim()
-    this.spending.entries = Trimmed.copy(this.spending.entries)
+    this.spending.entries = trimmed(this.spending.entries)
   }
 
   /** Nobody waits for it any more: removes it from deadline and cancel. */
