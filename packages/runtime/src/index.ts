@@ -91,7 +91,7 @@ export {
 } from "./runtime/NotFound.ts"
 export type { QueryModel } from "./agent/QueryModel.ts"
 export type { ClientTool, QueryTools } from "./agent/QueryTools.ts"
-export { InvalidAgents } from "./agent/InvalidAgents.ts"
+export { InvalidAgents } from "./agent/AgentParts.ts"
 export type { ImportedThread, NewThread, RewoundThread } from "./runtime/Threads.ts"
 export * as Fork from "./replay/Fork.ts"
 export * as ThreadName from "./thread/ThreadName.ts"

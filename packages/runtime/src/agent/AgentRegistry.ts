@@ -19,21 +19,18 @@ import * as Erased from "../kernel/Erased.ts"
 import * as Rule from "../kernel/OptionRule.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import type * as Agent from "./Agent.ts"
-import * as AgentModels from "./AgentModels.ts"
 import * as Approvers from "../approval/Approvers.ts"
 import * as Policy from "../approval/Policy.ts"
 import * as CallRow from "./CallRow.ts"
-import { refuse } from "./InvalidAgents.ts"
+import * as AgentParts from "./AgentParts.ts"
+import { refuse } from "./AgentParts.ts"
 import * as Resolution from "./Resolution.ts"
 import type { ToolDefinition } from "../model/Model.ts"
 import type { Decode } from "../kernel/SchemaCheck.ts"
 import * as Invocation from "../tool/Invocation.ts"
 import * as Retrying from "../tool/Retrying.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
-import * as ToolHash from "../tool/ToolHash.ts"
-import * as ToolOffer from "./ToolOffer.ts"
 import * as ToolSearch from "./ToolSearch.ts"
-import { checkGuards, ToolNames, warnOfHooks } from "./ToolNames.ts"
 import * as TypedAnswer from "./TypedAnswer.ts"
 
 /** A tool, ready to be called. */
@@ -76,7 +73,7 @@ export interface Callable {
 }
 
 /** An agent, ready to run. */
-export interface Member extends AgentModels.AgentModels {
+export interface Member extends AgentParts.AgentModels {
   readonly name: string
   readonly definition: Agent.Definition
   /** Chooses what each step uses; absent: every step uses what is here. */
@@ -159,7 +156,7 @@ export const build = Effect.fnUntraced(function* (
   for (const agent of agents) yield* member(capture, agent.definition, [])
   const { members } = capture
   const names = toolNames(members.values())
-  yield* warnOfHooks("Runtime", hooks, new Set([...names, ...members.keys()]))
+  yield* AgentParts.warnOfHooks("Runtime", hooks, new Set([...names, ...members.keys()]))
   for (const { budget, name } of members.values()) {
     const unknown = Budget.unknownTool(budget, names)
     if (unknown !== undefined) return yield* refuse(`Agent ${JSON.stringify(name)}: ${unknown.message}`)
@@ -192,7 +189,7 @@ const member = (
     const problem = Rule.issueOf("repeatedCallLimit", definition.repeatedCallLimit, CallRow.limitRule)
     if (problem !== undefined) return yield* refuse(`Agent ${JSON.stringify(name)}: ${problem}`)
 
-    const sources = new ToolNames(name)
+    const sources = new AgentParts.ToolNames(name)
     const tools = new Map<string, Callable>()
     for (const [index, toolkit] of definition.toolkits.entries()) {
       for (const tool of yield* serverTools(capture, definition, toolkit)) {
@@ -209,19 +206,19 @@ const member = (
     }
     if (sources.clash !== undefined) return yield* refuse(sources.clash)
     const offers: Array<ToolDefinition> = []
-    for (const one of specialists.values()) offers.push(yield* ToolOffer.offer(name, one))
+    for (const one of specialists.values()) offers.push(yield* AgentParts.offerOf(name, one))
     const { resolve, toolSearch } = definition
     const own = new Set([...tools.keys(), ...specialists.keys()])
     const issue = ToolSearch.problemOf(toolSearch, own)
     if (issue !== undefined) return yield* refuse(`Agent ${JSON.stringify(name)}: ${issue}`)
     // Frozen, because all requests share them: an adapter must not change the next request's tools.
     for (const one of [...Array.from(tools.values(), ({ definition }) => definition), ...offers]) Object.freeze(one)
-    yield* checkGuards(definition, tools, own)
+    yield* AgentParts.checkGuards(definition, tools, own)
     const search = ToolSearch.of(toolSearch, own)
     const made: Member = {
       name,
       definition,
-      ...(yield* AgentModels.capture(name, definition)),
+      ...(yield* AgentParts.captureModels(name, definition)),
       resolver: resolve === undefined ? undefined : Resolution.resolver(resolve, capture.services, own),
       search,
       ...ToolSearch.parts(search, tools, offers),
@@ -231,7 +228,7 @@ const member = (
           ? undefined
           : {
               name: `${name}_output`,
-              schema: yield* ToolOffer.jsonSchema(name, "its output", () => Tool.getJsonSchemaFromSchema(output))
+              schema: yield* AgentParts.jsonSchema(name, "its output", () => Tool.getJsonSchemaFromSchema(output))
             },
       check: output === undefined ? undefined : TypedAnswer.bySchema(output),
       budget: definition.budget ?? Budget.make({}),
@@ -300,7 +297,7 @@ const callable = Effect.fnUntraced(function* (
   if (late !== undefined) return yield* refuseTool(definition.name, tool, late)
   const isPlan = execution === "server" && Context.get(tool.annotations, ToolSettings.IsPlan)
   const what = `the parameters of tool ${JSON.stringify(tool.name)}`
-  const written = yield* ToolOffer.jsonSchema(definition.name, what, () => Tool.getJsonSchema(tool))
+  const written = yield* AgentParts.jsonSchema(definition.name, what, () => Tool.getJsonSchema(tool))
   const most = Context.get(tool.annotations, ToolSettings.MaxCostUsd)
   const maxCost = most === undefined ? undefined : ToolSettings.mostCost(most)
   if (maxCost !== undefined && Result.isFailure(maxCost))
@@ -308,7 +305,7 @@ const callable = Effect.fnUntraced(function* (
   const offered: ToolDefinition = {
     name: tool.name,
     description: Tool.getDescription(tool),
-    parameters: yield* ToolOffer.parameters(definition.name, what, written),
+    parameters: yield* AgentParts.offeredParameters(definition.name, what, written),
     strict: Tool.getStrictMode(tool)
   }
   const policy = Policy.resolve(
@@ -325,7 +322,7 @@ const callable = Effect.fnUntraced(function* (
     isPlan,
     asks,
     definition: offered,
-    hash: ToolHash.of(tool, written),
+    hash: AgentParts.hashOf(tool, written),
     policy: Policy.ruled(policy),
     approvers: yield* levels(definition.name, named ?? definition.approvers),
     decode: Invocation.decoder(tool, capture.services),

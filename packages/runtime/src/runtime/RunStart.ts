@@ -21,7 +21,7 @@ import * as Rule from "../kernel/OptionRule.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as QueryModel from "../agent/QueryModel.ts"
 import * as QueryTools from "../agent/QueryTools.ts"
-import * as AgentModels from "../agent/AgentModels.ts"
+import { allModels, findModel } from "../agent/AgentParts.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import * as CallRow from "../agent/CallRow.ts"
 import * as Quotas from "./Quotas.ts"
@@ -161,7 +161,7 @@ const modelOf = (
   }
   const { name, ...settings } = model
   const asked = isNamed ? given : name
-  const found = asked === undefined ? "own" : AgentModels.find(member, asked)
+  const found = asked === undefined ? "own" : findModel(member, asked)
   if (found === undefined) {
     const known = [...member.models.keys()]
     const unknown = Context.isKey(asked) ? asked.key : (asked ?? "")
@@ -288,7 +288,7 @@ export const record = (
         : { keys: options.providerKeys, keyed: Object.keys(options.providerKeys) })
     }
     const { keyed: brought, principal } = made
-    const missing = keys.missing({ resourceId, principal, brought }, AgentModels.all(member))
+    const missing = keys.missing({ resourceId, principal, brought }, allModels(member))
     if (missing === undefined) return Exit.succeed(made)
     return Effect.flatMap(missing, (model) =>
       model === undefined
@@ -331,9 +331,7 @@ const withoutPrice = (
     one.maxCostUsd !== undefined && one.maxCostUsd !== Number.POSITIVE_INFINITY
   const all = AgentRegistry.below(member)
   const unpriced = (of: ReadonlyArray<AgentRegistry.Member>) =>
-    of
-      .flatMap(AgentModels.all)
-      .find(({ model, provider }) => built.settings.prices.find(provider, model, now) === undefined)
+    of.flatMap(allModels).find(({ model, provider }) => built.settings.prices.find(provider, model, now) === undefined)
   const found = budgets.some(limits)
     ? unpriced(all)
     : all
