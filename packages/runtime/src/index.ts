@@ -89,8 +89,7 @@ export {
   ThreadExists,
   ThreadNotFound
 } from "./runtime/NotFound.ts"
-export type { QueryModel } from "./agent/QueryModel.ts"
-export type { ClientTool, QueryTools } from "./agent/QueryTools.ts"
+export type { ClientTool, QueryModel, QueryTools } from "./agent/NarrowedMember.ts"
 export { InvalidAgents } from "./agent/AgentParts.ts"
 export type { ImportedThread, NewThread, RewoundThread } from "./runtime/Threads.ts"
 export * as Fork from "./replay/Fork.ts"

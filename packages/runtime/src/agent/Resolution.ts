@@ -1,6 +1,6 @@
 /**
  * What one step of an agent is: the model, instructions, tools and settings that the agent's own function (`resolve`)
- * chooses before the step. Here are the function's types and the form of a choice; `ResolvedMember` makes the agent of
+ * chooses before the step. Here are the function's types and the form of a choice; `NarrowedMember` makes the agent of
  * that step of it, and `loop/ResolutionStep.ts` calls the function and stores the choice.
  */
 import type { AgentPath, Json, Message } from "@reins/protocol"

@@ -27,9 +27,7 @@ import type { RunEnd, Tracing } from "../run/Observer.ts"
 import { agentLoop } from "./AgentLoop.ts"
 import { handCall } from "./StepCalls.ts"
 import * as Steering from "./Steering.ts"
-import * as QueryModel from "../agent/QueryModel.ts"
-import * as QueryTools from "../agent/QueryTools.ts"
-import * as ResolvedMember from "../agent/ResolvedMember.ts"
+import { joinedInstructions, withModel, withTools } from "../agent/NarrowedMember.ts"
 import { at, type Member, type AgentRegistry } from "../agent/AgentRegistry.ts"
 import { type AgentEnd, totalsOf, AgentState } from "../run/AgentState.ts"
 import * as LateResults from "../call/LateResults.ts"
@@ -62,7 +60,7 @@ export const drive = (
     }
     const given = promptOf(record)
     const prompt = given === undefined ? undefined : Message.fromPrompt(given)
-    const queried = asked(record.tools === undefined ? own : QueryTools.apply(own, record.tools), record)
+    const queried = asked(record.tools === undefined ? own : withTools(own, record.tools), record)
     const run: Run = {
       engine,
       settings,
@@ -144,13 +142,13 @@ const endOf = (
 
 /** The agent with what its query adds to its instructions and asks of its model. */
 export const asked = (given: Member, { instructions, model }: Pick<RunRecord, "instructions" | "model">): Member => {
-  const member = model === undefined ? given : QueryModel.apply(given, model)
+  const member = model === undefined ? given : withModel(given, model)
   if (instructions === undefined) return member
   const { definition } = member
   return {
     ...member,
     instructed: { own: definition.instructions, added: instructions },
-    definition: { ...definition, instructions: ResolvedMember.joined(definition.instructions, instructions) }
+    definition: { ...definition, instructions: joinedInstructions(definition.instructions, instructions) }
   }
 }
 

@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Resolution from "../agent/Resolution.ts"
-import * as ResolvedMember from "../agent/ResolvedMember.ts"
+import { choiceProblem, withChoice } from "../agent/NarrowedMember.ts"
 import { silent, type Work } from "../engine/Engine.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import * as StoredForm from "../kernel/StoredForm.ts"
@@ -74,10 +74,10 @@ export const resolve = (
 /** The program may have changed since the choice was stored. */
 const become = (agent: AgentState, step: number, chosen: Resolution.Chosen): Failed | undefined => {
   const { own } = agent
-  const issue = ResolvedMember.problemOf(own, chosen)
+  const issue = choiceProblem(own, chosen)
   if (issue !== undefined) return { kind: "invalid", issue }
   if (Object.keys(chosen).length === 0) agent.become(own)
-  else agent.become(ResolvedMember.apply(own, chosen, settingsOf(own.definition.settings, step)))
+  else agent.become(withChoice(own, chosen, settingsOf(own.definition.settings, step)))
   return undefined
 }
 
@@ -100,7 +100,7 @@ const choose = Effect.fnUntraced(function* (
   if (Exit.isSuccess(held.exit)) {
     const chosen = Resolution.read(held.exit.value)
     if (typeof chosen === "string") return { _tag: "Failed", kind: "invalid", issue: chosen }
-    const issue = ResolvedMember.problemOf(own, chosen)
+    const issue = choiceProblem(own, chosen)
     return issue === undefined ? { _tag: "Chosen", chosen } : { _tag: "Failed", kind: "invalid", issue }
   }
   const { cause } = held.exit

@@ -9,7 +9,7 @@ import type { AgentPath, Event, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Member } from "../agent/AgentRegistry.ts"
-import * as ResolvedMember from "../agent/ResolvedMember.ts"
+import { joinedInstructions } from "../agent/NarrowedMember.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
 import type { Memory } from "../memory/Memory.ts"
 import * as RunMemory from "../memory/RunMemory.ts"
@@ -106,7 +106,7 @@ const reminded = (member: Member, reminders: Reminders): Member => {
       own: instructed === undefined ? definition.instructions : instructed.own,
       added: instructed === undefined ? section : `${instructed.added}\n\n${section}`
     },
-    definition: { ...definition, instructions: ResolvedMember.joined(definition.instructions, section) }
+    definition: { ...definition, instructions: joinedInstructions(definition.instructions, section) }
   }
 }
 

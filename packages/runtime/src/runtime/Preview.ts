@@ -15,7 +15,7 @@ import type { RunHost } from "../engine/RunHost.ts"
 import * as ThreadChange from "../thread/ThreadChange.ts"
 import type { StartChange } from "../thread/ThreadChange.ts"
 import type { ThreadInfo } from "../thread/ThreadStore.ts"
-import * as QueryTools from "../agent/QueryTools.ts"
+import { withTools } from "../agent/NarrowedMember.ts"
 import { AgentState } from "../run/AgentState.ts"
 import type { Preview, PreviewedApprovers, PreviewedTool } from "./PreviewShape.ts"
 import type { RuntimeParts } from "./RuntimeParts.ts"
@@ -33,7 +33,7 @@ export const of = Effect.fnUntraced(function* (
   const prepared = options.history === undefined ? options : { ...options, onThread: "append" as const }
   const run = yield* RunStart.query(built, prompt, prepared)
   const own = roster.members.get(run.agent) ?? roster.first
-  const member = asked(run.tools === undefined ? own : QueryTools.apply(own, run.tools), run)
+  const member = asked(run.tools === undefined ? own : withTools(own, run.tools), run)
   const thread = options.threadId === undefined ? undefined : yield* host.threads.info(options.threadId)
   const { change, resourceId, threadId } = run
   const place = yield* placeIn(host, thread, change)

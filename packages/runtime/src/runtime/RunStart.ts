@@ -19,8 +19,7 @@ import type * as ProviderKeys from "../model/ProviderKeys.ts"
 import * as Task from "../kernel/Task.ts"
 import * as Rule from "../kernel/OptionRule.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
-import * as QueryModel from "../agent/QueryModel.ts"
-import * as QueryTools from "../agent/QueryTools.ts"
+import * as NarrowedMember from "../agent/NarrowedMember.ts"
 import { allModels, findModel } from "../agent/AgentParts.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
 import * as CallRow from "../agent/CallRow.ts"
@@ -54,9 +53,9 @@ export const memberOf = (built: RuntimeParts, options: Asks): Effect.Effect<Aske
   return Effect.gen(function* () {
     const own = yield* found
     const tools = options.tools === undefined ? undefined : yield* toolsOf(own, options.tools)
-    const member = tools === undefined ? own : QueryTools.apply(own, tools)
+    const member = tools === undefined ? own : NarrowedMember.withTools(own, tools)
     const asked = options.model === undefined ? undefined : yield* modelOf(member, options.model)
-    const model = options.output === undefined ? asked : QueryModel.withOutput(member, asked, options.output)
+    const model = options.output === undefined ? asked : NarrowedMember.withOutput(member, asked, options.output)
     if (typeof model === "string") {
       return yield* reject(new QueryRejections.InvalidInput({ agent: member.name, issue: model }))
     }
@@ -67,8 +66,8 @@ export const memberOf = (built: RuntimeParts, options: Asks): Effect.Effect<Aske
 /** The agent of a query, and what the query asks of it. */
 interface Asked {
   readonly member: AgentRegistry.Member
-  readonly tools?: QueryTools.QueryTools | undefined
-  readonly model?: QueryModel.QueryModel | undefined
+  readonly tools?: NarrowedMember.QueryTools | undefined
+  readonly model?: NarrowedMember.QueryModel | undefined
 }
 
 /** The record of a query. */
@@ -84,7 +83,7 @@ export const query = (
     const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
     return Task.flatMap(memberOf(built, options), (asked) => {
       const { model } = asked
-      const member = model === undefined ? asked.member : QueryModel.apply(asked.member, model)
+      const member = model === undefined ? asked.member : NarrowedMember.withModel(asked.member, model)
       const made = record(built, member, prompt, now, { ...options, isolated: false })
       const whole = isPlain(asked, options) ? made : Task.map(made, (run) => ({ ...run, ...asksOf(asked, options) }))
       const { branch, history, replaces } = options
@@ -135,24 +134,24 @@ const changing = Effect.fnUntraced(function* (
 const continues = (prompt: Message.Prompt, history: ReadonlyArray<Message.Message> = []): boolean =>
   prompt.length === 0 && typeof prompt !== "string" && history.at(-1)?.role === "tool"
 
-const readTools = Schema.decodeUnknownOption(QueryTools.QueryTools)
+const readTools = Schema.decodeUnknownOption(NarrowedMember.QueryTools)
 
 /** A copy of the query's changes to the agent's tools, stored with the run. */
-const toolsOf = (member: AgentRegistry.Member, given: QueryTools.QueryTools) => {
+const toolsOf = (member: AgentRegistry.Member, given: NarrowedMember.QueryTools) => {
   const tools = Option.getOrUndefined(readTools(PlainJson.copy(given)))
   const refused = (issue: string) => reject(new QueryRejections.InvalidInput({ agent: member.name, issue }))
   if (tools === undefined) return refused("Invalid tools. Pass JSON of the shape { without, ask, client }")
-  const issue = QueryTools.refusal(member, tools)
+  const issue = NarrowedMember.toolsRefusal(member, tools)
   return issue === undefined ? Effect.succeed(tools) : refused(issue)
 }
 
-const readModel = Schema.decodeUnknownOption(QueryModel.QueryModel)
+const readModel = Schema.decodeUnknownOption(NarrowedMember.QueryModel)
 
 /** A copy of what the query asks of the agent's model, which is kept with the run; `undefined` if that is nothing. */
 const modelOf = (
   member: AgentRegistry.Member,
   given: NonNullable<QueryOptions["model"]>
-): Effect.Effect<QueryModel.QueryModel | undefined, QueryRejected> => {
+): Effect.Effect<NarrowedMember.QueryModel | undefined, QueryRejected> => {
   const isNamed = typeof given === "string" || Context.isKey(given)
   const model = isNamed ? {} : Option.getOrUndefined(readModel(PlainJson.copy(given)))
   const refused = (issue: string) => reject(new QueryRejections.InvalidInput({ agent: member.name, issue }))
@@ -167,7 +166,7 @@ const modelOf = (
     const unknown = Context.isKey(asked) ? asked.key : (asked ?? "")
     return reject(new QueryRejections.UnknownModel({ agent: member.name, name: unknown, known }))
   }
-  const issue = QueryModel.refusal(member, settings)
+  const issue = NarrowedMember.modelRefusal(member, settings)
   if (issue !== undefined) return refused(issue)
   if (found === "own" && isNamed) return Effect.succeed(undefined)
   return Effect.succeed(found === "own" ? settings : { ...settings, ...found })
