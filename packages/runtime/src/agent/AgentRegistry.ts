@@ -31,7 +31,7 @@ import * as Invocation from "../tool/Invocation.ts"
 import * as Retrying from "../tool/Retrying.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
 import * as ToolSearch from "./ToolSearch.ts"
-import * as TypedAnswer from "./TypedAnswer.ts"
+import * as TypedText from "./TypedText.ts"
 
 /** A tool, ready to be called. */
 export interface Callable {
@@ -91,7 +91,7 @@ export interface Member extends AgentParts.AgentModels {
   /** The instructions about its typed answer; absent: it answers with text. */
   readonly output: { readonly name: string; readonly schema: Json } | undefined
   /** Checks its typed answer. */
-  readonly check: TypedAnswer.Check | undefined
+  readonly check: TypedText.Check | undefined
   readonly budget: Budget.Budget
   /** Who may answer its questions about its budget; absent: anybody of the tenant. */
   readonly approvers?: ReadonlyArray<Approvers.Level> | undefined
@@ -230,7 +230,7 @@ const member = (
               name: `${name}_output`,
               schema: yield* AgentParts.jsonSchema(name, "its output", () => Tool.getJsonSchemaFromSchema(output))
             },
-      check: output === undefined ? undefined : TypedAnswer.bySchema(output),
+      check: output === undefined ? undefined : TypedText.bySchema(output),
       budget: definition.budget ?? Budget.make({}),
       approvers: yield* levels(name, definition.approvers),
       hooks: HookChain.of([...capture.hooks, ...bind(definition.hooks, capture.services)], tools.values())

@@ -20,7 +20,7 @@ import * as ObjectRoot from "../tool/ObjectRoot.ts"
 import type { Callable, Member } from "./AgentRegistry.ts"
 import type { Chosen } from "./Resolution.ts"
 import * as ToolSearch from "./ToolSearch.ts"
-import * as TypedAnswer from "./TypedAnswer.ts"
+import * as TypedText from "./TypedText.ts"
 
 const ClientToolStruct = Schema.Struct({
   name: Schema.String,
@@ -200,7 +200,7 @@ export const withModel = (
     ...member,
     model: model ?? member.model,
     output,
-    check: output === undefined || output === member.output ? member.check : TypedAnswer.byJsonSchema(output.schema),
+    check: output === undefined || output === member.output ? member.check : TypedText.byJsonSchema(output.schema),
     definition: { ...definition, settings, maxOutputTokens: Number.isFinite(most) ? most : undefined }
   }
 }

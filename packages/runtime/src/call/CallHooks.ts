@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { Member } from "../agent/AgentRegistry.ts"
-import * as SpecialistText from "../agent/SpecialistText.ts"
+import { promptFromCall } from "../agent/TypedText.ts"
 import type { Settled, Work } from "../engine/Engine.ts"
 import type * as Hook from "../hook/Hook.ts"
 import type { CallHooks } from "../hook/HookChain.ts"
@@ -68,7 +68,7 @@ export const ofSpecialist = (
     execution: "agent",
     parameters: agent.member.offered.find(({ name }) => name === specialist.name)?.parameters ?? {},
     issueOf: (args) =>
-      Effect.match(SpecialistText.promptFromCall(specialist, args), {
+      Effect.match(promptFromCall(specialist, args), {
         onFailure: (issue) => issue,
         onSuccess: () => undefined
       })

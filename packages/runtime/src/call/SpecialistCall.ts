@@ -21,7 +21,7 @@ import * as Call from "./Call.ts"
 import type { CallEnd } from "./Call.ts"
 import * as CallHooks from "./CallHooks.ts"
 import * as ToolOutcome from "../tool/ToolOutcome.ts"
-import * as SpecialistText from "../agent/SpecialistText.ts"
+import { promptFromCall } from "../agent/TypedText.ts"
 
 const AdmissionSchema = Schema.Union([
   Schema.Struct({
@@ -88,7 +88,7 @@ const admit = (
   Effect.suspend(() => {
     if (work.cancel.requested) return Effect.succeed({ _tag: "Cancelled" } as const)
     if (path.length > settings.maxDepth) return Effect.succeed({ _tag: "TooDeep", depth: settings.maxDepth } as const)
-    return Effect.map(Effect.result(SpecialistText.promptFromCall(specialist, call.args)), (prompt): Admission => {
+    return Effect.map(Effect.result(promptFromCall(specialist, call.args)), (prompt): Admission => {
       if (Result.isFailure(prompt)) return { _tag: "Invalid", issue: prompt.failure }
       const held: Budget.Amount = { agents: 1 }
       const refusal = work.tree.depthRefusal(agent.path) ?? work.tree.reserve(agent.path, held, work.elapsed())

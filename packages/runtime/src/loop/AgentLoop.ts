@@ -34,7 +34,7 @@ import * as ToolOutcome from "../tool/ToolOutcome.ts"
 import type { AgentEnd, AgentState } from "../run/AgentState.ts"
 import * as CallRow from "../agent/CallRow.ts"
 import type { Run } from "../run/Run.ts"
-import * as TypedAnswer from "../agent/TypedAnswer.ts"
+import * as TypedText from "../agent/TypedText.ts"
 
 /** Runs `agent` to its end. */
 export const agentLoop = (run: Run, agent: AgentState): Effect.Effect<AgentEnd> => {
@@ -89,7 +89,7 @@ class Loop {
 
   /** The JSON of its typed answer. */
   get value(): Json | undefined {
-    return TypedAnswer.valueOf(this.text)
+    return TypedText.valueOf(this.text)
   }
 
   /**
@@ -264,7 +264,7 @@ const goOn = Effect.fnUntraced(function* (loop: Loop, from: Stage) {
           }
           loop.repaired = true
           // The thread keeps neither this nor the answer that it is about.
-          agent.say(TypedAnswer.repair(verdict.issue), "nothing")
+          agent.say(TypedText.repair(verdict.issue), "nothing")
           continue
         }
         agent.count(calls)

@@ -19,7 +19,7 @@ import * as Context from "effect/Context"
 import type { Predicate } from "../approval/Policy.ts"
 import type { AgentRegistry, Callable, Member } from "../agent/AgentRegistry.ts"
 import type { Resolver } from "../agent/Resolution.ts"
-import * as TypedAnswer from "../agent/TypedAnswer.ts"
+import * as TypedText from "../agent/TypedText.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import type { ModelPort, ModelRequest } from "../model/Model.ts"
 import * as Task from "../kernel/Task.ts"
@@ -133,7 +133,7 @@ export type Asked =
       readonly model: Pick<ModelPort, "model" | "provider">
       readonly request: ModelRequest
       /** The check of its agent's typed answer. */
-      readonly check: TypedAnswer.Check | undefined
+      readonly check: TypedText.Check | undefined
     }
   | { readonly _tag: "Tool" }
   /** A model, by a hook. */
@@ -202,7 +202,7 @@ const asking = ({ model, provider }: ModelPort): ModelPort => ({
   // The digests of a log are of requests before what a port without schemas is told in words.
   takesOutput: true,
   attempt: (request) =>
-    Effect.flatMap(TypedAnswer.Current, (check) => ask({ _tag: "Model", model: { provider, model }, request, check }))
+    Effect.flatMap(TypedText.Current, (check) => ask({ _tag: "Model", model: { provider, model }, request, check }))
 })
 
 const toolOf = (tool: Callable, predicateMs: number): Callable => ({

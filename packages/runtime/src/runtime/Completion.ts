@@ -17,7 +17,7 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type * as Erased from "../kernel/Erased.ts"
-import * as TypedAnswer from "../agent/TypedAnswer.ts"
+import * as TypedText from "../agent/TypedText.ts"
 
 /**
  * A finished run. `Out` is text, or a typed answer, decoded by its schema.
@@ -54,8 +54,7 @@ interface Followed {
  * has changed; of a query, by what its JSON Schema says.
  */
 const decode = ({ completion, json }: Followed, { agent = "the agent", output }: Typed) => {
-  const decoded =
-    json === undefined ? TypedAnswer.decodeText(output, completion.output) : TypedAnswer.decode(output, json)
+  const decoded = json === undefined ? TypedText.decodeText(output, completion.output) : TypedText.decode(output, json)
   return Effect.matchEffect(decoded, {
     onFailure: (issue) =>
       Effect.fail(new RunError({ runId: completion.runId, reason: new RunErrors.OutputInvalid({ agent, issue }) })),

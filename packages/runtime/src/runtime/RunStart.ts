@@ -14,7 +14,7 @@ import type * as Agent from "../agent/Agent.ts"
 import type { RunRecord } from "../engine/RunHost.ts"
 import type { StartChange } from "../thread/ThreadChange.ts"
 import type { Asks, QueryOptions, RunOptions } from "./RuntimeVerbs.ts"
-import * as SpecialistText from "../agent/SpecialistText.ts"
+import { promptFromValue } from "../agent/TypedText.ts"
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
 import * as Task from "../kernel/Task.ts"
 import * as Rule from "../kernel/OptionRule.ts"
@@ -181,7 +181,7 @@ export const specialist = Effect.fnUntraced(function* (
 ) {
   const member = yield* find(built, agent)
   const now = yield* Clock.currentTimeMillis
-  const prompt = yield* Effect.result(SpecialistText.promptFromValue(member, input))
+  const prompt = yield* Effect.result(promptFromValue(member, input))
   if (Result.isFailure(prompt)) {
     return yield* reject(new QueryRejections.InvalidInput({ agent: member.name, issue: prompt.failure }))
   }

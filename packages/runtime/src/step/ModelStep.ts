@@ -28,7 +28,7 @@ import { StepValue } from "./StepValue.ts"
 import { typedStep } from "./TypedStep.ts"
 import type { Ask } from "./Attempt.ts"
 import * as Task from "../kernel/Task.ts"
-import * as TypedAnswer from "../agent/TypedAnswer.ts"
+import * as TypedText from "../agent/TypedText.ts"
 
 export interface StepOptions {
   /** Counts from 1 within the agent. */
@@ -235,10 +235,10 @@ class StepAsk implements Ask {
     if (rewritten !== undefined) {
       const request = { ...new StepRequest(this, this.offersTools, maxOutputTokens, attempt), ...rewritten }
       if (this.work.begin !== undefined) this.digest = new SentDigests().of(request)
-      return TypedAnswer.told(this.agent.model, request)
+      return TypedText.told(this.agent.model, request)
     }
     if (this.work.begin !== undefined) this.digest = this.agent.digest(this.step, this.offersTools)
-    return TypedAnswer.told(this.agent.model, new StepRequest(this, this.offersTools, maxOutputTokens, attempt))
+    return TypedText.told(this.agent.model, new StepRequest(this, this.offersTools, maxOutputTokens, attempt))
   }
 }
 

@@ -4,7 +4,7 @@
 import { Budget, type Json, Message, ModelFailure, RunErrors, Usage } from "@reins/protocol"
 import * as Schema from "effect/Schema"
 import * as Erased from "../kernel/Erased.ts"
-import * as TypedAnswer from "../agent/TypedAnswer.ts"
+import * as TypedText from "../agent/TypedText.ts"
 import * as StoredForm from "../kernel/StoredForm.ts"
 import type { StopReason } from "../model/Model.ts"
 import { RequestDigest } from "../run/RequestDigest.ts"
@@ -46,7 +46,7 @@ export type StepValue =
         /** The model that answered, as the provider names it. */
         readonly model: string
         /** Of a typed answer; absent where the step is none, and in logs of earlier releases. */
-        readonly verdict?: TypedAnswer.Verdict | undefined
+        readonly verdict?: TypedText.Verdict | undefined
       })
   | (Said & { readonly _tag: "Cancelled" })
   | (Said & MayDrop & { readonly _tag: "Refused"; readonly refusal: Budget.Refusal })
@@ -73,7 +73,7 @@ const Completed = Schema.Struct({
   stop: Schema.Literals(["stop", "tool-calls", "length", "content-filter", "error", "other", "paused"]),
   model: Schema.String,
   stopSequence: Schema.optionalKey(Schema.String),
-  verdict: Schema.optionalKey(TypedAnswer.Verdict),
+  verdict: Schema.optionalKey(TypedText.Verdict),
   dropped
 })
 const Cancelled = Schema.Struct({ outcome: Schema.Literal("cancelled"), ...said })

@@ -4,7 +4,7 @@
  */
 import type { Event } from "@reins/protocol"
 import * as Effect from "effect/Effect"
-import * as TypedAnswer from "../agent/TypedAnswer.ts"
+import * as TypedText from "../agent/TypedText.ts"
 import type { Settled } from "../engine/Engine.ts"
 import { type StepValue, textOf } from "./StepValue.ts"
 
@@ -15,10 +15,10 @@ import { type StepValue, textOf } from "./StepValue.ts"
 export const typedStep = (
   step: () => Effect.Effect<Settled<StepValue>>,
   repairs: boolean,
-  check: TypedAnswer.Check
+  check: TypedText.Check
 ): Effect.Effect<Settled<StepValue>> =>
   Effect.gen(function* () {
-    const made = yield* Effect.provideService(Effect.suspend(step), TypedAnswer.Current, check)
+    const made = yield* Effect.provideService(Effect.suspend(step), TypedText.Current, check)
     const { events, value } = made
     if (value._tag !== "Completed" || !isAnswer(value)) return made
     const verdict = yield* check(textOf(value.content))

@@ -1,16 +1,58 @@
 /**
- * The check of an agent's final text by the schema of its answer, and what models that have no field for the schema are
- * told of it. An agent's schema is one of Effect; a query's is JSON Schema, since it is stored with the run.
+ * Typed values that models read and write as text: a specialist's input as its model's prompt, and an agent's final text,
+ * checked by the schema of its answer, with what models that have no field for the schema are told of it. An agent's
+ * schema is one of Effect; a query's is JSON Schema, since it is stored with the run.
  */
 import type { Json, Message } from "@reins/protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Erased from "../kernel/Erased.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import type { ModelPort, ModelRequest } from "../model/Model.ts"
 import * as JsonSchema from "../tool/JsonSchema.ts"
+import type * as Agent from "./Agent.ts"
+
+/** An agent with the schema of its input. */
+interface Typed {
+  readonly name: string
+  readonly definition: Pick<Agent.Definition, "input">
+}
+
+/** The prompt for arguments that a coordinator's model wrote. Fails with a sentence that the model can act on. */
+export const promptFromCall = (specialist: Typed, args: Json): Effect.Effect<string, string> => {
+  const { input } = specialist.definition
+  return Effect.map(
+    SchemaCheck.decoder((given) => {
+      if (input !== undefined) {
+        const decoded = Schema.decodeUnknownEffect(Schema.toCodecJson(input))(given)
+        return Effect.as(SchemaCheck.inWords(decoded, about(specialist)), wordsOf(given))
+      }
+      return Predicate.hasProperty(given, "prompt") && typeof given.prompt === "string" && given.prompt.trim() !== ""
+        ? Effect.succeed(given.prompt)
+        : Effect.fail('Missing prompt. Pass { "prompt": "what to do" }')
+    })(args),
+    String
+  )
+}
+
+/** The prompt for a typed input from code. Fails with a sentence for the caller. */
+export const promptFromValue = (specialist: Typed, value: unknown): Effect.Effect<string, string> => {
+  const { input } = specialist.definition
+  if (input === undefined) {
+    return typeof value === "string" && value.trim() !== ""
+      ? Effect.succeed(value)
+      : Effect.fail("The input must be a non-empty string")
+  }
+  const encoded = Schema.encodeUnknownEffect(Schema.toCodecJson(input))(value)
+  return Effect.map(SchemaCheck.inWords(encoded, about(specialist)), wordsOf)
+}
+
+const about = (specialist: Typed): string => `the input of ${specialist.name}`
+
+const wordsOf = (input: Json): string => (typeof input === "string" ? input : JSON.stringify(input, undefined, 2))
 
 const VerdictStruct = Schema.Struct({
   issue: Schema.optionalKey(Schema.String),
@@ -30,7 +72,7 @@ export type Check = (text: string) => Effect.Effect<Verdict>
 
 /** The check of the step whose request is sent: a replay, which sends none, checks the answer in the log by it. */
 export const Current: Context.Reference<Check | undefined> = Context.Reference<Check | undefined>(
-  "@reins/runtime/agent/TypedAnswer/Current",
+  "@reins/runtime/agent/TypedText/Current",
   { defaultValue: () => undefined }
 )
 
