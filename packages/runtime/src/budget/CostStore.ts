@@ -17,7 +17,7 @@ import {
 } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { Kept } from "../thread/Kept.ts"
-import type { MemoryThreads } from "../thread/ThreadStore.ts"
+import type { MemoryThreads } from "../thread/MemoryThreads.ts"
 import type { MemoryQuotas } from "./QuotaStore.ts"
 
 /**

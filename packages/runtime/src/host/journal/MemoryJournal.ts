@@ -21,7 +21,7 @@ import { MemoryAudit } from "../../approval/AuditStore.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
 import { MemoryMemories } from "../../memory/MemoryStore.ts"
 import { MemoryFiles } from "../../thread/FileStore.ts"
-import { MemoryThreads } from "../../thread/ThreadStore.ts"
+import { MemoryThreads } from "../../thread/MemoryThreads.ts"
 
 interface Asked {
   readonly asked: PendingApproval

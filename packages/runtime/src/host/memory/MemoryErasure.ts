@@ -11,7 +11,7 @@ import type { RunRecord } from "../../engine/RunHost.ts"
 import type { MemoryWebhooks } from "../../engine/WebhookStore.ts"
 import type { MemoryMemories } from "../../memory/MemoryStore.ts"
 import type { MemoryFiles } from "../../thread/FileStore.ts"
-import type { MemoryThreads } from "../../thread/ThreadStore.ts"
+import type { MemoryThreads } from "../../thread/MemoryThreads.ts"
 
 /** The stores of one process. */
 export interface Books {

@@ -51,7 +51,7 @@ import { EventLog, follow, RootReading } from "../../engine/EventLog.ts"
 import { MemoryMemories } from "../../memory/MemoryStore.ts"
 import { MemoryFiles } from "../../thread/FileStore.ts"
 import type { StartChange } from "../../thread/ThreadChange.ts"
-import { MemoryThreads } from "../../thread/ThreadStore.ts"
+import { MemoryThreads } from "../../thread/MemoryThreads.ts"
 
 export interface MemoryHostOptions {
   /** How many ended runs stay readable, at least the latest one. Default 256. */
