@@ -16,7 +16,7 @@ import {
   type Quota
 } from "@reins/protocol"
 import * as Effect from "effect/Effect"
-import type { Kept } from "../thread/Kept.ts"
+import type { Kept } from "../thread/ThreadStore.ts"
 import type { MemoryThreads } from "../thread/MemoryThreads.ts"
 import type { MemoryQuotas } from "./QuotaStore.ts"
 

@@ -16,7 +16,7 @@ import type { AgentPath, Audit, Entry, Event, Json, Message, Ordering } from "@r
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { InboxMessage } from "./Inbox.ts"
-import type { Kept as ThreadKept } from "../thread/Kept.ts"
+import type { Kept as ThreadKept } from "../thread/ThreadStore.ts"
 import type { Vote } from "../approval/Quorum.ts"
 import type { BudgetTree } from "../budget/BudgetTree.ts"
 import type { Signal } from "../kernel/Signal.ts"

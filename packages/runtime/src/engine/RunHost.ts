@@ -36,9 +36,8 @@ import type { Corrected, Correction, CostStore, ReconciliationStore } from "../b
 import type { QuotaStore } from "../budget/QuotaStore.ts"
 import type { Vote, Voted } from "../approval/Quorum.ts"
 import type { MemoryStore } from "../memory/MemoryStore.ts"
-import { Kept } from "../thread/Kept.ts"
+import { Kept, type ThreadStore } from "../thread/ThreadStore.ts"
 import type { StartChange } from "../thread/ThreadChange.ts"
-import type { ThreadStore } from "../thread/ThreadStore.ts"
 
 const RunRecordStruct = Schema.Struct({
   runId: Schema.String,

@@ -22,7 +22,7 @@ import * as ToolSearch from "../agent/ToolSearch.ts"
 import type { ModelPort, ToolDefinition } from "../model/Model.ts"
 import * as TokenEstimator from "../model/TokenEstimator.ts"
 import { type RequestDigest, RequestDigests } from "./RequestDigest.ts"
-import type { Summary } from "../thread/Kept.ts"
+import type { Summary } from "../thread/Branch.ts"
 import * as CallRow from "../agent/CallRow.ts"
 
 /** A call that ended with a receipt. */

@@ -5,7 +5,7 @@
 import { Budget, type Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import type { JournalStore } from "../host/journal/JournalStore.ts"
-import type { Kept } from "../thread/Kept.ts"
+import type { Kept } from "../thread/ThreadStore.ts"
 import type { Place } from "../thread/ThreadChange.ts"
 import {
   begin,

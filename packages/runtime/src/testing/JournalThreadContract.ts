@@ -6,7 +6,7 @@ import { Budget } from "@reins/protocol"
 import * as BranchContract from "./JournalBranchContract.ts"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { Kept } from "../thread/Kept.ts"
+import type { Kept } from "../thread/ThreadStore.ts"
 import {
   finish,
   record,

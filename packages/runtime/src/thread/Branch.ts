@@ -4,9 +4,31 @@
  *
  * Messages are kept once. A branch has its own messages only, numbered as in the thread, and shares those before them
  * with what it departs from: the thread, or an earlier branch whose beginning the thread no longer has. The messages
- * that lead to a branch's end never change.
+ * that lead to a branch's end never change. Summaries of a thread's beginning go with the branch that has it.
  */
-import type { Summaries } from "./Kept.ts"
+import * as Schema from "effect/Schema"
+
+const SummaryStruct = Schema.Struct({ strategy: Schema.String, covers: Schema.Natural, text: Schema.String })
+
+/**
+ * A summary of the first `covers` messages of a thread, made by the compaction strategy of this name.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export interface Summary extends Schema.Schema.Type<typeof SummaryStruct> {}
+export const Summary: Schema.Codec<Summary> = SummaryStruct
+
+const SummariesRecord = Schema.Record(Schema.String, Summary)
+
+/**
+ * The latest summaries of a thread, by the names of their agents.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export interface Summaries extends Schema.Schema.Type<typeof SummariesRecord> {}
+export const Summaries: Schema.Codec<Summaries> = SummariesRecord
 
 /**
  * A replaced end of a thread.
@@ -106,8 +128,13 @@ export interface Making {
   readonly by?: string | undefined
 }
 
-/** Summaries of no more than the first `version` messages. */
-const within = (summaries: Summaries, version: number): Summaries =>
+/**
+ * Summaries of no more than the first `version` messages.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const within = (summaries: Summaries, version: number): Summaries =>
   Object.fromEntries(Object.entries(summaries).filter(([, { covers }]) => covers <= version))
 
 /**

@@ -4,11 +4,11 @@
  */
 import { type Budget, Message } from "@reins/protocol"
 import * as Branch from "./Branch.ts"
-import type { Kept } from "./Kept.ts"
 import * as Redacted from "./Redacted.ts"
 import * as ThreadChanges from "./ThreadChange.ts"
 import type { StartChange, ThreadChange } from "./ThreadChange.ts"
 import * as ThreadDescription from "./ThreadDescription.ts"
+import type { Kept } from "./ThreadStore.ts"
 
 /** A principal's run. `principal` changes when it is erased. */
 interface Starter {

@@ -4,10 +4,10 @@
  * its beginning, and limits that span all of its runs. `MemoryThreads` keeps them in memory; database stores are in
  * `@reins/store`.
  */
-import type { Budget, Message } from "@reins/protocol"
+import { Budget, type Message } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
-import type { ListedBranch } from "./Branch.ts"
-import type { Kept } from "./Kept.ts"
+import * as Schema from "effect/Schema"
+import * as Branch from "./Branch.ts"
 import type { Changed, ThreadChange } from "./ThreadChange.ts"
 import type * as ThreadDescription from "./ThreadDescription.ts"
 import type { ThreadNoteStore } from "./ThreadNotes.ts"
@@ -48,6 +48,30 @@ export interface ThreadInfo {
    */
   readonly isDamaged?: boolean | undefined
 }
+
+const KeptStruct = Schema.Struct({ spent: Budget.Spent, summaries: Branch.Summaries }).annotate({
+  identifier: "ThreadKept"
+})
+
+/**
+ * What runs store with their thread: the total of what they have used, and the latest summary by the name of its agent.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export interface Kept extends Schema.Schema.Type<typeof KeptStruct> {}
+export const Kept: Schema.Codec<Kept> = KeptStruct
+
+/**
+ * The part of `kept` that stays when a thread is cut to its first `version` messages: what was spent stays spent.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const keptAt = ({ spent, summaries }: Kept, version: number): Kept => ({
+  spent,
+  summaries: Branch.within(summaries, version)
+})
 
 /**
  * Which messages of a thread to read, and for whom.
@@ -139,7 +163,7 @@ export interface ThreadStore {
    */
   readonly change: (threadId: string, resourceId: string, change: ThreadChange) => Effect.Effect<Changed>
   /** The branches of a thread, in the order in which they were replaced. */
-  readonly branches: (threadId: string) => Effect.Effect<ReadonlyArray<ListedBranch>>
+  readonly branches: (threadId: string) => Effect.Effect<ReadonlyArray<Branch.ListedBranch>>
   /**
    * Replaces the end of a tenant's thread in one transaction, and deletes it, with the branches that depart from it;
    * summaries that cover more than what is kept are dropped. False, without effect, if there is no such thread, it belongs to another tenant, a run leases it, or its length has
