@@ -50,6 +50,14 @@ export { Kept, keptAt } from "../../thread/ThreadStore.ts"
 export { Summaries, type Summary } from "../../thread/Branch.ts"
 export * as ThreadChange from "../../thread/ThreadChange.ts"
 export * as ThreadDescription from "../../thread/ThreadDescription.ts"
-export type { ForkedFrom, ReadOptions, Rewrite, ThreadInfo, ThreadStore } from "../../thread/ThreadStore.ts"
-export type { NotedThread, ThreadNotes, ThreadNoteStore } from "../../thread/ThreadNotes.ts"
+export type {
+  ForkedFrom,
+  NotedThread,
+  ReadOptions,
+  Rewrite,
+  ThreadInfo,
+  ThreadNotes,
+  ThreadNoteStore,
+  ThreadStore
+} from "../../thread/ThreadStore.ts"
 export * as Outline from "../../kernel/Outline.ts"
