@@ -1,6 +1,6 @@
 /**
  * Typed values that models read and write as text: a specialist's input as its model's prompt, and an agent's final text,
- * checked by the schema of its answer, with what models that have no field for the schema are told of it. An agent's
+ * checked by the schema of its answer, with the instructions for models that have no field for the schema. An agent's
  * schema is one of Effect; a query's is JSON Schema, since it is stored with the run.
  */
 import type { Json, Message } from "@reins/protocol"
