@@ -1,6 +1,6 @@
 /**
- * The time of one run in one process: the current time for the run, and how long it has been worked on.
- * `monotonicMillis` is the monotonic time that intervals and deadlines are measured with.
+ * The time of one run in one process: the current time for the run, how long it has been worked on, and what is left to a
+ * request to a model (`Patience`). `monotonicMillis` is the monotonic time that intervals and deadlines are measured with.
  *
  * A run's time is Unix time, because it is stored and shown; but it advances with the monotonic clock, so that no
  * interval in it is negative and setting the wall clock ends nothing early or late. Where the wall clock is more than a
@@ -128,3 +128,63 @@ const platform = performance
  */
 export const monotonicMillis = (clock: Clock.Clock): number =>
   isPlatformClock(clock) ? platform.now() : Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+
+/** Limits in milliseconds; `Infinity` where there is none. */
+export interface PatienceLimits {
+  readonly idleMs: number
+  readonly totalMs: number
+}
+
+/** Where the time comes from: milliseconds that never go back. */
+interface Time {
+  readonly now: () => number
+}
+
+/**
+ * The time limits of one request to a model: silence, and total time. Plain state that is queried, not a timer; `Attempt`
+ * decides what happens when a limit is over. Time in which a slow reader of the log blocks the answer does not count as
+ * the model's silence.
+ */
+export class Patience {
+  private readonly limits: PatienceLimits
+  private readonly time: Time
+  private readonly startedAt: number
+  private heardAt: number
+  private held = 0
+
+  constructor(limits: PatienceLimits, time: Time) {
+    this.limits = limits
+    this.time = time
+    this.startedAt = time.now()
+    this.heardAt = this.startedAt
+  }
+
+  /** The model sent something. */
+  heard(): void {
+    this.heardAt = this.time.now()
+  }
+
+  /** The model is blocked until `room` resolves. */
+  hold(room: Promise<void>): Promise<void> {
+    this.held++
+    return room.then(() => {
+      this.held--
+      this.heard()
+    })
+  }
+
+  /** A lower bound of the milliseconds that are left: query again when they are over. */
+  readonly remaining = (): number => {
+    const { idleMs, totalMs } = this.limits
+    const now = this.time.now()
+    const silent = this.held > 0 ? 0 : now - this.heardAt
+    return Math.min(idleMs - silent, totalMs - (now - this.startedAt))
+  }
+
+  /** The limit that is over, in milliseconds; `undefined` while there is time. */
+  get over(): number | undefined {
+    if (this.remaining() > 0) return undefined
+    const { idleMs, totalMs } = this.limits
+    return Math.ceil(this.time.now() - this.startedAt >= totalMs ? totalMs : idleMs)
+  }
+}

@@ -14,7 +14,7 @@ import type { ProviderKeys } from "../model/ProviderKeys.ts"
 import type * as TokenEstimator from "../model/TokenEstimator.ts"
 import type { Observer, Tracing } from "./Observer.ts"
 import type { Lookups } from "../model/UsageLookup.ts"
-import type { PatienceLimits } from "../kernel/Patience.ts"
+import type { PatienceLimits } from "../kernel/RunClock.ts"
 import type { Alarm } from "../kernel/Alarm.ts"
 import type { AgentEnd, AgentState } from "./AgentState.ts"
 
