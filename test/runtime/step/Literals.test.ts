@@ -18,7 +18,7 @@ import { parseSync } from "vite"
  */
 const known: { readonly [file: string]: number } = {
   "agent/CallRow.ts": 1,
-  "budget/Spent.ts": 2,
+  "budget/Amounts.ts": 2,
   "call/Attempt.ts": 1,
   "call/Call.ts": 1,
   "call/CallSettlement.ts": 4,

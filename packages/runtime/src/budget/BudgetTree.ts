@@ -8,8 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Signal, SignalListener } from "../kernel/Signal.ts"
 import type { Lease } from "./Lease.ts"
-import * as Spent from "./Spent.ts"
-import * as WrapUp from "./WrapUp.ts"
+import * as Amounts from "./Amounts.ts"
 import * as Context from "effect/Context"
 
 /** A node with its position in the tree. */
@@ -61,7 +60,7 @@ export class BudgetTree {
     lease?: Lease | undefined,
     reported: ReadonlyArray<{ readonly path: AgentPath.AgentPath; readonly nanoUsd: number }> = []
   ) {
-    const settled = Spent.fromLedger(ledger)
+    const settled = Amounts.fromLedger(ledger)
     this.ledger =
       reported.length === 0
         ? settled
@@ -90,7 +89,7 @@ export class BudgetTree {
   }
 
   private make(path: AgentPath.AgentPath, budget: Budget.Budget, elapsedMs: number, above: Branch | undefined): Branch {
-    return branchOf(this.charged(Budget.node(path, WrapUp.withReserve(budget), elapsedMs)), above, budget)
+    return branchOf(this.charged(Budget.node(path, Amounts.withReserve(budget), elapsedMs)), above, budget)
   }
 
   /** The budget of the agent at `path`, as it was written. */
@@ -249,7 +248,7 @@ export class BudgetTree {
   /** Releases the reserve for the last step of the agent at `path`. */
   releaseReserve(path: AgentPath.AgentPath): void {
     const branch = this.branch(path)
-    const raised = Budget.raise(branch.node, WrapUp.released(branch.written))
+    const raised = Budget.raise(branch.node, Amounts.released(branch.written))
     if (Result.isSuccess(raised)) branch.node = raised.success
   }
 
@@ -298,7 +297,7 @@ export class BudgetTree {
 
   private asWritten(refusal: Budget.Refusal): Budget.Refusal {
     if (Budget.isOfQuota(refusal.limit)) return this.lease?.asShort(refusal) ?? refusal
-    return WrapUp.asWritten(this.branch(refusal.path).written, refusal)
+    return Amounts.asWritten(this.branch(refusal.path).written, refusal)
   }
 
   private branch(path: AgentPath.AgentPath): Branch {

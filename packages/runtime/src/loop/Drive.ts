@@ -19,7 +19,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Names from "../run/Names.ts"
 import type { Engine, Readings, Settled } from "../engine/Engine.ts"
-import * as Spent from "../budget/Spent.ts"
+import * as Amounts from "../budget/Amounts.ts"
 import { promptOf, type RunRecord, type Stores } from "../engine/RunHost.ts"
 import type { Kept } from "../thread/ThreadStore.ts"
 import type { Summary } from "../thread/Branch.ts"
@@ -177,7 +177,7 @@ export const keptOf = (
   readings: Pick<Readings, "elapsed" | "ledger">,
   summary?: Summary
 ): Kept => {
-  const amounts = Spent.amountsOf(readings.ledger())
+  const amounts = Amounts.amountsOf(readings.ledger())
   return {
     spent: Budget.addSpent(thread?.kept?.spent ?? Budget.nothingSpent, amounts, readings.elapsed()),
     summaries: { ...thread?.kept?.summaries, ...(summary === undefined ? {} : { [agent]: summary }) }

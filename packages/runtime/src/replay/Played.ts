@@ -9,7 +9,7 @@ import type { Mark, StoredAnswer } from "../host/journal/JournalStore.ts"
 import * as RunPast from "../host/journal/RunPast.ts"
 import type { Recording } from "../host/journal/RunExport.ts"
 import * as Names from "../run/Names.ts"
-import * as Spent from "../budget/Spent.ts"
+import * as Amounts from "../budget/Amounts.ts"
 import { BudgetTree } from "../budget/BudgetTree.ts"
 import { nodeAbove, type RunRecord } from "../engine/RunHost.ts"
 
@@ -237,7 +237,7 @@ class Sums {
     const all = marks
       .toSorted((one, other) => one.seq - other.seq)
       .flatMap((mark) => mark.spent.map((entry) => ({ mark, entry })))
-    const amounts = Spent.fromLedger(all.map(({ entry }) => entry))
+    const amounts = Amounts.fromLedger(all.map(({ entry }) => entry))
     this.rows = all.map(({ entry, mark }, index) => ({
       path: entry.path,
       seq: mark.seq,

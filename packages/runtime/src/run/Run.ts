@@ -4,7 +4,7 @@
 import type { AgentPath, Budget, Entry } from "@reins/protocol"
 import type * as Effect from "effect/Effect"
 import type { Engine, Work } from "../engine/Engine.ts"
-import * as Spent from "../budget/Spent.ts"
+import * as Amounts from "../budget/Amounts.ts"
 import type { FileStore } from "../thread/FileStore.ts"
 import type { MemoryLimits } from "../memory/Memory.ts"
 import type { MemoryStore } from "../memory/MemoryStore.ts"
@@ -111,7 +111,7 @@ export const charge = (work: Work, path: AgentPath.AgentPath, spent: Budget.Amou
 
 /** Charges a row that an earlier owner of the run has left. Its reported cost is charged already. */
 export const chargeLeft = (work: Work, row: Entry.Entry): void => {
-  const amount = Spent.fromEntry(row)
+  const amount = Amounts.fromEntry(row)
   const nanoUsd = Math.max(0, (amount.nanoUsd ?? 0) - work.spending.reportedOf(row))
   charge(work, row.path, { ...amount, nanoUsd })
 }
