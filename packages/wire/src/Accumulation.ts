@@ -7,7 +7,7 @@
 import type { AgentPath, Approval, CostSummary, Envelope, Event, Events, LatencySummary } from "@reins/protocol"
 import type { Message, Usage } from "@reins/protocol"
 import { Transcript } from "@reins/protocol"
-import * as CallId from "./CallId.ts"
+import { CallId } from "./Ids.ts"
 import type { Folding, Reply } from "./Dialect.ts"
 import { Parking } from "./Parking.ts"
 import type { ClientCall } from "./Parking.ts"

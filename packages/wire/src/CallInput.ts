@@ -8,7 +8,7 @@ import type { Envelope, Event, Events, Json } from "@reins/protocol"
 import { AgentPath } from "@reins/protocol"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as CallId from "./CallId.ts"
+import { CallId } from "./Ids.ts"
 import * as PartialJson from "./PartialJson.ts"
 
 /**

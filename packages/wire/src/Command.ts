@@ -6,11 +6,10 @@
  */
 import type { Approval, Json, ListedRun, Message } from "@reins/protocol"
 import { Decision, Question } from "@reins/protocol"
-import type { AnswerOf } from "./AnswerId.ts"
 import type { ModelOptions } from "./ModelOptions.ts"
 import type { Refusal } from "./Refusal.ts"
 import type * as Result from "effect/Result"
-import * as CallId from "./CallId.ts"
+import { type AnswerOf, CallId } from "./Ids.ts"
 
 /**
  * Identifies a run. By `threadId`: the thread's active run, or its last one. Both absent: the run that the answers

@@ -1,6 +1,6 @@
 /**
  * The result of a command whose answer is not a stream: threads, histories, agents. Each dialect converts it to its own
- * format.
+ * format, with an id for each message where its protocol has them.
  */
 import type { Approval, Json, ListedRun, Message } from "@reins/protocol"
 import type { ClientCall } from "./Parking.ts"
@@ -130,3 +130,32 @@ export type Facts =
   | { readonly _tag: "Cancelled"; readonly isRunning: boolean; readonly threadId?: string }
   | { readonly _tag: "Pushes"; readonly pushes: ReadonlyArray<PushTo> }
   | { readonly _tag: "Nothing" }
+
+/**
+ * The ids by which clients know the messages of a thread: what a user said by the client's own id, an answer by the id
+ * that its stream began with. Where neither is known, the thread's id and the message's position.
+ *
+ * **Details**
+ * - `ofAnswer`: the id of a run's answer, or of one that follows a user's message.
+ * - `of`: an id for each message. Of a run with several steps the first of its answers has the id.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const MessageId = {
+  ofAnswer: (runOrMessageId: string): string => `msg_${runOrMessageId}`,
+  of: (
+    threadId: string,
+    messages: ReadonlyArray<Message.Message>,
+    runs: ReadonlyArray<RunPlace> = []
+  ): ReadonlyArray<string> => {
+    const ids = messages.map((_, index) => `${threadId}-${index}`)
+    for (const { at, messageId, runId } of runs) {
+      if (messages[at]?.role === "user" && messageId !== undefined) ids[at] = messageId
+      const answer = messages.findIndex(({ role }, index) => index >= at && role === "assistant")
+      if (answer >= 0 && !messages.slice(at + 1, answer).some(({ role }) => role === "user"))
+        ids[answer] = MessageId.ofAnswer(runId)
+    }
+    return ids
+  }
+}

@@ -8,7 +8,7 @@ import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Ends from "../Ends.ts"
-import * as CallId from "../CallId.ts"
+import { CallId } from "../Ids.ts"
 import type { ListRuns } from "../Command.ts"
 import type { ClientCall } from "../Parking.ts"
 

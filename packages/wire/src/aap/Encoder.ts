@@ -1,6 +1,6 @@
 /** Turns as frames, and as the single JSON answer of mode `none`. `Turn` says what a turn carries and loses. */
 import { type Accumulated, whole } from "../Accumulation.ts"
-import * as CallId from "../CallId.ts"
+import { CallId } from "../Ids.ts"
 import type { Encoder, Folding } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import { isAskedBy } from "../Parking.ts"

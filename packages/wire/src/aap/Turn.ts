@@ -23,7 +23,7 @@
  */
 import type { AgentPath, Approval, Envelope, Event, Events } from "@reins/protocol"
 
-import * as CallId from "../CallId.ts"
+import { CallId } from "../Ids.ts"
 import * as Ends from "../Ends.ts"
 import { Parking } from "../Parking.ts"
 import { contentOf, UserContent } from "./Message.ts"

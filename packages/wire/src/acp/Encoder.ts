@@ -18,7 +18,7 @@
 import type { AgentPath, Approval, CostSummary, Envelope, Event, Events, Json } from "@reins/protocol"
 import { Envelope as Envelopes, Question } from "@reins/protocol"
 import * as Ends from "../Ends.ts"
-import * as CallId from "../CallId.ts"
+import { CallId } from "../Ids.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import * as Answering from "./Answering.ts"

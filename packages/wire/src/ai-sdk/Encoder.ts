@@ -21,14 +21,14 @@
  */
 import { Approval } from "@reins/protocol"
 import type { AgentPath, Envelope, Events, Json } from "@reins/protocol"
-import * as CallId from "../CallId.ts"
+import { MessageId } from "../Facts.ts"
+import { CallId } from "../Ids.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
 import { type Chunk, sourceOf, usageOf } from "./Chunk.ts"
 import * as Body from "../Body.ts"
 import * as Media from "../Media.ts"
-import * as MessageId from "../MessageId.ts"
 
 type Chunks = ReadonlyArray<Chunk>
 

@@ -8,9 +8,8 @@
 import type { Message } from "@reins/protocol"
 import * as Body from "../Body.ts"
 import type { Reply } from "../Dialect.ts"
-import type { Facts, RunPlace } from "../Facts.ts"
+import { type Facts, MessageId, type RunPlace } from "../Facts.ts"
 import * as Media from "../Media.ts"
-import * as MessageId from "../MessageId.ts"
 
 interface UiMessage {
   readonly id: string

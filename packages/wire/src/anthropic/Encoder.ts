@@ -23,7 +23,7 @@
 import type { AgentPath, Event, Events } from "@reins/protocol"
 import { Envelope } from "@reins/protocol"
 import { Spending } from "../Accumulation.ts"
-import * as CallId from "../CallId.ts"
+import { CallId } from "../Ids.ts"
 import * as CallInput from "../CallInput.ts"
 import type { Encoder, Reply } from "../Dialect.ts"
 import * as Ends from "../Ends.ts"

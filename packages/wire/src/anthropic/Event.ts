@@ -6,7 +6,7 @@
  */
 import type { Events, Json, Usage as Used } from "@reins/protocol"
 import * as Schema from "effect/Schema"
-import * as AnswerId from "../AnswerId.ts"
+import { AnswerId } from "../Ids.ts"
 
 const Type = Schema.Literal
 

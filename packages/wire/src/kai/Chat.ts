@@ -2,12 +2,11 @@
 import type { Message } from "@reins/protocol"
 import * as DateTime from "effect/DateTime"
 import type { Reply } from "../Dialect.ts"
-import type { Facts, RunPlace, Thread } from "../Facts.ts"
+import { type Facts, MessageId, type RunPlace, type Thread } from "../Facts.ts"
 import type { Kind, Refusal } from "../Refusal.ts"
 import { callOf, toObject } from "./Encoder.ts"
 import * as Body from "../Body.ts"
 import * as Media from "../Media.ts"
-import * as MessageId from "../MessageId.ts"
 
 const iso = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
 

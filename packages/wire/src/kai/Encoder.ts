@@ -19,10 +19,10 @@
  */
 import type { AgentPath, Event, Events, Json } from "@reins/protocol"
 import { Approval, Envelope } from "@reins/protocol"
-import * as CallId from "../CallId.ts"
+import { MessageId } from "../Facts.ts"
+import { CallId } from "../Ids.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
-import * as MessageId from "../MessageId.ts"
 import { Parking } from "../Parking.ts"
 import * as Body from "../Body.ts"
 import * as Ends from "../Ends.ts"

@@ -5,7 +5,7 @@
 import { Decision } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as AnswerId from "../AnswerId.ts"
+import { AnswerId } from "../Ids.ts"
 import * as Body from "../Body.ts"
 import type { StartQuery } from "../Command.ts"
 import type { Answer, Decoded, Request, Route } from "../Dialect.ts"

@@ -5,7 +5,7 @@
  */
 import type { Approval, Events, Json } from "@reins/protocol"
 import * as Schema from "effect/Schema"
-import * as AnswerId from "../AnswerId.ts"
+import { AnswerId, type AnswerOf } from "../Ids.ts"
 import * as Body from "../Body.ts"
 import type { Recall } from "../Command.ts"
 
@@ -67,7 +67,7 @@ export const Item = Schema.Union([MessageItem, ReasoningItem, FunctionCall, McpC
 export type Item = typeof Item.Type
 
 /** The answer that an item id belongs to. */
-export const answerOf = (id: string): AnswerId.AnswerOf => {
+export const answerOf = (id: string): AnswerOf => {
   const [, prefix = "", rest = id] = /^(msg_|rs_|fc_|mcp_)(.*)_\d+$/s.exec(id) ?? []
   return AnswerId.parse(prefix, rest)
 }

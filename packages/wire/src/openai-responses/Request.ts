@@ -8,7 +8,7 @@
 import { Decision } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as AnswerId from "../AnswerId.ts"
+import { AnswerId, type AnswerOf } from "../Ids.ts"
 import * as Body from "../Body.ts"
 import type { DecisionFor } from "../Command.ts"
 import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
@@ -66,7 +66,7 @@ const answerOf = (request: Create, events: boolean): Answer => {
 }
 
 /** The answer that the request continues: one that it names, or the one whose items it refers to. */
-const continuedOf = ({ previous_response_id }: Create, reference: string | undefined): AnswerId.AnswerOf | undefined =>
+const continuedOf = ({ previous_response_id }: Create, reference: string | undefined): AnswerOf | undefined =>
   previous_response_id == null
     ? reference === undefined
       ? undefined

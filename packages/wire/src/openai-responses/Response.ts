@@ -2,7 +2,7 @@
 import type { CostSummary, Event, Events, Json, LatencySummary, Usage as Used } from "@reins/protocol"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as AnswerId from "../AnswerId.ts"
+import { AnswerId, type AnswerOf } from "../Ids.ts"
 import * as Ends from "../Ends.ts"
 import type { About } from "../Dialect.ts"
 import type { Facts } from "../Facts.ts"
@@ -108,7 +108,7 @@ export interface Head {
 /** What the id of a response begins with. */
 export const prefix = "resp_"
 
-export const idOf = (head: AnswerId.AnswerOf): string => AnswerId.make(prefix, head)
+export const idOf = (head: AnswerOf): string => AnswerId.make(prefix, head)
 
 type Reason = NonNullable<ResponseObject["incomplete_details"]>["reason"]
 

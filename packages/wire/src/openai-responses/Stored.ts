@@ -3,7 +3,7 @@
  * where the thread was made for it; one in a conversation is part of it.
  */
 import * as Result from "effect/Result"
-import * as AnswerId from "../AnswerId.ts"
+import { AnswerId, type AnswerOf } from "../Ids.ts"
 import type { Decoded, Reply, Request, Route } from "../Dialect.ts"
 import type { Facts } from "../Facts.ts"
 import * as Refusal from "../Refusal.ts"
@@ -12,7 +12,7 @@ import * as InputItem from "./InputItem.ts"
 import * as Response from "./Response.ts"
 
 const idOf = ({ params }: Request): string => params["id"] ?? ""
-const answerOf = (request: Request): AnswerId.AnswerOf => AnswerId.parse(Response.prefix, idOf(request))
+const answerOf = (request: Request): AnswerOf => AnswerId.parse(Response.prefix, idOf(request))
 
 const options = { model: "reins" }
 

@@ -16,7 +16,7 @@
  */
 import type { Approval, Envelope, Event, Events, Json } from "@reins/protocol"
 import { AgentPath } from "@reins/protocol"
-import * as CallId from "../CallId.ts"
+import { CallId } from "../Ids.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import * as Option from "effect/Option"
