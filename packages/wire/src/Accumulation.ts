@@ -3,9 +3,13 @@
  * end and what it waits for. Dialects only convert the outcome.
  *
  * Only the root agent's messages count, as in the root view. A retracted step is left out.
+ *
+ * `reasonOf` and `isDenied` tell ends apart that protocols distinguish and our events do not: a model that refuses the
+ * content has answered, a conversation that is too long has reached a limit, and a call at a limit was not refused by a
+ * person.
  */
 import type { AgentPath, Approval, CostSummary, Envelope, Event, Events, LatencySummary } from "@reins/protocol"
-import type { Message, Usage } from "@reins/protocol"
+import type { Json, Message, Usage } from "@reins/protocol"
 import { Transcript } from "@reins/protocol"
 import { CallId } from "./Ids.ts"
 import type { Folding, Reply } from "./Dialect.ts"
@@ -238,3 +242,26 @@ export const whole = (leaves: Leaves, shape: (run: Accumulated) => Reply): Foldi
     }
   }
 }
+
+const reasons: { readonly [code: string]: "length" | "content-filter" } = {
+  E_CONTENT_REFUSED: "content-filter",
+  E_CONTEXT_OVERFLOW: "length"
+}
+
+/**
+ * The finish reason for an error, in protocols that have one; absent: it is a failure.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const reasonOf = ({ code }: Events.ErrorEvent["error"]): "length" | "content-filter" | undefined => reasons[code]
+
+/**
+ * Whether a call was refused, by a person or by the agent's rules, and not by a limit.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isDenied = (result: Json, status: string | undefined): boolean =>
+  status === "denied" &&
+  !(typeof result === "object" && result !== null && "error" in result && result["error"] === "BudgetExhausted")

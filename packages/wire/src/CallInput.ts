@@ -2,14 +2,14 @@
  * The input of calls that an answer has shown while the model wrote it, until the calls are announced. An encoder keeps
  * with each what it needs to go on with it, such as the index of its block.
  *
- * Input that no call takes up is left over: its step was retracted, or ended without the call.
+ * Input that no call takes up is left over: its step was retracted, or ended without the call. It is JSON that ends
+ * anywhere; `closing` makes it a whole value, so that clients which parse what they were sent do not fail at it.
  */
 import type { Envelope, Event, Events, Json } from "@reins/protocol"
 import { AgentPath } from "@reins/protocol"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { CallId } from "./Ids.ts"
-import * as PartialJson from "./PartialJson.ts"
 
 /**
  * What was shown of one call. `id`: the call's in the answer.
@@ -160,7 +160,7 @@ export const rest = (text: string, args: Json): string => (text.trim() === "" ? 
  * @since 0.1.0
  * @category operations
  */
-export const closing = (text: string): string => (text.trim() === "" ? "{}" : PartialJson.closing(text))
+export const closing = (text: string): string => (text.trim() === "" ? "{}" : closingOf(text))
 
 const asJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
 
@@ -183,3 +183,74 @@ export const brokenOff = (name: string): Events.ErrorEvent["error"] => ({
   code: "E_CALL_BROKEN_OFF",
   message: `The model broke off within a call of ${JSON.stringify(name)} that had begun, and answers anew. Ask again: the run goes on`
 })
+
+/** What a place in the text needs next: a member's name, its colon, a value, or an end. */
+type Wants = "name" | "colon" | "value" | "end"
+
+/** The shortest text that makes `text`, the beginning of a JSON value, a whole one. */
+const closingOf = (text: string): string => {
+  const open: Array<"{" | "["> = []
+  let wants: Wants = "value"
+  let isFirst = false
+  let at = 0
+  const isName = () => wants === "name"
+  while (at < text.length) {
+    const sign = text[at] ?? ""
+    const token =
+      /^(?:"(?:[^"\\]|\\(?:u[\da-f]{4}|[^u]))*"|-?\d[\d.eE+-]*|[a-z]+|\s+|[^])/iu.exec(text.slice(at))?.[0] ?? sign
+    at += token.length
+    if (token.trim() === "") continue
+    const isWhole = at < text.length
+    switch (sign) {
+      case "{":
+      case "[":
+        open.push(sign)
+        wants = sign === "{" ? "name" : "value"
+        isFirst = true
+        continue
+      case "}":
+      case "]":
+        open.pop()
+        wants = "end"
+        break
+      case ":":
+        wants = "value"
+        break
+      case ",":
+        wants = open.at(-1) === "{" ? "name" : "value"
+        break
+      case '"':
+        if (token === '"') return ended(ofString(text.slice(at)), open, isName() ? "colon" : "end")
+        wants = isName() ? "colon" : "end"
+        break
+      default:
+        if (!isWhole) return ended(ofPrimitive(token), open, "end")
+        wants = "end"
+    }
+    isFirst = false
+  }
+  return ended("", open, isFirst ? "end" : wants)
+}
+
+const needed: { readonly [W in Wants]: string } = { name: '"":null', colon: ":null", value: "null", end: "" }
+
+const ended = (begun: string, open: ReadonlyArray<"{" | "[">, wants: Wants): string =>
+  begun +
+  needed[wants] +
+  open
+    .toReversed()
+    .map((sign) => (sign === "{" ? "}" : "]"))
+    .join("")
+
+/** The end of a string of which this is written, within an escape perhaps. */
+const ofString = (written: string): string => {
+  const [escape] = /\\(?:u[\da-f]{0,3})?$/i.exec(written.replaceAll(/\\(?:u[\da-f]{4}|[^u])/gi, "--")) ?? []
+  if (escape === undefined) return '"'
+  return escape === "\\" ? '\\"' : `${"0".repeat(6 - escape.length)}"`
+}
+
+const ofPrimitive = (token: string): string => {
+  const word = ["true", "false", "null"].find((one) => one.startsWith(token))
+  if (word !== undefined) return word.slice(token.length)
+  return /\d$/.test(token) ? "" : "0"
+}

@@ -7,7 +7,7 @@ import { Question } from "@reins/protocol"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Ends from "../Ends.ts"
+import { reasonOf } from "../Accumulation.ts"
 import { CallId } from "../Ids.ts"
 import type { ListRuns } from "../Command.ts"
 import type { ClientCall } from "../Parking.ts"
@@ -164,7 +164,7 @@ export const historyOf = (
 
 /** The state of the task of a run that failed: content that a model refuses is work that the agent does not do. */
 export const failedState = (error: Events.ErrorEvent["error"]): State =>
-  Ends.reasonOf(error) === "content-filter" ? "TASK_STATE_REJECTED" : "TASK_STATE_FAILED"
+  reasonOf(error) === "content-filter" ? "TASK_STATE_REJECTED" : "TASK_STATE_FAILED"
 
 const question = (request: Approval.Request): string => {
   const { kind, target } = request

@@ -2,9 +2,9 @@
 import type { Json, Message as Ours } from "@reins/protocol"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { isDenied } from "../Accumulation.ts"
 import * as Body from "../Body.ts"
 import * as Media from "../Media.ts"
-import * as Ends from "../Ends.ts"
 
 const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
 const Image = Schema.Struct({ type: Schema.Literal("image"), url: Schema.String })
@@ -173,7 +173,7 @@ export const assistant = (blocks: ReadonlyArray<Block>): Message => ({ role: "as
 
 /** A result as text, or as blocks where it has images; a denied call says so, with the reason. */
 export const contentOf = (result: Json, status: string | undefined, reason: string | undefined): UserContent =>
-  Ends.isDenied(result, status)
+  isDenied(result, status)
     ? `Tool call denied${reason === undefined ? "" : `: ${reason}`}`
     : (richOf(result) ?? Body.resultText(result))
 

@@ -23,8 +23,8 @@
  */
 import type { AgentPath, Approval, Envelope, Event, Events } from "@reins/protocol"
 
+import { reasonOf } from "../Accumulation.ts"
 import { CallId } from "../Ids.ts"
-import * as Ends from "../Ends.ts"
 import { Parking } from "../Parking.ts"
 import { contentOf, UserContent } from "./Message.ts"
 import * as Schema from "effect/Schema"
@@ -297,9 +297,9 @@ const reasons: { readonly [R in Events.Finish["finishReason"]]: StopReason } = {
   other: "end_turn"
 }
 
-/** A run that failed; see `Ends`. */
+/** A run that failed; see `reasonOf`. */
 export const failureReason = (error: Events.ErrorEvent["error"]): StopReason => {
-  const reason = Ends.reasonOf(error)
+  const reason = reasonOf(error)
   return reason === undefined ? "error" : reasons[reason]
 }
 

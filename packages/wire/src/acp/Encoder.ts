@@ -17,7 +17,7 @@
  */
 import type { AgentPath, Approval, CostSummary, Envelope, Event, Events, Json } from "@reins/protocol"
 import { Envelope as Envelopes, Question } from "@reins/protocol"
-import * as Ends from "../Ends.ts"
+import { reasonOf } from "../Accumulation.ts"
 import { CallId } from "../Ids.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
@@ -117,7 +117,7 @@ class TurnEncoder implements Encoder {
         return []
       case "error": {
         const { code: reason, message } = event.error
-        const end = Ends.reasonOf(event.error)
+        const end = reasonOf(event.error)
         if (end !== undefined) {
           const stopReason = end === "length" ? "max_tokens" : "refusal"
           const stopped: Stopped = { stopReason, _meta: { error: { code: reason, message } } }

@@ -22,11 +22,10 @@
  */
 import type { AgentPath, Event, Events } from "@reins/protocol"
 import { Envelope } from "@reins/protocol"
-import { Spending } from "../Accumulation.ts"
+import { reasonOf, Spending } from "../Accumulation.ts"
 import { CallId } from "../Ids.ts"
 import * as CallInput from "../CallInput.ts"
 import type { Encoder, Reply } from "../Dialect.ts"
-import * as Ends from "../Ends.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
 import type { Kind, Refusal } from "../Refusal.ts"
@@ -78,7 +77,7 @@ class MessageEncoder implements Encoder {
   /** The tool of a call that will not come. */
   #broken: string | undefined
   #finish: Events.Finish | undefined
-  #refused: ReturnType<typeof Ends.reasonOf>
+  #refused: ReturnType<typeof reasonOf>
   #state: "running" | "ended" | "failed" = "running"
 
   constructor(options: Options) {
@@ -183,7 +182,7 @@ class MessageEncoder implements Encoder {
         if (this.#finish !== undefined) this.#state = "ended"
         return this.#extra(event)
       case "error":
-        this.#refused = Ends.reasonOf(event.error)
+        this.#refused = reasonOf(event.error)
         this.#state = this.#refused === undefined ? "failed" : "ended"
         if (this.#refused !== undefined) return this.#close()
         return [...this.#close(), frame({ type: "error", error: { type: "api_error", message: event.error.message } })]

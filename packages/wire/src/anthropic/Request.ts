@@ -7,12 +7,11 @@
 import type { Message } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { whole, type Accumulated } from "../Accumulation.ts"
+import { type Accumulated, reasonOf, whole } from "../Accumulation.ts"
 import * as AgentModels from "../AgentModels.ts"
 import * as Body from "../Body.ts"
 import { CallId } from "../Ids.ts"
 import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
-import * as Ends from "../Ends.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
 import { fields, modelFields, modelOptionsOf } from "./Fields.ts"
@@ -198,7 +197,7 @@ const contentOf = (run: Accumulated, isBeta: boolean): ReadonlyArray<Block> => {
 }
 
 const messageOf = ({ isBeta, model }: Encoder.Options, run: Accumulated): Reply => {
-  const reason = run.error === undefined ? run.finish?.finishReason : Ends.reasonOf(run.error)
+  const reason = run.error === undefined ? run.finish?.finishReason : reasonOf(run.error)
   if (run.error !== undefined && reason === undefined) {
     return { status: 500, body: { type: "error", error: { type: "api_error", message: run.error.message } } }
   }

@@ -19,13 +19,13 @@
  */
 import type { AgentPath, Event, Events, Json } from "@reins/protocol"
 import { Approval, Envelope } from "@reins/protocol"
+import { isDenied } from "../Accumulation.ts"
 import { MessageId } from "../Facts.ts"
 import { CallId } from "../Ids.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
 import * as Body from "../Body.ts"
-import * as Ends from "../Ends.ts"
 import type { KaiEvent } from "./KaiEvent.ts"
 import { type Form, wrap } from "./TextForm.ts"
 
@@ -159,7 +159,7 @@ class KaiEncoder implements Encoder {
     const output = { error: errorText, status }
     const question = this.#asked.get(toolCallId)
     const isApproved = question !== undefined && this.#approved.has(question.id)
-    if (Ends.isDenied(result, status)) return [{ ...call, state: "output-denied", output, errorText }]
+    if (isDenied(result, status)) return [{ ...call, state: "output-denied", output, errorText }]
     if (!isApproved) return [{ ...call, state: "output-error", output, errorText }]
     // A call that was asked about counts as open until it has an output; an error does not close it.
     return [

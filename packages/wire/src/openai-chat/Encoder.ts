@@ -18,11 +18,10 @@
  */
 import type { AgentPath, Event, Events, Usage as Used } from "@reins/protocol"
 import { Envelope } from "@reins/protocol"
-import { Spending } from "../Accumulation.ts"
+import { reasonOf, Spending } from "../Accumulation.ts"
 import { AnswerId, CallId } from "../Ids.ts"
 import * as CallInput from "../CallInput.ts"
 import type { Encoder, Reply } from "../Dialect.ts"
-import * as Ends from "../Ends.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
 import type { Delta, FinishReason, ErrorBody, Usage } from "./Chunk.ts"
@@ -137,7 +136,7 @@ class ChunkEncoder implements Encoder {
         return this.#extra(event)
       case "error": {
         this.#ended = true
-        const reason = Ends.reasonOf(event.error)
+        const reason = reasonOf(event.error)
         return [reason === undefined ? Frame.unnamed(failed(event.error)) : this.#chunk({}, finishReasons[reason])]
       }
       default:

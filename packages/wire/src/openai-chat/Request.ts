@@ -7,11 +7,10 @@
 import type { Message } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { whole, type Accumulated } from "../Accumulation.ts"
+import { type Accumulated, reasonOf, whole } from "../Accumulation.ts"
 import * as Body from "../Body.ts"
 import { AnswerId, CallId } from "../Ids.ts"
 import type { About, Answer, Decoded, Reply, Route } from "../Dialect.ts"
-import * as Ends from "../Ends.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
 import type { Completion, ToolCall } from "./Chunk.ts"
@@ -141,7 +140,7 @@ const historyOf = (messages: ReadonlyArray<Spoken>): History.History => {
 }
 
 const completion = (model: string, run: Accumulated): Reply => {
-  const reason = run.error === undefined ? run.finish?.finishReason : Ends.reasonOf(run.error)
+  const reason = run.error === undefined ? run.finish?.finishReason : reasonOf(run.error)
   if (run.error !== undefined && reason === undefined) return { status: 500, body: failed(run.error) }
   const calls = run.clientCalls.map(({ call, path }): ToolCall => ({
     id: CallId.make(path, call.toolInvocationId),

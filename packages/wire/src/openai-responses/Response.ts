@@ -2,8 +2,8 @@
 import type { CostSummary, Event, Events, Json, LatencySummary, Usage as Used } from "@reins/protocol"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { reasonOf } from "../Accumulation.ts"
 import { AnswerId, type AnswerOf } from "../Ids.ts"
-import * as Ends from "../Ends.ts"
 import type { About } from "../Dialect.ts"
 import type { Facts } from "../Facts.ts"
 import { Item } from "./Item.ts"
@@ -119,11 +119,11 @@ const incomplete: { readonly [R in Events.Finish["finishReason"]]?: Reason } = {
   "repeated-calls": "max_output_tokens"
 }
 
-const reasonOf = ({ error, finish }: Ending): Events.Finish["finishReason"] | undefined =>
-  error === undefined ? finish?.finishReason : Ends.reasonOf(error)
+const endOf = ({ error, finish }: Ending): Events.Finish["finishReason"] | undefined =>
+  error === undefined ? finish?.finishReason : reasonOf(error)
 
 const statusOf = (ending: Ending): Status => {
-  const reason = reasonOf(ending)
+  const reason = endOf(ending)
   if (reason === undefined) return ending.error === undefined ? "completed" : "failed"
   if (reason === "cancelled") return "cancelled"
   return incomplete[reason] === undefined ? "completed" : "incomplete"
@@ -171,7 +171,7 @@ export const make = (
   ending?: Ending,
   events: ReadonlyArray<Event> = []
 ): ResponseObject => {
-  const finishReason = ending === undefined ? undefined : reasonOf(ending)
+  const finishReason = ending === undefined ? undefined : endOf(ending)
   const reason = finishReason === undefined ? undefined : incomplete[finishReason]
   const failure = finishReason === undefined ? ending?.error : undefined
   return {
