@@ -7,7 +7,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import type { Envelope } from "../packages/protocol/src/event/Envelope.ts"
-import type { Field, Fields } from "../packages/wire/src/Fields.ts"
+import type { Field, Fields } from "../packages/wire/src/Body.ts"
 import type { Dialect, Encoder } from "../packages/wire/src/Dialect.ts"
 import { answers, beginning, ending, failure, middle } from "./dialects-sample.ts"
 import type { Row } from "./dialects-sample.ts"

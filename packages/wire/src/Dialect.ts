@@ -15,7 +15,7 @@ import type { Envelope, Json } from "@reins/protocol"
 import type * as Result from "effect/Result"
 import type { Command } from "./Command.ts"
 import type { Facts } from "./Facts.ts"
-import type { Fields } from "./Fields.ts"
+import type { Fields } from "./Body.ts"
 import type { Frame } from "./Frame.ts"
 import type { Refusal } from "./Refusal.ts"
 

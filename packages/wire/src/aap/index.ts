@@ -1,5 +1,5 @@
 import type { Dialect } from "../Dialect.ts"
-import { ignored } from "../Fields.ts"
+import { ignored } from "../Body.ts"
 import * as Encoder from "./Encoder.ts"
 import { createFields, fields, routesV1, routesV2, routesV3 } from "./Request.ts"
 import { encodeError } from "./Session.ts"

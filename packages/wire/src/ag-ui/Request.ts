@@ -13,7 +13,7 @@ import type { Decoded, Request, Route } from "../Dialect.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
 import * as Refusal from "../Refusal.ts"
-import { honoured, ignored, type Fields } from "../Fields.ts"
+import { honoured, ignored, type Fields } from "../Body.ts"
 import * as Encoder from "./Encoder.ts"
 import * as Interrupts from "./Interrupts.ts"
 

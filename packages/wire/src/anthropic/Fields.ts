@@ -2,7 +2,7 @@
  * The fields of a Messages request that are not its conversation: what becomes of each, and what they ask of the model.
  */
 import * as Schema from "effect/Schema"
-import { honoured, ignored, refused, type Fields } from "../Fields.ts"
+import { honoured, ignored, refused, type Fields } from "../Body.ts"
 import * as ModelOptions from "../ModelOptions.ts"
 
 const caching = "It only makes a request cheaper"

@@ -3,7 +3,7 @@
  * model.
  */
 import * as Schema from "effect/Schema"
-import { honoured, ignored, refused, type Fields } from "../Fields.ts"
+import { honoured, ignored, refused, type Fields } from "../Body.ts"
 import * as ModelOptions from "../ModelOptions.ts"
 
 export const message: Fields = {

@@ -4,7 +4,7 @@
  */
 import type { Json } from "@reins/protocol"
 import * as Schema from "effect/Schema"
-import { honoured, ignored, refused, type Fields } from "../Fields.ts"
+import { honoured, ignored, refused, type Fields } from "../Body.ts"
 import * as ModelOptions from "../ModelOptions.ts"
 import { Count, Effort } from "../openai-chat/Fields.ts"
 import type { Said } from "./Response.ts"

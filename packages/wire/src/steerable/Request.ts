@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
 import * as Cursor from "../Cursor.ts"
 import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
-import { honoured, type Fields } from "../Fields.ts"
+import { honoured, type Fields } from "../Body.ts"
 import * as Encoder from "./Encoder.ts"
 
 export const Send = Schema.Struct({ content: Schema.String, agentId: Schema.optionalKey(Schema.String) })
