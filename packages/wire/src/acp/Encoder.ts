@@ -21,8 +21,7 @@ import { reasonOf } from "../Accumulation.ts"
 import { CallId } from "../Ids.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
-import * as Answering from "./Answering.ts"
-import { blocksOf, type Permission, type Stopped, type Update } from "./Update.ts"
+import { blocksOf, optionsOf, type Permission, type Stopped, type Update } from "./Update.ts"
 
 type Frames = ReadonlyArray<Frame.Frame>
 
@@ -179,7 +178,7 @@ class TurnEncoder implements Encoder {
               ...(kind === "tool" ? [always] : []),
               { optionId: "reject_once", name: "Reject", kind: "reject_once" }
             ]
-          : Answering.options(asked),
+          : optionsOf(asked),
       _meta: { approvalId: id, kind }
     }
     return [...opening, Frame.named("session/request_permission", permission)]

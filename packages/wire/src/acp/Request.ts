@@ -12,8 +12,7 @@ import * as Body from "../Body.ts"
 import type { Command } from "../Command.ts"
 import type { Facts } from "../Facts.ts"
 import * as Refusal from "../Refusal.ts"
-import * as Answering from "./Answering.ts"
-import { Blocks, blocksOf, promptOf, type Update } from "./Update.ts"
+import { answerOf, Blocks, blocksOf, promptOf, type Update } from "./Update.ts"
 
 /**
  * The version of the protocol that is spoken.
@@ -202,7 +201,7 @@ const readChosen = Schema.decodeUnknownOption(Chosen)
  */
 export const decisionOf = ({ result }: Line): Decision => {
   const { optionId } = Option.getOrUndefined(readChosen(result))?.outcome ?? {}
-  const answer = Answering.decisionOf(optionId ?? "")
+  const answer = answerOf(optionId ?? "")
   if (answer !== undefined) return answer
   if (optionId === "allow_once") return Decision.approve()
   return optionId === "allow_always" ? Decision.approve({ scope: "thread" }) : Decision.reject()

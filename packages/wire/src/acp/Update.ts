@@ -1,8 +1,13 @@
 /**
  * The session updates, permission requests and prompts of the Agent Client Protocol, version 1, as far as we send and
  * read them.
+ *
+ * The protocol has no free text in a permission request: the answers to a question that a client can choose from are its
+ * options, or yes and no. Other questions can only be declined here, and be answered by another way.
  */
-import type { Message as Ours } from "@reins/protocol"
+import type { Json, Message as Ours } from "@reins/protocol"
+import { Decision, Question } from "@reins/protocol"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
 const Text = Schema.String
@@ -127,3 +132,29 @@ export const Stopped = Schema.Struct({
   _meta: Maybe(Schema.Unknown)
 })
 export type Stopped = typeof Stopped.Type
+
+type Options = Permission["options"]
+
+const prefix = "answer:"
+
+const choice = (name: string, value: Json): Options[number] => ({
+  optionId: prefix + JSON.stringify(value),
+  name,
+  kind: "allow_once"
+})
+
+/** The choices for a question; the last one declines. */
+export const optionsOf = (asked: Question.Question): Options => [
+  ...(Question.expected(asked.schema) === "true or false"
+    ? [choice("Yes", true), choice("No", false)]
+    : Question.choices(asked).map((option) => choice(option, option))),
+  { optionId: "reject_once", name: "Do not answer", kind: "reject_once" }
+]
+
+const parse = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
+
+/** The answer in an option's id; `undefined` if it has none. */
+export const answerOf = (optionId: string): Decision | undefined =>
+  optionId.startsWith(prefix)
+    ? Option.getOrUndefined(Option.map(parse(optionId.slice(prefix.length)), (value) => Decision.answer(value)))
+    : undefined
