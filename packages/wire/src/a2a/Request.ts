@@ -16,11 +16,9 @@ import type { Answer, Decoded, Request, Route } from "../Dialect.ts"
 import type { Facts } from "../Facts.ts"
 import * as Frame from "../Frame.ts"
 import * as Refusal from "../Refusal.ts"
-import * as Answering from "./Answering.ts"
 import * as Card from "./Card.ts"
 import * as Encoder from "./Encoder.ts"
 import * as JsonRpc from "./JsonRpc.ts"
-import * as PushConfig from "./PushConfig.ts"
 import * as Task from "./Task.ts"
 
 const Text = Schema.String
@@ -37,7 +35,7 @@ export const SendMessage = Schema.Struct({
   configuration: Maybe(
     Schema.Struct({
       acceptedOutputModes: Maybe(Schema.Array(Text)),
-      taskPushNotificationConfig: Maybe(PushConfig.PushConfig),
+      taskPushNotificationConfig: Maybe(Task.PushConfig),
       historyLength: Maybe(Schema.Natural),
       returnImmediately: Maybe(Schema.Boolean)
     })
@@ -80,7 +78,7 @@ const read = {
       statusTimestampAfter: Maybe(Text)
     })
   ),
-  push: Body.read(Schema.Struct({ ...PushConfig.PushConfig.fields, taskId: Text })),
+  push: Body.read(Schema.Struct({ ...Task.PushConfig.fields, taskId: Text })),
   ofTask: Body.read(OfTask)
 }
 
@@ -150,10 +148,10 @@ const send = (
               })
             )
         }
-  const hook = push === undefined ? {} : { push: PushConfig.toOurs(push) }
+  const hook = push === undefined ? {} : { push: Task.pushOf(push) }
   if (message.taskId !== undefined && message.taskId !== "") {
     return Result.succeed({
-      command: { ...Answering.answerOf(message.taskId, message), detached, echo: Task.kept(message), ...hook },
+      command: { ...Task.answerOf(message.taskId, message), detached, echo: Task.kept(message), ...hook },
       answer
     })
   }
@@ -279,22 +277,22 @@ const called = (
       })
     case "CreateTaskPushNotificationConfig":
       return Result.map(read.push(params), (given) => ({
-        command: { _tag: "SetPush", runId: given.taskId, push: PushConfig.toOurs(given) },
-        answer: pushes(id, given.taskId, () => PushConfig.fromOurs(given.taskId, PushConfig.toOurs(given)))
+        command: { _tag: "SetPush", runId: given.taskId, push: Task.pushOf(given) },
+        answer: pushes(id, given.taskId, () => Task.pushConfigOf(given.taskId, Task.pushOf(given)))
       }))
     case "GetTaskPushNotificationConfig":
       return Result.map(read.ofTask(params), ({ id: name = "default", taskId }) => ({
         command: { _tag: "ListPushes", runId: taskId },
         answer: pushes(id, taskId, (found) => {
           const one = found.find((push) => push.id === name)
-          return one === undefined ? undefined : PushConfig.fromOurs(taskId, one)
+          return one === undefined ? undefined : Task.pushConfigOf(taskId, one)
         })
       }))
     case "ListTaskPushNotificationConfigs":
       return Result.map(read.ofTask(params), ({ taskId }) => ({
         command: { _tag: "ListPushes", runId: taskId },
         answer: pushes(id, taskId, (found) => ({
-          configs: found.map((push) => PushConfig.fromOurs(taskId, push)),
+          configs: found.map((push) => Task.pushConfigOf(taskId, push)),
           nextPageToken: ""
         }))
       }))

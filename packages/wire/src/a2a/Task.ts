@@ -1,15 +1,17 @@
 /**
- * The objects of A2A 1.0 in their JSON form: messages, tasks with their states and artifacts, and the events of a
- * stream. A task is a run, a context a thread.
+ * The objects of A2A 1.0 in their JSON form: messages, tasks with their states and artifacts, the events of a stream,
+ * and the addresses that are told of a task's changes. A task is a run, a context a thread.
+ *
+ * A task that needs input says what it waits for (`waiting`), and a message to it answers that (`answerOf`).
  */
 import type { Approval, Events, Json, ListedRun, Message as Ours } from "@reins/protocol"
-import { Question } from "@reins/protocol"
+import { Decision, Question } from "@reins/protocol"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { reasonOf } from "../Accumulation.ts"
+import type { Answer, DecisionFor, ListRuns, PushTo, ResultFor } from "../Command.ts"
 import { CallId } from "../Ids.ts"
-import type { ListRuns } from "../Command.ts"
 import type { ClientCall } from "../Parking.ts"
 
 const Text = Schema.String
@@ -227,3 +229,78 @@ export const fileArtifact = ({ fileId, filename, mediaType, url }: Events.FileRe
   name: filename,
   parts: [url === undefined ? { data: { fileId, filename, mediaType } } : { url, filename, mediaType }]
 })
+
+const Answering = Schema.Struct({
+  approvalId: Maybe(Text),
+  toolCallId: Maybe(Text),
+  decision: Maybe(Schema.Union([Schema.Literals(["approve", "reject"]), Decision])),
+  result: Maybe(Schema.Json),
+  answer: Maybe(Schema.Json),
+  isFailure: Maybe(Schema.Boolean)
+})
+const readAnswering = Schema.decodeUnknownOption(Answering)
+
+const decisionOf = (told: "approve" | "reject" | Decision): Decision =>
+  told === "approve" ? Decision.approve() : told === "reject" ? Decision.reject() : told
+
+/** What a message to a task answers. Words count where no part names what it answers. */
+export const answerOf = (runId: string, { parts }: Message): Answer => {
+  const decisions: Array<DecisionFor> = []
+  const results: Array<ResultFor> = []
+  for (const { data } of parts) {
+    const given = data === undefined ? undefined : Option.getOrUndefined(readAnswering(data))
+    if (given === undefined) continue
+    const { answer, approvalId, isFailure, result, toolCallId } = given
+    const decision = answer === undefined ? given.decision : Decision.answer(answer)
+    if (decision !== undefined) {
+      decisions.push({
+        ...(approvalId === undefined ? {} : { approvalId }),
+        ...(toolCallId === undefined ? {} : { toolCallId }),
+        decision: decisionOf(decision)
+      })
+    } else if (result !== undefined && toolCallId !== undefined) {
+      results.push({ toolCallId, result, ...(isFailure === undefined ? {} : { isFailure }) })
+    }
+  }
+  const words = parts.flatMap(({ text }) => (text === undefined ? [] : [text])).join("\n")
+  const isNamed = decisions.length + results.length > 0
+  return {
+    _tag: "Answer",
+    address: { runId },
+    decisions,
+    results,
+    ...(isNamed || words.trim() === "" ? {} : { said: words })
+  }
+}
+
+/** Where a task's changes are sent. */
+export const PushConfig = Schema.Struct({
+  id: Maybe(Text),
+  taskId: Maybe(Text),
+  url: Text,
+  token: Maybe(Text),
+  authentication: Maybe(Schema.Struct({ scheme: Text, credentials: Maybe(Text) }))
+})
+
+export const pushOf = ({ authentication, id = "default", token, url }: typeof PushConfig.Type): PushTo => ({
+  id,
+  url,
+  ...(token === undefined ? {} : { token }),
+  ...(authentication === undefined
+    ? {}
+    : { authorization: [authentication.scheme, authentication.credentials ?? ""].join(" ").trim() })
+})
+
+export const pushConfigOf = (taskId: string, { authorization, id, token, url }: PushTo): object => {
+  const [scheme = "", ...credentials] = (authorization ?? "").split(" ")
+  return {
+    taskId,
+    id,
+    url,
+    ...(token === undefined ? {} : { token }),
+    // What is sent with a hook is its receiver's secret.
+    ...(authorization === undefined
+      ? {}
+      : { authentication: { scheme, credentials: credentials.length === 0 ? "" : "***" } })
+  }
+}
