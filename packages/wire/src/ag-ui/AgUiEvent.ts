@@ -1,5 +1,13 @@
-/** The AG-UI events that we send. Optional fields are absent and never `null`: the verifier rejects `null`. */
+/**
+ * The AG-UI events that we send, with questions as interrupts, and a client's answers to these as decisions. Optional
+ * fields are absent and never `null`: the verifier rejects `null`.
+ */
+import type { Approval, Json } from "@reins/protocol"
+import { Decision, Question } from "@reins/protocol"
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { DecisionFor } from "../Command.ts"
 
 const Type = Schema.Literal
 const Text = Schema.String
@@ -107,3 +115,77 @@ export const AgUiEvent = Schema.Union([
   Schema.Struct({ type: Type("CUSTOM"), name: Text, value: Schema.Unknown, ...by })
 ])
 export type AgUiEvent = typeof AgUiEvent.Type
+
+/** The schema of `payload`, except of a question, which has its own. Either `{ approved: true }` or one of our decisions. */
+const responseSchema: Json = {
+  type: "object",
+  properties: {
+    type: { enum: ["approve", "reject", "revise"] },
+    approved: { type: "boolean" },
+    feedback: { type: "string" },
+    partial: {},
+    scope: { enum: ["call", "run", "thread", "subtree"] }
+  }
+}
+
+const askings: { readonly [K in Exclude<Approval.Kind, "question">]: (target: string) => string } = {
+  tool: (target) => `Run ${target}?`,
+  plan: (target) => `Carry out plan ${target}?`,
+  budget: (target) => `Budget limit ${target} is exhausted. Raise it?`
+}
+
+/** A question as an interrupt. `callId` and `subagentRunId` when the stream has shown them. */
+export const interruptOf = (
+  request: Approval.Request,
+  callId: string | undefined,
+  subagentRunId: string | undefined
+): Interrupt => {
+  const { expiresAt, id, kind, payload, target } = request
+  const asked = Question.of(request)
+  return {
+    id,
+    reason: `approval:${kind}`,
+    message: asked?.question ?? (kind === "question" ? `${target} asks a question` : askings[kind](target)),
+    ...(callId === undefined ? {} : { toolCallId: callId }),
+    ...(subagentRunId === undefined ? {} : { subagentRunId }),
+    responseSchema: asked?.schema ?? responseSchema,
+    ...(expiresAt === undefined ? {} : { expiresAt: DateTime.formatIso(DateTime.makeUnsafe(expiresAt)) }),
+    metadata: { kind, target, payload }
+  }
+}
+
+const Approved = Schema.Struct({
+  approved: Schema.Boolean,
+  feedback: Schema.optionalKey(Schema.String),
+  reason: Schema.optionalKey(Schema.String)
+})
+
+const asDecision = Schema.decodeUnknownOption(Decision)
+const asApproved = Schema.decodeUnknownOption(Approved)
+
+const asJson = Schema.decodeUnknownOption(Schema.Json)
+
+/**
+ * The decision in the answer to an interrupt; `undefined` when there is no payload. `value`: the payload, which answers a
+ * question.
+ */
+export const decisionOf = (
+  status: "resolved" | "cancelled",
+  payload: unknown
+): Pick<DecisionFor, "decision" | "value"> | undefined => {
+  const value = Option.getOrUndefined(asJson(payload))
+  const decision = plainDecisionOf(status, payload) ?? (value === undefined ? undefined : Decision.answer(value))
+  if (decision === undefined) return undefined
+  return value === undefined || Option.isSome(asDecision(payload)) ? { decision } : { decision, value }
+}
+
+/** The decision that a payload names; `undefined` when it neither approves nor rejects. */
+const plainDecisionOf = (status: "resolved" | "cancelled", payload: unknown): Decision | undefined => {
+  if (status === "cancelled") return Decision.reject()
+  if (typeof payload === "boolean") return payload ? Decision.approve() : Decision.reject()
+  const ours = Option.getOrUndefined(asDecision(payload))
+  const approved = ours === undefined ? Option.getOrUndefined(asApproved(payload)) : undefined
+  if (approved === undefined) return ours
+  const said = { feedback: approved.feedback ?? approved.reason }
+  return approved.approved ? Decision.approve(said) : Decision.reject(said)
+}

@@ -21,8 +21,7 @@ import * as CallInput from "../CallInput.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
-import type { AgUiEvent, Outcome } from "./AgUiEvent.ts"
-import * as Interrupts from "./Interrupts.ts"
+import { type AgUiEvent, interruptOf, type Outcome } from "./AgUiEvent.ts"
 import { Names, Speaker } from "./Speaker.ts"
 import * as Body from "../Body.ts"
 
@@ -324,7 +323,7 @@ class AgUiEncoder implements Encoder {
   #interrupt(question: Approval.Request) {
     const { agentPath = [], toolInvocationId } = question
     const callId = toolInvocationId === undefined ? undefined : CallId.make(agentPath, toolInvocationId)
-    return Interrupts.make(question, callId, this.#speakers.get(AgentPath.key(agentPath))?.subagentRunId)
+    return interruptOf(question, callId, this.#speakers.get(AgentPath.key(agentPath))?.subagentRunId)
   }
 }
 

@@ -15,7 +15,7 @@ import * as Media from "../Media.ts"
 import * as Refusal from "../Refusal.ts"
 import { honoured, ignored, type Fields } from "../Body.ts"
 import * as Encoder from "./Encoder.ts"
-import * as Interrupts from "./Interrupts.ts"
+import { decisionOf } from "./AgUiEvent.ts"
 
 const Source = Schema.Struct({
   type: Schema.Literals(["data", "url", "file"]),
@@ -193,7 +193,7 @@ const run = (input: RunAgentInput, request: Request): Decoded => {
   const settings = { settings: { clientTools } }
   const decisions: Array<DecisionFor> = []
   for (const { interruptId, payload, status } of resume) {
-    const given = Interrupts.decisionOf(status, payload)
+    const given = decisionOf(status, payload)
     if (given === undefined)
       return Result.fail(
         Refusal.badRequest(
