@@ -30,20 +30,20 @@ import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
 import type { Kind, Refusal } from "../Refusal.ts"
 import {
+  type Block,
   citationOf,
   idOf,
   messageStart,
   noDeltaUsage,
   server,
+  ownBlock,
   stopOf,
+  type StreamEvent,
   textBlock,
   toolUse,
-  usageOf,
-  type Block,
-  type StreamEvent
+  usageOf
 } from "./Event.ts"
 import * as Body from "../Body.ts"
-import * as OwnCall from "./OwnCall.ts"
 
 type Frames = ReadonlyArray<Frame.Frame>
 
@@ -277,7 +277,7 @@ class MessageEncoder implements Encoder {
   }
 
   #own(block: Block): Frames {
-    return this.#block(OwnCall.shown(block, this.#options.isBeta))
+    return this.#block(ownBlock(block, this.#options.isBeta))
   }
 
   #clientCall(path: AgentPath.AgentPath, { args, toolInvocationId, toolName }: Events.ToolCall): Frames {

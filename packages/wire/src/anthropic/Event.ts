@@ -1,10 +1,15 @@
 /**
  * The events of a Messages stream that we send, and the message that a non-streaming request gets.
  *
- * Tools that we run are `mcp_tool_use` and `mcp_tool_result` blocks, which no client tries to run; `OwnCall` says how
- * readers of the interface without them get them.
+ * Tools that we run are `mcp_tool_use` and `mcp_tool_result` blocks, which no client tries to run. Only the beta
+ * interface has them. Readers of the other get the same block within a `redacted_thinking`: its data is opaque to them,
+ * no client shows or runs it, and every client sends it back unchanged with the rest of the answer. So the next request
+ * has the calls and their results in both. Redacted thoughts of other servers are ignored.
  */
 import type { Events, Json, Usage as Used } from "@reins/protocol"
+import * as Base64Url from "effect/encoding/Base64Url"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { AnswerId } from "../Ids.ts"
 
@@ -249,3 +254,30 @@ export const idOf = (runId: string, answer: number): string => AnswerId.make("ms
 
 /** The server name of our own tools. */
 export const server = "reins"
+
+const ownPrefix = "reins."
+
+const OwnCall = Schema.Struct({
+  type: Schema.Literal("mcp_tool_use"),
+  id: Schema.String,
+  name: Schema.String,
+  input: Schema.Json
+})
+const OwnResult = Schema.Struct({
+  type: Schema.Literal("mcp_tool_result"),
+  tool_use_id: Schema.String,
+  content: Schema.Array(Schema.Struct({ type: Type("text"), text: Schema.String })),
+  is_error: Schema.Boolean
+})
+const readOwn = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Union([OwnCall, OwnResult])))
+
+/** A block of a call of ours or its result, as the client's interface has it. */
+export const ownBlock = (block: Block, isBeta: boolean): Block =>
+  isBeta ? block : { type: "redacted_thinking", data: ownPrefix + Base64Url.encode(JSON.stringify(block)) }
+
+/** The block that was sent as this data. Absent: it is not from here. */
+export const readOwnBlock = (data: string): typeof OwnCall.Type | typeof OwnResult.Type | undefined => {
+  if (!data.startsWith(ownPrefix)) return undefined
+  const text = Base64Url.decodeString(data.slice(ownPrefix.length))
+  return Result.isFailure(text) ? undefined : Option.getOrUndefined(readOwn(text.success))
+}

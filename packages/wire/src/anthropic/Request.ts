@@ -17,18 +17,19 @@ import * as Media from "../Media.ts"
 import { fields, modelFields, modelOptionsOf } from "./Fields.ts"
 import * as TypedText from "../TypedText.ts"
 import * as Encoder from "./Encoder.ts"
-import * as OwnCall from "./OwnCall.ts"
 import {
+  type Block,
   idOf,
+  type Message as MessageObject,
   messageStart,
   noUsage,
+  readOwnBlock,
   server,
+  ownBlock,
   stopOf,
   textBlock,
   toolUse,
-  usageOf,
-  type Block,
-  type Message as MessageObject
+  usageOf
 } from "./Event.ts"
 
 const Source = Schema.Union([
@@ -106,7 +107,7 @@ const read = Body.read(Create, fields)
 const blocksOf = ({ content }: Spoken): ReadonlyArray<Part> =>
   typeof content === "string"
     ? [{ type: "text", text: content }]
-    : content.map((block) => (block.type === "redacted_thinking" ? (OwnCall.revealed(block.data) ?? block) : block))
+    : content.map((block) => (block.type === "redacted_thinking" ? (readOwnBlock(block.data) ?? block) : block))
 
 const partsOf = (blocks: ReadonlyArray<Part>): ReadonlyArray<Message.UserPart> =>
   blocks.flatMap((block): ReadonlyArray<Message.UserPart> => {
@@ -174,7 +175,7 @@ const contentOf = (run: Accumulated, isBeta: boolean): ReadonlyArray<Block> => {
           if (part.execution === "client") return []
           own.add(part.id)
           return [
-            OwnCall.shown(
+            ownBlock(
               { type: "mcp_tool_use", id: part.id, name: part.name, server_name: server, input: part.args },
               isBeta
             )
@@ -183,7 +184,7 @@ const contentOf = (run: Accumulated, isBeta: boolean): ReadonlyArray<Block> => {
           if (!own.has(part.id)) return []
           const content = [textBlock(Body.resultText(part.result))]
           const is_error = part.status !== undefined
-          return [OwnCall.shown({ type: "mcp_tool_result", tool_use_id: part.id, is_error, content }, isBeta)]
+          return [ownBlock({ type: "mcp_tool_result", tool_use_id: part.id, is_error, content }, isBeta)]
         }
         default:
           return []
