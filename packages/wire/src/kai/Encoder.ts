@@ -26,8 +26,7 @@ import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
 import * as Body from "../Body.ts"
-import type { KaiEvent } from "./KaiEvent.ts"
-import { type Form, wrap } from "./TextForm.ts"
+import { type Form, type KaiEvent, wrap } from "./KaiEvent.ts"
 
 type KaiEvents = ReadonlyArray<KaiEvent>
 

@@ -3,8 +3,7 @@ import { encodeError } from "./Chat.ts"
 import * as Encoder from "./Encoder.ts"
 import { fields, routes } from "./Request.ts"
 
-export { KaiEvent } from "./KaiEvent.ts"
-export { wrap } from "./TextForm.ts"
+export { KaiEvent, wrap } from "./KaiEvent.ts"
 export { ChatRequest, VoteRequest } from "./Request.ts"
 
 /**
