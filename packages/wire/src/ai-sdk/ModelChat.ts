@@ -12,15 +12,28 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
+import { type Fields, honoured, ignored } from "../Body.ts"
+import type { ClientTool } from "../Command.ts"
 import type { Answer, Decoded, Request } from "../Dialect.ts"
-import { honoured, ignored, type Fields } from "../Body.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
 import * as ModelOptions from "../ModelOptions.ts"
-import { clientToolsOf, Tools } from "./PageTool.ts"
 
 const Text = Schema.String
 const Maybe = Schema.optionalKey
+
+/** Tools that a page runs, as assistant-ui sends them: by their names. */
+export const Tools = Schema.Record(
+  Schema.String,
+  Schema.Struct({ description: Schema.optionalKey(Schema.String), parameters: Schema.optionalKey(Schema.Json) })
+)
+
+export const clientToolsOf = (tools: typeof Tools.Type): ReadonlyArray<ClientTool> =>
+  Object.entries(tools).map(([name, { description, parameters = { type: "object", properties: {} } }]) => ({
+    name,
+    ...(description === undefined ? {} : { description }),
+    parameters
+  }))
 
 const TextPart = Schema.Struct({ type: Schema.Literals(["text", "reasoning"]), text: Text })
 const FilePart = Schema.Struct({

@@ -20,7 +20,6 @@ import { honoured, ignored, type Fields } from "../Body.ts"
 import { budgetTool, planTool } from "./Encoder.ts"
 import * as ModelChat from "./ModelChat.ts"
 import * as ObjectStream from "./ObjectStream.ts"
-import { clientToolsOf, Tools } from "./PageTool.ts"
 import * as UiMessage from "./UiMessage.ts"
 
 const Part = Schema.Struct({
@@ -67,7 +66,7 @@ export const Chat = Schema.Struct({
   agent: Schema.optionalKey(Schema.String),
   model: Schema.optionalKey(Schema.Unknown),
   system: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  tools: Schema.optionalKey(Schema.NullOr(Tools))
+  tools: Schema.optionalKey(Schema.NullOr(ModelChat.Tools))
 })
 type Chat = Schema.Schema.Type<typeof Chat>
 
@@ -218,7 +217,7 @@ export const decodeChat = (request: Request, version: Encoder.Version): Decoded 
               ...(agent === undefined ? {} : { agent }),
               // A page may have sent another thing by this name to its own server.
               ...ModelOptions.make({ name: typeof model === "string" ? model : undefined }),
-              ...(tools == null ? {} : { settings: { clientTools: clientToolsOf(tools) } })
+              ...(tools == null ? {} : { settings: { clientTools: ModelChat.clientToolsOf(tools) } })
             }
           }),
           answer: stream(request, version)
