@@ -1,16 +1,22 @@
-/** The native requests: a query, a cancel, an answer to an approval, a client's tool result, a run to watch. */
-import { Decision, Message } from "@reins/protocol"
+/**
+ * The native requests: a query, a cancel, an answer to an approval, a client's tool result, a run to watch; and the
+ * native stream: our events unchanged (source 002).
+ *
+ * **Carries** everything. **Reorders** nothing. **Loses** nothing, except that the root view leaves out what specialists
+ * say below the root other than their approvals. The stream stays open while the run waits for a person: the answer
+ * comes by another request.
+ */
+import { Decision, Envelope, Event, Message } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { whole } from "../Accumulation.ts"
-import type { Accumulated } from "../Accumulation.ts"
+import { type Accumulated, whole } from "../Accumulation.ts"
 import * as Body from "../Body.ts"
-import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
-import { honoured, type Fields } from "../Body.ts"
+import { type Fields, honoured } from "../Body.ts"
+import type { Answer, Decoded, Encoder, Reply, Request, Route } from "../Dialect.ts"
 import type { Facts } from "../Facts.ts"
+import * as Frame from "../Frame.ts"
 import * as ModelOptions from "../ModelOptions.ts"
 import * as Refusal from "../Refusal.ts"
-import * as Encoder from "./Encoder.ts"
 
 /**
  * `stream: false` waits for the run's end and returns its outcome.
@@ -66,7 +72,7 @@ const stream = (request: Request): Answer => {
     _tag: "Stream",
     format: wantsLines(request) ? "ndjson" : "sse",
     isStamped: true,
-    open: () => Encoder.open(view)
+    open: () => open(view)
   }
 }
 
@@ -170,3 +176,21 @@ export const routes: ReadonlyArray<Route> = [
   },
   { method: "POST", path: "/approvals/:approvalId", decode: respond }
 ]
+
+/**
+ * `root`: the events of the root agent, without envelopes. `progress`: besides them what specialists tell of their
+ * work. `all`: every event, in its envelope.
+ */
+export type View = "root" | "progress" | "all"
+
+export const open = (view: View): Encoder => ({
+  step: (envelope) => {
+    if (view === "all") return [{ data: JSON.stringify(Envelope.toJson(envelope)), id: `${envelope.seq}` }]
+    const isSeen = view === "root" ? Envelope.isRootView(envelope) : Envelope.isProgressView(envelope)
+    if (!isSeen) return Frame.none
+    return [{ data: JSON.stringify(Event.toJson(envelope.event)), id: `${envelope.seq}` }]
+  },
+  finish: () => Frame.none,
+  reopen: () => Frame.none,
+  isDetached: false
+})

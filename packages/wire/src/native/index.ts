@@ -1,6 +1,5 @@
 import type { Dialect } from "../Dialect.ts"
-import * as Encoder from "./Encoder.ts"
-import { fields, routes } from "./Request.ts"
+import { fields, open, routes } from "./Request.ts"
 import { socket } from "./Socket.ts"
 
 export { SocketMessage } from "./Socket.ts"
@@ -18,6 +17,6 @@ export const dialect: Dialect = {
   routes,
   fields: { "POST /query": fields },
   socket,
-  open: () => Encoder.open("all"),
+  open: () => open("all"),
   encodeError: ({ code, message, status }) => ({ status, body: { error: { code, message } } })
 }
