@@ -13,19 +13,116 @@
  * `budget` and `repeated-calls` become `length`. A conversation that is longer than the model's context ends with
  * `length`, content that a provider refuses with `content_filter`, and not with an error.
  *
+ * `Chunk` is the form of what is sent, `Completion` that of the one answer to a request without `stream`.
+ *
  * The answer stays open while the run waits for an approval, which is given by another request; it ends where the client
  * must run a tool or answer a call.
  */
 import type { AgentPath, Event, Events, Usage as Used } from "@reins/protocol"
 import { Envelope } from "@reins/protocol"
+import * as Schema from "effect/Schema"
 import { reasonOf, Spending } from "../Accumulation.ts"
-import { AnswerId, CallId } from "../Ids.ts"
 import * as CallInput from "../CallInput.ts"
 import type { Encoder, Reply } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
+import { AnswerId, CallId } from "../Ids.ts"
 import { Parking } from "../Parking.ts"
-import type { Delta, FinishReason, ErrorBody, Usage } from "./Chunk.ts"
 import type { Kind, Refusal } from "../Refusal.ts"
+
+export const FinishReason = Schema.Literals(["stop", "length", "tool_calls", "content_filter"])
+export type FinishReason = typeof FinishReason.Type
+
+export const Usage = Schema.Struct({
+  prompt_tokens: Schema.Natural,
+  completion_tokens: Schema.Natural,
+  total_tokens: Schema.Natural,
+  prompt_tokens_details: Schema.Struct({ cached_tokens: Schema.Natural })
+})
+export type Usage = typeof Usage.Type
+
+export const ToolCall = Schema.Struct({
+  index: Schema.optionalKey(Schema.Natural),
+  id: Schema.String,
+  type: Schema.Literal("function"),
+  function: Schema.Struct({ name: Schema.String, arguments: Schema.String })
+})
+export type ToolCall = typeof ToolCall.Type
+
+/** More of the arguments of the call at `index`. */
+export const ToolCallDelta = Schema.Struct({
+  index: Schema.Natural,
+  function: Schema.Struct({ arguments: Schema.String })
+})
+
+/** `reasoning_content` is the field in which most servers of this protocol send reasoning. */
+export const Delta = Schema.Struct({
+  role: Schema.optionalKey(Schema.Literal("assistant")),
+  content: Schema.optionalKey(Schema.String),
+  reasoning_content: Schema.optionalKey(Schema.String),
+  tool_calls: Schema.optionalKey(Schema.Array(Schema.Union([ToolCall, ToolCallDelta])))
+})
+export type Delta = typeof Delta.Type
+
+/**
+ * `reins_event` is our extension: an event that the protocol cannot express, on a chunk without choices.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Chunk = Schema.Struct({
+  id: Schema.String,
+  object: Schema.Literal("chat.completion.chunk"),
+  created: Schema.Natural,
+  model: Schema.String,
+  choices: Schema.Array(
+    Schema.Struct({ index: Schema.Natural, delta: Delta, finish_reason: Schema.NullOr(FinishReason) })
+  ),
+  usage: Schema.optionalKey(Usage),
+  reins_event: Schema.optionalKey(Schema.Unknown)
+})
+
+/**
+ * The body of an error.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ErrorBody = Schema.Struct({
+  error: Schema.Struct({
+    message: Schema.String,
+    type: Schema.String,
+    param: Schema.NullOr(Schema.String),
+    code: Schema.String
+  })
+})
+
+/**
+ * A completion that is not streamed.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Completion = Schema.Struct({
+  id: Schema.String,
+  object: Schema.Literal("chat.completion"),
+  created: Schema.Natural,
+  model: Schema.String,
+  choices: Schema.Array(
+    Schema.Struct({
+      index: Schema.Natural,
+      message: Schema.Struct({
+        role: Schema.Literal("assistant"),
+        content: Schema.NullOr(Schema.String),
+        refusal: Schema.Null,
+        reasoning_content: Schema.optionalKey(Schema.String),
+        tool_calls: Schema.optionalKey(Schema.Array(ToolCall))
+      }),
+      logprobs: Schema.Null,
+      finish_reason: FinishReason
+    })
+  ),
+  usage: Schema.optionalKey(Usage)
+})
 
 /** `usage`: the client wants the usage chunk. `events`: it wants our events. */
 export interface Options {

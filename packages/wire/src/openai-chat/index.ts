@@ -2,9 +2,8 @@ import type { Dialect } from "../Dialect.ts"
 import * as Encoder from "./Encoder.ts"
 import { fields } from "./Fields.ts"
 import { routes } from "./Request.ts"
-import { encodeError } from "./Encoder.ts"
 
-export { Chunk, Completion, ErrorBody } from "./Chunk.ts"
+export { Chunk, Completion, ErrorBody } from "./Encoder.ts"
 export { ChatRequest } from "./Request.ts"
 
 /**
@@ -24,5 +23,5 @@ export const dialect: Dialect = {
   // it.
   onBusy: "cancel-previous",
   open: () => Encoder.open({ model: "reins", usage: true, events: true }),
-  encodeError
+  encodeError: Encoder.encodeError
 }
