@@ -16,7 +16,6 @@ import type { Facts } from "../Facts.ts"
 import * as Refusal from "../Refusal.ts"
 import { encodeError } from "../openai-chat/Encoder.ts"
 import * as Input from "./Input.ts"
-import * as InputItem from "./InputItem.ts"
 import * as Item from "./Item.ts"
 import { invalidLimit, isLimit, page } from "./Stored.ts"
 
@@ -67,8 +66,8 @@ const create = ({ items, metadata }: typeof Conversation.Type): Decoded => {
 
 const noItem = Refusal.make("not-found", "ItemNotFound", "Unknown item")
 
-const itemsOf = (name: string, facts: Facts): ReadonlyArray<InputItem.InputItem> =>
-  InputItem.fromMessages(name, facts._tag === "History" || facts._tag === "Thread" ? facts.messages : [])
+const itemsOf = (name: string, facts: Facts): ReadonlyArray<Input.InputItem> =>
+  Input.fromMessages(name, facts._tag === "History" || facts._tag === "Thread" ? facts.messages : [])
 
 const list = (request: Request): Decoded =>
   isLimit(request)
@@ -116,7 +115,7 @@ const remove = (request: Request): Decoded =>
       _tag: "EditHistory",
       threadId: idOf(request),
       change: (before: ReadonlyArray<Message.Message>) => {
-        const left = InputItem.without(idOf(request), before, itemOf(request))
+        const left = Input.without(idOf(request), before, itemOf(request))
         return left === undefined ? Result.fail(noItem) : Result.succeed(left)
       }
     },

@@ -1,15 +1,64 @@
 /**
- * Responses that are kept, by their ids, with the input that they were made of. A response is deleted with its thread,
- * where the thread was made for it; one in a conversation is part of it.
+ * The forms of a response (streamed, whole, the rest of a stream), and the routes of responses that are kept: by their
+ * ids, with the input that they were made of. A response is deleted with its thread, where the thread was made for it;
+ * one in a conversation is part of it.
  */
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import { AnswerId, type AnswerOf } from "../Ids.ts"
-import type { Decoded, Reply, Request, Route } from "../Dialect.ts"
+import type { Decoded, Encoder, Folding, Reply, Request, Route } from "../Dialect.ts"
 import type { Facts } from "../Facts.ts"
+import type * as Frame from "../Frame.ts"
+import { AnswerId, type AnswerOf } from "../Ids.ts"
 import * as Refusal from "../Refusal.ts"
-import * as Whole from "./Whole.ts"
-import * as InputItem from "./InputItem.ts"
+import * as TypedText from "../TypedText.ts"
+import * as Encoding from "./Encoder.ts"
+import { type Options, ResponseEncoder } from "./Encoder.ts"
+import * as Input from "./Input.ts"
 import * as Response from "./Response.ts"
+
+type Frames = ReadonlyArray<Frame.Frame>
+
+/** Whether JSON was asked for. */
+const isTyped = ({ said }: Pick<Options, "said">): boolean =>
+  Predicate.hasProperty(said?.text, "format") &&
+  Predicate.hasProperty(said.text.format, "type") &&
+  said.text.format.type !== "text"
+
+/** The response as a stream, with the typed answer alone where JSON was asked for. */
+export const open = (options: Options): Encoder =>
+  isTyped(options) ? TypedText.streamed(Encoding.open(options)) : Encoding.open(options)
+
+/** The same response without a stream. */
+export const fold = (options: Options): Folding => {
+  const encoder = new ResponseEncoder({ ...options, isWhole: true })
+  const folding: Folding = {
+    step: (envelope) => void encoder.step(envelope),
+    reopen: (answered) => void encoder.reopen(answered),
+    reply: () => ({ status: 200, body: encoder.whole }),
+    get isDetached() {
+      return encoder.isDetached
+    }
+  }
+  return isTyped(options) ? TypedText.folded(folding) : folding
+}
+
+/** Only the frames with a `sequence_number` above `after`, for a client that reconnects. */
+export const openAfter = (options: Options, after: number): Encoder => {
+  const encoder = open(options)
+  let sent = -1
+  const unseen = (frames: Frames): Frames => frames.filter(() => (sent += 1) > after)
+  return {
+    step: (envelope) => unseen(encoder.step(envelope)),
+    finish: () => unseen(encoder.finish()),
+    reopen: (answered) => {
+      sent = -1
+      return unseen(encoder.reopen(answered))
+    },
+    get isDetached() {
+      return encoder.isDetached
+    }
+  }
+}
 
 const idOf = ({ params }: Request): string => params["id"] ?? ""
 const answerOf = (request: Request): AnswerOf => AnswerId.parse(Response.prefix, idOf(request))
@@ -36,8 +85,8 @@ const fetch = (request: Request): Decoded => {
       ...(seen === undefined ? {} : { after: seen })
     },
     answer: isStream
-      ? { _tag: "Stream", format: "sse", isStamped: true, open: () => Whole.openAfter(options, after) }
-      : { _tag: "Whole", open: (about) => Whole.fold(Response.askedOf(about)) }
+      ? { _tag: "Stream", format: "sse", isStamped: true, open: () => openAfter(options, after) }
+      : { _tag: "Whole", open: (about) => fold(Response.askedOf(about)) }
   })
 }
 
@@ -46,7 +95,7 @@ const cancel = (request: Request): Decoded => {
   const { answer, runId } = answerOf(request)
   return Result.succeed({
     command: { _tag: "Resume", address: { runId }, answer, cancels: true },
-    answer: { _tag: "Whole", open: (about) => Whole.fold(Response.askedOf(about)) }
+    answer: { _tag: "Whole", open: (about) => fold(Response.askedOf(about)) }
   })
 }
 
@@ -60,7 +109,7 @@ const remove = (request: Request): Decoded =>
   })
 
 /** A page of items. `all` are in the order in which they were said; the protocol's own order is the other way round. */
-export const page = (all: ReadonlyArray<InputItem.InputItem>, { query }: Request): Reply => {
+export const page = (all: ReadonlyArray<Input.InputItem>, { query }: Request): Reply => {
   const ordered = query["order"] === "asc" ? all : all.toReversed()
   const after = query["after"]
   const start = after === undefined ? 0 : ordered.findIndex(({ id }) => id === after) + 1
@@ -81,7 +130,7 @@ export const invalidLimit = Result.fail({
 const itemsOf = (request: Request, name: string): ((facts: Facts) => Reply) => {
   return (facts) => {
     const messages = facts._tag === "History" || facts._tag === "Thread" ? facts.messages : []
-    return page(InputItem.fromMessages(name, messages), request)
+    return page(Input.fromMessages(name, messages), request)
   }
 }
 
@@ -95,7 +144,7 @@ const inputItems = (request: Request): Decoded => {
     : invalidLimit
 }
 
-export const storedRoutes: ReadonlyArray<Route> = [
+export const routes: ReadonlyArray<Route> = [
   { method: "GET", path: "/responses/:id", decode: fetch },
   { method: "DELETE", path: "/responses/:id", decode: remove },
   { method: "POST", path: "/responses/:id/cancel", decode: cancel },

@@ -1,7 +1,6 @@
 import type { Dialect } from "../Dialect.ts"
 import * as Encoder from "./Encoder.ts"
-import { fields } from "./Fields.ts"
-import { routes } from "./Request.ts"
+import { fields, routes } from "./Request.ts"
 import { encodeError } from "../openai-chat/Encoder.ts"
 
 export { Item } from "./Item.ts"
