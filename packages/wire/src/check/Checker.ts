@@ -1,10 +1,69 @@
 /**
- * Checks a captured stream of any dialect while it is read: its lines, its frames, the order and the form of what they
- * say. Memory grows with the number of calls and parts that are open or were used, and not with the stream.
+ * Checks a captured stream of any dialect while it is read (`Checker`), or as a whole (`checkText`, `checkStream`): its
+ * lines, its frames, the order and the form of what they say. The dialect is named, or detected from its frames. Memory
+ * grows with the number of calls and parts that are open or were used, and not with the stream.
  */
-import { Capture, rules as captureRules, type Item, type Unreadable } from "./Capture.ts"
-import { byName, names, type Name, signOf } from "./Protocols.ts"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { protocol as a2a } from "./A2a.ts"
+import { protocol as aap } from "./Aap.ts"
+import { protocol as acp } from "./Acp.ts"
+import { protocol as agUi } from "./AgUi.ts"
+import { protocol as aiSdk } from "./AiSdk.ts"
+import { protocol as anthropic } from "./Anthropic.ts"
+import { Capture, type Item, rules as captureRules, type Unreadable } from "./Capture.ts"
+import { protocol as kai } from "./Kai.ts"
+import { protocol as karta } from "./Karta.ts"
+import { protocol as native } from "./Native.ts"
+import { protocol as openAiChat } from "./OpenAiChat.ts"
+import { protocol as openAiResponses } from "./OpenAiResponses.ts"
 import type { Captured, Notes, Protocol, Reader } from "./Reader.ts"
+import { protocol as steerable } from "./Steerable.ts"
+
+const protocols = {
+  a2a,
+  aap,
+  acp,
+  "ag-ui": agUi,
+  "ai-sdk": aiSdk,
+  anthropic,
+  kai,
+  karta,
+  native,
+  "openai-chat": openAiChat,
+  "openai-responses": openAiResponses,
+  steerable
+}
+
+/**
+ * The name of a dialect, as in the path of its entry.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Name = keyof typeof protocols
+
+const byName: { readonly [N in Name]: Protocol } = protocols
+
+/**
+ * True for the name of a dialect that can be checked.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isName = (name: string): name is Name => Object.hasOwn(protocols, name)
+
+/**
+ * The names of all dialects that can be checked.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const names: ReadonlyArray<Name> = Object.keys(protocols).filter(isName)
+
+/** The dialect that this frame is a sign of. */
+const signOf = (frame: Captured): Protocol | undefined =>
+  names.map((name) => byName[name]).find((protocol) => protocol.isSign(frame))
 
 /**
  * A broken rule.
@@ -157,4 +216,57 @@ export class Checker {
   }
 }
 
-export type { Captured }
+/**
+ * What a check found.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Report {
+  /** Absent: it was not given, and nothing tells it. */
+  readonly dialect: Name | undefined
+  readonly frames: number
+  /** In the order of the lines. Empty, and no `trouble`: the stream is as its protocol says. */
+  readonly violations: ReadonlyArray<Violation>
+  /** Why it could not be checked; absent: it was. */
+  readonly trouble?: Trouble
+}
+
+const reportOf = (checker: Checker, violations: ReadonlyArray<Violation>): Report => ({
+  dialect: checker.dialect,
+  frames: checker.frames,
+  violations,
+  ...(checker.trouble === undefined ? {} : { trouble: checker.trouble })
+})
+
+/**
+ * Checks a captured text: the body of a response as SSE or as JSON lines.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const checkText = (text: string, options: Options = {}): Report => {
+  const checker = new Checker(options)
+  return reportOf(checker, [...checker.push(text), ...checker.end()])
+}
+
+/**
+ * Checks a stream of text while it is read, and returns all violations at its end. Of a stream of bytes, pass
+ * `Stream.decodeText(bytes)`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const checkStream = <E, R>(
+  text: Stream.Stream<string, E, R>,
+  options: Options = {}
+): Effect.Effect<Report, E, R> =>
+  Effect.suspend(() => {
+    const checker = new Checker(options)
+    const violations: Array<Violation> = []
+    return Stream.runForEach(text, (piece) =>
+      Effect.sync(() => {
+        violations.push(...checker.push(piece))
+      })
+    ).pipe(Effect.map(() => reportOf(checker, [...violations, ...checker.end()])))
+  })
