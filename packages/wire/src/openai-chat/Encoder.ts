@@ -13,8 +13,6 @@
  * `budget` and `repeated-calls` become `length`. A conversation that is longer than the model's context ends with
  * `length`, content that a provider refuses with `content_filter`, and not with an error.
  *
- * `Chunk` is the form of what is sent, `Completion` that of the one answer to a request without `stream`.
- *
  * The answer stays open while the run waits for an approval, which is given by another request; it ends where the client
  * must run a tool or answer a call.
  */
