@@ -15,7 +15,7 @@ import * as Media from "../Media.ts"
 import * as Refusal from "../Refusal.ts"
 import { info, ping, services, shape } from "./Chat.ts"
 import * as Encoder from "./Encoder.ts"
-import { formOf, wantsLines } from "./KaiEvent.ts"
+import { formOf, wantsLines } from "./Encoder.ts"
 
 const Part = Schema.Struct({
   type: Schema.String,

@@ -3,7 +3,7 @@ import { encodeError } from "./Chat.ts"
 import * as Encoder from "./Encoder.ts"
 import { fields, routes } from "./Request.ts"
 
-export { KaiEvent, wrap } from "./KaiEvent.ts"
+export { KaiEvent, wrap } from "./Encoder.ts"
 export { ChatRequest, VoteRequest } from "./Request.ts"
 
 /**
