@@ -26,7 +26,7 @@ import { CallId } from "../Ids.ts"
 import type { Encoder } from "../Dialect.ts"
 import * as Frame from "../Frame.ts"
 import { Parking } from "../Parking.ts"
-import { type Chunk, sourceOf, usageOf } from "./Chunk.ts"
+import { type Chunk, sourceOf, usageOf } from "./UiMessage.ts"
 import * as Body from "../Body.ts"
 import * as Media from "../Media.ts"
 

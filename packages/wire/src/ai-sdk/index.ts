@@ -5,7 +5,7 @@ import * as ObjectStream from "./ObjectStream.ts"
 import { fields, routes } from "./Request.ts"
 import { socket } from "./Socket.ts"
 
-export { Chunk } from "./Chunk.ts"
+export { Chunk } from "./UiMessage.ts"
 export { ObjectRequest } from "./ObjectStream.ts"
 export { Chat } from "./Request.ts"
 
