@@ -4,9 +4,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { make, type Captured } from "./Reader.ts"
-import * as Shape from "./Shape.ts"
-import { Any, Bool, Maybe, quote, Text } from "./Shape.ts"
+import { Any, Bool, type Captured, decoderOf, hasField, make, Maybe, quote, Text, textAt } from "./Reader.ts"
 
 const Part = Schema.Struct({ text: Maybe(Text), raw: Maybe(Text), url: Maybe(Text), data: Maybe(Any) })
 const Message = Schema.Struct({
@@ -54,8 +52,8 @@ const Event = Schema.Union([
 ])
 type Event = typeof Event.Type
 
-const decode = Shape.reader(Event)
-const decodeError = Shape.reader(Schema.Struct({ code: Schema.Int, message: Text }))
+const decode = decoderOf(Event)
+const decodeError = decoderOf(Schema.Struct({ code: Schema.Int, message: Text }))
 
 const rules = {
   shape:
@@ -73,7 +71,7 @@ const ends = new Set(["COMPLETED", "FAILED", "CANCELED", "REJECTED"].map((state)
 const waits = new Set(["INPUT_REQUIRED", "AUTH_REQUIRED"].map((state) => `TASK_STATE_${state}`))
 const textOf = (parts: ReadonlyArray<typeof Part.Type>): string => parts.map(({ text = "" }) => text).join("")
 
-const isRpc = (value: unknown): boolean => Shape.textAt(value, "jsonrpc") === "2.0"
+const isRpc = (value: unknown): boolean => textAt(value, "jsonrpc") === "2.0"
 const inner = (value: unknown): unknown =>
   isRpc(value) && typeof value === "object" && value !== null && "result" in value ? value.result : value
 const idOf = (value: unknown): string =>
@@ -83,7 +81,7 @@ export const protocol = make({
   name: "a2a",
   title: "A2A",
   rules,
-  isSign: ({ value }) => ["task", "statusUpdate", "artifactUpdate"].some((key) => Shape.has(inner(value), key)),
+  isSign: ({ value }) => ["task", "statusUpdate", "artifactUpdate"].some((key) => hasField(inner(value), key)),
   open: (notes) => {
     const artifacts = new Map<string, "open" | "last">()
     let task: { readonly id: string; readonly contextId: string } | undefined

@@ -5,9 +5,7 @@
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { make, type Captured } from "./Reader.ts"
-import * as Shape from "./Shape.ts"
-import { Any, Fields, Is, quote, Text } from "./Shape.ts"
+import { Any, asText, type Captured, decoderOf, Fields, Is, make, quote, Text, textAt } from "./Reader.ts"
 
 const Delta = Schema.Struct({ delta: Text })
 const Event = Schema.Union([
@@ -28,7 +26,7 @@ const Event = Schema.Union([
 ])
 type Event = typeof Event.Type
 
-const decode = Shape.reader(Event, "event")
+const decode = decoderOf(Event, "event")
 
 const names = [
   "session_start",
@@ -59,7 +57,7 @@ const rules = {
 /** The name and the data of a frame; of a JSON line both are in the object. */
 const eventOf = ({ event, isSse, value }: Captured): { readonly event: string | undefined; readonly data: unknown } => {
   if (isSse) return { event, data: value }
-  const name = Shape.textAt(value, "event")
+  const name = textAt(value, "event")
   if (!Predicate.isReadonlyObject(value)) return { event: name, data: value }
   const { data, event: _, ...fields } = { data: undefined, event: undefined, ...value }
   return { event: name, data: Object.keys(fields).length === 0 && data !== undefined ? data : fields }
@@ -136,7 +134,7 @@ export const protocol = make({
             )
           settled.add(id)
           hasResults = true
-          return notes.result(id, Shape.asText(content))
+          return notes.result(id, asText(content))
         }
         case "turn_stop":
           return stop(event.data.stopReason)

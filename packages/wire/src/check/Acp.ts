@@ -5,9 +5,20 @@
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { make, type Captured } from "./Reader.ts"
-import * as Shape from "./Shape.ts"
-import { Any, Is, Maybe, Nullable, quote, Text } from "./Shape.ts"
+import {
+  Any,
+  asText,
+  type Captured,
+  decoderOf,
+  hasField,
+  Is,
+  make,
+  Maybe,
+  Nullable,
+  quote,
+  Text,
+  textAt
+} from "./Reader.ts"
 
 const Block = Schema.Union([
   Schema.Struct({ type: Is("text"), text: Text }),
@@ -62,10 +73,10 @@ const Stopped = Schema.Struct({
 })
 const Failure = Schema.Struct({ code: Schema.Int, message: Text })
 
-const decodeUpdate = Shape.reader(Update, "sessionUpdate")
-const decodePermission = Shape.reader(Permission)
-const decodeStopped = Shape.reader(Stopped)
-const decodeFailure = Shape.reader(Failure)
+const decodeUpdate = decoderOf(Update, "sessionUpdate")
+const decodePermission = decoderOf(Permission)
+const decodeStopped = decoderOf(Stopped)
+const decodeFailure = decoderOf(Failure)
 
 const rules = {
   shape: "A message is a JSON-RPC request, notification or response, with what its method requires",
@@ -91,7 +102,7 @@ const messageOf = ({ event, value }: Captured): Message => {
   if (event !== undefined) return { method: event, params: value }
   if (!Predicate.isReadonlyObject(value)) return {}
   return {
-    method: Shape.textAt(value, "method"),
+    method: textAt(value, "method"),
     ...("params" in value ? { params: value["params"] } : {}),
     ...("result" in value ? { result: value["result"] } : {}),
     ...("error" in value ? { error: value["error"] } : {})
@@ -137,11 +148,11 @@ export const protocol = make({
       }
       if (update.status !== "completed" && update.status !== "failed") return
       calls.set(update.toolCallId, "over")
-      notes.result(update.toolCallId, Shape.asText(update.rawOutput ?? null))
+      notes.result(update.toolCallId, asText(update.rawOutput ?? null))
     }
 
     const ofSession = (params: unknown): void => {
-      const id = Shape.textAt(params, "sessionId")
+      const id = textAt(params, "sessionId")
       if (id === undefined) return notes.fault("shape", "field sessionId is missing")
       if (session !== undefined && id !== session)
         notes.fault("session-same", `it is ${quote(id)} after ${quote(session)}`)
@@ -163,7 +174,7 @@ export const protocol = make({
         return
       }
       const update = Predicate.hasProperty(params, "update") ? params.update : undefined
-      const kind = Shape.textAt(update, "sessionUpdate")
+      const kind = textAt(update, "sessionUpdate")
       if (kind === undefined) return notes.fault("shape", "field update.sessionUpdate is missing")
       // Later kinds are not checked.
       if (!updates.has(kind)) return
@@ -174,7 +185,7 @@ export const protocol = make({
 
     const answered = ({ error, result }: Message, isSse: boolean): void => {
       // Answers to other requests are not about a turn; one to `session/load` follows the replayed history.
-      if (error === undefined && !isSse && !Shape.has(result, "stopReason")) {
+      if (error === undefined && !isSse && !hasField(result, "stopReason")) {
         hasAnswer = true
         return
       }

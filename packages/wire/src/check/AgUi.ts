@@ -2,11 +2,9 @@
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import { Event } from "./AgUiEvent.ts"
-import { make, type Captured } from "./Reader.ts"
-import * as Shape from "./Shape.ts"
-import { quote } from "./Shape.ts"
+import { asText, type Captured, decoderOf, isJson, make, quote, textAt } from "./Reader.ts"
 
-const decode = Shape.reader(Event)
+const decode = decoderOf(Event)
 
 const rules = {
   shape: "A frame is one of the events of the protocol; optional fields are absent, never null",
@@ -41,8 +39,7 @@ export const protocol = make({
   name: "ag-ui",
   title: "AG-UI",
   rules,
-  isSign: ({ value }) =>
-    /^(RUN|TEXT_MESSAGE|TOOL_CALL|STEP|STATE|SUBAGENT)_[A-Z_]+$/.test(Shape.textAt(value, "type") ?? ""),
+  isSign: ({ value }) => /^(RUN|TEXT_MESSAGE|TOOL_CALL|STEP|STATE|SUBAGENT)_[A-Z_]+$/.test(textAt(value, "type") ?? ""),
   open: (notes) => {
     const runs = new Set<string>()
     const used = new Set<string>()
@@ -119,7 +116,7 @@ export const protocol = make({
           const text = args.get(event.toolCallId) ?? ""
           args.delete(event.toolCallId)
           calls.set(event.toolCallId, "ended")
-          if (text !== "" && !Shape.isJson(text))
+          if (text !== "" && !isJson(text))
             notes.fault("arguments-json", `those of the call ${quote(event.toolCallId)} are no JSON`)
           return
         }
@@ -134,7 +131,7 @@ export const protocol = make({
             return notes.fault("result-known", `a result of the call ${quote(event.toolCallId)}, which ${why}`)
           }
           calls.set(event.toolCallId, "settled")
-          return notes.result(event.toolCallId, Shape.asText(event.content))
+          return notes.result(event.toolCallId, asText(event.content))
         }
         case "SUBAGENT_STARTED": {
           agent(event.parentSubagentRunId)
@@ -194,7 +191,7 @@ export const protocol = make({
       read: ({ value }: Captured) => {
         const event = decode(value)
         if (Result.isFailure(event)) {
-          const type = Shape.textAt(value, "type")
+          const type = textAt(value, "type")
           return notes.fault("shape", type === undefined ? event.failure : `event ${quote(type)}: ${event.failure}`)
         }
         for (const field of nullable)

@@ -1,6 +1,6 @@
 /** The events of AG-UI 1.0, as its schemas have them. */
 import * as Schema from "effect/Schema"
-import { Any, Bool, Count, Fields, Is, Maybe, Text } from "./Shape.ts"
+import { Any, Bool, Count, Fields, Is, Maybe, Text } from "./Reader.ts"
 
 const base = { timestamp: Maybe(Schema.Int), metadata: Maybe(Fields) }
 const by = { ...base, subagentRunId: Maybe(Text) }

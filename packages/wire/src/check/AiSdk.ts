@@ -1,11 +1,9 @@
 /** Reads the UI message stream of the AI SDK, version 7 of its packages. */
 import * as Result from "effect/Result"
 import { Chunk } from "./AiSdkChunk.ts"
-import { make, type Captured } from "./Reader.ts"
-import * as Shape from "./Shape.ts"
-import { quote } from "./Shape.ts"
+import { asText, type Captured, decoderOf, hasField, make, quote, textAt } from "./Reader.ts"
 
-const decode = Shape.reader(Chunk)
+const decode = decoderOf(Chunk)
 
 const rules = {
   shape: "A frame is one of the chunks of the protocol; a client ends the stream at any other",
@@ -51,8 +49,8 @@ export const protocol = make({
   title: "AI SDK UI message stream",
   rules,
   isSign: ({ value }) => {
-    const type = Shape.textAt(value, "type") ?? ""
-    return signs.has(type) && !Shape.has(value, "seq")
+    const type = textAt(value, "type") ?? ""
+    return signs.has(type) && !hasField(value, "seq")
   },
   open: (notes) => {
     const calls = new Map<string, Call>()
@@ -194,7 +192,7 @@ export const protocol = make({
         }
         case "tool-output-available":
           if (settled(chunk.toolCallId, "an output", chunk.preliminary !== true) && chunk.preliminary !== true)
-            notes.result(chunk.toolCallId, Shape.asText(chunk.output))
+            notes.result(chunk.toolCallId, asText(chunk.output))
           return
         case "tool-output-error":
           if (settled(chunk.toolCallId, "an error", true)) notes.result(chunk.toolCallId, chunk.errorText)
@@ -230,7 +228,7 @@ export const protocol = make({
         }
         const chunk = decode(frame.value)
         if (Result.isFailure(chunk)) {
-          const type = Shape.textAt(frame.value, "type")
+          const type = textAt(frame.value, "type")
           notes.fault("shape", type === undefined ? chunk.failure : `chunk ${quote(type)}: ${chunk.failure}`)
         } else take(chunk.success)
       },

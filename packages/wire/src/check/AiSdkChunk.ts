@@ -1,6 +1,6 @@
 /** The chunks of a UI message stream, as the schema of the AI SDK has them: loose, but for what is named here. */
 import * as Schema from "effect/Schema"
-import { Any, Bool, Is, Maybe, Text } from "./Shape.ts"
+import { Any, Bool, Is, Maybe, Text } from "./Reader.ts"
 
 const Meta = Maybe(Schema.Record(Schema.String, Any))
 const meta = { providerMetadata: Meta }

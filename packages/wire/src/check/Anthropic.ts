@@ -1,9 +1,21 @@
 /** Reads a Messages stream of Anthropic's API: one message, its blocks, and an end. Unknown events are skipped. */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { make, type Captured } from "./Reader.ts"
-import * as Shape from "./Shape.ts"
-import { Any, Count, Is, Maybe, Nullable, quote, Text } from "./Shape.ts"
+import {
+  Any,
+  asText,
+  type Captured,
+  Count,
+  decoderOf,
+  Is,
+  isJson,
+  make,
+  Maybe,
+  Nullable,
+  quote,
+  Text,
+  textAt
+} from "./Reader.ts"
 
 const Delta = Schema.Struct({
   type: Text,
@@ -49,7 +61,7 @@ const Event = Schema.Union([
 ])
 type Event = typeof Event.Type
 
-const decode = Shape.reader(Event)
+const decode = decoderOf(Event)
 
 const types = new Set([
   "message_start",
@@ -97,7 +109,7 @@ const Said = Schema.Array(Schema.Struct({ type: Text, text: Maybe(Text) }))
 const readSaid = Schema.decodeUnknownOption(Said)
 const contentOf = (content: unknown): string => {
   const said = readSaid(content)
-  return said._tag === "Some" ? said.value.map(({ text = "" }) => text).join("") : Shape.asText(content ?? null)
+  return said._tag === "Some" ? said.value.map(({ text = "" }) => text).join("") : asText(content ?? null)
 }
 
 export const protocol = make({
@@ -105,7 +117,7 @@ export const protocol = make({
   title: "Anthropic Messages",
   rules,
   isSign: ({ value }) =>
-    /^(message_(start|delta|stop)|content_block_(start|delta|stop))$/.test(Shape.textAt(value, "type") ?? ""),
+    /^(message_(start|delta|stop)|content_block_(start|delta|stop))$/.test(textAt(value, "type") ?? ""),
   open: (notes) => {
     const ids = new Set<string>()
     const calls = new Map<string, "open" | "settled">()
@@ -158,7 +170,7 @@ export const protocol = make({
       const block = open.get(index)
       if (block === undefined) return notes.fault("block-open", `the block ${index} stops, which is not open`)
       open.delete(index)
-      if (block.input !== "" && !Shape.isJson(block.input))
+      if (block.input !== "" && !isJson(block.input))
         notes.fault("input-json", `that of the block ${index} is not JSON`)
     }
 
@@ -212,7 +224,7 @@ export const protocol = make({
         return isWaiting
       },
       read: ({ event: name, isSse, value }: Captured) => {
-        const type = Shape.textAt(value, "type")
+        const type = textAt(value, "type")
         if (type === undefined) return notes.fault("shape", "it has no type")
         if (isSse && name !== type)
           notes.fault(

@@ -3,8 +3,7 @@
  * piece, keeps one frame in memory, and says which lines are neither.
  */
 import * as Option from "effect/Option"
-import type { Captured } from "./Reader.ts"
-import * as Shape from "./Shape.ts"
+import { type Captured, isJson, parseJson, quote } from "./Reader.ts"
 
 /** What a line of the capture is. `line` counts from 1; a frame has the line of its data. */
 export type Item =
@@ -126,7 +125,7 @@ export class Capture {
         this.unreadable = isBinary(line) ? "binary" : "neither"
         return
       }
-      if (this.#format === "lines" && line.trim() !== "[DONE]" && !Shape.isJson(line)) {
+      if (this.#format === "lines" && line.trim() !== "[DONE]" && !isJson(line)) {
         this.unreadable = "not-json-lines"
         return
       }
@@ -174,7 +173,7 @@ export class Capture {
         _tag: "Fault",
         line: this.#line,
         rule: "sse-data",
-        found: `the frame ${Shape.quote(event)} has no data`
+        found: `the frame ${quote(event)} has no data`
       })
     this.#data = undefined
     this.#event = undefined
@@ -182,7 +181,7 @@ export class Capture {
   }
 
   #frame(data: string, line: number, items: Array<Item>): void {
-    const parsed = data === "[DONE]" ? Option.none() : Shape.parse(data)
+    const parsed = data === "[DONE]" ? Option.none() : parseJson(data)
     if (Option.isNone(parsed) && data !== "[DONE]") {
       items.push({ _tag: "Fault", line, rule: "json", found: "the frame is not JSON" })
       return

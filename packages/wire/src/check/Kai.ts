@@ -5,9 +5,21 @@
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { make, type Captured } from "./Reader.ts"
-import * as Shape from "./Shape.ts"
-import { Any, Count, Fields, Is, Maybe, Nullable, quote, Text } from "./Shape.ts"
+import {
+  Any,
+  asText,
+  type Captured,
+  Count,
+  decoderOf,
+  Fields,
+  Is,
+  make,
+  Maybe,
+  Nullable,
+  quote,
+  Text,
+  textAt
+} from "./Reader.ts"
 
 const states = [
   "started",
@@ -47,7 +59,7 @@ const Known = Schema.Union([
 ])
 type Known = typeof Known.Type
 
-const decode = Shape.reader(Known)
+const decode = decoderOf(Known)
 const types = new Set([
   "start",
   "text",
@@ -121,8 +133,8 @@ export const protocol = make({
   rules,
   isSign: ({ value }) => {
     if (isWrapped(value)) return wrappedSigns.has(value.event)
-    const type = Shape.textAt(value, "type")
-    if (type === "text") return Shape.textAt(value, "state") !== undefined
+    const type = textAt(value, "type")
+    if (type === "text") return textAt(value, "state") !== undefined
     return type === "tool-call" || type === "data-usage"
   },
   open: (notes) => {
@@ -171,7 +183,7 @@ export const protocol = make({
       }
       if (!state.startsWith("output-") && state !== "done") return
       call.state = "over"
-      notes.result(toolCallId, state === "output-available" ? Shape.asText(output ?? null) : (errorText ?? ""))
+      notes.result(toolCallId, state === "output-available" ? asText(output ?? null) : (errorText ?? ""))
     }
 
     const failed = (id: string, errorText: string): void => {
@@ -228,7 +240,7 @@ export const protocol = make({
       read: ({ data, value }: Captured) => {
         if (data === "[DONE]") return
         const event = unwrapped(value)
-        const type = Shape.textAt(event, "type")
+        const type = textAt(event, "type")
         if (type === undefined) return notes.fault("shape", "it has no type")
         if (isFinished && !type.startsWith("data-"))
           return notes.fault("finish-last", `${quote(type)} follows \`finish\``)

@@ -1,9 +1,20 @@
 /** Reads Karta's stream (source 000): one envelope for all events, steps one after the other, and the end of a turn. */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { make, type Captured } from "./Reader.ts"
-import * as Shape from "./Shape.ts"
-import { Any, Count, Is, Maybe, quote, Text } from "./Shape.ts"
+import {
+  Any,
+  asText,
+  type Captured,
+  Count,
+  decoderOf,
+  hasField,
+  Is,
+  make,
+  Maybe,
+  quote,
+  Text,
+  textAt
+} from "./Reader.ts"
 
 const Said = <const Type extends string, Data extends Schema.Constraint>(type: Type, data: Data) =>
   Schema.Struct({ type: Is(type), session_id: Text, data })
@@ -32,7 +43,7 @@ const Event = Schema.Union([
 ])
 type Event = typeof Event.Type
 
-const decode = Shape.reader(Event)
+const decode = decoderOf(Event)
 const Results = Schema.Struct({ tool_results: Schema.Array(Schema.Struct({ tool_use_id: Text, result: Any })) })
 const readResults = Schema.decodeUnknownOption(Results)
 
@@ -66,7 +77,7 @@ export const protocol = make({
   title: "Karta",
   rules,
   isSign: ({ value }) =>
-    Shape.has(value, "session_id") && Shape.has(value, "data") && types.has(Shape.textAt(value, "type") ?? ""),
+    hasField(value, "session_id") && hasField(value, "data") && types.has(textAt(value, "type") ?? ""),
   open: (notes) => {
     const called = new Set<string>()
     const settled = new Set<string>()
@@ -86,7 +97,7 @@ export const protocol = make({
         const isKnown = called.has(id) || notes.continues
         if (!isKnown || settled.has(id))
           notes.fault("result-known", `a result of ${quote(id)}, which ${isKnown ? "has one" : "was not called"}`)
-        else notes.result(id, Shape.asText(value))
+        else notes.result(id, asText(value))
         settled.add(id)
       }
     }
@@ -144,7 +155,7 @@ export const protocol = make({
       },
       read: ({ event: name, isSse, value }: Captured) => {
         const event = decode(value)
-        const type = Shape.textAt(value, "type")
+        const type = textAt(value, "type")
         if (isSse && type !== undefined && name !== type)
           notes.fault(
             "named",

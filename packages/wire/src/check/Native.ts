@@ -6,12 +6,10 @@
  */
 import { AgentPath, Envelope, Event, Ordering } from "@reins/protocol"
 import * as Result from "effect/Result"
-import { make, type Captured } from "./Reader.ts"
-import * as Shape from "./Shape.ts"
-import { quote } from "./Shape.ts"
+import { asText, type Captured, decoderOf, hasField, make, quote, textAt } from "./Reader.ts"
 
-const decodeEvent = Shape.reader(Event)
-const decodeEnvelope = Shape.reader(Envelope.Envelope)
+const decodeEvent = decoderOf(Event)
+const decodeEnvelope = decoderOf(Envelope.Envelope)
 
 const rules: { readonly [rule: string]: string } = {
   ...Object.fromEntries(Ordering.rules.map(({ id, says }) => [id, says])),
@@ -35,16 +33,16 @@ const signs = new Set([
   "data-latency-summary"
 ])
 
-const isEnvelope = (value: unknown): boolean => Shape.has(value, "event") && Shape.has(value, "seq")
+const isEnvelope = (value: unknown): boolean => hasField(value, "event") && hasField(value, "seq")
 
 export const protocol = make({
   name: "native",
   title: "native",
   rules,
   isSign: ({ value }) => {
-    if (isEnvelope(value)) return Shape.has(value, "runId")
-    const type = Shape.textAt(value, "type") ?? ""
-    if (type === "text") return Shape.has(value, "text") && !Shape.has(value, "state")
+    if (isEnvelope(value)) return hasField(value, "runId")
+    const type = textAt(value, "type") ?? ""
+    if (type === "text") return hasField(value, "text") && !hasField(value, "state")
     return signs.has(type)
   },
   open: (notes) => {
@@ -67,7 +65,7 @@ export const protocol = make({
           return notes.text(event.text, `step-${steps}`)
         case "tool-invocation":
         case "tool-agent":
-          if (event.state === "result") notes.result(event.toolInvocationId, Shape.asText(event.result))
+          if (event.state === "result") notes.result(event.toolInvocationId, asText(event.result))
           return
         case "approval-required":
           waiting.add(event.data.id)
@@ -98,7 +96,7 @@ export const protocol = make({
     const readEvent = ({ id, value }: Captured): void => {
       const event = decodeEvent(value)
       if (Result.isFailure(event)) {
-        const type = Shape.textAt(value, "type")
+        const type = textAt(value, "type")
         return notes.fault("shape", type === undefined ? event.failure : `event ${quote(type)}: ${event.failure}`)
       }
       numbered(id)

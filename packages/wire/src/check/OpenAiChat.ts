@@ -1,9 +1,20 @@
 /** Reads a stream of OpenAI's Chat Completions, as its own server and the many that follow it send it. */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { make, type Captured } from "./Reader.ts"
-import * as Shape from "./Shape.ts"
-import { Any, Count, Maybe, Nullable, quote, Text } from "./Shape.ts"
+import {
+  Any,
+  type Captured,
+  Count,
+  decoderOf,
+  hasField,
+  isJson,
+  make,
+  Maybe,
+  Nullable,
+  quote,
+  Text,
+  textAt
+} from "./Reader.ts"
 
 const Call = Schema.Struct({
   index: Maybe(Count),
@@ -33,8 +44,8 @@ const Chunk = Schema.Struct({
   usage: Nullable(Schema.Struct({ prompt_tokens: Count, completion_tokens: Maybe(Count), total_tokens: Maybe(Count) }))
 })
 
-const decode = Shape.reader(Chunk)
-const decodeError = Shape.reader(Schema.Struct({ error: Schema.Struct({ message: Text }) }))
+const decode = decoderOf(Chunk)
+const decodeError = decoderOf(Schema.Struct({ error: Schema.Struct({ message: Text }) }))
 
 const rules = {
   shape: "A frame is a chunk with an array of choices, or an error",
@@ -62,7 +73,7 @@ export const protocol = make({
   name: "openai-chat",
   title: "OpenAI Chat Completions",
   rules,
-  isSign: ({ value }) => Shape.textAt(value, "object") === kind,
+  isSign: ({ value }) => textAt(value, "object") === kind,
   open: (notes) => {
     const ids = new Set<string>()
     let id: string | undefined
@@ -74,7 +85,7 @@ export const protocol = make({
     let isWaiting = false
 
     const closed = ({ open }: Saying): void => {
-      if (open !== undefined && open.args !== "" && !Shape.isJson(open.args))
+      if (open !== undefined && open.args !== "" && !isJson(open.args))
         notes.fault("arguments-json", `those of the call ${open.index} are no JSON`)
     }
 
@@ -145,7 +156,7 @@ export const protocol = make({
           return
         }
         if (hasFailed) notes.fault("error-last", "a frame follows it")
-        if (!Shape.has(frame.value, "error")) return take(frame.value)
+        if (!hasField(frame.value, "error")) return take(frame.value)
         const error = decodeError(frame.value)
         if (Result.isFailure(error)) notes.fault("shape", error.failure)
         hasFailed = true

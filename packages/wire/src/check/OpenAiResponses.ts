@@ -1,9 +1,20 @@
 /** Reads a stream of OpenAI's Responses: the response, its items, their parts, their deltas, and all of it closed. */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { make, type Captured } from "./Reader.ts"
-import * as Shape from "./Shape.ts"
-import { Any, Count, Is, Maybe, Nullable, quote, Text } from "./Shape.ts"
+import {
+  Any,
+  asText,
+  type Captured,
+  Count,
+  decoderOf,
+  Is,
+  make,
+  Maybe,
+  Nullable,
+  quote,
+  Text,
+  textAt
+} from "./Reader.ts"
 
 const Item = Schema.Struct({
   type: Text,
@@ -38,7 +49,7 @@ const Event = Schema.Struct({
 })
 type Event = typeof Event.Type
 
-const decode = Shape.reader(Event)
+const decode = decoderOf(Event)
 
 const rules = {
   shape: "An event has a type and the fields that its type requires",
@@ -123,7 +134,7 @@ export const protocol = make({
   name: "openai-responses",
   title: "OpenAI Responses",
   rules,
-  isSign: ({ value }) => types.has(Shape.textAt(value, "type") ?? "") && Shape.textAt(value, "type") !== "error",
+  isSign: ({ value }) => types.has(textAt(value, "type") ?? "") && textAt(value, "type") !== "error",
   open: (notes) => {
     const ids = new Set<string>()
     let id: string | undefined
@@ -179,7 +190,7 @@ export const protocol = make({
       results += 1
       const { error } = said
       const failure = typeof error === "object" && error !== null && "content" in error ? error.content : error
-      notes.result(`${results}`, Shape.asText(said.output ?? failure ?? ""))
+      notes.result(`${results}`, asText(said.output ?? failure ?? ""))
     }
 
     const deltaOf = (item: Open, group: string, step: string, event: Event): void => {
@@ -247,7 +258,7 @@ export const protocol = make({
       },
       read: ({ event: name, data, value }: Captured) => {
         if (data === "[DONE]") return
-        const type = Shape.textAt(value, "type")
+        const type = textAt(value, "type")
         if (type === undefined) return notes.fault("shape", "it has no type")
         if (name !== undefined && name !== type)
           notes.fault("named", `the name is ${quote(name)}, and the type ${quote(type)}`)

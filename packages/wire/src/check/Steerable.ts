@@ -4,9 +4,25 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { type Captured, make, type Notes, type Reader } from "./Reader.ts"
-import * as Shape from "./Shape.ts"
-import { Any, Bool, Count, Fields, Is, Maybe, Nullable, quote, Text } from "./Shape.ts"
+import {
+  Any,
+  asText,
+  Bool,
+  type Captured,
+  Count,
+  decoderOf,
+  Fields,
+  hasField,
+  Is,
+  make,
+  Maybe,
+  type Notes,
+  Nullable,
+  quote,
+  type Reader,
+  Text,
+  textAt
+} from "./Reader.ts"
 
 const envelope = {
   event: Maybe(Text),
@@ -43,7 +59,7 @@ const Event = Schema.Union([
 ])
 type Event = typeof Event.Type
 
-const decode = Shape.reader(Event)
+const decode = decoderOf(Event)
 
 const rules = {
   shape:
@@ -70,12 +86,12 @@ const Done = Schema.Struct({ streamId: Text, ok: Bool, cancelled: Maybe(Bool) })
 const Failed = Schema.Struct({ streamId: Text, kind: Text, message: Text })
 const Refused = Schema.Struct({ code: Schema.Int, message: Text, data: Schema.Struct({ kind: Text }) })
 
-const decodeChunk = Shape.reader(Chunk)
-const decodeDone = Shape.reader(Done)
-const decodeFailed = Shape.reader(Failed)
-const decodeRefused = Shape.reader(Refused)
+const decodeChunk = decoderOf(Chunk)
+const decodeDone = decoderOf(Done)
+const decodeFailed = decoderOf(Failed)
+const decodeRefused = decoderOf(Refused)
 
-const isLine = (value: unknown): boolean => Shape.textAt(value, "jsonrpc") === "2.0"
+const isLine = (value: unknown): boolean => textAt(value, "jsonrpc") === "2.0"
 
 /** Reads the lines of the sidecar: JSON-RPC notifications, each of one of the streams that it sends at a time. */
 const openSidecar = (notes: Notes<keyof typeof rules>): Reader => {
@@ -113,7 +129,7 @@ const openSidecar = (notes: Notes<keyof typeof rules>): Reader => {
     read: ({ value }) => {
       if (typeof value !== "object" || value === null || !isLine(value))
         return notes.fault("shape", "it is not a message")
-      const method = Shape.textAt(value, "method")
+      const method = textAt(value, "method")
       const params = "params" in value ? value.params : undefined
       switch (method) {
         case "stream.chunk":
@@ -153,10 +169,10 @@ export const protocol = make({
   title: "Steerable",
   rules,
   isSign: ({ value }) => {
-    if (isLine(value)) return /^(stream|lifecycle|trace)\./.test(Shape.textAt(value, "method") ?? "")
-    const type = Shape.textAt(value, "type") ?? ""
+    if (isLine(value)) return /^(stream|lifecycle|trace)\./.test(textAt(value, "method") ?? "")
+    const type = textAt(value, "type") ?? ""
     // Our own native event of this name has the limit in its data.
-    return signs.has(type) && !Shape.has(value, "data") && !Shape.has(value, "session_id")
+    return signs.has(type) && !hasField(value, "data") && !hasField(value, "session_id")
   },
   open: (notes) => {
     const calls = new Map<string, "open" | "settled">()
@@ -174,7 +190,7 @@ export const protocol = make({
           `a result of ${quote(id)}, which ${call === undefined ? "was not called" : "has one"}`
         )
       calls.set(id, "settled")
-      notes.result(id, success ? Shape.asText(data ?? null) : Shape.asText(error ?? ""))
+      notes.result(id, success ? asText(data ?? null) : asText(error ?? ""))
     }
 
     const take = (event: Event): void => {
@@ -215,7 +231,7 @@ export const protocol = make({
           return
         }
         const event = decode(value)
-        const type = Shape.textAt(value, "type")
+        const type = textAt(value, "type")
         if (Result.isFailure(event))
           notes.fault("shape", type === undefined ? event.failure : `event ${quote(type)}: ${event.failure}`)
         else take(event.success)
