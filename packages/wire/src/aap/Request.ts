@@ -14,8 +14,7 @@ import { honoured, type Fields } from "../Body.ts"
 import * as Refusal from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
 import { Message, partsOf, resultOf, shownOf, Tool, ToolPermission, toOurs, User } from "./Message.ts"
-import { history, shape } from "./Session.ts"
-import type { Version } from "./Session.ts"
+import { history, shape, type Version } from "./Encoder.ts"
 
 const ToolSpec = Schema.Struct({
   name: Schema.String,

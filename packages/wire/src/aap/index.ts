@@ -2,7 +2,7 @@ import type { Dialect } from "../Dialect.ts"
 import { ignored } from "../Body.ts"
 import * as Encoder from "./Encoder.ts"
 import { createFields, fields, routesV1, routesV2, routesV3 } from "./Request.ts"
-import { encodeError } from "./Session.ts"
+import { encodeError } from "./Encoder.ts"
 
 export { Message } from "./Message.ts"
 export { CreateSession, SendTurn } from "./Request.ts"
