@@ -6,9 +6,9 @@ import { Decision } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
+import { honoured, type Fields } from "../Body.ts"
 import * as Cursor from "../Cursor.ts"
 import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
-import { honoured, type Fields } from "../Body.ts"
 import * as Encoder from "./Encoder.ts"
 
 export const Send = Schema.Struct({ content: Schema.String, agentId: Schema.optionalKey(Schema.String) })
