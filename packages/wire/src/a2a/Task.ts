@@ -1,6 +1,6 @@
 /**
  * The objects of A2A 1.0 in their JSON form: messages, tasks with their states and artifacts, the events of a stream,
- * and the addresses that are told of a task's changes. A task is a run, a context a thread.
+ * and the addresses to which a task's changes are sent. A task is a run, a context a thread.
  *
  * A task that needs input says what it waits for (`waiting`), and a message to it answers that (`answerOf`).
  */
