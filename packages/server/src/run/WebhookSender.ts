@@ -20,8 +20,11 @@ import type { OwnWebhook, WebhookOptions } from "../options/ServerOptions.ts"
 import * as Delivery from "../webhook/Delivery.ts"
 import * as Retry from "../webhook/Retry.ts"
 import * as Signature from "../webhook/Signature.ts"
-import * as NoticeBody from "./NoticeBody.ts"
 import * as RunPush from "./RunPush.ts"
+import type { RuntimeShape } from "@reins/runtime"
+import * as DateTime from "effect/DateTime"
+import * as ThreadName from "../thread/ThreadName.ts"
+import * as Accumulated from "./Accumulated.ts"
 
 /** What a sender works with. */
 export interface Sending extends RunPush.Telling {
@@ -132,7 +135,7 @@ export const make = Effect.fnUntraced(function* (
   /** Sends a notice, and marks it. Returns why it was refused. */
   const tell = Effect.fnUntraced(function* (webhook: StoredWebhook, notice: Notice) {
     const { at, attempts, name, run, webhookId } = notice
-    const body = yield* NoticeBody.of(sending, notice, webhook.content)
+    const body = yield* bodyOf(sending, notice, webhook.content)
     const refused = yield* post(webhook, Signature.idOf(webhookId, run.runId, name), body)
     if (refused === undefined) {
       yield* outbox.accepted(notice)
@@ -270,3 +273,40 @@ const contained = <A>(effect: Effect.Effect<A>): Effect.Effect<void> =>
   Effect.catchDefect(Effect.asVoid(effect), (defect) =>
     Effect.logWarning(`The store of web hooks did not answer. It is asked again (${Outline.of(defect)})`)
   )
+
+/** What is read for a notice. */
+interface Source {
+  readonly runtime: RuntimeShape
+  readonly naming: ThreadName.Naming
+}
+
+/** What is asked, while it is open; what the run has said, if it has not been deleted. */
+const contentOf = Effect.fnUntraced(function* ({ naming, runtime }: Source, { event, name, run }: Notice) {
+  const { resourceId, runId } = run
+  if (event === "approval.required") {
+    const open = yield* runtime.pendingApprovals({ resourceId, runId })
+    const asked = open.find(({ request }) => request.id === name)
+    return asked === undefined ? {} : { request: ThreadName.question(naming, asked.request) }
+  }
+  const status = yield* runtime.status(runId)
+  if (status === undefined || status.lastSeq === 0) return {}
+  const { text } = yield* Accumulated.of(runtime, naming, status)
+  return { text }
+})
+
+/** The body of a notice as JSON: ids, names, times and money; with content also what is asked, and what an ended run has said. Without content it is the same at each attempt. */
+const bodyOf = Effect.fnUntraced(function* (source: Source, notice: Notice, hasContent: boolean) {
+  const { at, event, facts, run } = notice
+  const { agent, principal, resourceId, runId, startedAt, threadId } = run
+  const data = {
+    tenant: resourceId,
+    runId,
+    threadId: source.naming.outer(resourceId, threadId),
+    agent,
+    ...(principal === undefined ? {} : { principal }),
+    startedAt,
+    ...facts,
+    ...(hasContent ? yield* contentOf(source, notice) : {})
+  }
+  return JSON.stringify({ type: event, timestamp: DateTime.formatIso(DateTime.makeUnsafe(at)), data })
+})
