@@ -30,7 +30,6 @@ import * as StreamResponse from "./StreamResponse.ts"
 import { actor, type Principal } from "../access/Authenticator.ts"
 import * as Webhooks from "./Webhooks.ts"
 import * as AgentDescription from "./AgentDescription.ts"
-import * as AgentName from "./AgentName.ts"
 
 const disconnected = Refusal.make(
   "unavailable",
@@ -153,7 +152,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   const threadId = named ?? newThread(serving, tenant)
   const now = yield* Clock.currentTimeMillis
   const note = yield* serving.book.get(tenant, threadId)
-  const called: AgentName.Called = { agent: asked.agent ?? note?.agent, model: asked.model }
+  const called: AgentDescription.Called = { agent: asked.agent ?? note?.agent, model: asked.model }
   const into = asked.requestId === undefined ? undefined : note?.runs.find((run) => isSteeredBy(run, runId))
   if (into !== undefined) {
     const openings = upTo(into, runId)
@@ -162,7 +161,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
   const onBusy = yield* Continuation.onBusyOf(serving, principal, threadId, query.onBusy)
   const settings = withSettings(note?.settings, asked.settings)
   const inner = yield* naming.inner(tenant, threadId)
-  const start = ({ agent: name, model }: AgentName.Called) =>
+  const start = ({ agent: name, model }: AgentDescription.Called) =>
     runtime.start(asked.prompt, {
       runId,
       threadId: inner,
@@ -178,7 +177,7 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
       ...(model === undefined ? {} : { model }),
       ...(settings === undefined ? {} : { tools: AgentDescription.toolsFor(serving.agents, name, settings) })
     })
-  const begun = AgentName.first(called, { anyAgent, mayName: AgentName.mayNameModel(serving, principal) }, start)
+  const begun = AgentDescription.firstKnown(called, { anyAgent, mayName: AgentDescription.mayNameModel(serving, principal) }, start)
   const place = yield* Continuation.takePlace(serving, principal, threadId, onBusy)
   // The runtime itself starts uninterruptibly; only waiting for the thread can be interrupted.
   const handle = yield* Webhooks.announced(query.brought, runId, onBusy === "reject" ? begun : restore(begun)).pipe(

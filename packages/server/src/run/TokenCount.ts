@@ -3,7 +3,6 @@ import { Refusal, type Command } from "@reins/wire"
 import * as Effect from "effect/Effect"
 import type { Principal } from "../access/Authenticator.ts"
 import * as AgentDescription from "./AgentDescription.ts"
-import * as AgentName from "./AgentName.ts"
 import type { Manner } from "./RunStart.ts"
 import type { ServerContext } from "./ServerContext.ts"
 
@@ -15,7 +14,7 @@ export const of = (
   { anyAgent }: Manner
 ) => {
   const { agents, runtime } = serving
-  const counted = ({ agent: name, model }: AgentName.Called) =>
+  const counted = ({ agent: name, model }: AgentDescription.Called) =>
     runtime.countTokens(prompt, {
       history: seed,
       tools: AgentDescription.toolsFor(agents, name, settings),
@@ -23,8 +22,8 @@ export const of = (
       ...(model === undefined ? {} : { model }),
       ...(instructions === undefined ? {} : { instructions })
     })
-  const mayName = AgentName.mayNameModel(serving, principal)
-  return AgentName.first({ agent, model }, { anyAgent, mayName }, counted).pipe(
+  const mayName = AgentDescription.mayNameModel(serving, principal)
+  return AgentDescription.firstKnown({ agent, model }, { anyAgent, mayName }, counted).pipe(
     Effect.map(({ value }) => value),
     Effect.mapError(({ reason }) => Refusal.fromQueryRejected(reason))
   )
