@@ -14,8 +14,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Principal } from "../access/Authenticator.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
-import * as Answering from "./Answering.ts"
-import { drained, type Lines, tooLong } from "./Lines.ts"
+import { factsOf, shownRun, type Speaker, drained, type Lines, tooLong } from "./Lines.ts"
 
 /** What waits for a response of the client. */
 interface Asked {
@@ -35,7 +34,7 @@ export const serve = Effect.fnUntraced(function* (
   principal: Principal,
   { incoming, send }: Lines
 ) {
-  const speaker: Answering.Speaker = { serving, principal, dialect }
+  const speaker: Speaker = { serving, principal, dialect }
   const turns = yield* FiberSet.make<unknown, unknown>()
   /** The sessions with a turn, and its run; the empty text until it has one. */
   const active = new Map<string, string>()
@@ -86,7 +85,7 @@ export const serve = Effect.fnUntraced(function* (
   ) {
     if (active.has(threadId)) return yield* fail(id, busy)
     active.set(threadId, "")
-    const begun = yield* Effect.result(Answering.run(speaker, command, dialect.open))
+    const begun = yield* Effect.result(shownRun(speaker, command, dialect.open))
     const isCancelled = cancelled.delete(threadId)
     if (begun._tag === "Failure") {
       active.delete(threadId)
@@ -130,7 +129,7 @@ export const serve = Effect.fnUntraced(function* (
       }
       case "Ask": {
         if (id === undefined) return
-        const found = yield* Effect.result(Answering.facts(speaker, wanted.command))
+        const found = yield* Effect.result(factsOf(speaker, wanted.command))
         if (found._tag === "Failure") return yield* fail(id, found.failure)
         if (wanted.loads === true) yield* loaded(found.success)
         return yield* say({ id, result: wanted.shape(found.success) })
@@ -147,7 +146,7 @@ export const serve = Effect.fnUntraced(function* (
     const { approvalId, runId } = question
     const decision = Acp.decisionOf(line)
     yield* Effect.ignore(
-      Answering.facts(speaker, {
+      factsOf(speaker, {
         _tag: "Answer",
         address: { runId },
         decisions: [{ approvalId, decision }],

@@ -21,8 +21,7 @@ import * as Continuation from "../run/Continuation.ts"
 import * as Lookup from "../run/Lookup.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
 import * as ThreadName from "../thread/ThreadName.ts"
-import * as Answering from "./Answering.ts"
-import { drained, type Lines, tooLong } from "./Lines.ts"
+import { factsOf, shownRun, type Speaker, drained, type Lines, tooLong } from "./Lines.ts"
 
 /**
  * What the process says of itself. `ready`: told the line that announces it, on standard error; absent: it is left out.
@@ -47,7 +46,7 @@ export const serve = Effect.fnUntraced(function* (
   { incoming, send }: Lines,
   { pid, platform, ready, version }: Process
 ) {
-  const speaker: Answering.Speaker = { serving, principal, dialect }
+  const speaker: Speaker = { serving, principal, dialect }
   const streams = yield* FiberSet.make<unknown, unknown>()
   const over = yield* Deferred.make<"normal" | "eof">()
   const runs = new Map<string, string>()
@@ -142,7 +141,7 @@ export const serve = Effect.fnUntraced(function* (
     begins: Deferred.Deferred<void>
   ) {
     const reply = (line: (to: JsonRpc.Id) => string) => (id === undefined ? Effect.void : send(line(id)))
-    const begun = yield* Effect.result(Answering.run(speaker, command, () => Sidecar.open(streamId)))
+    const begun = yield* Effect.result(shownRun(speaker, command, () => Sidecar.open(streamId)))
     if (begun._tag === "Success") runs.set(streamId, begun.success.feed.runId)
     starting.delete(streamId)
     yield* Deferred.succeed(begins, undefined)
@@ -192,7 +191,7 @@ export const serve = Effect.fnUntraced(function* (
           ? Decision.approve({ feedback: message })
           : Decision.reject({ feedback: message })
         const found = yield* Effect.result(
-          Answering.facts(speaker, {
+          factsOf(speaker, {
             _tag: "Answer",
             address: { runId: yield* runOf(streamId) },
             decisions: [
@@ -222,7 +221,7 @@ export const serve = Effect.fnUntraced(function* (
           command._tag === "Cancel"
             ? { ...command, address: { runId: yield* runOf(command.address.runId ?? "") } }
             : command
-        const found = yield* Effect.result(Answering.facts(speaker, meant))
+        const found = yield* Effect.result(factsOf(speaker, meant))
         return yield* found._tag === "Failure" ? refuse(found.failure) : reply(Sidecar.shape(found.success))
       }
     }
