@@ -3,7 +3,6 @@ import { type Batch, type Rejected, Webhook } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as Column from "../sql/Column.ts"
 import { type Database, notify } from "../sql/Database.ts"
-import * as Projection from "../sql/Projection.ts"
 import * as SqlAudit from "../sql/SqlAudit.ts"
 import * as SqlCommit from "../sql/SqlCommit.ts"
 import * as SqlCosts from "../sql/SqlCosts.ts"
@@ -128,7 +127,7 @@ export const commit = (db: Database, self: string) => {
       const { closes, envelopes, epoch, left, used } = batch
       const runId = Column.encode(batch.runId)
       const first = envelopes[0]?.seq
-      const { end, ...projection } = Projection.fold(batch)
+      const { end, ...projection } = SqlCommit.projectionOf(batch)
       const rows = {
         new_events: SqlCommit.eventRows(batch),
         new_marks: SqlCommit.markRows(batch),

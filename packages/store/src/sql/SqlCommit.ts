@@ -1,8 +1,9 @@
 /**
- * One commit of a run's owner: the statements that write its events, its marks and everything derived from them. Pure
- * except for `write`; each database runs the statements in a transaction its own way.
+ * One commit of a run's owner: the statements that write its events, its marks and everything derived from them (opened
+ * questions, decisions, opened client calls, the run's end). Pure except for `write`; each database runs the statements in
+ * a transaction its own way.
  */
-import { Event, type ListedRun } from "@reins/protocol"
+import { Event, type AgentPath, ListedRun } from "@reins/protocol"
 import { type Batch, Fenced, Overtaken, type Rejected, StoreFailure, Webhook } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
@@ -11,7 +12,6 @@ import type { Database, Value, Dialect } from "./Database.ts"
 import * as Packing from "./Packing.ts"
 import * as SqlAudit from "./SqlAudit.ts"
 import * as SqlCosts from "./SqlCosts.ts"
-import * as Projection from "./Projection.ts"
 import * as SqlRunList from "./SqlRunList.ts"
 import * as SqlMessages from "./SqlMessages.ts"
 import * as SqlThreads from "./SqlThreads.ts"
@@ -82,7 +82,7 @@ export const writing = ({ each, news }: Dialect, isPast = false): ((batch: Batch
     const { closes, envelopes, epoch, left, used } = batch
     const runId = Column.encode(batch.runId)
     const first = envelopes[0]?.seq
-    const projection = Projection.fold(batch)
+    const projection = projectionOf(batch)
     const rest: Array<Statement> = []
     const put = (text: string, rows: Rows) => {
       if (rows.length > 0) rest.push({ text, values: [runId, JSON.stringify(rows)] })
@@ -173,7 +173,7 @@ export const write = (db: Database, batch: Batch): Effect.Effect<Fault, SqlError
 export const eventRow = ({ agentPath, at, cuts, event, seq }: Packing.Packed): Cells => [
   seq,
   at,
-  Projection.pathOf(agentPath),
+  pathOf(agentPath),
   JSON.stringify(Event.toJson(event)),
   cuts === undefined ? null : JSON.stringify(cuts)
 ]
@@ -197,7 +197,7 @@ export const markRows = ({ marks }: Batch): Rows => [
         Column.encode(mark.name),
         mark.seq,
         mark.at,
-        Projection.pathOf(mark.path),
+        pathOf(mark.path),
         JSON.stringify(mark.value),
         JSON.stringify(mark.spent)
       ]
@@ -210,3 +210,69 @@ export const lastAt = ({ envelopes, marks }: Batch): number | null => {
   const times = [...envelopes.slice(-1), ...marks].map(({ at }) => at)
   return times.length === 0 ? null : Math.max(...times)
 }
+
+/** Rows that are derived from the events of a commit. */
+interface Projection {
+  /** id, resource, path, seq, at, request, outcome, decided at */
+  readonly asked: ReadonlyArray<Cells>
+  /** id, outcome, at: of questions from earlier commits */
+  readonly decided: ReadonlyArray<Cells>
+  /** path, call id */
+  readonly opened: ReadonlyArray<Cells>
+  /** path, call id */
+  readonly closed: ReadonlyArray<Cells>
+  readonly end: ListedRun.End | undefined
+}
+
+interface Question {
+  readonly row: Cells
+  outcome: string | null
+  decidedAt: number | null
+}
+
+/** A pure fold; what a batch both opens and closes is stored as closed. */
+export const projectionOf = ({ envelopes }: Batch): Projection => {
+  const asked = new Map<string, Question>()
+  const decided: Array<Cells> = []
+  const opened = new Map<string, Cells>()
+  const closed: Array<Cells> = []
+  for (const { agentPath, at, event, seq } of envelopes) {
+    switch (event.type) {
+      case "approval-required": {
+        const { data } = event
+        const row = [Column.encode(data.resourceId), pathOf(agentPath), seq, at, JSON.stringify(data)]
+        asked.set(data.id, { row, outcome: null, decidedAt: null })
+        break
+      }
+      case "approval-decision": {
+        const outcome = JSON.stringify(event.data.outcome)
+        const question = asked.get(event.data.id)
+        if (question === undefined) decided.push([Column.encode(event.data.id), outcome, at])
+        else {
+          question.outcome = outcome
+          question.decidedAt = at
+        }
+        break
+      }
+      case "tool-invocation": {
+        const row = [pathOf(agentPath), Column.encode(event.toolInvocationId)]
+        const key = row.join(" ")
+        if (event.state === "call") {
+          if (event.execution === "client" && event.asks !== true) opened.set(key, row)
+        } else if (!opened.delete(key) && event.execution === "client") closed.push(row)
+        break
+      }
+      default:
+    }
+  }
+  return {
+    asked: [...asked].map(([id, { decidedAt, outcome, row }]) => [Column.encode(id), ...row, outcome, decidedAt]),
+    decided,
+    opened: [...opened.values()],
+    closed,
+    end: ListedRun.endOf(envelopes)
+  }
+}
+
+/** An agent path as stored in a column. */
+export const pathOf = (path: AgentPath.AgentPath): string => JSON.stringify(path)

@@ -4,10 +4,10 @@ import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type * as Stream from "effect/Stream"
 import * as Archive from "./Archive.ts"
+import * as SqlCommit from "./SqlCommit.ts"
 import * as Column from "./Column.ts"
 import type { Database, Row } from "./Database.ts"
 import * as PrincipalErasure from "./PrincipalErasure.ts"
-import * as Projection from "./Projection.ts"
 import * as SqlAudit from "./SqlAudit.ts"
 import * as SqlCorrections from "./SqlCorrections.ts"
 import * as SqlCosts from "./SqlCosts.ts"
@@ -92,7 +92,7 @@ export const make = (
           db.rows(
             "SELECT 1 FROM reins_client_calls WHERE run_id = ? AND path = ? AND call_id = ?",
             Column.encode(runId),
-            Projection.pathOf(path),
+            SqlCommit.pathOf(path),
             Column.encode(callId)
           ),
           (rows) => rows.length > 0
