@@ -6,13 +6,12 @@
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Database } from "./Database.ts"
-import * as RunPortions from "./RunPortions.ts"
 import * as SqlCosts from "./SqlCosts.ts"
 import * as SqlRunList from "./SqlRunList.ts"
 
 /** Lists and books runs that have ended and are neither; they are found in an index of their own. */
 export const run = (db: Database): Effect.Effect<void, SqlError> =>
-  RunPortions.forEach(
+  SqlRunList.inPortions(
     db,
     { columns: ", record", condition: "ended_at IS NOT NULL AND end_reason IS NULL" },
     // The ledger with the principal that was just derived.

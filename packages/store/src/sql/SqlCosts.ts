@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
 import type { Database, Row, Value } from "./Database.ts"
-import * as RunPortions from "./RunPortions.ts"
+import * as SqlRunList from "./SqlRunList.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 type Line = ReadonlyArray<string | number | null>
@@ -200,7 +200,7 @@ const readEvent = Schema.decodeUnknownOption(Schema.fromJsonString(Event))
 
 /** Derives the lines of runs that an earlier release wrote, from their cost summaries, as far as they are there. */
 export const backfill = (db: Database): Effect.Effect<void, SqlError> =>
-  RunPortions.forEach(db, { condition: "ended_at IS NOT NULL" }, (runs) => derive(db, runs))
+  SqlRunList.inPortions(db, { condition: "ended_at IS NOT NULL" }, (runs) => derive(db, runs))
 
 /** Derives the lines of these runs, rows with `run_id`. */
 export const derive = (db: Database, runs: ReadonlyArray<Row>): Effect.Effect<void, SqlError> =>

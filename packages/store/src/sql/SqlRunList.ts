@@ -1,6 +1,6 @@
 /**
  * Lists of runs in a database: columns of `reins_runs` that the commit of a run's last events writes, so that a list
- * reads no log. Also `backfill`, which derives them for runs of earlier releases.
+ * reads no log. Also `backfill`, which derives them for runs of earlier releases, and the way over all runs in portions.
  */
 import { AgentPath, Event, ListedRun } from "@reins/protocol"
 import { Names, RunList, type RunQuery, type WaitingRuns } from "@reins/runtime/journal"
@@ -10,7 +10,6 @@ import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
 import type { Database, Row, Value } from "./Database.ts"
-import * as RunPortions from "./RunPortions.ts"
 
 const columns = `run_id, thread_id, resource_id, agent, principal, started_at, last_at, ended_at, last_seq, end_reason,
   error_code, cost_nano_usd, unpriced, prompt_tokens, completion_tokens, record = '' AS forgotten`
@@ -192,7 +191,7 @@ const readEvent = Schema.decodeUnknownOption(Schema.fromJsonString(Event))
  * their last events. What cannot be read, or was deleted, stays unknown.
  */
 export const backfill = (db: Database): Effect.Effect<void, SqlError> =>
-  RunPortions.forEach(db, { columns: ", record" }, (runs) => derive(db, runs))
+  inPortions(db, { columns: ", record" }, (runs) => derive(db, runs))
 
 /** Derives the columns of these runs, rows with `run_id` and `record`. */
 export const derive = (db: Database, runs: ReadonlyArray<Row>): Effect.Effect<unknown, SqlError> =>
@@ -244,3 +243,31 @@ const endsOf = (db: Database, runs: string): Effect.Effect<ReadonlyMap<string, L
       )
     }
   )
+
+/** How many runs are read at once. */
+const portion = 200
+
+/**
+ * Goes over stored runs by their ids, so that work on all of them needs little memory: calls `each` with the rows of the runs that meet `condition` and whose record is stored; `columns`: what is read
+ * besides `run_id`. A run that no longer meets it once its portion was handled is not read again.
+ */
+export const inPortions = <E>(
+  db: Database,
+  { columns = "", condition }: { readonly columns?: string; readonly condition?: string },
+  each: (runs: ReadonlyArray<Row>) => Effect.Effect<unknown, E>
+): Effect.Effect<void, E | SqlError> =>
+  Effect.gen(function* () {
+    let after = ""
+    for (;;) {
+      const runs = yield* db.rows(
+        `SELECT run_id${columns} FROM reins_runs
+         WHERE run_id > ? AND record <> ''${condition === undefined ? "" : ` AND ${condition}`} ORDER BY run_id LIMIT ?`,
+        after,
+        portion
+      )
+      const last = runs.at(-1)
+      if (last === undefined) return
+      after = String(last["run_id"])
+      yield* each(runs)
+    }
+  })
