@@ -1,6 +1,6 @@
 /**
  * The cost ledger in a database: a row for each line of a run, written with the run's cost summary. Deleting runs and
- * threads does not delete it. Also `backfill`, which derives the lines of runs of earlier releases.
+ * threads does not delete it. Also `backfill` and `catchUp`, which derive the lines of runs of earlier releases.
  */
 import { CostLine, CostReport, type CostSummary, type Envelope, Event, ListedRun } from "@reins/protocol"
 import { type CostQuery, type CostStore, firstCorrection, LeftBill } from "@reins/runtime/journal"
@@ -217,3 +217,15 @@ export const derive = (db: Database, runs: ReadonlyArray<Row>): Effect.Effect<vo
       if (lines.length > 0) yield* db.rows(added(db.dialect.each), JSON.stringify(lines), String(row["run_id"]))
     }
   })
+
+/**
+ * Lists and books runs that a process of an earlier release ended after this database was migrated, such as during a rolling
+ * update: it wrote neither the fields of lists nor the lines of the ledger. They are found in an index of their own.
+ */
+export const catchUp = (db: Database): Effect.Effect<void, SqlError> =>
+  SqlRunList.inPortions(
+    db,
+    { columns: ", record", condition: "ended_at IS NOT NULL AND end_reason IS NULL" },
+    // The ledger with the principal that was just derived.
+    (runs) => Effect.andThen(SqlRunList.derive(db, runs), derive(db, runs))
+  )

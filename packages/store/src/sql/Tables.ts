@@ -6,7 +6,6 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
-import * as CatchUp from "./CatchUp.ts"
 import type { Database } from "./Database.ts"
 import * as PrincipalErasure from "./PrincipalErasure.ts"
 import * as SqlBranches from "./SqlBranches.ts"
@@ -237,7 +236,7 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
     "DROP INDEX reins_runs_thread",
     "CREATE INDEX reins_runs_thread ON reins_runs (thread_id, resource_id, started_at, run_id)"
   ],
-  // Runs that ended without being listed, so that looking for them costs nothing; see `CatchUp`.
+  // Runs that ended without being listed, so that looking for them costs nothing; see `SqlCosts.catchUp`.
   ["CREATE INDEX reins_runs_unlisted ON reins_runs (run_id) WHERE ended_at IS NOT NULL AND end_reason IS NULL"],
   // When a run's use was booked last, so that what a lost step was booked for is taken back there.
   ["ALTER TABLE reins_quota_runs ADD COLUMN booked_at BIGINT NOT NULL DEFAULT 0"],
@@ -322,7 +321,7 @@ export const migrate = (
           for (const step of steps) yield* typeof step === "string" ? db.rows(step) : step(db)
           yield* db.rows("INSERT INTO reins_versions (version) VALUES (?)", index + 1)
         }
-        yield* CatchUp.run(db)
+        yield* SqlCosts.catchUp(db)
       })
     )
     .pipe(Effect.withTracerEnabled(false))
