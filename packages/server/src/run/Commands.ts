@@ -12,7 +12,6 @@ import * as Past from "./Past.ts"
 import * as Repetition from "./Repetition.ts"
 import type { ServerContext } from "./ServerContext.ts"
 import * as RunStart from "./RunStart.ts"
-import * as TokenCount from "./TokenCount.ts"
 import * as Threads from "./Threads.ts"
 import * as Webhooks from "./Webhooks.ts"
 import type { Principal } from "../access/Authenticator.ts"
@@ -63,7 +62,7 @@ export const execute = (
     case "GetHistory":
       return Threads.history(serving, principal, command.threadId)
     case "CountTokens":
-      return Effect.map(TokenCount.of(serving, principal, command.query, manner), (input) =>
+      return Effect.map(countTokens(serving, principal, command.query, manner), (input) =>
         Outcome.facts({ _tag: "Tokens", input })
       )
     case "GetInput":
@@ -238,3 +237,26 @@ const resume = Effect.fnUntraced(function* (
 })
 
 const nothing: Outcome.Outcome = { _tag: "NothingToResume" }
+
+/** Counts what a query would send to its agent's model, without starting anything. */
+export const countTokens = (
+  serving: ServerContext,
+  principal: Principal,
+  { agent, instructions, model, prompt, seed = [], settings = {} }: Command.StartQuery,
+  { anyAgent }: RunStart.Manner
+) => {
+  const { agents, runtime } = serving
+  const counted = ({ agent: name, model }: AgentDescription.Called) =>
+    runtime.countTokens(prompt, {
+      history: seed,
+      tools: AgentDescription.toolsFor(agents, name, settings),
+      ...(name === undefined ? {} : { agent: name }),
+      ...(model === undefined ? {} : { model }),
+      ...(instructions === undefined ? {} : { instructions })
+    })
+  const mayName = AgentDescription.mayNameModel(serving, principal)
+  return AgentDescription.firstKnown({ agent, model }, { anyAgent, mayName }, counted).pipe(
+    Effect.map(({ value }) => value),
+    Effect.mapError(({ reason }) => Refusal.fromQueryRejected(reason))
+  )
+}

@@ -11,7 +11,6 @@ import type { Mount, OnDisconnect } from "../options/ServerOptions.ts"
 import * as Commands from "./Commands.ts"
 import * as Lookup from "./Lookup.ts"
 import * as Outcome from "./Outcome.ts"
-import * as TokenCount from "./TokenCount.ts"
 import type { ServerContext } from "./ServerContext.ts"
 import * as StreamResponse from "./StreamResponse.ts"
 
@@ -40,7 +39,7 @@ export const execute = Effect.fnUntraced(function* (
   if (carried._tag !== "Run") return carried
   const query = command._tag === "Answer" ? command.otherwise : command
   const isCounted = answer._tag === "Stream" && answer.countsInput === true && query?._tag === "StartQuery"
-  const counted = isCounted ? yield* Effect.option(TokenCount.of(serving, principal, query, manner)) : undefined
+  const counted = isCounted ? yield* Effect.option(Commands.countTokens(serving, principal, query, manner)) : undefined
   const inputTokens = counted === undefined ? undefined : Option.getOrUndefined(counted)
   const hidesContent = Role.sightOf(principal) === "order"
   const feed = { ...carried.feed, onDisconnect: manner.onDisconnect, inputTokens, hidesContent }
