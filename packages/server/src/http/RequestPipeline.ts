@@ -19,7 +19,6 @@ import * as SocketConnection from "./SocketConnection.ts"
 import type { Feed, Outcome } from "../run/Outcome.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
 import * as StreamResponse from "../run/StreamResponse.ts"
-import * as Transmission from "../run/Transmission.ts"
 import * as NativeRoutes from "../rest/NativeRoutes.ts"
 import type { Mount } from "../options/ServerOptions.ts"
 import * as Body from "./Body.ts"
@@ -283,7 +282,9 @@ const respond = (
     case "Whole":
       return Effect.map(Exchanges.whole(serving, feed, answered), (told) => Response.reply(told, headers))
     case "Stream": {
-      const options = { headers: { ...headers, ...Transmission.formats[answered.format].headers, ...answered.headers } }
+      const options = {
+        headers: { ...headers, ...StreamResponse.formats[answered.format].headers, ...answered.headers }
+      }
       return answered.format === "text"
         ? Effect.map(StreamResponse.plain(serving, feed, answered), (told) => HttpServerResponse.stream(told, options))
         : Effect.succeed(HttpServerResponse.stream(StreamResponse.stream(serving, feed, answered, quiet), options))

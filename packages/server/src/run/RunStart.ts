@@ -177,7 +177,11 @@ const begin = Effect.fnUntraced(function* (serving: ServerContext, principal: Pr
       ...(model === undefined ? {} : { model }),
       ...(settings === undefined ? {} : { tools: AgentDescription.toolsFor(serving.agents, name, settings) })
     })
-  const begun = AgentDescription.firstKnown(called, { anyAgent, mayName: AgentDescription.mayNameModel(serving, principal) }, start)
+  const begun = AgentDescription.firstKnown(
+    called,
+    { anyAgent, mayName: AgentDescription.mayNameModel(serving, principal) },
+    start
+  )
   const place = yield* Continuation.takePlace(serving, principal, threadId, onBusy)
   // The runtime itself starts uninterruptibly; only waiting for the thread can be interrupted.
   const handle = yield* Webhooks.announced(query.brought, runId, onBusy === "reject" ? begun : restore(begun)).pipe(
