@@ -28,7 +28,6 @@ import { NameLookup } from "./access/NameLookup.ts"
 import * as Origin from "./http/Origin.ts"
 import * as RequestPipeline from "./http/RequestPipeline.ts"
 import * as Pages from "./http/Pages.ts"
-import * as StaticPages from "./http/StaticPages.ts"
 import * as NativeRest from "./rest/NativeRest.ts"
 import type { Mount, ServerOptions, ServerSettings } from "./options/ServerOptions.ts"
 import * as StoredBook from "./thread/StoredBook.ts"
@@ -187,7 +186,7 @@ const routes = (options: ServerOptions, bell: Bell): Layer.Layer<never, never, N
       const pages = options.pages === false ? [] : [Pages.layer(serving, options.prefix ?? "", nativePath)]
       const { inspector } = options
       const inspected =
-        inspector === undefined ? [] : [StaticPages.layer(inspector, `${prefixOf(options)}/inspector`, nativePath)]
+        inspector === undefined ? [] : [Pages.inspector(inspector, `${prefixOf(options)}/inspector`, nativePath)]
       return [...dialects, ...wellKnown, ...inspected, ...pages].reduce<
         Layer.Layer<never, never, HttpRouter.HttpRouter>
       >((all, one) => Layer.merge(all, one), Layer.empty)

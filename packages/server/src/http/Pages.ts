@@ -1,6 +1,8 @@
 /**
- * Pages outside the dialects: health, readiness, metrics, OpenAPI document. They need no key and show nothing of a
- * tenant. What asks the store is asked at most every five seconds, however often the page is requested.
+ * Pages outside the dialects: health, readiness, metrics, OpenAPI document, and an operator's page of static files. They need
+ * no key and show nothing of a tenant: what the operator's page shows it asks of the native interface with the key of its
+ * user, and it may load nothing from elsewhere. What asks the store is asked at most every five seconds, however often the
+ * page is requested.
  */
 import { Refusal } from "@reins/wire"
 import { dialect as native } from "@reins/wire/native"
@@ -18,6 +20,9 @@ import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import type { ServerContext } from "../run/ServerContext.ts"
 import * as Api from "../rest/Api.ts"
 import * as Response from "./Response.ts"
+import * as Duration from "effect/Duration"
+import * as Exit from "effect/Exit"
+import type { StaticFiles } from "../options/ServerOptions.ts"
 
 type Path = `/${string}`
 
@@ -88,7 +93,7 @@ const json = (status: number, body: { readonly [name: string]: string }) =>
  * A route of GET and HEAD. The router has no method HEAD, so the route has every method; the platform leaves the body
  * out. `head`: the response to HEAD, if making the body is expensive.
  */
-export const readable = <R>(
+const readable = <R>(
   path: Path,
   answer:
     | Effect.Effect<HttpServerResponse.HttpServerResponse, never, R>
@@ -106,7 +111,7 @@ export const readable = <R>(
  * What a cached effect gives. Its work goes on when the client who asked for it leaves: otherwise requests that are cut
  * short would start it again and again.
  */
-export const kept = <A, E, R>(cached: Effect.Effect<A, E, R>, scope: Scope.Scope): Effect.Effect<A, E, R> =>
+const kept = <A, E, R>(cached: Effect.Effect<A, E, R>, scope: Scope.Scope): Effect.Effect<A, E, R> =>
   Effect.flatMap(Effect.forkIn(cached, scope), Fiber.join)
 
 /** The API reference page. Its script is about 3 MB, so it is loaded by the first request and not at start. */
@@ -191,3 +196,70 @@ const pages = (
     )
   )
 }
+
+const noFile = Refusal.make("not-found", "RouteNotFound", "No file has this path")
+const noPage = Refusal.make("internal", "Internal", "The page could not be read. See the server's log")
+
+const security = {
+  "content-security-policy":
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer"
+}
+
+/** Read by the first request that it can be read for: a failure is not kept. */
+const readOnce = (files: Effect.Effect<StaticFiles>) =>
+  Effect.cachedWithTTL(files, (exit) => (Exit.isSuccess(exit) ? Duration.infinity : 0))
+
+/** The path of a request below `base`, without its query. */
+const below = (url: string, base: string): string => url.replace(/[?#].*$/s, "").slice(base.length)
+
+/**
+ * Serves an operator's page of static files, such as `@reins/inspector`, below one path.
+ *
+ * `base`: where the page lies, such as `/ai/inspector`. `nativePath`: the path of the native interface beside it,
+ * which the page assumes to be `/native` unless its address says otherwise.
+ */
+export const inspector = (
+  files: Effect.Effect<StaticFiles>,
+  base: `/${string}`,
+  nativePath: string
+): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
+  Layer.unwrap(
+    Effect.zipWith(readOnce(files), Effect.scope, (cached, scope) => {
+      const all = kept(cached, scope)
+      const query =
+        nativePath === base.replace(/inspector$/, "native") ? "" : `?native=${encodeURIComponent(nativePath)}`
+      // Relative, so that it holds behind a proxy that adds a prefix.
+      const redirect = (to: string) => Effect.succeed(HttpServerResponse.redirect(to, { status: 302 }))
+      const answer = (path: string) =>
+        Effect.matchCauseEffect(all, {
+          onFailure: (cause) =>
+            Effect.as(
+              Effect.logError("The inspector's page could not be read", cause),
+              Response.refusal(native, noPage, {})
+            ),
+          onSuccess: (map) => {
+            const name = path === "/" ? "index.html" : path.slice(1)
+            const file = map.get(name)
+            return Effect.succeed(
+              file === undefined
+                ? Response.refusal(native, noFile, {})
+                : HttpServerResponse.uint8Array(file.body, {
+                    contentType: file.type,
+                    headers: {
+                      ...security,
+                      "cache-control": file.isImmutable ? "public, max-age=31536000, immutable" : "no-cache"
+                    }
+                  })
+            )
+          }
+        })
+      // The route of everything below matches the path itself, too.
+      return readable(`${base}/*`, ({ url }) => {
+        const path = below(url, base)
+        if (path === "") return redirect(`inspector/${query}`)
+        return path === "/" && query !== "" && !/[?&]native=/.test(url) ? redirect(`./${query}`) : answer(path)
+      })
+    })
+  )
