@@ -12,8 +12,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import type { Authenticator, Principal } from "../access/Authenticator.ts"
-import * as Role from "../access/Role.ts"
+import { type Authenticator, orderOnly, type Principal, sightOf } from "../access/Authenticator.ts"
 import * as Exchanges from "../run/Exchanges.ts"
 import * as SocketConnection from "./SocketConnection.ts"
 import type { Feed, Outcome } from "../run/Outcome.ts"
@@ -140,8 +139,8 @@ const admit = Effect.fnUntraced(function* (
   if (principal === undefined) return yield* turn(noKey)
   if (matched._tag === "NoRoute") return yield* turn(noRoute)
   if (matched._tag === "OtherMethods") return yield* turn(noMethod, { allow: matched.methods.join(", ") })
-  if (Role.sightOf(principal) === "order" && !NativeRoutes.isForAuditors(dialect, matched.route)) {
-    return yield* turn(Role.forbidden)
+  if (sightOf(principal) === "order" && !NativeRoutes.isForAuditors(dialect, matched.route)) {
+    return yield* turn(orderOnly)
   }
   const params = pathParameters(matched.params)
   if (params === undefined) return yield* turn(badPath)

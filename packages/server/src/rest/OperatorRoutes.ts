@@ -8,8 +8,7 @@ import { type Dialect, Refusal } from "@reins/wire"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { Principal } from "../access/Authenticator.ts"
-import * as Role from "../access/Role.ts"
+import { operatorOnly, type Principal, restrict, sightOf } from "../access/Authenticator.ts"
 import * as Accumulated from "../run/Accumulated.ts"
 import * as Lookup from "../run/Lookup.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
@@ -111,7 +110,7 @@ export const costs = Effect.fnUntraced(function* (
     until: yield* natural(query, "until"),
     limit: yield* natural(query, "limit")
   } satisfies CostOptions
-  const seen = Role.restrict(principal, query["principal"])
+  const seen = restrict(principal, query["principal"])
   const report =
     seen === undefined ? CostReport.fold([], options.dimensions, 1) : yield* runtime.costs.by({ ...options, ...seen })
   if (format !== "csv" && (format === "json" || !/\btext\/csv\b/.test(headers["accept"] ?? ""))) {
@@ -133,7 +132,7 @@ const outward = <Run extends ListedRun.ListedRun>({ naming }: ServerContext, run
 /** `GET /runs` */
 export const list = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, query: Query) {
   const filter = yield* filterOf(serving, principal, query)
-  const seen = Role.restrict(principal, query["principal"])
+  const seen = restrict(principal, query["principal"])
   const { next, runs } = seen === undefined ? { runs: [] } : yield* serving.runtime.runs.list({ ...filter, ...seen })
   const body = { runs: runs.map((run) => outward(serving, run)), ...(next === undefined ? {} : { next }) }
   return { status: 200, body }
@@ -148,14 +147,14 @@ export const get = Effect.fnUntraced(function* (serving: ServerContext, principa
   const run = yield* runtime.runs.get(runId, { resourceId: principal.tenant })
   if (run === undefined) return yield* Effect.fail(Lookup.noRun)
   const told = outward(serving, run)
-  if (Role.sightOf(principal) === "order") return { status: 200, body: told }
+  if (sightOf(principal) === "order") return { status: 200, body: told }
   return { status: 200, body: { ...told, ...(yield* said(serving, run)) } }
 })
 
 /** `GET /runs/:runId/estimates`: the rows of its ledger that are estimated. Without a role, only of own runs. */
 export const estimates = Effect.fnUntraced(function* (serving: ServerContext, principal: Principal, runId: string) {
   const { runtime } = serving
-  const seen = Role.restrict(principal, undefined)
+  const seen = restrict(principal, undefined)
   const { runs } = seen === undefined ? { runs: [] } : yield* runtime.runs.list({ ...seen, runId, limit: 1 })
   const found = runs.length === 0 ? undefined : yield* runtime.costs.estimates(runId, { resourceId: principal.tenant })
   return found === undefined ? yield* Effect.fail(Lookup.noRun) : { status: 200, body: { estimates: found } }
@@ -171,8 +170,7 @@ export const correct = Effect.fnUntraced(function* (
   runId: string,
   given: unknown
 ) {
-  if (Role.sightOf(principal) !== "all")
-    return yield* Effect.fail(Role.operatorOnly("Costs are corrected by an operator"))
+  if (sightOf(principal) !== "all") return yield* Effect.fail(operatorOnly("Costs are corrected by an operator"))
   const asked = readCorrection(given)
   if (Option.isNone(asked)) {
     return yield* Effect.fail(
@@ -225,7 +223,7 @@ const noMemory = Refusal.make("not-found", "MemoryNotFound", "Unknown memory")
 export const memories = Effect.fnUntraced(function* ({ runtime }: ServerContext, principal: Principal, query: Query) {
   const { after, agent } = query
   const limit = yield* natural(query, "limit")
-  const seen = Role.restrict(principal, query["principal"])
+  const seen = restrict(principal, query["principal"])
   const { memories, next } =
     seen === undefined ? { memories: [] } : yield* runtime.memory.list({ ...seen, agent, after, limit })
   return { status: 200, body: { memories, ...(next === undefined ? {} : { next }) } }
@@ -233,7 +231,7 @@ export const memories = Effect.fnUntraced(function* ({ runtime }: ServerContext,
 
 /** `DELETE /memories/:memoryId`: of an operator's tenant, of others their own. */
 export const forget = Effect.fnUntraced(function* ({ runtime }: ServerContext, principal: Principal, id: string) {
-  const seen = Role.restrict(principal, undefined)
+  const seen = restrict(principal, undefined)
   const isGone = seen !== undefined && (yield* runtime.memory.forget(id, seen))
   return isGone ? { status: 204 } : yield* Effect.fail(noMemory)
 })
@@ -247,8 +245,7 @@ export const erase = Effect.fnUntraced(function* (
   principal: Principal,
   { params, query }: Dialect.Request
 ) {
-  if (Role.sightOf(principal) !== "all")
-    return yield* Effect.fail(Role.operatorOnly("A principal is erased by an operator"))
+  if (sightOf(principal) !== "all") return yield* Effect.fail(operatorOnly("A principal is erased by an operator"))
   const { book, naming, runtime } = serving
   const audit = yield* word(query, "audit", isAudit, "erase or keep")
   const cancel = yield* word(query, "cancel", isSwitch, "true or false")
@@ -286,7 +283,7 @@ export const self = (principal: Principal) => {
     tenant,
     ...(name === undefined ? {} : { name }),
     ...(roles === undefined ? {} : { roles }),
-    sees: Role.sightOf(principal)
+    sees: sightOf(principal)
   }
   return Effect.succeed({ status: 200, body })
 }

@@ -9,8 +9,7 @@ import { type Dialect, Refusal } from "@reins/wire"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { Principal } from "../access/Authenticator.ts"
-import * as Role from "../access/Role.ts"
+import { operatorOnly, type Principal, restrict, sightOf } from "../access/Authenticator.ts"
 import * as Lookup from "../run/Lookup.ts"
 import { newThread, type ServerContext } from "../run/ServerContext.ts"
 import * as Threads from "../run/Threads.ts"
@@ -77,7 +76,7 @@ const refusals = { Unreadable: "unprocessable", StillOpen: "conflict", UnknownAg
 
 /** All that the store has of a run that the principal sees, as lines. Without a role, only of own runs. */
 const linesOf = Effect.fnUntraced(function* ({ runtime }: ServerContext, principal: Principal, runId: string) {
-  const seen = Role.restrict(principal, undefined)
+  const seen = restrict(principal, undefined)
   const { runs } = seen === undefined ? { runs: [] } : yield* runtime.runs.list({ ...seen, runId, limit: 1 })
   if (runs.length === 0) return yield* Effect.fail(Lookup.noRun)
   const lines = yield* runtime.runs.export(runId, { resourceId: principal.tenant })
@@ -99,9 +98,9 @@ export const replay = Effect.fnUntraced(function* (
   principal: Principal,
   { body, params }: Dialect.Request
 ) {
-  const sight = Role.sightOf(principal)
+  const sight = sightOf(principal)
   // A difference tells of instructions and tools, which are not a caller's to know.
-  if (sight === "own") return yield* Effect.fail(Role.operatorOnly("Runs are replayed by an operator or auditor"))
+  if (sight === "own") return yield* Effect.fail(operatorOnly("Runs are replayed by an operator or auditor"))
   const asked = readReplay(body ?? {})
   if (Option.isNone(asked))
     return yield* Effect.fail(Refusal.badRequest("Invalid or unknown field. Use agent, an agent's name"))

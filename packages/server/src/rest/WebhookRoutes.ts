@@ -14,8 +14,7 @@ import { type Dialect, Refusal } from "@reins/wire"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { Principal } from "../access/Authenticator.ts"
-import * as Role from "../access/Role.ts"
+import { type Principal, sightOf } from "../access/Authenticator.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
 import * as OperatorRoutes from "./OperatorRoutes.ts"
 import * as Webhooks from "../run/Webhooks.ts"
@@ -50,7 +49,7 @@ const managing = (
   { sender }: ServerContext,
   principal: Principal
 ): Effect.Effect<{ readonly resourceId: string }, Refusal.Refusal> => {
-  if (Role.sightOf(principal) !== "all") return Effect.fail(forbidden)
+  if (sightOf(principal) !== "all") return Effect.fail(forbidden)
   return sender === undefined ? Effect.fail(notSent) : Effect.succeed({ resourceId: principal.tenant })
 }
 

@@ -5,8 +5,7 @@
 import type { Command, Dialect, Refusal } from "@reins/wire"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Principal } from "../access/Authenticator.ts"
-import * as Role from "../access/Role.ts"
+import { type Principal, sightOf } from "../access/Authenticator.ts"
 import type { Mount, OnDisconnect } from "../options/ServerOptions.ts"
 import * as Commands from "./Commands.ts"
 import * as Lookup from "./Lookup.ts"
@@ -41,7 +40,7 @@ export const execute = Effect.fnUntraced(function* (
   const isCounted = answer._tag === "Stream" && answer.countsInput === true && query?._tag === "StartQuery"
   const counted = isCounted ? yield* Effect.option(Commands.countTokens(serving, principal, query, manner)) : undefined
   const inputTokens = counted === undefined ? undefined : Option.getOrUndefined(counted)
-  const hidesContent = Role.sightOf(principal) === "order"
+  const hidesContent = sightOf(principal) === "order"
   const feed = { ...carried.feed, onDisconnect: manner.onDisconnect, inputTokens, hidesContent }
   return Outcome.run(feed)
 })
