@@ -1,6 +1,6 @@
 export { Authenticator } from "./access/Authenticator.ts"
 export * as NetworkAddress from "./access/NetworkAddress.ts"
-export { NameLookup } from "./access/NameLookup.ts"
+export { NameLookup } from "./webhook/Delivery.ts"
 export type { Credentials } from "./access/Authenticator.ts"
 export type { KeyRecord } from "./access/Authenticator.ts"
 export type { Principal } from "./access/Authenticator.ts"

@@ -15,7 +15,6 @@ import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import type { Lookup } from "../access/NameLookup.ts"
 import type { OwnWebhook, WebhookOptions } from "../options/ServerOptions.ts"
 import * as Delivery from "../webhook/Delivery.ts"
 import * as Retry from "../webhook/Retry.ts"
@@ -29,7 +28,7 @@ import * as Accumulated from "./Accumulated.ts"
 /** What a sender works with. */
 export interface Sending extends RunPush.Telling {
   readonly options: WebhookOptions
-  readonly lookup: Lookup | undefined
+  readonly lookup: Delivery.Lookup | undefined
   readonly newId: (prefix: string) => string
 }
 
