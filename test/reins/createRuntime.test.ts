@@ -22,6 +22,14 @@ const Tree = z.object({
     return z.array(Tree)
   }
 })
+const thrown = (call: () => unknown) => {
+  try {
+    call()
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+  return undefined
+}
 const said = (promise: Promise<unknown>) => promise.then(() => "", String)
 
 describe("a runtime of named services", () => {
@@ -105,7 +113,7 @@ describe("a runtime of named services", () => {
     assert.throws(of({ telemetry: "localhost" }), /^Invalid option telemetry\. Give an object/)
     assert.throws(
       of({ telemetry: { otlp: "http://host", service: "desk" } }),
-      /^Invalid option telemetry\. Give an object/
+      /^Unknown option in telemetry\. Available options: otlp, serviceName$/
     )
     assert.throws(
       of({ store: { sqlite: "a.db", postgres: "postgres://host/db" } }),
@@ -113,14 +121,25 @@ describe("a runtime of named services", () => {
     )
     assert.throws(of({ apiKey: "sk-pasted" }), /^Unknown option apiKey\. Available options: (?!.*sk-pasted).*\bstore\b/)
     const server = { name: "files", command: "node" }
-    for (const wrong of [
-      { enviroment: { TOKEN: "sk-pasted" } },
-      { env: ["TOKEN=sk-pasted"] },
-      { headers: { authorization: "sk-pasted" } },
-      { args: "--token sk-pasted" },
-      { cwd: 5 }
-    ])
-      assert.throws(of({ mcp: [{ ...server, ...wrong }] }), /^Invalid option mcp\. Give (?!.*sk-pasted).*\benv, cwd\b/)
+    const ofCommand = "name, prefix, only, command, args, env, cwd"
+    for (const [wrong, words] of [
+      [{ enviroment: { TOKEN: "sk-pasted" } }, `Unknown option in mcp[0]. Available options: ${ofCommand}`],
+      [{ headers: { authorization: "sk-pasted" } }, `Unknown option in mcp[0]. Available options: ${ofCommand}`],
+      [{ env: ["TOKEN=sk-pasted"] }, "Invalid option mcp[0].env. Give an object of texts by variable"],
+      [{ env: { sk_pasted: 5 } }, "Invalid option mcp[0].env. Give a string"],
+      [{ args: "--token sk-pasted" }, "Invalid option mcp[0].args. Give a list of arguments"],
+      [{ cwd: 5 }, "Invalid option mcp[0].cwd. Give a string"],
+      [{ only: [""] }, "Invalid option mcp[0].only[0]. Name a tool"]
+    ] as const)
+      assert.strictEqual(thrown(of({ mcp: [{ ...server, ...wrong }] })), words)
+    const remote = { name: "files", url: "https://host", header: { authorization: "sk-pasted" } }
+    assert.strictEqual(
+      thrown(of({ mcp: [remote] })),
+      "Unknown option in mcp[0]. Available options: name, prefix, only, url, headers"
+    )
+    assert.throws(of({ store: { sqlite: 5 } }), /^Invalid option store\.sqlite\. Give the path of a file/)
+    assert.throws(of({ prices: 5 }), /^Invalid option prices: 5\. Give the path of a file of prices/)
+    assert.throws(of({ reconcile: "yes" }), /^Invalid option reconcile: "yes"\. Use true or false/)
     assert.throws(of({ store: "postgres://user:secret@host/db" }), /^Invalid option store\. Use "memory"/)
     assert.throws(() => createRuntime(undefined as never), /Invalid option of createRuntime: undefined/)
   })

@@ -12,6 +12,7 @@ import * as Plain from "@reins/runtime/promise"
 import { Sqlite } from "@reins/store/sqlite"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Otlp from "effect/observability/Otlp"
@@ -170,71 +171,68 @@ export const createRuntime = <
   })
 }
 
-const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-const isText = (value: unknown): boolean => typeof value === "string" && value !== ""
+const { cases, fields, flag, list, must, name, optional, record, secret, text } = Plain.OptionRule
 
-/** Whether these are all its fields: a misspelt one would set nothing. */
-const hasOnly = (value: object, names: ReadonlyArray<string>): boolean =>
-  Object.entries(value).every(([name, one]) => one === undefined || names.includes(name))
+const server = 'Give a server with a name and a command or a url, as in mcp: [{ name: "files", command: "node" }]'
 
-const isListOfTexts = (value: unknown): boolean => value === undefined || (Array.isArray(value) && value.every(isText))
-const isTexts = (value: unknown): boolean =>
-  value === undefined || (isObject(value) && Object.values(value).every((one) => typeof one === "string"))
-const isOptionalText = (value: unknown): boolean => value === undefined || typeof value === "string"
-
-const common = ["name", "prefix", "only"] satisfies ReadonlyArray<keyof McpServer>
-const commandFields = [...common, "command", "args", "env", "cwd"] satisfies ReadonlyArray<
-  keyof McpTools.CommandSettings
->
-const addressFields = [...common, "url", "headers"] satisfies ReadonlyArray<keyof McpTools.AddressSettings>
-
-const isServer = (value: unknown): boolean => {
-  if (!isObject(value) || !isText(value["name"])) return false
-  if (!isOptionalText(value["prefix"]) || !isListOfTexts(value["only"])) return false
-  return "command" in value
-    ? hasOnly(value, commandFields) &&
-        isText(value["command"]) &&
-        (value["args"] === undefined || (Array.isArray(value["args"]) && value["args"].every(isOptionalText))) &&
-        isTexts(value["env"]) &&
-        isOptionalText(value["cwd"])
-    : hasOnly(value, addressFields) && isText(value["url"]) && isTexts(value["headers"])
+const common = {
+  name: name("Name the server"),
+  prefix: optional(text()),
+  only: optional(list("Give a list of names of tools", name("Name a tool")))
 }
 
-/** The options that this package adds. */
-const rules: { readonly [Name in "mcp" | "store" | "prices" | "reconcile" | "telemetry"]: Plain.OwnRule } = {
-  mcp: {
-    fits: (value) => value === undefined || (Array.isArray(value) && value.every(isServer)),
-    cure:
-      'Give a list of servers, each with a name and a command or a url, as in mcp: [{ name: "files", command: "node" }]. ' +
-      `Options of a command: ${commandFields.join(", ")}. Options of a url: ${addressFields.join(", ")}`,
-    // It may have keys, in the environment, the headers, the arguments or the address.
-    isSecret: true
-  },
-  store: {
-    fits: (value) =>
-      value === undefined ||
-      value === "memory" ||
-      (isObject(value) &&
-        ((hasOnly(value, ["sqlite"]) && isText(value["sqlite"])) ||
-          (hasOnly(value, ["postgres"]) && isText(value["postgres"])))),
-    cure: 'Use "memory", { sqlite: "runs.db" } or { postgres: "postgres://…" }',
-    // It may have a password.
-    isSecret: true
-  },
-  prices: { fits: (value) => value === undefined || isText(value), cure: "Give the path of a file of prices" },
-  reconcile: { fits: (value) => value === undefined || typeof value === "boolean", cure: "Use true or false" },
-  telemetry: {
-    fits: (value) =>
-      value === undefined ||
-      (isObject(value) &&
-        hasOnly(value, ["otlp", "serviceName"]) &&
-        isText(value["otlp"]) &&
-        isOptionalText(value["serviceName"])),
-    cure: 'Give an object such as { otlp: "http://localhost:4318", serviceName: "desk" }',
-    // The address may have a token.
-    isSecret: true
-  }
+/** What is not a command is an address. */
+const serverRule = cases(
+  (value) => Predicate.hasProperty(value, "command"),
+  fields<Omit<McpTools.CommandSettings, "protocol">>(server, {
+    ...common,
+    command: name("Name the program, such as npx"),
+    args: optional(list("Give a list of arguments", text())),
+    env: optional(record("Give an object of texts by variable", text())),
+    cwd: optional(text())
+  }),
+  fields<Omit<McpTools.AddressSettings, "protocol">>(server, {
+    ...common,
+    url: name("Give the address"),
+    headers: optional(record("Give an object of texts by header", text()))
+  })
+)
+
+const stored = 'Use "memory", { sqlite: "runs.db" } or { postgres: "postgres://…" }'
+
+/** The options that this package adds or replaces. */
+type Own = Omit<Options<{}, []>, Exclude<keyof Plain.Options<{}, []>, "mcp">>
+
+const rules: Plain.OptionRule.Rules<Own> = {
+  // It may have keys, in the environment, the headers, the arguments or the address.
+  mcp: secret(optional(list('Give a list of servers, as in mcp: [{ name: "files", command: "node" }]', serverRule))),
+  // It may have a password.
+  store: secret(
+    optional(
+      cases(
+        (value) => Predicate.hasProperty(value, "sqlite") !== Predicate.hasProperty(value, "postgres"),
+        cases(
+          (value) => Predicate.hasProperty(value, "sqlite"),
+          fields<Extract<StoreName, { readonly sqlite: string }>>(stored, { sqlite: name("Give the path of a file") }),
+          fields<Extract<StoreName, { readonly postgres: string }>>(stored, {
+            postgres: name("Give the address of a database")
+          })
+        ),
+        must(stored, (value) => value === "memory")
+      )
+    )
+  ),
+  prices: optional(name("Give the path of a file of prices")),
+  reconcile: optional(flag),
+  // The address may have a token.
+  telemetry: secret(
+    optional(
+      fields<Telemetry>('Give an object such as { otlp: "http://localhost:4318", serviceName: "desk" }', {
+        otlp: name("Give the address of a collector"),
+        serviceName: optional(text())
+      })
+    )
+  )
 }
 
 const transports = Layer.merge(

@@ -6,12 +6,16 @@ import { make, options, places, refusal, tool } from "./EveryOption.ts"
 
 describe("a secret among the options", () => {
   const canary = "sk-canary-5f3b0c9d"
+  /** It may be read as the name of an option. */
+  const named = "sk_canary_5f3b0c9d"
   const shapes: ReadonlyArray<unknown> = [
     canary,
     [canary],
     [[canary]],
     { key: canary },
     { [canary]: canary },
+    { [named]: named },
+    { openai: { [named]: null } },
     { find: canary },
     { find: () => canary, token: canary },
     { find: () => canary, cacheFor: canary },
@@ -29,15 +33,17 @@ describe("a secret among the options", () => {
   ]
 
   /** The shapes in which it may be read as a name. */
-  const names = { 0: "a text", 1: "a list of names", 4: "an object by names" }
+  const names = { 0: "a text", 1: "a list of names", 4: "an object by names", 5: "an object by names" }
 
   /** Options whose value has names that the program gives: they are part of what is named. */
-  const named = /^(tools|budget|models|agents\[0\]\.(models|approvals|budget|tools|mcp|specialists|name))$/
+  const byName = /^(tools|models|agents\[0\]\.(models|approvals|tools|mcp|specialists|name))$/
 
   it.each(places)("is in no message, wherever it is in a wrong value: %s", (path, replaced) => {
     for (const [index, shape] of shapes.entries()) {
-      if (!(index in names && named.test(path))) {
-        assert.notInclude(refusal(replaced(shape)) ?? "", canary, `${path}, shape ${index}`)
+      if (!(index in names && byName.test(path))) {
+        const message = refusal(replaced(shape)) ?? ""
+        assert.notInclude(message, canary, `${path}, shape ${index}`)
+        assert.notInclude(message, named, `${path}, shape ${index}`)
       }
     }
   })

@@ -149,10 +149,7 @@ describe("createRuntime", () => {
       of({ tools: { look: { parameters, run: () => 1 } } }),
       /Unknown option tools\.look\.run\. .*\bexecute\b/
     )
-    assert.match(
-      of({ budget: { maxStep: 5 } }),
-      /Invalid option budget\.maxStep: 5\. It is not a limit\. .*\bmaxSteps\b/
-    )
+    assert.match(of({ budget: { maxStep: 5 } }), /Unknown option budget\.maxStep\. Available options: .*\bmaxSteps\b/)
     assert.match(
       of({ memory: { memory: 5 } }),
       /Unknown option memory\.memory\. Available options: memories, bytes, textBytes/
@@ -189,6 +186,14 @@ describe("createRuntime", () => {
     assert.match(
       of({ onExhausted: "wrapup" }),
       /^Error: Invalid option budget\.onExhausted: "wrapup"\. It must be one of stop/
+    )
+    assert.match(
+      of({ maxCallsPerTool: { look: -1 } }),
+      /^Error: Invalid option budget\.maxCallsPerTool\.look: -1\. It must be a whole number of at least 0$/
+    )
+    assert.match(
+      of({ onExhausted: "a, but is b" }),
+      /^Error: Invalid option budget\.onExhausted: "a, but is b"\. It must/
     )
     assert.match(of({ maxCallsPerTool: 3 }), /^Error: Invalid option budget\.maxCallsPerTool: 3\. It must be an object/)
   })

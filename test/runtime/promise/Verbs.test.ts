@@ -180,6 +180,42 @@ describe("a query's options", () => {
   )
 })
 
+describe("an agent's value", () => {
+  it.each([
+    [{ name: 5 }, "agent.name: 5"],
+    [{ name: undefined, description: "Sorts" }, "agent.name: undefined"],
+    [{ name: { key: "sk-canary-5f3b0c9d" }, description: "Sorts" }, "agent.name: an object"],
+    [{ name: "" }, 'agent.name: ""']
+  ])("is refused where its name is none: %j", async (value, words) => {
+    const { runtime } = begin()
+    await using _closed = runtime
+    const said = (asked: Promise<unknown>) => asked.then(() => "", String)
+    for (const message of await Promise.all([
+      said(runtime.complete(value as never, "hello?")),
+      said(runtime.start(value as never, "hello?")),
+      said(runtime.query(value as never, "hello?").next())
+    ]))
+      assert.match(
+        message,
+        new RegExp(`^QueryRejected: Invalid input for .*: Invalid option ${words}\\. Give an agent's`)
+      )
+  })
+
+  it.each([[5], [null], [{ name: "desk" }]])("is a name where it is an option: %j is refused", async (agent) => {
+    const { runtime } = begin()
+    await using _closed = runtime
+    const said = (asked: Promise<unknown>) => asked.then(() => "", String)
+    for (const message of await Promise.all([
+      said(runtime.complete("hello?", { agent } as never)),
+      said(runtime.preview("hello?", { agent } as never))
+    ]))
+      assert.match(
+        message,
+        /^QueryRejected: Invalid input for desk: Invalid option agent: .+\. Give the name of an agent/
+      )
+  })
+})
+
 describe("the options of a method", () => {
   it("that misspell or lack the tenant's name reach no other tenant", async () => {
     const { runtime } = begin(ScriptedModel.text("hello"))
@@ -230,7 +266,8 @@ describe("the options of a method", () => {
       ["quotas.usage", (options) => runtime.quotas.usage(options)],
       ["quotas.limit", (options) => runtime.quotas.limit("q", { maxSteps: 1 } as never, options)],
       ["threads.limit", (options) => runtime.threads.limit("t", { maxSteps: 1 }, options)],
-      ["threads.delete", (options) => runtime.threads.delete("t", options)]
+      ["threads.delete", (options) => runtime.threads.delete("t", options)],
+      ["grants.give", (options) => runtime.grants.give(options)]
     ]
     for (const [name, call] of methods) {
       const said = (options: unknown) => call(options as never).then(() => "taken", String)
@@ -243,5 +280,21 @@ describe("the options of a method", () => {
     }
     assert.lengthOf((await runtime.runs.list({ resourceId: "acme", limit: 5 })).runs, 1)
     assert.isDefined(await runtime.threads.info("t", { resourceId: "acme" }))
+  })
+
+  it("are refused where they misspell a limit of a grant, or the failure of a client's result", async () => {
+    const { runtime } = begin()
+    await using _closed = runtime
+    const said = (call: Promise<unknown>) => call.then(() => "taken", String)
+    const grant = { scope: "run", runId: "r", threadId: "t", tool: "find" } as const
+    assert.match(
+      await said(runtime.grants.give({ ...grant, use: 1 } as never)),
+      /Unknown option grants\.give\(\)\.use\. Available options: .*\buses\b/
+    )
+    assert.deepStrictEqual(await runtime.grants.list(), [])
+    assert.match(
+      await said(runtime.submitToolResult("r", "1", { result: "no", isFailed: true } as never)),
+      /Unknown option submitToolResult\(\)\.isFailed\. Available options: .*\bisFailure\b/
+    )
   })
 })

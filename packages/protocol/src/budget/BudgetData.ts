@@ -199,9 +199,72 @@ export const make = (options: Options): Budget => {
   return out
 }
 
-const mustBeWhole = (value: number): string => `must be a whole number of at least 0, but is ${String(value)}`
+/**
+ * What is invalid about a limit: what it must be, and its value as text. `tool`: the limit is that of one tool's calls.
+ * `known`: there is no limit of this name, and these there are.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Misfit {
+  readonly limit: string
+  readonly tool?: string
+  readonly issue: string
+  readonly value?: string
+  readonly known?: ReadonlyArray<string>
+}
+
+const notWhole = (value: number) => ({ issue: "must be a whole number of at least 0", value: String(value) })
 
 const isWhole = (value: number): boolean => value === Infinity || (Number.isSafeInteger(value) && value >= 0)
+
+/**
+ * The first invalid limit of a budget, or `undefined`, as `validate` reports it.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const misfit = (budget: Budget): Misfit | undefined => {
+  for (const [limit, value] of Object.entries(budget)) {
+    if (value !== undefined && !isKnown(limit)) return { limit, issue: "is not a limit", known }
+  }
+  for (const limit of counts) {
+    const value = budget[limit]
+    if (value !== undefined && !isWhole(value)) return { limit, ...notWhole(value) }
+  }
+  if (budget.maxCallsPerTool !== undefined && !isByName(budget.maxCallsPerTool)) {
+    return { limit: "maxCallsPerTool", issue: "must be an object of whole numbers by tool name" }
+  }
+  for (const [tool, value] of Object.entries(budget.maxCallsPerTool ?? {})) {
+    if (!isWhole(value)) return { limit: "maxCallsPerTool", tool, ...notWhole(value) }
+  }
+  const { maxCostUsd, maxDurationMs, onExhausted, warnAt } = budget
+  if (isLimit(maxCostUsd) && !isUsd(maxCostUsd)) {
+    return { limit: "maxCostUsd", issue: mustBeUsd, value: String(maxCostUsd) }
+  }
+  if (maxDurationMs !== undefined && !(isNumber(maxDurationMs) && maxDurationMs >= 0)) {
+    return {
+      limit: "maxDuration",
+      issue: "must be a duration of at least 0",
+      value: `${String(maxDurationMs)} milliseconds`
+    }
+  }
+  if (warnAt !== undefined && !(isNumber(warnAt) && warnAt >= 0 && warnAt <= 1)) {
+    return { limit: "warnAt", issue: "must be from 0 to 1", value: String(warnAt) }
+  }
+  return onExhausted === undefined || outcomes.includes(onExhausted)
+    ? undefined
+    : { limit: "onExhausted", issue: `must be one of ${outcomes.join(", ")}` }
+}
+
+/** What an amount of US dollars must be. */
+export const mustBeUsd = `must be US dollars from 0 to ${Money.toUsd(Money.max)}`
+
+/** The issue of a misfit in one sentence, with its value. `of`: what `known` lists. */
+export const issueOf = ({ issue, known, value }: Pick<Misfit, "issue" | "known" | "value">, of: string): string =>
+  known === undefined
+    ? `${issue}${value === undefined ? "" : `, but is ${value}`}`
+    : `${issue}. Available ${of}: ${known.join(", ")}`
 
 /**
  * The first invalid limit of a budget, or `undefined`. Counts are whole numbers from 0 to 9,007,199,254,740,991; US
@@ -211,34 +274,10 @@ const isWhole = (value: number): boolean => value === Infinity || (Number.isSafe
  * @category operations
  */
 export const validate = (budget: Budget): InvalidBudget | undefined => {
-  const refuse = (limit: string, issue: string) => new InvalidBudget({ limit, issue })
-  for (const [name, value] of Object.entries(budget)) {
-    if (value !== undefined && !isKnown(name))
-      return refuse(name, `is not a limit. Available limits: ${known.join(", ")}`)
-  }
-  for (const name of counts) {
-    const value = budget[name]
-    if (value !== undefined && !isWhole(value)) return refuse(name, mustBeWhole(value))
-  }
-  if (budget.maxCallsPerTool !== undefined && !isByName(budget.maxCallsPerTool)) {
-    return refuse("maxCallsPerTool", "must be an object of whole numbers by tool name")
-  }
-  for (const [tool, value] of Object.entries(budget.maxCallsPerTool ?? {})) {
-    if (!isWhole(value)) return refuse(`maxCallsPerTool.${tool}`, mustBeWhole(value))
-  }
-  const { maxCostUsd, maxDurationMs, onExhausted, warnAt } = budget
-  if (isLimit(maxCostUsd) && !isUsd(maxCostUsd)) {
-    return refuse("maxCostUsd", `must be US dollars from 0 to ${Money.toUsd(Money.max)}, but is ${String(maxCostUsd)}`)
-  }
-  if (maxDurationMs !== undefined && !(isNumber(maxDurationMs) && maxDurationMs >= 0)) {
-    return refuse("maxDuration", `must be a duration of at least 0, but is ${String(maxDurationMs)} milliseconds`)
-  }
-  if (warnAt !== undefined && !(isNumber(warnAt) && warnAt >= 0 && warnAt <= 1))
-    return refuse("warnAt", `must be from 0 to 1, but is ${String(warnAt)}`)
-  if (onExhausted !== undefined && !outcomes.includes(onExhausted)) {
-    return refuse("onExhausted", `must be one of ${outcomes.join(", ")}`)
-  }
-  return undefined
+  const wrong = misfit(budget)
+  if (wrong === undefined) return undefined
+  const { limit, tool } = wrong
+  return new InvalidBudget({ limit: tool === undefined ? limit : `${limit}.${tool}`, issue: issueOf(wrong, "limits") })
 }
 
 /**

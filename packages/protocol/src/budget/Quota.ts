@@ -24,14 +24,16 @@ export {
   isOfPrincipal,
   limitsAsWritten,
   make,
+  misfit,
   Quota,
   renewal,
   span,
   validate,
   validateAll,
+  validateLimits,
   withLimits
 } from "./QuotaData.ts"
-export type { Calendar, LimitOptions, Options, Span, Subject } from "./QuotaData.ts"
+export type { Calendar, LimitOptions, Misfit, Options, Span, Subject } from "./QuotaData.ts"
 
 /**
  * Money in nano-dollars, and input and output tokens together.

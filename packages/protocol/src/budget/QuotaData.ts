@@ -10,8 +10,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as DateTime from "effect/DateTime"
 import { InvalidQuota } from "../error/QueryRejected.ts"
-import * as Money from "../money/Money.ts"
-import { isUsd, milliseconds } from "./BudgetData.ts"
+import { issueOf, isUsd, milliseconds, mustBeUsd } from "./BudgetData.ts"
 
 const calendars = ["day", "week", "month"] as const
 
@@ -185,46 +184,83 @@ const fields: ReadonlyArray<string> = ["name", "per", "window", "timeZone", ...l
 const isField = (name: string): boolean => fields.includes(name)
 
 /**
- * The first invalid field of a quota, or `undefined`.
+ * What is invalid about a field: what it must be, and its value as text. `known`: there is no field of this name, and these
+ * there are.
  *
- * @since 0.1.0
- * @category operations
+ * @since 0.2.0
+ * @category models
  */
-export const validate = (quota: Quota): InvalidQuota | undefined => {
-  const refuse = (field: string, issue: string) => new InvalidQuota({ quota: String(quota.name), field, issue })
-  for (const name of Object.keys(quota)) {
-    if (!isField(name)) return refuse(name, `is not a field. Available fields: ${fields.join(", ")}`)
-  }
-  const { name, per, timeZone, window } = quota
-  if (typeof name !== "string" || name === "") return refuse("name", "must be a text that is not empty")
-  if (!whom.includes(per)) return refuse("per", `must be one of ${whom.join(", ")}, but is ${String(per)}`)
-  if (!isCalendar(window) && !(Number.isSafeInteger(window) && window >= 1000)) {
-    const issue = `must be one of ${calendars.join(", ")}, or a duration of at least 1 second, but is ${String(window)}`
-    return refuse("window", issue)
-  }
-  if (timeZone !== undefined) {
-    if (!isCalendar(window)) return refuse("timeZone", "applies to calendar windows only. Remove it")
-    if (!isTimeZone(timeZone)) {
-      return refuse("timeZone", `must be the IANA name of a zone, such as Europe/Berlin, but is ${String(timeZone)}`)
-    }
-  }
-  return invalidLimit(quota.name, quota)
+export interface Misfit {
+  readonly field: string
+  readonly issue: string
+  readonly value?: string
+  readonly known?: ReadonlyArray<string>
 }
 
-/** The first invalid limit, or `undefined`. `name`: of the quota. */
-export const invalidLimit = (name: string, options: LimitOptions): InvalidQuota | undefined => {
-  const refuse = (field: string, issue: string) => new InvalidQuota({ quota: name, field, issue })
-  for (const limit of ["maxRuns", "maxTotalTokens"] as const) {
-    const value = options[limit]
+/**
+ * The first invalid field of a quota, or `undefined`, as `validate` reports it.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const misfit = (quota: Quota): Misfit | undefined => {
+  for (const field of Object.keys(quota)) {
+    if (!isField(field)) return { field, issue: "is not a field", known: fields }
+  }
+  const { name, per, timeZone, window } = quota
+  if (typeof name !== "string" || name === "") return { field: "name", issue: "must be a text that is not empty" }
+  if (!whom.includes(per)) return { field: "per", issue: `must be one of ${whom.join(", ")}`, value: String(per) }
+  if (!isCalendar(window) && !(Number.isSafeInteger(window) && window >= 1000)) {
+    const issue = `must be one of ${calendars.join(", ")}, or a duration of at least 1 second`
+    return { field: "window", issue, value: String(window) }
+  }
+  if (timeZone !== undefined) {
+    if (!isCalendar(window)) return { field: "timeZone", issue: "applies to calendar windows only. Remove it" }
+    if (!isTimeZone(timeZone)) {
+      const issue = "must be the IANA name of a zone, such as Europe/Berlin"
+      return { field: "timeZone", issue, value: String(timeZone) }
+    }
+  }
+  return limitMisfit(quota)
+}
+
+const limitMisfit = (options: LimitOptions): Misfit | undefined => {
+  for (const field of ["maxRuns", "maxTotalTokens"] as const) {
+    const value = options[field]
     if (value !== undefined && value !== Infinity && !(Number.isSafeInteger(value) && value >= 0)) {
-      return refuse(limit, `must be a whole number of at least 0, but is ${String(value)}`)
+      return { field, issue: "must be a whole number of at least 0", value: String(value) }
     }
   }
   const { maxCostUsd } = options
   return maxCostUsd === undefined || maxCostUsd === Infinity || isUsd(maxCostUsd)
     ? undefined
-    : refuse("maxCostUsd", `must be US dollars from 0 to ${Money.toUsd(Money.max)}, but is ${String(maxCostUsd)}`)
+    : { field: "maxCostUsd", issue: mustBeUsd, value: String(maxCostUsd) }
 }
+
+const refusal = (quota: string, of: "fields" | "limits", wrong: Misfit | undefined): InvalidQuota | undefined =>
+  wrong === undefined ? undefined : new InvalidQuota({ quota, field: wrong.field, issue: issueOf(wrong, of) })
+
+/**
+ * The first invalid field of a quota, or `undefined`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const validate = (quota: Quota): InvalidQuota | undefined => refusal(String(quota.name), "fields", misfit(quota))
+
+/**
+ * The first invalid limit of one subject, or `undefined`: what is no limit cannot be set for it. `quota`: the quota's name.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const validateLimits = (quota: string, options: LimitOptions): InvalidQuota | undefined => {
+  const field = Object.entries(options).find(([name, value]) => value !== undefined && !limitNames.includes(name))?.[0]
+  if (field === undefined) return refusal(quota, "fields", limitMisfit(options))
+  return refusal(quota, "limits", { field, issue: "is not a limit of a quota", known: limits })
+}
+
+const limitNames: ReadonlyArray<string> = limits
 
 /**
  * The quota with all three limits replaced: absent is no limit.
@@ -234,7 +270,7 @@ export const invalidLimit = (name: string, options: LimitOptions): InvalidQuota 
  */
 export const withLimits = (quota: Quota, options: LimitOptions): Quota => {
   const { name, per, timeZone, window } = quota
-  return make({ name, per, window, ...options, ...(timeZone === undefined ? {} : { timeZone }) })
+  return make({ ...options, name, per, window, ...(timeZone === undefined ? {} : { timeZone }) })
 }
 
 /**

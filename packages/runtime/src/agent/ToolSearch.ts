@@ -59,12 +59,12 @@ export const rule: Rule.Rule = Rule.optional(
   Rule.cases(
     (value) => value === false,
     Rule.any,
-    Rule.fields("Use false, or an object such as { above: 40 }", {
+    Rule.fields<Options>("Use false, or an object such as { above: 40 }", {
       above: Rule.optional(Rule.atLeast(0)),
       aboveTokens: Rule.optional(Rule.atLeast(0)),
       alwaysLoaded: Rule.optional(Rule.list("Give a list of names of tools", Rule.name("Name a tool"))),
       limit: Rule.optional(Rule.between(1, 50))
-    } satisfies Rule.Rules<Options>)
+    })
   )
 )
 

@@ -68,18 +68,18 @@ const most = 9
 const escalated = 'Give an object such as { after: "1 hour", to: { roles: ["lead"] } }'
 
 /** What one level must be; `rule` goes on to the next. */
-const levelRule: Rule.Rule = Rule.fields('Give an object such as { roles: ["lead"] }', {
+const levelRule = Rule.fields<Approvers>('Give an object such as { roles: ["lead"] }', {
   roles: Rule.optional(Rule.list('Give a list of roles, such as ["lead"]', Rule.name("Name a role"))),
   who: Rule.optional(Rule.callable("Give a function of a principal and a question")),
   excludeRequester: Rule.optional(Rule.flag),
   quorum: Rule.optional(Rule.count(1)),
   escalate: Rule.optional(
-    Rule.fields(escalated, {
+    Rule.fields<NonNullable<Approvers["escalate"]>>(escalated, {
       after: Rule.must('Use a finite time above 0, such as "1 hour"', (after) => millis(after) !== undefined),
       to: Rule.object(escalated)
     })
   )
-} satisfies Rule.Rules<Approvers>)
+})
 
 /** What approvers must be, on all levels. */
 export const rule: Rule.Rule = (approvers) => {

@@ -387,15 +387,18 @@ export interface Definition {
   readonly timeoutMs: number
 }
 
-const rule: Rule.Rule = Rule.fields("Give an object such as { beforeCall: (call) => Effect.succeed(Hook.pass) }", {
-  beforeCall: Rule.optional(Rule.callable()),
-  afterCall: Rule.optional(Rule.callable()),
-  beforeStep: Rule.optional(Rule.callable()),
-  afterStep: Rule.optional(Rule.callable()),
-  holdsText: Rule.optional(Rule.flag),
-  tools: Rule.optional(Rule.list("Give a list of names of tools and specialists", Rule.name("Name a tool"))),
-  timeout: Rule.optional(Rule.duration)
-} satisfies Rule.Rules<Options<never, never, never, never>>)
+const rule = Rule.fields<Options<never, never, never, never>>(
+  "Give an object such as { beforeCall: (call) => Effect.succeed(Hook.pass) }",
+  {
+    beforeCall: Rule.optional(Rule.callable()),
+    afterCall: Rule.optional(Rule.callable()),
+    beforeStep: Rule.optional(Rule.callable()),
+    afterStep: Rule.optional(Rule.callable()),
+    holdsText: Rule.optional(Rule.flag),
+    tools: Rule.optional(Rule.list("Give a list of names of tools and specialists", Rule.name("Name a tool"))),
+    timeout: Rule.optional(Rule.duration)
+  }
+)
 
 /**
  * Makes a hook. Its name is in errors and log lines. **Errors**: invalid options are `InvalidAgents` when the runtime's

@@ -104,7 +104,7 @@ const inMessage = (message: Message.Message, redact: (text: string) => string): 
   }
 }
 
-const rule: Rule.Rule = Rule.fields('Give an object such as { kinds: ["email"] }', {
+const rule = Rule.fields<Options>('Give an object such as { kinds: ["email"] }', {
   kinds: Rule.optional(Rule.list('Give a list of kinds, such as ["email"]', Rule.oneOf(...PersonalData.kinds))),
   patterns: Rule.optional(
     Rule.record(
@@ -117,7 +117,7 @@ const rule: Rule.Rule = Rule.fields('Give an object such as { kinds: ["email"] }
   results: Rule.optional(Rule.flag),
   text: Rule.optional(Rule.flag),
   tools: Rule.optional(Rule.list("Give a list of names of tools and specialists", Rule.name("Name a tool")))
-} satisfies Rule.Rules<Options>)
+})
 
 /**
  * The hook. **Errors**: invalid options are `InvalidAgents` when the runtime's layer is built: an unknown kind would redact nothing.

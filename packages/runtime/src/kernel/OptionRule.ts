@@ -7,23 +7,51 @@ import type * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Erased from "./Erased.ts"
 
-/** What is wrong: where, with which value, and the cure. `isSecret`: the value is not shown. */
+/**
+ * What is wrong: where, with which value, and the cure. `isSecret`: the value is not shown.
+ *
+ * **Details**
+ * - `knownPath`: the part of `path` before the first name that the program gave, such as a key of `record`. Absent: all of it.
+ * - `unknown`: the object at `path` has an option that does not exist, of this name; empty: of a name that is not shown.
+ *
+ * @since 0.2.0
+ * @category models
+ */
 export interface Fault {
   readonly path: string
+  readonly knownPath?: string
   readonly value: unknown
   readonly cure: string
   readonly isSecret?: boolean
-  /** The object at `path` has an option that does not exist, of this name; empty: of a name that is not shown. */
   readonly unknown?: string
 }
 
-/** Returns the first fault of a value; `undefined` if it fits. */
+/**
+ * Returns the first fault of a value; `undefined` if it fits.
+ *
+ * @since 0.2.0
+ * @category models
+ */
 export type Rule = (value: unknown) => Fault | undefined
 
-/** A rule for each option of `A`: an option without one does not compile. */
-export type Rules<A> = { readonly [K in keyof A]-?: Rule }
+/** The names of the options of `A`; of a union, of all its members. */
+type NamesOf<A> = A extends unknown ? keyof A : never
 
-/** A value must pass `test`. */
+/**
+ * A rule for each option of `A`; of a union, for those of all its members. An option without one does not compile, and
+ * nor does one of no type.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Rules<A> = [A] extends [never] ? never : { readonly [K in NamesOf<A>]-?: Rule }
+
+/**
+ * A value must pass `test`.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
 export const must =
   (cure: string, test: (value: unknown) => boolean): Rule =>
   (value) =>
@@ -31,24 +59,41 @@ export const must =
 
 /**
  * A value that may be or contain a secret, such as a key, a token, or an address with a password: a message names the option
- * and the cure, and shows nothing of the value, nor names in it that are not the runtime's.
+ * and the cure, and shows nothing of the value, nor names in it that the program gave.
+ *
+ * @since 0.2.0
+ * @category combinators
  */
 export const secret =
   (rule: Rule): Rule =>
   (value) => {
     const fault = rule(value)
     if (fault === undefined) return undefined
-    const path = fault.path.replace(/\["[^]*/, "")
-    return { ...fault, path, isSecret: true, ...(fault.unknown === undefined ? {} : { unknown: "" }) }
+    return {
+      ...fault,
+      path: fault.knownPath ?? fault.path,
+      isSecret: true,
+      ...(fault.unknown === undefined ? {} : { unknown: "" })
+    }
   }
 
-/** A value that may be absent. */
+/**
+ * A value that may be absent.
+ *
+ * @since 0.2.0
+ * @category combinators
+ */
 export const optional =
   (rule: Rule): Rule =>
   (value) =>
     value === undefined ? undefined : rule(value)
 
-/** A value that fits one of two rules; the fault is the second's. */
+/**
+ * A value that fits one of two rules; the fault is the second's.
+ *
+ * @since 0.2.0
+ * @category combinators
+ */
 export const either =
   (first: Rule, second: Rule): Rule =>
   (value) =>
@@ -67,16 +112,42 @@ const isLiteral = (value: object): boolean => {
 const isByName = (value: unknown): value is { readonly [key: string]: unknown } =>
   isObject(value) && (isLiteral(value) || Object.keys(value).length > 0)
 
-const at = (place: string, fault: Fault): Fault => ({
+const joined = (place: string, path: string): string =>
+  `${place}${place === "" || path === "" || path.startsWith("[") ? "" : "."}${path}`
+
+/**
+ * A fault of what is at `place`, as one of the whole.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const at = (place: string, fault: Fault): Fault => ({
   ...fault,
-  path: `${place}${fault.path === "" || fault.path.startsWith("[") ? "" : "."}${fault.path}`
+  path: joined(place, fault.path),
+  ...(fault.knownPath === undefined ? {} : { knownPath: joined(place, fault.knownPath) })
 })
+
+/**
+ * The same at a name that the program gave.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const atName = (name: string, fault: Fault): Fault => ({ ...at(placeOf(name), fault), knownPath: "" })
+
+/** A word so long may be a key that was given to the wrong option. */
+const longest = 16
 
 const isIdentifier = (name: string): boolean => /^[A-Za-z_$][\w$]*$/.test(name)
 
 const placeOf = (name: string): string => (isIdentifier(name) ? name : `[${JSON.stringify(name)}]`)
 
-/** A list of values that fit `rule`. */
+/**
+ * A list of values that fit `rule`.
+ *
+ * @since 0.2.0
+ * @category combinators
+ */
 export const list =
   (cure: string, rule: Rule): Rule =>
   (value) => {
@@ -89,21 +160,31 @@ export const list =
     return undefined
   }
 
-/** An object whose values all fit `rule`, by names of the program. */
+/**
+ * An object whose values all fit `rule`, by names of the program.
+ *
+ * @since 0.2.0
+ * @category combinators
+ */
 export const record =
   (cure: string, rule: Rule): Rule =>
   (value) => {
     if (!isByName(value)) return { path: "", value, cure }
     for (const [name, one] of Object.entries(value)) {
       const fault = rule(one)
-      if (fault !== undefined) return at(placeOf(name), fault)
+      if (fault !== undefined) return atName(name, fault)
     }
     return undefined
   }
 
-/** An object with these fields and no others: a misspelt one would set nothing. */
-export const fields = (cure: string, rules: { readonly [name: string]: Rule }): Rule => {
-  const each = Object.entries(rules)
+/**
+ * An object with the fields of `A` and no others: a misspelt one would set nothing. Without `A` it does not compile.
+ *
+ * @since 0.2.0
+ * @category combinators
+ */
+export const fields = <A = never>(cure: string, rules: Rules<NoInfer<A>>): Rule => {
+  const each = Object.entries<Rule>(rules)
   const names = Object.keys(rules)
   return (value) => {
     if (!isObject(value)) return { path: "", value, cure }
@@ -114,54 +195,129 @@ export const fields = (cure: string, rules: { readonly [name: string]: Rule }): 
     if (!isLiteral(value)) return names.some((name) => name in value) ? undefined : { path: "", value, cure }
     const unknown = Object.keys(value).find((name) => value[name] !== undefined && !Object.hasOwn(rules, name))
     if (unknown === undefined) return undefined
-    return {
-      path: "",
-      value: value[unknown],
-      cure: `Available options: ${names.join(", ")}`,
-      unknown: isIdentifier(unknown) ? unknown : "" // what is no identifier may be a value in the wrong place
-    }
+    return unknownOption(unknown, names)
   }
 }
 
-/** The rule for values that pass `test`, and the rule for others. */
+/**
+ * The fault of an object with an option `name` where only `names` exist. What looks like no name is not shown: it may be a
+ * value in the wrong place, or a key.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const unknownOption = (name: string, names: ReadonlyArray<string>): Fault => ({
+  path: "",
+  value: undefined,
+  cure: `Available options: ${names.join(", ")}`,
+  unknown: isIdentifier(name) && (name.length < longest || !/\d/.test(name)) ? name : ""
+})
+
+/**
+ * The rule for values that pass `test`, and the rule for others.
+ *
+ * @since 0.2.0
+ * @category combinators
+ */
 export const cases =
   (test: (value: unknown) => boolean, rule: Rule, others: Rule): Rule =>
   (value) =>
     test(value) ? rule(value) : others(value)
 
-/** Any value: something else validates it. */
+/**
+ * Any value: something else validates it.
+ *
+ * @since 0.2.0
+ * @category rules
+ */
 export const any: Rule = () => undefined
 
+/**
+ * Text, which may be empty.
+ *
+ * @since 0.2.0
+ * @category rules
+ */
 export const text = (cure = "Give a string"): Rule => must(cure, Predicate.isString)
+/**
+ * Text that is not empty.
+ *
+ * @since 0.2.0
+ * @category rules
+ */
 export const name = (cure: string): Rule => must(cure, (value) => typeof value === "string" && value !== "")
+/**
+ * `true` or `false`.
+ *
+ * @since 0.2.0
+ * @category rules
+ */
 export const flag: Rule = must("Use true or false", Predicate.isBoolean)
+/**
+ * A function.
+ *
+ * @since 0.2.0
+ * @category rules
+ */
 export const callable = (cure = "Give a function"): Rule => must(cure, Predicate.isFunction)
+/**
+ * An object with values by name, which something else validates: not a `Map` or a `Date`, which have none.
+ *
+ * @since 0.2.0
+ * @category rules
+ */
 export const object = (cure: string): Rule => must(cure, isByName)
 
+/**
+ * One of these texts.
+ *
+ * @since 0.2.0
+ * @category rules
+ */
 export const oneOf = (...values: ReadonlyArray<string>): Rule =>
   must(`Use ${values.map((value) => JSON.stringify(value)).join(" or ")}`, (value) =>
     values.some((one) => one === value)
   )
 
-/** A whole number of at least `least`. */
+/**
+ * A whole number of at least `least`.
+ *
+ * @since 0.2.0
+ * @category rules
+ */
 export const count = (least = 0): Rule =>
   must(
     `Use a whole number of at least ${least}`,
     (value) => typeof value === "number" && Number.isSafeInteger(value) && value >= least
   )
 
-/** A whole number from `least` to `most`. */
+/**
+ * A whole number from `least` to `most`.
+ *
+ * @since 0.2.0
+ * @category rules
+ */
 export const between = (least: number, most: number): Rule =>
   must(
     `Use a whole number from ${least} to ${most}`,
     (value) => typeof value === "number" && Number.isSafeInteger(value) && value >= least && value <= most
   )
 
-/** A number of at least `least`. */
+/**
+ * A number of at least `least`.
+ *
+ * @since 0.2.0
+ * @category rules
+ */
 export const atLeast = (least: number): Rule =>
   must(`Use a number of at least ${least}`, (value) => typeof value === "number" && value >= least)
 
-/** A whole number of at least `least`, or what stands for no limit. */
+/**
+ * A whole number of at least `least`, or what stands for no limit.
+ *
+ * @since 0.2.0
+ * @category rules
+ */
 export const limit = (least: number, ...none: ReadonlyArray<unknown>): Rule =>
   either(
     count(least),
@@ -170,26 +326,38 @@ export const limit = (least: number, ...none: ReadonlyArray<unknown>): Rule =>
     )
   )
 
-/** A time as a number, above 0. */
+/**
+ * A time as a number, above 0.
+ *
+ * @since 0.2.0
+ * @category rules
+ */
 export const milliseconds: Rule = must(
   "Use a number of milliseconds above 0",
   (value) => typeof value === "number" && value > 0
 )
 
-/** A time, which may be below 0, such as what is left until a moment. */
+/**
+ * A time, which may be below 0, such as what is left until a moment.
+ *
+ * @since 0.2.0
+ * @category rules
+ */
 export const time: Rule = must(
   'Use milliseconds, or text such as "2 seconds"',
   (value) => !Number.isNaN(Budget.milliseconds(Erased.as<Duration.Input>(value)))
 )
 
-/** A time that is not below 0: milliseconds, text such as `"2 seconds"`, an object of units, or a `Duration`. */
+/**
+ * A time that is not below 0: milliseconds, text such as `"2 seconds"`, an object of units, or a `Duration`.
+ *
+ * @since 0.2.0
+ * @category rules
+ */
 export const duration: Rule = must(
   'Use milliseconds, or text such as "2 seconds"',
   (value) => Budget.milliseconds(Erased.as<Duration.Input>(value)) >= 0 // `NaN` for what is no duration
 )
-
-/** A word so long may be a key that was given to the wrong option. */
-const longest = 16
 
 const isShown = (text: string): boolean => text.length <= 60 && text.split(/\s/).every((word) => word.length < longest)
 
@@ -209,20 +377,35 @@ const shown = (value: unknown): string => {
   }
 }
 
-/** The message about a fault. The value of an unknown option is not shown: it may be a key. */
+/**
+ * The message about a fault. The value of an unknown option is not shown: it may be a key.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
 export const sentence = ({ cure, isSecret, path, unknown, value }: Fault): string => {
   if (unknown === "") return `Unknown option in ${path}. ${cure}`
   if (unknown !== undefined) return `Unknown option ${path === "" ? "" : `${path}.`}${unknown}. ${cure}`
   return isSecret === true ? `Invalid option ${path}. ${cure}` : `Invalid option ${path}: ${shown(value)}. ${cure}`
 }
 
-/** The message about an invalid value of the option `path`; `undefined` if it is valid. */
+/**
+ * The message about an invalid value of the option `path`; `undefined` if it is valid.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
 export const issueOf = (path: string, value: unknown, rule: Rule): string | undefined => {
   const fault = rule(value)
   return fault === undefined ? undefined : sentence(at(path, fault))
 }
 
-/** The message about the first invalid option; `undefined` if all are valid. `what`: names the options as a whole. */
+/**
+ * The message about the first invalid option; `undefined` if all are valid. `what`: names the options as a whole.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
 export const problemOf = (what: string, options: unknown, rule: Rule): string | undefined => {
   const fault = rule(options)
   if (fault === undefined) return undefined

@@ -29,10 +29,10 @@ const question: JsonObjectSchema = {
   required: ["question"]
 }
 
-const rule = Rule.fields("Give an object such as { answer: z.boolean() }", {
+const rule = Rule.fields<AskOptions>("Give an object such as { answer: z.boolean() }", {
   description: Rule.optional(Rule.text()),
   answer: Rule.optional(schema)
-} satisfies Rule.Rules<AskOptions>)
+})
 
 /**
  * A tool that asks a person, for `tools`; its name is the record's. Throws when an option is invalid.

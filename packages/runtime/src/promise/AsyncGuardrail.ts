@@ -30,17 +30,26 @@ export interface Options<At extends Hook.Place> {
   readonly timeoutMs?: number | undefined
 }
 
-const rules = {
+interface InputOptions extends Options<Hook.Step> {
+  readonly onFailed?: "run" | "agent" | undefined
+}
+
+interface OutputOptions extends Options<Hook.Answer> {
+  readonly holdsText?: boolean | undefined
+  readonly onFailed?: "again" | "end" | undefined
+}
+
+const rules: Rule.Rules<Options<Hook.Place>> = {
   check: Rule.callable("Give a function that returns why a text is not let through, or undefined"),
   timeoutMs: Rule.optional(Rule.milliseconds)
 }
 
-const inputRule = Rule.fields("Give an object such as { check: (text) => undefined }", {
+const inputRule = Rule.fields<InputOptions>("Give an object such as { check: (text) => undefined }", {
   ...rules,
   onFailed: Rule.optional(Rule.oneOf("run", "agent"))
 })
 
-const outputRule = Rule.fields("Give an object such as { check: (text) => undefined }", {
+const outputRule = Rule.fields<OutputOptions>("Give an object such as { check: (text) => undefined }", {
   ...rules,
   holdsText: Rule.optional(Rule.flag),
   onFailed: Rule.optional(Rule.oneOf("again", "end"))
@@ -59,10 +68,7 @@ const settled =
  * @since 0.1.0
  * @category constructors
  */
-export const input = (
-  name: string,
-  options: Options<Hook.Step> & { readonly onFailed?: "run" | "agent" | undefined }
-): Hook.Hook => {
+export const input = (name: string, options: InputOptions): Hook.Hook => {
   requireHook("Guardrail.input", name, options, inputRule)
   const { check, onFailed, timeoutMs } = options
   return Guardrails.input(name, { check: settled(check), onFailed, timeout: timeoutMs })
@@ -79,13 +85,7 @@ export const input = (
  * @since 0.1.0
  * @category constructors
  */
-export const output = (
-  name: string,
-  options: Options<Hook.Answer> & {
-    readonly holdsText?: boolean | undefined
-    readonly onFailed?: "again" | "end" | undefined
-  }
-): Hook.Hook => {
+export const output = (name: string, options: OutputOptions): Hook.Hook => {
   requireHook("Guardrail.output", name, options, outputRule)
   const { check, holdsText, onFailed, timeoutMs } = options
   return Guardrails.output(name, { check: settled(check), holdsText, onFailed, timeout: timeoutMs })

@@ -54,7 +54,7 @@ export interface AsyncHook {
   readonly timeoutMs?: number | undefined
 }
 
-const rule: Rule.Rule = Rule.fields('Give an object such as { name: "guard", beforeCall: (call) => Hook.pass }', {
+const rule = Rule.fields<AsyncHook>('Give an object such as { name: "guard", beforeCall: (call) => Hook.pass }', {
   name: Rule.name('Give the hook a name, as in { name: "guard" }'),
   beforeCall: Rule.optional(Rule.callable()),
   afterCall: Rule.optional(Rule.callable()),
@@ -63,7 +63,7 @@ const rule: Rule.Rule = Rule.fields('Give an object such as { name: "guard", bef
   holdsText: Rule.optional(Rule.flag),
   tools: Rule.optional(Rule.list("Give a list of names of tools and specialists", Rule.name("Name a tool"))),
   timeoutMs: Rule.optional(Rule.milliseconds)
-} satisfies Rule.Rules<AsyncHook>)
+})
 
 /** Throws where what a function of this front was given is invalid: `of` names the hook, and the message the option. */
 export const requireHook = (of: string, name: unknown, definition: unknown, rule: Rule.Rule): void => {

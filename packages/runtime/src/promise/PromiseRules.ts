@@ -14,6 +14,7 @@ import * as Types from "../kernel/Erased.ts"
 import * as Rule from "../kernel/OptionRule.ts"
 import type { MemoryReach } from "../memory/RunMemory.ts"
 import * as RuntimeRules from "../runtime/RuntimeRules.ts"
+import type * as MemoryTools from "../tool/MemoryTools.ts"
 import * as Retrying from "../tool/Retrying.ts"
 import type { AsyncAgent } from "./AsyncAgent.ts"
 import type { Erased as AsyncTool } from "./AsyncTool.ts"
@@ -77,16 +78,35 @@ const approvers = optional(Approvers.rule)
 const budget: Rule.Rule = optional((value) => {
   const shape = object("Give an object such as { maxSteps: 12 }")(value)
   if (shape !== undefined) return shape
-  const invalid = Budget.validate(Budget.make(Types.as<Budget.Options>(value)))
-  return invalid === undefined ? undefined : issueAt(value, invalid.limit, invalid.issue)
+  const wrong = Budget.misfit(Budget.make(Types.as<Budget.Options>(value)))
+  if (wrong === undefined) return undefined
+  const { limit, tool } = wrong
+  if (tool === undefined) return faultAt(limit, value, wrong)
+  return Rule.at(
+    limit,
+    Rule.atName(tool, { path: "", value: valueAt(tool, valueAt(limit, value)), cure: `It ${wrong.issue}` })
+  )
 })
 
 const quota: Rule.Rule = (value) => {
   const shape = object('Give an object such as { per: "tenant", window: "day", maxCostUsd: 5 }')(value)
   if (shape !== undefined) return shape
-  const invalid = Quota.validate(Quota.make(Types.as<Quota.Options>(value)))
-  return invalid === undefined ? undefined : issueAt(value, invalid.field, invalid.issue)
+  const wrong = Quota.misfit(Quota.make(Types.as<Quota.Options>(value)))
+  return wrong === undefined ? undefined : faultAt(wrong.field, value, wrong)
 }
+
+interface Misfit {
+  readonly issue: string
+  readonly known?: ReadonlyArray<string>
+}
+
+const valueAt = (name: string, options: unknown): unknown =>
+  Predicate.hasProperty(options, name) ? options[name] : undefined
+
+const faultAt = (name: string, options: unknown, { issue, known }: Misfit): Rule.Fault =>
+  known === undefined
+    ? Rule.at(name, { path: "", value: valueAt(name, options), cure: `It ${issue}` })
+    : Rule.unknownOption(name, known)
 
 /** Each is valid, and no name is used twice. */
 const quotas: Rule.Rule = optional((value) => {
@@ -94,13 +114,6 @@ const quotas: Rule.Rule = optional((value) => {
   if (wrong !== undefined) return wrong
   const twice = Quota.validateAll(Types.as<ReadonlyArray<Quota.Options>>(value).map(Quota.make))
   return twice === undefined ? undefined : { path: "", value: twice.quota, cure: `This ${twice.field} ${twice.issue}` }
-})
-
-/** Without the value, which the message shows where it may. */
-const issueAt = (value: unknown, path: string, issue: string): Rule.Fault => ({
-  path,
-  value: Predicate.hasProperty(value, path) ? value[path] : undefined,
-  cure: `It ${issue.replace(/, but is [^]*/, "")}`
 })
 
 const names = (of: string): Rule.Rule => optional(list(`Give a list of names of ${of}`, name(`Name one of ${of}`)))
@@ -146,15 +159,18 @@ const agentRules: Rule.Rules<AsyncAgent<string>> = {
     cases(
       (value) => typeof value === "boolean",
       Rule.any,
-      fields('Use true, or an object such as { scope: "tenant" }', { ...reach, limit: optional(between(1, 100)) })
+      fields<MemoryTools.Options>('Use true, or an object such as { scope: "tenant" }', {
+        ...reach,
+        limit: optional(between(1, 100))
+      })
     )
   ),
   recall: optional(
-    fields("Give an object such as { limit: 10 }", {
+    fields<Recall>("Give an object such as { limit: 10 }", {
       ...reach,
       limit: optional(between(1, 100)),
       characters: optional(limit(0, Infinity))
-    } satisfies Rule.Rules<Recall>)
+    })
   ),
   // It may have headers with keys.
   providerOptions: secret(
@@ -199,10 +215,13 @@ export const rules: Rule.Rules<Options<{}, ReadonlyArray<AsyncAgent<string>>>> =
     must(
       'Give at least one agent, as in agents: [{ name: "desk" }]',
       (given) => Array.isArray(given) && given.length > 0
-    )(value) ?? list("", fields('Give an object such as { name: "desk" }', agentRules))(value),
+    )(value) ?? list("", fields<AsyncAgent<string>>('Give an object such as { name: "desk" }', agentRules))(value),
   models: optional(callable("Give a function from a name to a model")),
   tools: optional(
-    record("Give an object of tools by name", fields("Make it with tool({ parameters, execute })", toolRules))
+    record(
+      "Give an object of tools by name",
+      fields<AsyncTool>("Make it with tool({ parameters, execute })", toolRules)
+    )
   ),
   // Such a value may have a command, an environment or headers with keys.
   mcp: secret(optional(record("Give an object of toolkits by name", must("Give a toolkit", isGiven)))),
@@ -211,26 +230,32 @@ export const rules: Rule.Rules<Options<{}, ReadonlyArray<AsyncAgent<string>>>> =
   services: secret(optional(must("Give a layer of Effect", Layer.isLayer))),
   credentials: secret(
     optional(
-      fields("Give an object such as { find: async ({ resourceId, provider }) => … }", {
-        find: callable("Give the function that finds a tenant's key"),
-        cacheFor: optional(duration)
-      } satisfies Rule.Rules<NonNullable<TenantKeys["credentials"]>>)
+      fields<NonNullable<TenantKeys["credentials"]>>(
+        "Give an object such as { find: async ({ resourceId, provider }) => … }",
+        {
+          find: callable("Give the function that finds a tenant's key"),
+          cacheFor: optional(duration)
+        }
+      )
     )
   ),
   usageLookups: secret(
     optional(
-      fields("Give an object such as { lookups: [{ provider, find: async ({ responseId }) => … }] }", {
-        lookups: list(
-          "Give a list of lookups",
-          fields("Give an object such as { provider, find }", {
-            provider: name("Name the provider that is asked"),
-            models: optional(callable("Give a function of a model's name")),
-            find: callable("Give the function that asks for a response")
-          } satisfies Rule.Rules<AsyncUsageLookup>)
-        ),
-        every: optional(duration),
-        within: optional(duration)
-      } satisfies Rule.Rules<NonNullable<UsageLookups["usageLookups"]>>)
+      fields<NonNullable<UsageLookups["usageLookups"]>>(
+        "Give an object such as { lookups: [{ provider, find: async ({ responseId }) => … }] }",
+        {
+          lookups: list(
+            "Give a list of lookups",
+            fields<AsyncUsageLookup>("Give an object such as { provider, find }", {
+              provider: name("Name the provider that is asked"),
+              models: optional(callable("Give a function of a model's name")),
+              find: callable("Give the function that asks for a response")
+            })
+          ),
+          every: optional(duration),
+          within: optional(duration)
+        }
+      )
     )
   )
 }
@@ -258,7 +283,7 @@ const runRules: Rule.Rules<RunOptions & Partial<OutputOptions>> = {
 
 const queryRules: Rule.Rules<QueryOptions & Partial<OutputOptions>> = {
   ...runRules,
-  agent: Rule.any,
+  agent: optional(text("Give the name of an agent")),
   model: Rule.any,
   tools: Rule.any,
   history: Rule.any,
@@ -270,8 +295,8 @@ const queryRules: Rule.Rules<QueryOptions & Partial<OutputOptions>> = {
 }
 
 const cure = 'Give an object of options, such as { threadId: "t1" }'
-const runRule = optional(fields(cure, runRules))
-const queryRule = optional(fields(cure, queryRules))
+const runRule = optional(fields<RunOptions & Partial<OutputOptions>>(cure, runRules))
+const queryRule = optional(fields<QueryOptions & Partial<OutputOptions>>(cure, queryRules))
 
 const promptRule = must(
   "Give text, or a list of texts and files",
@@ -282,63 +307,35 @@ const promptRule = must(
 export const queryIssue = (prompt: unknown, options: unknown): string | undefined =>
   Rule.issueOf("prompt", prompt, promptRule) ?? Rule.problemOf("of the query", options, queryRule)
 
+/** Why the value of an agent, as the first argument of a verb, is refused; `undefined` if it may be one. */
+export const agentIssue = (agent: { readonly name: unknown }): string | undefined =>
+  Rule.issueOf("agent.name", agent.name, name("Give an agent's value, which has the name of one"))
+
 /** The same for a run of a specialist, whose input has a schema of its own. */
 export const runIssue = (options: unknown): string | undefined => Rule.problemOf("of the run", options, runRule)
 
 /**
- * A check of an option that a package has. `cure`: what to give. `isSecret`: messages do not show the value.
- *
- * @since 0.2.0
- * @category models
- */
-export interface OwnRule {
-  readonly fits: (value: unknown) => boolean
-  readonly cure: string
-  readonly isSecret?: boolean | undefined
-}
-
-const ruleOf = ({ cure, fits, isSecret }: OwnRule): Rule.Rule =>
-  isSecret === true ? secret(must(cure, fits)) : must(cure, fits)
-
-const requireAll = (
-  what: string,
-  options: unknown,
-  own: OwnRules,
-  known: { readonly [name: string]: Rule.Rule }
-): void => {
-  const added = Object.fromEntries(Object.entries(own).map(([name, one]) => [name, ruleOf(one)]))
-  const problem = Rule.problemOf(what, options, fields("Give an object of options", { ...known, ...added }))
-  if (problem !== undefined) throw new Error(problem)
-}
-
-interface OwnRules {
-  readonly [name: string]: OwnRule
-}
-
-/**
  * Throws on the first invalid or unknown option of `createRuntime`; the message names it, its value and the cure. `own`:
- * checks of the options that a package adds or replaces, for packages that wrap `createRuntime`.
+ * rules of the options that a package adds or replaces, for packages that wrap `createRuntime`.
  *
  * @since 0.2.0
  * @category operations
  */
-export const requireOptions = (options: unknown, own: { readonly [name: string]: OwnRule } = {}): void =>
-  requireAll("of createRuntime", options, own, rules)
+export const requireOptions = (options: unknown, own: Rule.Rules<{ readonly [name: string]: unknown }> = {}): void =>
+  requireFitting<{ readonly [name: string]: unknown }>("of createRuntime", options, { ...rules, ...own })
 
 /**
- * Throws on the first invalid or unknown option of something else, whose options are all in `own`. `what`: names the
+ * Throws on the first invalid or unknown option of something else, whose options are those of `A`. `what`: names the
  * options as a whole, as in `of createServer`.
  *
  * @since 0.2.0
  * @category operations
  */
-export const requireFitting = (what: string, options: unknown, own: { readonly [name: string]: OwnRule }): void =>
-  requireAll(what, options, own, {})
-
-/**
- * Whether a value is a time of at least 0: milliseconds, text such as `"2 seconds"`, an object of units, or a `Duration`.
- *
- * @since 0.2.0
- * @category guards
- */
-export const isTime = (value: unknown): boolean => duration(value) === undefined
+export const requireFitting = <A = never>(
+  what: string,
+  options: unknown,
+  rules: Rule.Rules<NoInfer<A>>
+): void => {
+  const problem = Rule.problemOf(what, options, fields<A>("Give an object of options", rules))
+  if (problem !== undefined) throw new Error(problem)
+}

@@ -22,7 +22,7 @@ import { type AsyncAgent, build, modelLayer, unnamed } from "./AsyncAgent.ts"
 import * as Iteration from "./Iteration.ts"
 import { type Parameters, toOutput } from "./Parameters.ts"
 import type { Options, Servers } from "./PromiseOptions.ts"
-import { queryIssue, requireOptions, runIssue } from "./PromiseRules.ts"
+import { agentIssue, queryIssue, requireOptions, runIssue } from "./PromiseRules.ts"
 import type { SpecialistsOf } from "./AgentTypes.ts"
 import * as AsyncUsageLookup from "./AsyncUsageLookup.ts"
 import * as TenantKeys from "./TenantKeys.ts"
@@ -94,15 +94,7 @@ export const createRuntime = <
 
   const promise = <A, E>(effect: (runtime: Shape.RuntimeShape) => Effect.Effect<A, E>): Promise<A> =>
     managed.runPromise(Effect.flatMap(Runtime, effect))
-  const method =
-    <Args extends ReadonlyArray<unknown>, A, E>(
-      pick: (runtime: Shape.RuntimeShape) => (...args: Args) => Effect.Effect<A, E>,
-      check?: Methods.Check
-    ) =>
-    (...args: Args): Promise<A> => {
-      const issue = check?.(args)
-      return issue === undefined ? promise((runtime) => pick(runtime)(...args)) : Promise.reject(new Error(issue))
-    }
+  const method = Methods.methodOf(promise)
   const iterate = <A, E, E2 = never>(
     stream: (runtime: Shape.RuntimeShape) => Stream.Stream<A, E> | Effect.Effect<Stream.Stream<A, E>, E2>,
     on: Pick<Iteration.Options<Runtime>, "signal" | "onAbort"> = {}
@@ -151,17 +143,18 @@ export const createRuntime = <
   }
   const unknown = (name: string) =>
     new QueryRejected({ reason: new QueryRejections.UnknownAgent({ name, known: [...built.specialists.keys()] }) })
-  const refused = (agent: string, issue: string) =>
-    new QueryRejected({ reason: new QueryRejections.InvalidInput({ agent, issue }) })
+  const refused = (agent: unknown, issue: string) => {
+    const name = typeof agent === "string" ? agent : (built.agents[0]?.name ?? "")
+    return new QueryRejected({ reason: new QueryRejections.InvalidInput({ agent: name, issue }) })
+  }
   /** The arguments of a verb as those of the runtime's verb. A specialist's own schema validates its input. */
   const told = (first: First, second: unknown, third: AnyOptions | undefined): Told => {
     const named = Predicate.isObject(first) && "name" in first ? first : undefined
     const [prompt, options] = named === undefined ? [first, second] : [second, third]
     const isRun = named?.description !== undefined
-    const issue = isRun ? runIssue(options) : queryIssue(prompt, options)
-    if (issue !== undefined) {
-      return { asked: {}, given: () => refused(named?.name ?? built.agents[0]?.name ?? "", issue) }
-    }
+    const issue =
+      (named === undefined ? undefined : agentIssue(named)) ?? (isRun ? runIssue(options) : queryIssue(prompt, options))
+    if (issue !== undefined) return { asked: {}, given: () => refused(named?.name, issue) }
     const asked = Types.as<AnyOptions | undefined>(options) ?? {}
     if (named === undefined) return { asked, given: (options) => [Types.as<Message.Prompt>(prompt), options] }
     const { name } = named
@@ -205,10 +198,13 @@ export const createRuntime = <
     }))
   const verbs: RunVerbs = {
     watch: (runId, { after, signal } = {}) => iterate((runtime) => runtime.watch(runId, { after }), { signal }),
-    status: method((runtime) => runtime.status),
+    status: method("status", (runtime) => runtime.status, "none"),
     steer: Methods.steer(method),
-    cancel: method((runtime) => runtime.cancel),
-    submitToolResult: method((runtime) => runtime.submitToolResult),
+    cancel: method("cancel", (runtime) => runtime.cancel, "none"),
+    submitToolResult: method("submitToolResult", (runtime) => runtime.submitToolResult, [
+      2,
+      { result: true, isFailure: true, content: true, agentPath: true }
+    ]),
     raiseBudget: Methods.raiseBudget(method)
   }
   const approvals = Methods.approvals(method)
@@ -229,14 +225,15 @@ export const createRuntime = <
     webhooks: Methods.webhooks(method),
     costs: Methods.costs(method),
     quotas: {
-      usage: method(
-        (runtime) => (subject?: QuotaSubject) => runtime.quotas.usage(quotasOf(subject)),
-        Methods.ofSubject("quotas.usage", 0)
-      ),
+      usage: method("quotas.usage", (runtime) => (subject?: QuotaSubject) => runtime.quotas.usage(quotasOf(subject)), [
+        0,
+        Methods.subject
+      ]),
       limit: method(
+        "quotas.limit",
         (runtime) => (name: string, limits: Quota.LimitOptions | undefined, subject?: QuotaSubject) =>
           runtime.quotas.limit(name, limits, quotasOf(subject)),
-        Methods.ofSubject("quotas.limit", 2)
+        [2, Methods.subject]
       )
     },
     memory: Methods.memory(method),
@@ -245,20 +242,19 @@ export const createRuntime = <
     threads: {
       ...Methods.threads(method),
       limit: method(
+        "threads.limit",
         (runtime) => (threadId: string, budget: Budget.Options | undefined, options?: Shape.TenantOptions) =>
           runtime.threads.limit(threadId, budget === undefined ? undefined : Budget.make(budget), options),
-        Methods.ofTenant("threads.limit", 2)
+        [2, Methods.tenant]
       )
     },
     preview: (prompt, asked = {}) => {
       const issue = queryIssue(prompt, asked)
       if (issue !== undefined)
-        return Promise.reject(
-          refused((Predicate.isObject(asked) ? asked.agent : undefined) ?? built.agents[0]?.name ?? "", issue)
-        )
+        return Promise.reject(refused(Predicate.isObject(asked) ? asked.agent : undefined, issue))
       return promise((runtime) => runtime.preview(prompt, plain(asked).options))
     },
-    replay: method((runtime) => runtime.replay),
+    replay: method("replay", (runtime) => runtime.replay, "none"),
     ready: () => managed.runPromise(Effect.void),
     layer: Layer.effectContext(managed.contextEffect),
     agents: built.agents,

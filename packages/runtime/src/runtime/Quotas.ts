@@ -44,8 +44,8 @@ export const limit = Effect.fnUntraced(function* (
     const issue = `is not the name of a quota. Available quotas: ${known}`
     return yield* new QueryRejections.InvalidQuota({ quota: name, field: "name", issue })
   }
-  const own = limits === undefined ? undefined : Quota.withLimits(charge.quota, limits)
-  const invalid = own === undefined ? undefined : Quota.validate(own)
+  const invalid = limits === undefined ? undefined : Quota.validateLimits(name, limits)
   if (invalid !== undefined) return yield* invalid
+  const own = limits === undefined ? undefined : Quota.withLimits(charge.quota, limits)
   yield* built.host.quotas.limit(charge.key, own === undefined ? undefined : Quota.limitsAsWritten(own))
 })

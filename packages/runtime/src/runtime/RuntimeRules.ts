@@ -3,8 +3,10 @@ import * as Predicate from "effect/Predicate"
 import * as Agent from "../agent/Agent.ts"
 import * as CallRow from "../agent/CallRow.ts"
 import * as Approvers from "../approval/Approvers.ts"
+import type { Denial, Reviewed } from "../approval/Policy.ts"
 import * as Hook from "../hook/Hook.ts"
 import * as Rule from "../kernel/OptionRule.ts"
+import type { MemoryLimits } from "../memory/Memory.ts"
 import type { RuntimeOptions } from "./RuntimeShape.ts"
 
 /** A hook's value, whose own options are valid. A plain object is none. */
@@ -21,14 +23,14 @@ const ruling = 'Use "never", "always", a function, { deny: reason } or { ask, ap
 
 const ruled: Rule.Rule = Rule.cases(
   (value) => Predicate.hasProperty(value, "deny"),
-  Rule.fields(ruling, { deny: Rule.name("Give the reason, which the model reads") }),
+  Rule.fields<Denial>(ruling, { deny: Rule.name("Give the reason, which the model reads") }),
   Rule.must(ruling, (value) => value === "never" || value === "always" || typeof value === "function")
 )
 
 /** Whether a person is asked, and who may answer. */
 export const policy: Rule.Rule = Rule.cases(
   (value) => Predicate.hasProperty(value, "approvers") || Predicate.hasProperty(value, "ask"),
-  Rule.fields(ruling, { ask: Rule.optional(ruled), approvers: Approvers.rule }),
+  Rule.fields<Reviewed>(ruling, { ask: Rule.optional(ruled), approvers: Approvers.rule }),
   ruled
 )
 
@@ -61,7 +63,7 @@ export const rules: Rule.Rules<RuntimeOptions<ReadonlyArray<Agent.Any>>> = {
   maxResultCharacters: Rule.optional(Rule.limit(0, Infinity)),
   maxFileBytes: Rule.optional(Rule.limit(0, Infinity)),
   memory: Rule.optional(
-    Rule.fields("Give an object such as { memories: 1000 }", {
+    Rule.fields<MemoryLimits>("Give an object such as { memories: 1000 }", {
       memories: Rule.optional(Rule.limit(0, Infinity)),
       bytes: Rule.optional(Rule.limit(0, Infinity)),
       textBytes: Rule.optional(Rule.limit(0, Infinity))
@@ -72,4 +74,4 @@ export const rules: Rule.Rules<RuntimeOptions<ReadonlyArray<Agent.Any>>> = {
 }
 
 /** What the options of a runtime must be. */
-export const rule: Rule.Rule = Rule.fields("Give an object of options", rules)
+export const rule: Rule.Rule = Rule.fields<RuntimeOptions<ReadonlyArray<Agent.Any>>>("Give an object of options", rules)

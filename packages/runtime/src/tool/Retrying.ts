@@ -61,7 +61,7 @@ export interface Retry {
 const always = (): boolean => true
 
 /** What a setting must be. */
-export const rule: Rule.Rule = Rule.fields("Give an object such as { times: 2 }", {
+export const rule: Rule.Rule = Rule.fields<Retrying>("Give an object such as { times: 2 }", {
   times: Rule.count(),
   delay: Rule.optional(Rule.duration),
   backoff: Rule.optional(
@@ -70,7 +70,7 @@ export const rule: Rule.Rule = Rule.fields("Give an object such as { times: 2 }"
   maxDelay: Rule.optional(Rule.duration),
   within: Rule.optional(Rule.duration),
   when: Rule.optional(Rule.callable("Give a function from a failure to true or false"))
-} satisfies Rule.Rules<Retrying>)
+})
 
 /** Validates a setting; the failure names the field, its value and the cure. */
 export const of = (setting: Retrying): Result.Result<Retry, string> => {

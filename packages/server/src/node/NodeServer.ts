@@ -8,7 +8,7 @@ import * as Scope from "effect/Scope"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http"
-import { type OwnRule, requireFitting } from "@reins/runtime/promise"
+import { OptionRule, requireFitting } from "@reins/runtime/promise"
 import { type Options, requireServer, type Served, serverOptions, services } from "../promise/PlainServer.ts"
 import * as Server from "../Server.ts"
 
@@ -112,19 +112,18 @@ export const createServer = (runtime: Served, options: Options): NodeServer => {
   return { listen: (where = {}) => Promise.resolve(where).then((where) => listen(runtime, options, where)) }
 }
 
-const listenRules: { readonly [Name in keyof ListenOptions]-?: OwnRule } = {
-  port: {
-    fits: (value) => value === undefined || (Number.isInteger(value) && Number(value) >= 0 && Number(value) < 65_536),
-    cure: "Use a port from 0 to 65535; 0 for a free one"
-  },
-  host: {
-    fits: (value) => value === undefined || (typeof value === "string" && value !== ""),
-    cure: 'Give the name or address of an interface, such as "127.0.0.1"'
-  }
+const listenRules: OptionRule.Rules<ListenOptions> = {
+  port: OptionRule.optional(
+    OptionRule.must(
+      "Use a port from 0 to 65535; 0 for a free one",
+      (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) < 65_536
+    )
+  ),
+  host: OptionRule.optional(OptionRule.name('Give the name or address of an interface, such as "127.0.0.1"'))
 }
 
 const listen = (runtime: Served, options: Options, where: ListenOptions): Promise<Listening> => {
-  requireFitting("of listen", where, listenRules)
+  requireFitting<ListenOptions>("of listen", where, listenRules)
   const { host = "127.0.0.1", port = 0 } = where
   if (options.access === "open" && !loopback.test(host)) {
     return Promise.reject(

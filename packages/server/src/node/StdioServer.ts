@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stdio from "effect/Stdio"
 import { pid, platform, stdin } from "node:process"
-import { type OwnRule, requireFitting } from "@reins/runtime/promise"
+import { OptionRule, requireFitting } from "@reins/runtime/promise"
 import { type Options, rules, type Served, serverOptions, services } from "../promise/PlainServer.ts"
 import * as AcpServer from "../stdio/AcpServer.ts"
 import * as Lines from "../stdio/Lines.ts"
@@ -41,17 +41,14 @@ export interface SidecarOptions extends StdioOptions {
 
 const { access: _access, dialects: _dialects, webhooks: _webhooks, ...shared } = rules
 
-const acpRules: { readonly [Name in keyof StdioOptions]-?: OwnRule } = {
+const acpRules: OptionRule.Rules<StdioOptions> = {
   ...shared,
-  tenant: {
-    fits: (value) => value === undefined || (typeof value === "string" && value !== ""),
-    cure: "Give the name of a tenant"
-  }
+  tenant: OptionRule.optional(OptionRule.name("Give the name of a tenant"))
 }
 
-const sidecarRules: { readonly [Name in keyof SidecarOptions]-?: OwnRule } = {
+const sidecarRules: OptionRule.Rules<SidecarOptions> = {
   ...acpRules,
-  quietReady: { fits: (value) => value === undefined || typeof value === "boolean", cure: "Use true or false" }
+  quietReady: OptionRule.optional(OptionRule.flag)
 }
 
 const served = (
@@ -83,7 +80,7 @@ const served = (
  */
 export const serveAcp = (runtime: Served, options: StdioOptions = {}): Promise<void> =>
   Promise.resolve(options).then((options) => {
-    requireFitting("of serveAcp", options, acpRules)
+    requireFitting<StdioOptions>("of serveAcp", options, acpRules)
     return served(runtime, options, AcpServer.serve)
   })
 
@@ -95,7 +92,7 @@ export const serveAcp = (runtime: Served, options: StdioOptions = {}): Promise<v
  */
 export const serveSidecar = (runtime: Served, options: SidecarOptions = {}): Promise<void> =>
   Promise.resolve(options).then((options) => {
-    requireFitting("of serveSidecar", options, sidecarRules)
+    requireFitting<SidecarOptions>("of serveSidecar", options, sidecarRules)
     const { quietReady = false, ...rest } = options
     return served(runtime, rest, (serving, principal, lines) =>
       Effect.flatMap(Effect.context<Stdio.Stdio>(), (context) =>

@@ -4,13 +4,22 @@
  */
 import { webhookProblem } from "@reins/runtime"
 import * as Plain from "@reins/runtime/promise"
-import type { Dialect } from "@reins/wire"
+import type { Dialect, Facts } from "@reins/wire"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { Authenticator, type KeyRecord, type Principal } from "../access/Authenticator.ts"
-import type { Mount, ServerOptions } from "../options/ServerOptions.ts"
+import type {
+  Description,
+  Limits,
+  Mount,
+  OnDisconnect,
+  OwnWebhook,
+  Rate,
+  ServerOptions,
+  WebhookOptions
+} from "../options/ServerOptions.ts"
 import * as Server from "../Server.ts"
 
 /**
@@ -57,142 +66,151 @@ export interface Options extends Omit<ServerOptions, "agents" | "dialects"> {
   readonly dialects?: ReadonlyArray<Dialect.Dialect | Mount> | undefined
 }
 
-const isText = (value: unknown): value is string => typeof value === "string" && value !== ""
+const { callable, cases, duration, fields, flag, list, must, name, object, oneOf, optional, record, secret, text } =
+  Plain.OptionRule
 
-const isOneOf =
-  (...values: ReadonlyArray<unknown>): Plain.OwnRule["fits"] =>
-  (value) =>
-    values.includes(value)
-const isPath: Plain.OwnRule["fits"] = (value) => typeof value === "string" && value.startsWith("/")
-const isTexts: Plain.OwnRule["fits"] = (value) => Array.isArray(value) && value.every(isText)
+const path = must("Give a path that begins with /", (value) => typeof value === "string" && value.startsWith("/"))
 
-const isOptional =
-  (fits: Plain.OwnRule["fits"]): Plain.OwnRule["fits"] =>
-  (value) =>
-    value === undefined || fits(value)
+const above0 = (what: string) => must(`Use ${what} above 0`, (value) => typeof value === "number" && value > 0)
 
-/** An object with these fields and no others: a misspelt limit would be none. */
-const isOf =
-  (fields: { readonly [name: string]: Plain.OwnRule["fits"] }): Plain.OwnRule["fits"] =>
-  (value) =>
-    Predicate.isObject(value) &&
-    Object.entries(fields).every(([name, fits]) => fits(Reflect.get(value, name))) &&
-    Object.entries(value).every(([name, one]) => one === undefined || Object.hasOwn(fields, name))
+const isCodec = (value: unknown): boolean => Predicate.hasProperty(value, "encodeError")
 
-const isFlag: Plain.OwnRule["fits"] = (value) => typeof value === "boolean"
+const busy = oneOf(
+  ...Object.keys({
+    reject: true,
+    queue: true,
+    "cancel-previous": true,
+    "cancel-waiting": true,
+    steer: true,
+    "steer-or-cancel": true
+  } satisfies { readonly [Way in Dialect.OnBusy]: true })
+)
 
-const isPrincipal = isOf({
-  tenant: isText,
-  name: isOptional(isText),
-  roles: isOptional(isTexts),
-  quotas: isOptional(Array.isArray),
-  providerKeys: isOptional(Predicate.isObject)
+const principal = fields<Principal>('Give the name of a tenant, or a principal such as { tenant: "shop" }', {
+  tenant: name("Name the tenant"),
+  name: optional(name("Name who sends requests with this key")),
+  roles: optional(list("Give a list of roles", name("Name a role"))),
+  quotas: optional(list("Give a list of quotas", object("Make it with Quota.make"))),
+  providerKeys: optional(object("Give an object of keys by provider"))
 })
 
-const isKeys: Plain.OwnRule["fits"] = (value) =>
-  Predicate.isObject(value) &&
-  !Array.isArray(value) &&
-  Object.values(value).every((one) => isText(one) || isPrincipal(one))
+const keys = record(
+  'Use "open", keys with their tenants such as { "a-long-random-key": "shop" }, or a function of a request',
+  cases(Predicate.isString, name("Name the tenant"), principal)
+)
 
-const isBusy = isOneOf("reject", "queue", "cancel-previous", "cancel-waiting", "steer", "steer-or-cancel")
+const mounted =
+  'Give a list of dialects, such as [AiSdk.dialect], or of mounts, such as [{ dialect: AiSdk.dialect, path: "/chat" }]'
 
-const isCodec: Plain.OwnRule["fits"] = (value) => Predicate.hasProperty(value, "encodeError")
-
-const isMount = isOf({
-  dialect: isCodec,
-  path: isOptional(isPath),
-  anyAgent: isOptional(isFlag),
-  onBusy: isOptional(isBusy)
+const mount = fields<Mount>(mounted, {
+  dialect: must("Give a dialect, such as AiSdk.dialect", isCodec),
+  path: optional(path),
+  anyAgent: optional(flag),
+  onBusy: optional(busy)
 })
 
-const isAbove0: Plain.OwnRule["fits"] = (value) => typeof value === "number" && value > 0
-
-const isLimits = isOf({
-  requests: isOptional(isOf({ perSecond: isAbove0, burst: isAbove0 })),
-  concurrentRuns: isOptional((value) => typeof value === "number" && value >= 0)
+const limits = fields<Limits>("Give an object such as { requests: { perSecond: 5, burst: 20 }, concurrentRuns: 10 }", {
+  requests: optional(
+    fields<Rate>("Give an object such as { perSecond: 5, burst: 20 }", {
+      perSecond: above0("a number"),
+      burst: above0("a number")
+    })
+  ),
+  concurrentRuns: optional(Plain.OptionRule.atLeast(0))
 })
 
-/** Whether receivers' libraries accept it. */
-const isSecret: Plain.OwnRule["fits"] = (value) => {
+/** A secret of web hooks, which receivers' libraries accept. */
+const signing = must("A secret is whsec_ and 24 to 64 bytes as Base64", (value) => {
   const secret = Redacted.isRedacted(value) ? Redacted.value(value) : value
   return typeof secret === "string" && webhookProblem({ url: "https://localhost", secret }) === undefined
-}
-
-const isWebhooks = isOf({
-  secret: isOptional(isSecret),
-  own: isOptional(
-    (value) =>
-      Array.isArray(value) &&
-      value.every(
-        isOf({
-          url: isText,
-          secret: (secret) => (Array.isArray(secret) ? secret.length > 0 && secret.every(isSecret) : isSecret(secret)),
-          tenant: isOptional(isText),
-          events: isOptional(isTexts),
-          content: isOptional(isFlag)
-        })
-      )
-  ),
-  allow: isOptional((value) => typeof value === "function"),
-  retryFor: isOptional(Plain.isTime)
 })
 
-const time: Plain.OwnRule = { fits: isOptional(Plain.isTime), cure: 'Use milliseconds, or text such as "15 seconds"' }
+const signings = cases(
+  Array.isArray,
+  (value) =>
+    must("Give at least one secret", (all) => !Array.isArray(all) || all.length > 0)(value) ?? list("", signing)(value),
+  signing
+)
+
+const webhooks = fields<WebhookOptions>('Give an object such as { own: [{ url, secret }], retryFor: "3 days" }', {
+  secret: optional(signing),
+  own: optional(
+    list(
+      "Give a list of web hooks, each with its url and its secret",
+      fields<OwnWebhook>("Give an object such as { url, secret }", {
+        url: name("Give the address"),
+        secret: signings,
+        tenant: optional(name("Name a tenant")),
+        events: optional(list("Give a list of events", name("Name an event"))),
+        content: optional(flag)
+      })
+    )
+  ),
+  allow: optional(callable("Give a function of an address")),
+  retryFor: optional(duration)
+})
+
+const described = fields<Description>('Give an object such as { title: "Front desk" }', {
+  title: optional(text()),
+  version: optional(text()),
+  options: optional(
+    list(
+      "Give a list of options",
+      fields<Facts.OptionFacts>('Give an object such as { type: "text", name: "tone", default: "warm" }', {
+        type: oneOf("text", "secret", "select"),
+        name: name("Name the option"),
+        title: optional(text()),
+        description: optional(text()),
+        default: secret(text()),
+        options: optional(list("Give a list of values", text()))
+      })
+    )
+  )
+})
+
+const disconnect = 'Use "keep", "cancel" or { cancelAfter: "1 minute" }'
 
 /** What fits each option of a server. */
-export const rules: { readonly [Name in keyof Options]-?: Plain.OwnRule } = {
-  access: {
-    fits: (value) => value === "open" || typeof value === "function" || isKeys(value),
-    cure: 'Use "open", keys with their tenants such as { "a-long-random-key": "shop" }, or a function of a request',
-    isSecret: true
-  },
-  dialects: {
-    fits: isOptional((value) => Array.isArray(value) && value.every((one) => isCodec(one) || isMount(one))),
-    cure: 'Give a list of dialects, such as [AiSdk.dialect], or of mounts, such as [{ dialect: AiSdk.dialect, path: "/chat" }]'
-  },
-  limits: {
-    fits: isOptional(isLimits),
-    cure: "Give an object such as { requests: { perSecond: 5, burst: 20 }, concurrentRuns: 10 }"
-  },
-  webhooks: {
-    fits: isOptional(isWebhooks),
-    cure:
-      'Give an object such as { own: [{ url, secret }], retryFor: "3 days" }, with its options secret, own, allow and retryFor, ' +
-      "and those of one's own url, secret, tenant, events and content. A secret is whsec_ and 24 to 64 bytes as Base64",
-    isSecret: true
-  },
-  onDisconnect: {
-    fits: isOptional((value) => value === "keep" || value === "cancel" || isOf({ cancelAfter: Plain.isTime })(value)),
-    cure: 'Use "keep", "cancel" or { cancelAfter: "1 minute" }'
-  },
-  onBusy: {
-    fits: isOptional(isBusy),
-    cure: 'Use "reject", "queue", "cancel-previous", "cancel-waiting", "steer" or "steer-or-cancel"'
-  },
-  threadIds: { fits: isOptional(isOneOf("per-tenant", "shared")), cure: 'Use "per-tenant" or "shared"' },
-  prefix: { fits: isOptional(isPath), cure: "Give a path that begins with /" },
-  nativePath: { fits: isOptional(isPath), cure: "Give a path that begins with /" },
-  bodyTimeout: time,
-  keepAlive: time,
-  maxBodyBytes: { fits: isOptional(isAbove0), cure: "Use a number of bytes above 0" },
-  origins: { fits: isOptional(isTexts), cure: 'Give a list of origins, such as ["https://app.example"]' },
-  keyHeaders: {
-    fits: isOptional(isTexts),
-    cure: 'Give a list of names of headers, such as ["x-api-key"]',
-    isSecret: true
-  },
-  clientModels: {
-    fits: isOptional((value) => isFlag(value) || typeof value === "function"),
-    cure: "Use true, false or a function of a principal"
-  },
-  descriptions: { fits: isOptional(Predicate.isObject), cure: "Give an object of descriptions by agent" },
-  inspector: { fits: isOptional(Effect.isEffect), cure: "Give page of @reins/inspector" },
-  pages: { fits: isOptional(isFlag), cure: "Use true or false" }
+export const rules: Plain.OptionRule.Rules<Options> = {
+  // Their names are keys.
+  access: secret(cases((value) => value === "open" || Predicate.isFunction(value), Plain.OptionRule.any, keys)),
+  dialects: optional(list(mounted, cases(isCodec, Plain.OptionRule.any, mount))),
+  limits: optional(limits),
+  // They may have secrets and addresses with tokens.
+  webhooks: secret(optional(webhooks)),
+  onDisconnect: optional(
+    cases(
+      (value) => value === "keep" || value === "cancel",
+      Plain.OptionRule.any,
+      fields<Extract<OnDisconnect, object>>(disconnect, { cancelAfter: duration })
+    )
+  ),
+  onBusy: optional(busy),
+  threadIds: optional(oneOf("per-tenant", "shared")),
+  prefix: optional(path),
+  nativePath: optional(path),
+  bodyTimeout: optional(duration),
+  keepAlive: optional(duration),
+  maxBodyBytes: optional(above0("a number of bytes")),
+  origins: optional(list('Give a list of origins, such as ["https://app.example"]', name("Give an origin"))),
+  // Somebody may give the key itself.
+  keyHeaders: secret(
+    optional(list('Give a list of names of headers, such as ["x-api-key"]', name("Give the name of a header")))
+  ),
+  clientModels: optional(
+    must(
+      "Use true, false or a function of a principal",
+      (value) => Predicate.isBoolean(value) || Predicate.isFunction(value)
+    )
+  ),
+  descriptions: optional(record("Give an object of descriptions by agent", described)),
+  inspector: optional(must("Give page of @reins/inspector", Effect.isEffect)),
+  pages: optional(flag)
 }
 
 /** Throws on the first option of a server that is invalid or does not exist. `what`: the function that it was given to. */
 export const requireServer = (what: string, options: unknown): void =>
-  Plain.requireFitting(`of ${what}`, options, rules)
+  Plain.requireFitting<Options>(`of ${what}`, options, rules)
 
 /** The options with the runtime's agents, which are described to clients. */
 export const serverOptions = ({ agents }: Served, { access: _, dialects = [], ...rest }: Options): ServerOptions => ({
