@@ -355,6 +355,16 @@ describe.each(engines)("a quota ($name)", ({ make }) => {
       )
       const wrong = yield* Effect.flip(runtime.quotas.limit("tenant.day", { maxRuns: -1 }))
       assert.strictEqual(wrong.field, "maxRuns")
+      for (const [field, value] of [
+        ["maxRun", 3],
+        ["name", "other"],
+        ["window", "month"],
+        ["per", "principal"]
+      ] as const) {
+        const passed = yield* Effect.flip(runtime.quotas.limit("tenant.day", { maxRuns: 3, [field]: value } as never))
+        assert.include(passed.message, `${field} is not a limit of a quota. Available limits: maxRuns, `)
+      }
+      assert.strictEqual((yield* usage()).runs.limit, 1)
     }).pipe(Effect.provide(on(scripted(), daily({ maxRuns: 1 }))))
   )
 

@@ -127,9 +127,8 @@ describe("a schema without an object", () => {
     [
       "names of arguments",
       { order: { type: "string" } },
-      /option tools\.look\.parameters: an object\. Give a schema of/
-    ],
-    ["nothing", {}, /option tools\.look\.parameters: an object\. Give .* such as \{ type: "object", properties: /]
+      /option tools\.look\.parameters: an object\. Give .* such as \{ type: "object", properties: /
+    ]
   ])("is rejected when the runtime is made: %s", async (_, parameters, words) => {
     const failure = await called(untyped(parameters), {}).then(() => "made", String)
     assert.match(failure, words)
@@ -177,5 +176,61 @@ describe("a schema", () => {
     const slow = z.object({ order: z.string().refine(async (order) => order === "A-1", "no such order") })
     assert.deepStrictEqual((await called(slow, { order: "A-1" })).seen, [{ order: "A-1" }])
     assert.match(JSON.stringify((await called(slow, { order: "B" })).result), /no such order.*order/)
+  })
+})
+
+describe("raw JSON Schema", () => {
+  const model = ScriptedModel.make({ replies: [] })
+  const refusal = (parameters: unknown, output: unknown = {}) => {
+    try {
+      const tools = { look: { parameters, execute: () => "seen" } }
+      void createRuntime({ model, tools, agents: [{ name: "desk", tools: ["look"], output }] } as never)[
+        Symbol.asyncDispose
+      ]()
+    } catch (error) {
+      return String(error)
+    }
+    return undefined
+  }
+
+  it.each<[string, object]>([
+    ["nothing", {}],
+    ["a description", { description: "Anything" }],
+    ["patterns of names", { patternProperties: { "^x-": { type: "string" } } }],
+    // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
+    ["conditions", { if: { required: ["a"] }, then: { required: ["b"] }, else: false }],
+    ["a dynamic reference", { $dynamicRef: "#node", $defs: { node: { $dynamicAnchor: "node", type: "object" } } }],
+    ["required names", { required: ["city"] }],
+    ["closed names", { additionalProperties: false }],
+    ["a count", { minProperties: 1 }],
+    ["dependent names", { dependentRequired: { a: ["b"] } }],
+    [
+      "draft 4",
+      {
+        $schema: "http://json-schema.org/draft-04/schema#",
+        id: "x",
+        definitions: {},
+        minimum: 0,
+        exclusiveMinimum: true
+      }
+    ],
+    ["extensions beside keywords", { type: "object", "x-order": 1, nullable: true }]
+  ])("is taken of every keyword: %s", (_name, schema) => {
+    assert.isUndefined(refusal(schema, schema))
+  })
+
+  it.each<[string, unknown]>([
+    ["names of arguments", { city: "string" }],
+    ["names of arguments, one of which is a keyword", { city: "string", title: "string" }],
+    ["an unknown type", { type: "text" }],
+    ["properties that are none", { properties: { city: "string" } }],
+    ["one required name", { required: "city" }],
+    ["a list of one schema", { allOf: { type: "object" } }],
+    ["a schema of Effect", Schema.Struct({ city: Schema.String })],
+    ["a date", new Date(0)],
+    ["a map", new Map([["type", "object"]])]
+  ])("is not what says nothing about a value, or something else: %s", (_name, schema) => {
+    assert.match(refusal(schema) ?? "", /^Error: Invalid option tools\.look\.parameters: .+\. Give a schema of zod/)
+    assert.match(refusal({}, schema) ?? "", /^Error: Invalid option agents\[0\]\.output: .+\. Give a schema of zod/)
   })
 })

@@ -30,6 +30,7 @@ const none = { "{}": "no field of it is required" } as const
 const empty = { "[]": "there may be none of them" } as const
 const code = { "a function": "code, whose result is validated when it is called" } as const
 const time = { "1.5": "milliseconds need not be whole" } as const
+const anything = { "{}": "JSON Schema that anything fits" } as const
 const yes = { true: "one of the two values" } as const
 
 /** The misfits that an option takes, and why. It refuses all others. */
@@ -58,6 +59,8 @@ const accepted: { readonly [path: string]: { readonly [M in Misfit]?: string } }
   captureContent: yes,
   "agents[0].name": { text: "a name" },
   "agents[0].description": texts,
+  "agents[0].input": anything,
+  "agents[0].output": anything,
   "agents[0].instructions": texts,
   "agents[0].mcp": empty,
   "agents[0].memory": { ...yes, ...none },
@@ -74,6 +77,7 @@ const accepted: { readonly [path: string]: { readonly [M in Misfit]?: string } }
   "agents[0].recall": none,
   "agents[0].providerOptions": none,
   "tools.look.description": texts,
+  "tools.look.parameters": anything,
   "tools.look.needsApproval": { ...yes, ...code },
   "tools.look.execute": code,
   "tools.look.timeoutMs": time,

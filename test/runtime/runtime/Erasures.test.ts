@@ -90,6 +90,14 @@ describe.each(Object.entries(deployments))("erasing a principal on %s", (_, depl
     }).pipe(Effect.provide(runtime(deployment)))
   )
 
+  it.effect("is refused where it waits for no time that is stated, and erases nothing", () =>
+    Effect.gen(function* () {
+      const { erase } = yield* Runtime
+      const died = yield* Effect.exit(erase({ principal: "ann", cancel: true, within: { minute: 5 } as never }))
+      assert.include(String(died), "Invalid option erase.within: an object. Use milliseconds")
+    }).pipe(Effect.provide(runtime(deployment)))
+  )
+
   it.effect("gives up when a run does not end in time, and erases nothing", () =>
     Effect.gen(function* () {
       const { erase, start, threads } = yield* Runtime

@@ -96,9 +96,43 @@ describe("a grant given beforehand", () => {
       assert.strictEqual(yield* refused({ tool: "work", scope: "run", runId: "new" }), "InvalidArguments")
       assert.strictEqual(yield* refused({ ...inThread, maxCostUsd: -1 }), "InvalidArguments")
       assert.strictEqual(yield* refused({ ...inThread, uses: 0.5 }), "InvalidArguments")
+      assert.strictEqual(yield* refused({ ...inThread, expiresIn: { day: 3 } as never }), "InvalidArguments")
       const foreign = refused({ tool: "work", scope: "run", runId: "first", resourceId: "other" })
       assert.strictEqual(yield* foreign, "ApprovalForbidden")
       assert.deepStrictEqual(yield* runtime.grants.list(), [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is refused where a limit is misspelt, which would be none", () =>
+    Effect.gen(function* () {
+      const { runtime } = yield* build()
+      const refused = yield* Effect.flip(runtime.grants.give({ ...inThread, use: 1 } as GrantOptions))
+      assert.match(refused.message, /Unknown option grants\.give\(\)\.use\. Available options: .*\buses\b/)
+      assert.deepStrictEqual(yield* runtime.grants.list(), [])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a decision", () => {
+  const given = [
+    ["states no time for its grant", { scope: "thread", expiresIn: { day: 3 } }, /expiresIn must be a duration/],
+    ["misspells a limit of its grant", { scope: "thread", use: 1 }, /\buse\b/],
+    ["misspells its scope", { scop: "thread" }, /\bscop\b/]
+  ] as const
+
+  it.effect.each(given)("is refused where it %s, and the question stays open", ([, options, words]) =>
+    Effect.gen(function* () {
+      const { runtime } = yield* build()
+      const { runId } = yield* runtime.start("go", { threadId: "thread" })
+      yield* TestClock.adjust("1 second")
+      const [open] = yield* runtime.pendingApprovals()
+      const id = open?.request.id ?? ""
+      const refused = yield* Effect.flip(runtime.respondToApproval(id, Decision.approve(options as never)))
+      assert.strictEqual(refused.reason._tag, "InvalidArguments")
+      assert.match(refused.message, words)
+      assert.lengthOf(yield* runtime.pendingApprovals(), 1)
+      assert.deepStrictEqual(yield* runtime.grants.list(), [])
+      yield* runtime.cancel(runId)
     }).pipe(Effect.scoped)
   )
 })

@@ -3,9 +3,10 @@
  * Asking and answering is done by the runtime.
  */
 import * as Schema from "effect/Schema"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import { AgentPath } from "../AgentPath.ts"
 import { Json } from "../Json.ts"
+import { milliseconds } from "../Milliseconds.ts"
 
 /**
  * What the request is about: a tool call, a plan, more budget, or a question that the model or a running tool asks.
@@ -290,22 +291,36 @@ interface ApproveOptions extends SaidOptions {
   readonly expiresIn?: Duration.Input | undefined
 }
 
-const said = (options: SaidOptions | undefined) => ({
-  ...(options?.by === undefined ? {} : { by: options.by }),
-  ...(options?.feedback === undefined ? {} : { feedback: options.feedback })
-})
+const sayings = ["by", "feedback"] as const satisfies ReadonlyArray<keyof SaidOptions>
+
+const limits: ReadonlyArray<string> = ["scope", "matcher", "uses", "maxCostUsd", "expiresIn"] satisfies ReadonlyArray<
+  Exclude<keyof ApproveOptions, keyof SaidOptions>
+>
+
+/** `known`: further options. Code without types may set others: they are kept, so that the decision is refused. */
+const said = (options: SaidOptions | undefined, known: ReadonlyArray<string> = []): SaidFields => {
+  const out: { -readonly [K in keyof SaidFields]: SaidFields[K] } = {}
+  for (const name of sayings) if (options?.[name] !== undefined) out[name] = options[name]
+  for (const [name, value] of Object.entries(options ?? {})) {
+    if (value !== undefined && !known.includes(name)) Object.assign(out, { [name]: value })
+  }
+  return out
+}
+
+interface SaidFields {
+  readonly by?: string
+  readonly feedback?: string
+}
 
 /** Allows the call or the plan. */
 const approve = (options?: ApproveOptions): Decision => ({
   type: "approve",
-  ...said(options),
+  ...said(options, limits),
   ...(options?.scope === undefined ? {} : { scope: options.scope }),
   ...(options?.matcher === undefined ? {} : { matcher: options.matcher }),
   ...(options?.uses === undefined ? {} : { uses: options.uses }),
   ...(options?.maxCostUsd === undefined ? {} : { maxCostUsd: options.maxCostUsd }),
-  ...(options?.expiresIn === undefined
-    ? {}
-    : { expiresInMillis: Duration.toMillis(Duration.fromInputUnsafe(options.expiresIn)) })
+  ...(options?.expiresIn === undefined ? {} : { expiresInMillis: milliseconds(options.expiresIn) }) // `NaN` where it states no time, which is refused
 })
 
 /** Rejects the call; the model gets `feedback`. Final for this call. */

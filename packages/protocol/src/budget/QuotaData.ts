@@ -10,7 +10,8 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as DateTime from "effect/DateTime"
 import { InvalidQuota } from "../error/QueryRejected.ts"
-import { issueOf, isUsd, milliseconds, mustBeUsd } from "./BudgetData.ts"
+import { milliseconds } from "../Milliseconds.ts"
+import { issueOf, isUsd, mustBeUsd } from "./BudgetData.ts"
 
 const calendars = ["day", "week", "month"] as const
 

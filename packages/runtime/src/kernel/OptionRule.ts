@@ -183,7 +183,7 @@ export const record =
  * @since 0.2.0
  * @category combinators
  */
-export const fields = <A = never>(cure: string, rules: Rules<NoInfer<A>>): Rule => {
+export const fields = <A = never>(cure: string, rules: Rules<A>): Rule => {
   const each = Object.entries<Rule>(rules)
   const names = Object.keys(rules)
   return (value) => {

@@ -46,6 +46,74 @@ export type Parameters = (StandardSchemaV1 & StandardJSONSchemaV1) | JsonObjectS
  */
 export type Arguments<P> = P extends StandardSchemaV1<infer _In, infer Out> ? Out : { readonly [name: string]: unknown }
 
+type Kind = (value: unknown) => boolean
+
+const isNode: Kind = (value) => Predicate.isObject(value) && !Array.isArray(value)
+const isSchema: Kind = (value) => typeof value === "boolean" || isNode(value)
+const isCount: Kind = (value) => Number.isSafeInteger(value) && Number(value) >= 0
+const listOf =
+  (kind: Kind): Kind =>
+  (value) =>
+    Array.isArray(value) && value.every(kind)
+const byName =
+  (kind: Kind): Kind =>
+  (value) =>
+    isNode(value) && Object.values(Object(value)).every(kind)
+const either =
+  (...kinds: ReadonlyArray<Kind>): Kind =>
+  (value) =>
+    kinds.some((kind) => kind(value))
+const each = (kind: Kind, ...names: ReadonlyArray<string>) => names.map((name) => [name, kind] as const)
+
+const types = ["array", "boolean", "integer", "null", "number", "object", "string"]
+const isType: Kind = (value) => types.some((type) => type === value)
+
+/** The keywords that state something, of drafts 4 to 2020-12, each with what its value is. */
+const stating: ReadonlyMap<string, Kind> = new Map([
+  ...each(Predicate.isString, "$ref", "$dynamicRef", "$recursiveRef", "pattern", "format"),
+  ...each(byName(isSchema), "$defs", "definitions", "dependentSchemas", "patternProperties", "properties"),
+  ...each(isSchema, "additionalItems", "additionalProperties", "contains", "contentSchema", "else", "if", "not"),
+  ...each(isSchema, "propertyNames", "then", "unevaluatedItems", "unevaluatedProperties"),
+  ...each(listOf(isSchema), "allOf", "anyOf", "oneOf", "prefixItems"),
+  ...each(either(isSchema, listOf(isSchema)), "items"),
+  ...each(byName(either(isSchema, listOf(Predicate.isString))), "dependencies"),
+  ...each(byName(listOf(Predicate.isString)), "dependentRequired"),
+  ...each(either(isType, listOf(isType)), "type"),
+  ...each(Array.isArray, "enum"),
+  ...each(() => true, "const"),
+  ...each(listOf(Predicate.isString), "required"),
+  ...each(Predicate.isBoolean, "uniqueItems"),
+  ...each(Predicate.isNumber, "maximum", "minimum", "multipleOf"),
+  ...each(either(Predicate.isNumber, Predicate.isBoolean), "exclusiveMaximum", "exclusiveMinimum"),
+  ...each(isCount, "maxContains", "maxItems", "maxLength", "maxProperties"),
+  ...each(isCount, "minContains", "minItems", "minLength", "minProperties")
+])
+
+/** The keywords that describe, name or annotate. */
+const describing: ReadonlyMap<string, Kind> = new Map([
+  ...each(Predicate.isString, "$anchor", "$comment", "$dynamicAnchor", "$id", "$schema", "id", "title", "description"),
+  ...each(Predicate.isString, "contentEncoding", "contentMediaType"),
+  ...each(Predicate.isBoolean, "$recursiveAnchor", "deprecated", "readOnly", "writeOnly"),
+  ...each(isNode, "$vocabulary"),
+  ...each(Array.isArray, "examples"),
+  ...each(() => true, "default")
+])
+
+/**
+ * Whether a value is raw JSON Schema: an object whose keywords have values of their kinds. Other names may stand beside a
+ * keyword that states something, as extensions do. Alone they are none, since a schema of unknown keywords accepts everything:
+ * `{ city: "string" }` is meant for something else.
+ */
+export const isJsonSchema = (value: unknown): boolean => {
+  // An instance of a class has no keywords, and would pass for `{}`.
+  if (!Predicate.isObject(value) || ![Object.prototype, null].includes(Object.getPrototypeOf(value))) return false
+  const keywords = Object.entries(value).filter(([, one]) => one !== undefined)
+  return (
+    keywords.every(([name, one]) => (stating.get(name) ?? describing.get(name))?.(one) ?? true) &&
+    (keywords.some(([name]) => stating.has(name)) || keywords.every(([name]) => describing.has(name)))
+  )
+}
+
 const isStandard = (parameters: Parameters): parameters is StandardSchemaV1 & StandardJSONSchemaV1 =>
   "~standard" in parameters
 

@@ -20,6 +20,7 @@ import type { AsyncAgent } from "./AsyncAgent.ts"
 import type { Erased as AsyncTool } from "./AsyncTool.ts"
 import type { AsyncUsageLookup, UsageLookups } from "./AsyncUsageLookup.ts"
 import type { Options } from "./PromiseOptions.ts"
+import { isJsonSchema } from "./Parameters.ts"
 import type { OutputOptions, QueryOptions, RunOptions } from "./PromiseShape.ts"
 import type { TenantKeys } from "./TenantKeys.ts"
 
@@ -56,15 +57,6 @@ export const model: Rule.Rule = must(
   'Give a model, or the name of one, such as "openai:gpt-5.2" (with createRuntime of package reins)',
   (value) => (typeof value === "string" ? value !== "" : isModel(value))
 )
-
-const keywords = ["$ref", "allOf", "anyOf", "const", "enum", "items", "not", "oneOf", "properties"]
-
-/** Whether it states something: names of arguments alone, as in `{ city: "string" }`, are read as unknown keywords. */
-const isJsonSchema = (value: unknown): boolean =>
-  Predicate.isObject(value) &&
-  !Array.isArray(value) &&
-  ((Predicate.hasProperty(value, "type") && (typeof value.type === "string" || Array.isArray(value.type))) ||
-    keywords.some((keyword) => Object.hasOwn(value, keyword)))
 
 /** A schema of parameters or of an answer. */
 export const schema: Rule.Rule = must(
@@ -331,11 +323,7 @@ export const requireOptions = (options: unknown, own: Rule.Rules<{ readonly [nam
  * @since 0.2.0
  * @category operations
  */
-export const requireFitting = <A = never>(
-  what: string,
-  options: unknown,
-  rules: Rule.Rules<NoInfer<A>>
-): void => {
+export const requireFitting = <A = never>(what: string, options: unknown, rules: Rule.Rules<A>): void => {
   const problem = Rule.problemOf(what, options, fields<A>("Give an object of options", rules))
   if (problem !== undefined) throw new Error(problem)
 }

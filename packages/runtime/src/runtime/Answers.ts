@@ -80,6 +80,9 @@ export const respond = Effect.fnUntraced(function* (
   return yield* take(parts, { asked, outcome: found.outcome, decision: signed, principal, now, fail })
 })
 
+/** A field that does not exist is refused: a misspelt limit of a grant would be none. */
+const readDecision = Schema.decodeUnknownEffect(Decision, { onExcessProperty: "error" })
+
 /** A decision being processed. `fail` refuses it; `isTold` false: it is recorded already. */
 interface Given {
   readonly asked: PendingApproval
@@ -118,7 +121,7 @@ const take = Effect.fnUntraced(function* ({ host, ids, roster }: RuntimeParts, g
   }
   const read = isPlain(decision)
     ? answerTo(tool, asked, decision, grant)
-    : Effect.andThen(SchemaCheck.inWords(Schema.decodeUnknownEffect(Decision)(decision), "a decision"), () =>
+    : Effect.andThen(SchemaCheck.inWords(readDecision(decision), "a decision"), () =>
         answerTo(tool, asked, decision, grant)
       )
   const answer = yield* Effect.result(Effect.andThen(fits(asked, decision, need), read))

@@ -1,11 +1,13 @@
 /** Erasing what is kept of a principal, with its runs ended first where that is asked for (`RuntimeShape.erase`). */
+import { Budget } from "@reins/protocol"
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Erasure from "../engine/Erasure.ts"
 import type { RunHost } from "../engine/RunHost.ts"
+import * as Rule from "../kernel/OptionRule.ts"
 import { defaultResource, type RuntimeParts } from "./RuntimeParts.ts"
 
 /**
@@ -51,8 +53,10 @@ export const erase = Effect.fnUntraced(function* ({ host, ids }: RuntimeParts, o
   const { cancel = false, keepAudit = false, principal, resourceId = defaultResource, within = "1 minute" } = options
   // Code without types may leave it out, and runs without a principal are not meant.
   if (typeof principal !== "string" || principal === "") return yield* new Erasure.PrincipalInvalid()
+  const misfit = Rule.issueOf("erase.within", within, Rule.duration)
+  if (misfit !== undefined) return yield* Effect.die(new Error(misfit))
   const erasing = { principal, resourceId, pseudonym: ids.make("erased"), acts: !keepAudit }
-  const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(Duration.fromInputUnsafe(within))
+  const until = (yield* Clock.currentTimeMillis) + Budget.milliseconds(within)
   const cancelled = new Set<string>()
   while (true) {
     const outcome = yield* Effect.uninterruptible(host.erase(erasing))

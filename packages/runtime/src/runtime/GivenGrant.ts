@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
+import * as Rule from "../kernel/OptionRule.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 import type { PendingApproval } from "../engine/RunHost.ts"
@@ -37,11 +38,30 @@ export type GrantOptions =
       readonly agentPath: ReadonlyArray<string>
     })
 
+/** What is not checked here is checked by the decision's schema. */
+const rule = Rule.fields<GrantOptions>('Give an object such as { tool: "refund", scope: "thread", threadId: "t1" }', {
+  tool: Rule.name("Name the tool"),
+  agent: Rule.optional(Rule.name("Name the agent that has the tool")),
+  resourceId: Rule.optional(Rule.text("Give the name of a tenant")),
+  scope: Rule.oneOf("thread", "run", "subtree"),
+  threadId: Rule.optional(Rule.text("Give the id of a thread")),
+  runId: Rule.optional(Rule.text("Give the id of a run")),
+  agentPath: Rule.any,
+  matcher: Rule.any,
+  uses: Rule.any,
+  maxCostUsd: Rule.any,
+  expiresIn: Rule.any,
+  by: Rule.any
+})
+
 /** Stores the grant and returns it. */
 export const give = Effect.fnUntraced(function* ({ host, ids, roster }: RuntimeParts, options: GrantOptions) {
   const fail = (reason: ApprovalErrors.Reason) => Effect.fail(new ApprovalError({ id: options.tool, reason }))
   const refuse = (issue: string) => fail(new ApprovalErrors.InvalidArguments({ issue }))
-  const { agent, resourceId = defaultResource, scope, tool, ...limits } = options
+  // A limit that is misspelt would be none.
+  const misfit = Rule.issueOf("grants.give()", options, rule)
+  if (misfit !== undefined) return yield* refuse(misfit)
+  const { agent, by, expiresIn, matcher, maxCostUsd, resourceId = defaultResource, scope, tool, uses } = options
   const hash = hashOf(roster, tool, agent)
   if (typeof hash !== "string") return yield* refuse(hash.issue)
   const runId = options.scope === "thread" ? "" : options.runId
@@ -54,7 +74,7 @@ export const give = Effect.fnUntraced(function* ({ host, ids, roster }: RuntimeP
     return yield* refuse(`Unknown run ${JSON.stringify(runId)}. Give threadId to grant it before it starts`)
   }
   const decision = yield* SchemaCheck.inWords(
-    Schema.decodeUnknownEffect(Decision)(Decision.approve({ ...limits, scope })),
+    Schema.decodeUnknownEffect(Decision)(Decision.approve({ by, expiresIn, matcher, maxCostUsd, scope, uses })),
     "a grant"
   ).pipe(Effect.catch(refuse))
   const agentPath = options.scope === "subtree" ? options.agentPath : AgentPath.root
@@ -125,7 +145,7 @@ export const fromDecision = (
   }
   const { expiresInMillis } = decision
   if (expiresInMillis !== undefined && !Number.isSafeInteger(about.now + expiresInMillis)) {
-    return { issue: "expiresIn must be a duration of at most 1,000 years" }
+    return { issue: 'expiresIn must be a duration of at most 1,000 years, such as "3 days"' }
   }
   return {
     id: about.id,
