@@ -18,11 +18,9 @@ import type * as MemoryTools from "../tool/MemoryTools.ts"
 import * as Retrying from "../tool/Retrying.ts"
 import type { AsyncAgent } from "./AsyncAgent.ts"
 import type { Erased as AsyncTool } from "./AsyncTool.ts"
-import type { AsyncUsageLookup, UsageLookups } from "./AsyncUsageLookup.ts"
-import type { Options } from "./PromiseOptions.ts"
+import type { AsyncUsageLookup, Options, TenantKeys, UsageLookups } from "./PromiseOptions.ts"
 import { isJsonSchema } from "./Parameters.ts"
 import type { OutputOptions, QueryOptions, RunOptions } from "./PromiseShape.ts"
-import type { TenantKeys } from "./TenantKeys.ts"
 
 const {
   between,

@@ -21,11 +21,9 @@ import * as Methods from "./Methods.ts"
 import { type AsyncAgent, build, modelLayer, unnamed } from "./AsyncAgent.ts"
 import * as Iteration from "./Iteration.ts"
 import { type Parameters, toOutput } from "./Parameters.ts"
-import type { Options, Servers } from "./PromiseOptions.ts"
+import { credentialsOf, keysOf, lookupsOf, type Options, type Servers } from "./PromiseOptions.ts"
 import { agentIssue, queryIssue, requireOptions, runIssue } from "./PromiseRules.ts"
 import type { SpecialistsOf } from "./AgentTypes.ts"
-import * as AsyncUsageLookup from "./AsyncUsageLookup.ts"
-import * as TenantKeys from "./TenantKeys.ts"
 import type {
   OutputOptions,
   PromiseRuntime,
@@ -79,13 +77,13 @@ export const createRuntime = <
     Types.as<Layer.Layer<Runtime, unknown>>(
       Runtime.layer({
         ...rest,
-        providerKeys: TenantKeys.keysOf(providerKeys),
+        providerKeys: keysOf(providerKeys),
         agents: built.agents,
         quotas: quotas?.map(Quota.make)
       })
     ).pipe(
       Layer.provide([built.layer, modelLayer(Model, typeof model === "string" ? models(model) : model)]),
-      Layer.provide([TenantKeys.credentialsOf(credentials), AsyncUsageLookup.layerOf(usageLookups)]),
+      Layer.provide([credentialsOf(credentials), lookupsOf(usageLookups)]),
       Layer.provideMerge(services ?? Layer.empty)
     )
   )
