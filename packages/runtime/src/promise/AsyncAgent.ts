@@ -1,5 +1,7 @@
 /**
- * Agents as plain records that name their tools and specialists, and their conversion to the runtime's agents.
+ * Agents as plain records that name their tools and specialists, what their types say of input and output, and their
+ * conversion to the runtime's agents. For agents with erased types, every name may be a specialist's, with unknown input and
+ * output.
  */
 import { Budget, type Json } from "@reins/protocol"
 import * as Cause from "effect/Cause"
@@ -9,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Predicate from "effect/Predicate"
+import type { StandardSchemaV1 } from "effect/StandardSchema"
 import * as Toolkit from "effect/ai/Toolkit"
 import * as Agent from "../agent/Agent.ts"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
@@ -24,7 +27,7 @@ import * as Specialist from "../agent/Specialist.ts"
 import type { Approvers } from "../approval/Approvers.ts"
 import type { Denial, Policy, PolicyContext, Ruled, Ruling } from "../approval/Policy.ts"
 import * as MemoryTools from "../tool/MemoryTools.ts"
-import { type Parameters, toInput, toSchema } from "./Parameters.ts"
+import { type JsonObjectSchema, type Parameters, toInput, toSchema } from "./Parameters.ts"
 import * as AsyncTool from "./AsyncTool.ts"
 
 /**
@@ -353,4 +356,77 @@ const quoted = (name: string): string => JSON.stringify(name)
 export const unnamed = (name: string): never => {
   const shown = JSON.stringify(name.includes("@") ? `${name.slice(0, name.indexOf("@"))}@…` : name)
   throw new Error(`Model ${shown} is a name. Pass a model port, or use createRuntime of package reins`)
+}
+
+/**
+ * The input of a specialist's schema, and the output of its output schema.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SpecialistTypes {
+  readonly input: unknown
+  readonly output: unknown
+}
+
+/**
+ * The specialists of a runtime, by name.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AnySpecialists {
+  readonly [name: string]: SpecialistTypes
+}
+
+/**
+ * A caller's input for a specialist: text if it has no `input`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type InputOf<A> = "input" extends keyof A
+  ? A["input"] extends StandardSchemaV1<infer In, infer _Out>
+    ? In
+    : Loose<A["input"]>
+  : string
+
+/**
+ * An agent's answer for a caller: text if it has no `output`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type OutputOf<A> = "output" extends keyof A
+  ? A["output"] extends StandardSchemaV1<infer _In, infer Out>
+    ? Out
+    : Loose<A["output"]>
+  : string
+
+type Loose<P> = P extends JsonObjectSchema ? { readonly [name: string]: unknown } : unknown
+
+/**
+ * The specialists among agents.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type SpecialistsOf<Agents extends ReadonlyArray<{ readonly name: string }>> = {
+  readonly [A in Agents[number] as "description" extends keyof A ? A["name"] : never]: {
+    readonly input: InputOf<A>
+    readonly output: OutputOf<A>
+  }
+}
+
+/** An agent's value that is not a specialist's. */
+export interface AgentValue<Name extends string> {
+  readonly name: Name
+  readonly description?: undefined
+  readonly output?: Parameters | undefined
+}
+
+/** A specialist's value. */
+export interface SpecialistValue<Name extends string> {
+  readonly name: Name
+  readonly description: string
 }

@@ -18,12 +18,11 @@ import { Runtime } from "../runtime/Runtime.ts"
 import type * as Shape from "../runtime/RuntimeShape.ts"
 import type * as Verbs from "../runtime/RuntimeVerbs.ts"
 import * as Methods from "./Methods.ts"
-import { type AsyncAgent, build, modelLayer, unnamed } from "./AsyncAgent.ts"
+import { type AsyncAgent, build, modelLayer, type SpecialistsOf, unnamed } from "./AsyncAgent.ts"
 import * as Iteration from "./Iteration.ts"
 import { type Parameters, toOutput } from "./Parameters.ts"
 import { credentialsOf, keysOf, lookupsOf, type Options, type Servers } from "./PromiseOptions.ts"
 import { agentIssue, queryIssue, requireOptions, runIssue } from "./PromiseRules.ts"
-import type { SpecialistsOf } from "./AgentTypes.ts"
 import type {
   OutputOptions,
   PromiseRuntime,

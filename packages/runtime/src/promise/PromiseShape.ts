@@ -11,7 +11,7 @@ import type { Completion } from "../runtime/Completion.ts"
 import type { Runtime } from "../runtime/Runtime.ts"
 import type * as Shape from "../runtime/RuntimeShape.ts"
 import type * as Verbs from "../runtime/RuntimeVerbs.ts"
-import type { AgentValue, AnySpecialists, InputOf, OutputOf, SpecialistValue } from "./AgentTypes.ts"
+import type { AgentValue, AnySpecialists, InputOf, OutputOf, SpecialistValue } from "./AsyncAgent.ts"
 import type { Parameters } from "./Parameters.ts"
 
 /**

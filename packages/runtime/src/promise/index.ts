@@ -23,7 +23,17 @@ export type { Approvers } from "../approval/Approvers.ts"
 export { agent } from "./AsyncAgent.ts"
 export { askPerson } from "./AskingTool.ts"
 export type { AskOptions } from "./AskingTool.ts"
-export type { AnyModel, Asks, AsyncAgent, Reviewed } from "./AsyncAgent.ts"
+export type {
+  AnyModel,
+  AnySpecialists,
+  Asks,
+  AsyncAgent,
+  InputOf,
+  OutputOf,
+  Reviewed,
+  SpecialistsOf,
+  SpecialistTypes
+} from "./AsyncAgent.ts"
 export type { Left, Resolution, ResolveContext, Spent } from "../agent/Resolution.ts"
 export { hook } from "./AsyncHook.ts"
 export type { AsyncHook, Given, GivenCall } from "./AsyncHook.ts"
@@ -52,7 +62,6 @@ export * as OptionRule from "../kernel/OptionRule.ts"
 export { requireFitting, requireOptions } from "./PromiseRules.ts"
 export { createRuntime } from "./PromiseRuntime.ts"
 export type { Options } from "./PromiseOptions.ts"
-export type { AnySpecialists, InputOf, OutputOf, SpecialistsOf, SpecialistTypes } from "./AgentTypes.ts"
 export type {
   AgentOptions,
   OutputOptions,
