@@ -1,8 +1,8 @@
 /**
  * What a query would start, without starting it: which tools its agents may call and who is asked about them, the size of
- * the first request, and the most that its limits let it use. Nothing is stored, and neither a policy's code nor a `resolve` is run.
+ * the first request, which can also be counted alone, and the most that its limits let it use. Nothing is stored, and neither a policy's code nor a `resolve` is run.
  */
-import { Budget, type Grant, Message, Money, QueryRejected, Quota } from "@reins/protocol"
+import { Budget, type Grant, Message, Money, QueryRejected, QueryRejections, Quota } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Callable, Member } from "../agent/AgentRegistry.ts"
@@ -21,6 +21,7 @@ import type { Preview, PreviewedApprovers, PreviewedTool } from "./PreviewShape.
 import type { RuntimeParts } from "./RuntimeParts.ts"
 import * as RunStart from "./RunStart.ts"
 import type { Asks, QueryOptions } from "./RuntimeVerbs.ts"
+import * as Threads from "./Threads.ts"
 
 /** See `RuntimeShape.preview`. */
 export const of = Effect.fnUntraced(function* (
@@ -203,3 +204,28 @@ const mostOf = (
 }
 
 const names = ["steps", "toolCalls", "inputTokens", "outputTokens", "agents", "costUsd", "durationMs"] as const
+
+/** Counts the agent's instructions and tools, the query's history, and its prompt. */
+export const countTokens = Effect.fnUntraced(function* (
+  built: RuntimeParts,
+  prompt: Message.Prompt,
+  options: QueryOptions = {}
+): Effect.fn.Return<number, QueryRejected> {
+  const { instructions } = options
+  const { member, model } = yield* RunStart.memberOf(built, options)
+  const { messages } = yield* Effect.mapError(
+    Threads.adopt(options.history ?? []),
+    (issue) => new QueryRejected({ reason: new QueryRejections.InvalidInput({ agent: member.name, issue }) })
+  )
+  const agent = new AgentState({
+    path: [],
+    member: asked(member, {
+      ...(instructions === undefined ? {} : { instructions }),
+      ...(model === undefined ? {} : { model })
+    }),
+    history: messages,
+    prompt: prompt.length === 0 ? undefined : Message.fromPrompt(prompt),
+    repeatedCallLimit: Number.POSITIVE_INFINITY
+  })
+  return agent.inputTokens(built.settings.estimator)
+})

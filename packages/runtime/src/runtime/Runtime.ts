@@ -46,7 +46,6 @@ import * as RuntimeRules from "./RuntimeRules.ts"
 import * as RuntimeSettings from "./RuntimeSettings.ts"
 import * as Threads from "./Threads.ts"
 import * as ToolCall from "./ToolCall.ts"
-import * as TokenCount from "./TokenCount.ts"
 import * as Steering from "./Steering.ts"
 import * as Webhooks from "./Webhooks.ts"
 import { ThreadQueue } from "./ThreadQueue.ts"
@@ -256,7 +255,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
       Effect.map(Effect.flatMap(ToolCall.record(built, options), start), (run) => new StartedRun(host, run, undefined)),
     runSpecialist: (specialist, input, options) => query({ _tag: "Specialist", specialist, input, options }),
     completeSpecialist: (specialist, input, options) => complete({ _tag: "Specialist", specialist, input, options }),
-    countTokens: (prompt, options) => TokenCount.of(built, prompt, options),
+    countTokens: (prompt, options) => Preview.countTokens(built, prompt, options),
     preview: (prompt, options) => Preview.of(built, prompt, options),
     replay: (exported) => Replay.replayExported(built, exported),
     ...verbs,
