@@ -13,7 +13,7 @@ import * as Approvers from "../approval/Approvers.ts"
 import * as Types from "../kernel/Erased.ts"
 import * as Rule from "../kernel/OptionRule.ts"
 import type { MemoryReach } from "../memory/RunMemory.ts"
-import * as RuntimeRules from "../runtime/RuntimeRules.ts"
+import * as RuntimeSettings from "../runtime/RuntimeSettings.ts"
 import type * as MemoryTools from "../tool/MemoryTools.ts"
 import * as Retrying from "../tool/Retrying.ts"
 import type { AsyncAgent } from "./AsyncAgent.ts"
@@ -126,7 +126,7 @@ const agentRules: Rule.Rules<AsyncAgent<string>> = {
   fallbacks: optional(list("Give a list of models", model)),
   models: optional(record("Give an object of models by name", model)),
   resolve: optional(callable("Give a function that returns what a step uses")),
-  approvals: optional(record("Give an object of policies by tool name", optional(RuntimeRules.policy))),
+  approvals: optional(record("Give an object of policies by tool name", optional(RuntimeSettings.policy))),
   approvers,
   budget,
   maxOutputTokens: optional(count(1)),
@@ -143,7 +143,7 @@ const agentRules: Rule.Rules<AsyncAgent<string>> = {
         value.above >= 0
     )
   ),
-  hooks: RuntimeRules.hooks,
+  hooks: RuntimeSettings.hooks,
   toolSearch: ToolSearch.rule,
   memory: optional(
     cases(
@@ -183,7 +183,7 @@ const toolRules: Rule.Rules<AsyncTool> = {
   timeoutMs: optional(Rule.milliseconds),
   retries: optional(count()),
   retry: optional(Retrying.rule),
-  hooks: RuntimeRules.hooks,
+  hooks: RuntimeSettings.hooks,
   concurrency: optional(count(1)),
   isPlan: optional(flag),
   mayRepeat: optional(flag),
@@ -199,7 +199,7 @@ const toolRules: Rule.Rules<AsyncTool> = {
 
 /** The rules of all options. */
 export const rules: Rule.Rules<Options<{}, ReadonlyArray<AsyncAgent<string>>>> = {
-  ...RuntimeRules.rules,
+  ...RuntimeSettings.rules,
   model,
   agents: (value) =>
     must(

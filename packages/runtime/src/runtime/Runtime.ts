@@ -42,7 +42,6 @@ import * as Runs from "./Runs.ts"
 import * as RunMetrics from "../run/RunMetrics.ts"
 import * as Results from "./Results.ts"
 import * as RunStart from "./RunStart.ts"
-import * as RuntimeRules from "./RuntimeRules.ts"
 import * as RuntimeSettings from "./RuntimeSettings.ts"
 import * as Threads from "./Threads.ts"
 import * as ToolCall from "./ToolCall.ts"
@@ -97,7 +96,7 @@ const make = <const Agents extends ReadonlyArray<Agent.Any>, const Hooks extends
   Agent.Services<Agents[number]> | Hook.Services<Hooks[number]> | Scope.Scope
 > =>
   Effect.gen(function* () {
-    const invalidOption = Rule.problemOf("of the runtime", options, RuntimeRules.rule)
+    const invalidOption = Rule.problemOf("of the runtime", options, RuntimeSettings.rule)
     if (invalidOption !== undefined) return yield* refuse(invalidOption)
     const roster: AgentRegistry.AgentRegistry = yield* AgentRegistry.build(
       options.agents,
