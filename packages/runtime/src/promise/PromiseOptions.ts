@@ -83,6 +83,7 @@ export interface TenantKeys {
     | undefined
 }
 
+/** The keys of tenants as the runtime asks for them. */
 export const keysOf = (find: TenantKeys["providerKeys"]): Shape.RuntimeOptions<[]>["providerKeys"] =>
   find === undefined
     ? undefined
@@ -92,6 +93,7 @@ export const keysOf = (find: TenantKeys["providerKeys"]): Shape.RuntimeOptions<[
           (key) => (key === undefined ? undefined : Redacted.make(key))
         )
 
+/** The lookup of credentials as a layer. */
 export const credentialsOf = (credentials: TenantKeys["credentials"]): Layer.Layer<never> =>
   credentials === undefined
     ? Layer.empty
