@@ -25,7 +25,6 @@ import * as EventLog from "../engine/EventLog.ts"
 import type * as Observer from "../run/Observer.ts"
 import { Alarms } from "../kernel/Alarm.ts"
 import * as Answers from "./Answers.ts"
-import * as ClientResult from "./ClientResult.ts"
 import * as GivenGrant from "./GivenGrant.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
 import { drive } from "../loop/Drive.ts"
@@ -234,7 +233,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
     status: host.status,
     steer: (runId, message, options) => Steering.steer(built, runId, message, options),
     cancel: host.cancel,
-    submitToolResult: (runId, callId, answer) => ClientResult.submit(built, runId, callId, answer),
+    submitToolResult: (runId, callId, answer) => Results.submit(built, runId, callId, answer),
     raiseBudget: (runId, limits, options) => Answers.raise(built, runId, limits, options)
   }
   const approvals: RuntimeShape["approvals"] = {

@@ -44,7 +44,6 @@ import type { Webhooks } from "./Webhooks.ts"
 import type { Answerer, Progress } from "./Answers.ts"
 import type { GrantOptions } from "./GivenGrant.ts"
 import type { Completion } from "./Completion.ts"
-import type { ClientAnswer } from "./ClientResult.ts"
 import type {
   BranchNotFound,
   CallNotFound,
@@ -55,7 +54,7 @@ import type {
   ThreadExists,
   ThreadNotFound
 } from "./NotFound.ts"
-import type { DeliverOptions, LateResult, TicketStatus } from "./Results.ts"
+import type { ClientAnswer, DeliverOptions, LateResult, TicketStatus } from "./Results.ts"
 import type * as ProviderKeys from "../model/ProviderKeys.ts"
 import type { MemoryListOptions, MemoryOwner, RecallOptions, RememberOptions } from "./Memories.ts"
 import type { ImportedThread, NewThread, ReadThread, RewoundThread } from "./Threads.ts"
