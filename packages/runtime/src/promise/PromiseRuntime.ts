@@ -1,6 +1,7 @@
 /**
  * The runtime for programs without Effect: promises, async iterators and abort signals instead of effects and streams.
- * Each method does what the method of the same name does in the service (`RuntimeShape`).
+ * Each method does what the method of the same name does in the service (`RuntimeShape`). `expectReplay` is for regression
+ * tests of it.
  */
 import { Budget, type Event, type Message, QueryRejected, QueryRejections, Quota, type RunError } from "@reins/protocol"
 import * as Cause from "effect/Cause"
@@ -13,6 +14,7 @@ import * as Stream from "effect/Stream"
 import * as Types from "../kernel/Erased.ts"
 import { Ids } from "../kernel/Ids.ts"
 import { Model } from "../model/Model.ts"
+import { expectSame } from "../replay/Replay.ts"
 import type { Completion } from "../runtime/Completion.ts"
 import { Runtime } from "../runtime/Runtime.ts"
 import type * as Shape from "../runtime/RuntimeShape.ts"
@@ -297,3 +299,26 @@ const quotasOf = ({ quotas, ...subject }: QuotaSubject = {}): Shape.QuotaSubject
   ...subject,
   ...(quotas === undefined ? {} : { quotas: quotas.map(Quota.make) })
 })
+
+/**
+ * Replays an exported run, its text or its lines, on `runtime`, and rejects with both sides of the first difference
+ * (`ReplayDiffers`), or if it cannot be replayed (`NotReplayed`).
+ *
+ * **Example** (A regression test from production)
+ *
+ * ```ts
+ * import { createRuntime, expectReplay } from "@reins/runtime/promise"
+ * import { readFileSync } from "node:fs"
+ *
+ * export const test = async (runtime: ReturnType<typeof createRuntime>) => {
+ *   await expectReplay(readFileSync("test/runs/refund.jsonl", "utf8"), runtime)
+ * }
+ * ```
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const expectReplay = (
+  exported: string | ReadonlyArray<string>,
+  runtime: Pick<PromiseRuntime, "replay">
+): Promise<void> => runtime.replay(exported).then((replayed) => Effect.runPromise(expectSame(replayed)))
