@@ -7,20 +7,26 @@ import * as Effect from "effect/Effect"
 import { nothing } from "../engine/Erasure.ts"
 import { model, run as booked, told } from "./JournalCostContract.ts"
 import {
+  act,
   begin,
   type Clause,
   clause,
   commit,
   create,
+  daily,
+  done,
+  erase,
   finish,
+  lived,
+  none,
   read,
   record,
   same,
+  seen,
   status,
   tagOf,
   text
 } from "./JournalSamples.ts"
-import { act, daily, done, erase, lived, none, seen } from "./JournalErasureSamples.ts"
 
 /**
  * Clauses about erasing.

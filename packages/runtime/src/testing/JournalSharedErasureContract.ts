@@ -5,8 +5,22 @@
 import { Budget } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Memory from "../memory/Memory.ts"
-import { begin, type Clause, clause, commit, finish, grant, read, same, says, text } from "./JournalSamples.ts"
-import { act, done, erase, lived } from "./JournalErasureSamples.ts"
+import {
+  act,
+  begin,
+  type Clause,
+  clause,
+  commit,
+  done,
+  erase,
+  finish,
+  grant,
+  lived,
+  read,
+  same,
+  says,
+  text
+} from "./JournalSamples.ts"
 
 /**
  * Clauses about erasing from what is shared.
