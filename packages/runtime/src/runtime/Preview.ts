@@ -1,6 +1,7 @@
 /**
  * What a query would start, without starting it: which tools its agents may call and who is asked about them, the size of
- * the first request, which can also be counted alone, and the most that its limits let it use. Nothing is stored, and neither a policy's code nor a `resolve` is run.
+ * the first request, which can also be counted alone, and the most that its limits let it use. Nothing is stored, and neither
+ * a policy's code nor a `resolve` is run.
  */
 import { Budget, type Grant, Message, Money, QueryRejected, QueryRejections, Quota } from "@reins/protocol"
 import * as Clock from "effect/Clock"
