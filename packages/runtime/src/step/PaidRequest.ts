@@ -19,7 +19,6 @@ import * as Admission from "./Admission.ts"
 import type { Answer } from "./Answer.ts"
 import * as Attempt from "./Attempt.ts"
 import type { Ask } from "./Attempt.ts"
-import * as ResponseIds from "./ResponseIds.ts"
 import * as Tally from "./Tally.ts"
 import * as Task from "../kernel/Task.ts"
 
@@ -44,14 +43,14 @@ export class PaidRequest implements Attempt.Sender, Spender {
   sending: Attempt.Sending | undefined
   admission: Admission.Admission = { _tag: "Cancelled" }
   tally: Tally.Tally
-  readonly ids: ResponseIds.ResponseIds | undefined
+  readonly ids: Tally.ResponseIds | undefined
   /** Rows of the models before the current one. */
   private before: ReadonlyArray<Entry.ModelEntry> = []
 
   constructor(ask: Ask, now = ask.work.now()) {
     this.ask = ask
     this.tally = Tally.make(now)
-    this.ids = ResponseIds.of(ask)
+    this.ids = Tally.idsOf(ask)
   }
 
   /**
@@ -173,7 +172,7 @@ export class PaidRequest implements Attempt.Sender, Spender {
     for (let index = 0; index < attempts; index++) {
       // Which of them said how much is unknown: all of it counts as the last one's.
       const estimated = { inputUncached, outputText: index === attempts - 1 ? outputText : 0 }
-      tally.rows.push(ResponseIds.lost(startedAt, estimated, ids[index]))
+      tally.rows.push(Tally.lost(startedAt, estimated, ids[index]))
     }
     charge(work, agent.path, Tally.owed(tally, priceOf(run, work.now(), agent), 0, undefined))
     tally.charged = tally.usage

@@ -1,11 +1,16 @@
 /**
  * What one model has used for a paid request: its attempts, their tokens, the fees of tools that the provider ran, and
- * the part of both that is charged already.
+ * the part of both that is charged already; and by which ids the provider knows its responses.
  *
  * A provider charges fees for its own tools, such as a search, per call and in addition to tokens. A fee that the price
  * row does not name is unknown. Fees are not reserved, since the number of calls is unknown beforehand.
+ *
+ * Ids of responses are stored while they arrive, so that the provider can be asked what a response has used whose process
+ * died. Only where a lookup would ask, and the engine stores anything.
  */
 import { type Budget, Entry, type Message, Money, Usage } from "@reins/protocol"
+import * as UsageLookup from "../model/UsageLookup.ts"
+import type { Ask } from "./Attempt.ts"
 
 /** What one model has used for a request. */
 export interface Tally {
@@ -110,4 +115,50 @@ const feeOf = (toolName: string, price: Entry.Price | undefined): Money.NanoUsd 
   const fees = price?.toolFees
   const usd = fees !== undefined && Object.hasOwn(fees, toolName) ? fees[toolName] : undefined
   return usd === undefined ? undefined : Money.fromUsd(usd)
+}
+
+/** The ids of one paid request. */
+export class ResponseIds {
+  private readonly ask: Ask
+  /** By the count of its stored requests; empty where one is unknown. */
+  private ids: Array<string> = []
+  private begun = 0
+
+  constructor(ask: Ask) {
+    this.ask = ask
+  }
+
+  /** What was stored of requests that were lost in a crash. */
+  recover(ids: ReadonlyArray<string>): void {
+    this.ids = [...ids]
+  }
+
+  /** A request is stored, as the one after `before` others. */
+  readonly begin = (before: number): number => {
+    this.begun = before
+    return before
+  }
+
+  /** Stores the id of the response to the request that was begun last. */
+  readonly take = (id: string): void => {
+    const { agent, name, work } = this.ask
+    // A lost row is that of the first model, whose provider does not know the responses of a fallback.
+    if (agent.model !== agent.member.model) return
+    while (this.ids.length <= this.begun) this.ids.push("")
+    this.ids[this.begun] = id
+    work.identify?.(agent.path, { step: name, ids: this.ids.slice() })
+  }
+}
+
+/** The ids of a request; `undefined`: nobody would ask by them. */
+export const idsOf = (ask: Ask): ResponseIds | undefined => {
+  const { agent, isShown, run, work } = ask
+  if (!isShown || work.identify === undefined || run.settings.lookups === undefined) return undefined
+  return UsageLookup.of(run.settings.lookups, agent.member.model) === undefined ? undefined : new ResponseIds(ask)
+}
+
+/** The row of an attempt whose process died. `id`: of its response; absent or empty: unknown. */
+export const lost = (startedAt: number, estimated: Usage.Usage, id: string | undefined): Entry.Attempt => {
+  const responseId = id === "" ? undefined : id
+  return Entry.attempt({ startedAt, endedAt: startedAt, outcome: "lost", estimated, responseId })
 }
