@@ -1,18 +1,29 @@
 /**
- * Announces the calls of a finished step: which will be settled, under which ids, and their events.
+ * What a finished step announces: its calls (which will be settled, under which ids, and their events), and the files that
+ * its model made.
  *
  * Calls are announced together when the model has finished, so a retracted attempt never leaves an open call. They run
  * if the answer is complete, whatever finish reason the provider reports; an answer that was cut (`length`), filtered
  * or interrupted, or that exceeds the limit of repeated calls, drops its calls and reports that. A call that the
  * provider runs itself is announced with its result, which may come in a later step.
+ *
+ * The conversation keeps files as the model gave them; what clients get is the stored file. It has the same id when its
+ * step is executed again after a crash. One that is larger than `maxFileBytes` is not stored, and one that the provider
+ * keeps at an address of its own has an event with that address.
  */
 import { Event, type Json, Message } from "@reins/protocol"
+import * as Effect from "effect/Effect"
+import * as Base64 from "effect/encoding/Base64"
+import * as Result from "effect/Result"
+import { digestId } from "../kernel/Digest.ts"
 import { trimmed } from "../kernel/PlainJson.ts"
 import type { StopReason } from "../model/Model.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as CallRow from "../agent/CallRow.ts"
 import * as Names from "../run/Names.ts"
+import { nameOf } from "../tool/FileOutput.ts"
 import type { Answer } from "./Answer.ts"
+import type { Ask } from "./Attempt.ts"
 import type { Dropped } from "./StepValue.ts"
 
 export interface Announced {
@@ -191,3 +202,44 @@ const missing = ({ id, name }: Message.CallPart): Message.ResultPart =>
 
 const resultEvent = (call: Message.CallPart, result: Message.ResultPart): Event =>
   Event.toolResult(call, call.args, result)
+
+/** Stores the files of one step's answer; returns an event for each, in their order. */
+export const storeFiles = (ask: Ask, made: ReadonlyArray<Message.FilePart>): Effect.Effect<ReadonlyArray<Event>> =>
+  Effect.forEach(made, (file, index) => storeFile(ask, file, index + 1))
+
+const storeFile = (
+  { agent, name, run, step, work }: Ask,
+  { data, filename, mediaType }: Message.FilePart,
+  place: number
+): Effect.Effect<Event> => {
+  const fileId = digestId("file", `${work.runId}\n${name}\n${place}`)
+  const about = {
+    fileId,
+    filename: filename ?? nameOf(mediaType, `${step}-${place}`),
+    mediaType: mediaType.toWellFormed()
+  }
+  const content = bytesOf(data)
+  if (content === undefined) return Effect.succeed(registered({ ...about, sizeBytes: 0, url: data.toWellFormed() }))
+  const { fileUrl, maxFileBytes } = run.settings
+  const sizeBytes = content.length
+  if (sizeBytes > maxFileBytes) {
+    const { model, provider } = agent.model
+    const message = `A file of ${sizeBytes} bytes (${mediaType}) was not stored: maxFileBytes is ${maxFileBytes}`
+    return Effect.succeed({ type: "custom", event_type: "model_warning", data: { provider, model, message } })
+  }
+  const { resourceId, runId, threadId } = work
+  const stored = run.files.put({ ...about, runId, threadId, resourceId, sizeBytes, at: work.now(), content })
+  const url = fileUrl?.(fileId)
+  return Effect.as(stored, registered({ ...about, sizeBytes, ...(url === undefined ? {} : { url }) }))
+}
+
+const registered = (data: Extract<Event, { readonly type: "data-file-registered" }>["data"]): Event => ({
+  type: "data-file-registered",
+  data
+})
+
+/** The bytes of Base64 or of a data URL; `undefined` of any other address. */
+const bytesOf = (data: string): Uint8Array | undefined => {
+  const [, coded = data] = /^data:[^,]*;base64,(.*)$/s.exec(data) ?? []
+  return Result.getOrUndefined(Base64.decode(coded))
+}

@@ -21,7 +21,6 @@ import * as Admission from "./Admission.ts"
 import * as Announcement from "./Announcement.ts"
 import type { Answer } from "./Answer.ts"
 import { HookRun } from "./HookRun.ts"
-import * as ModelFile from "./ModelFile.ts"
 import { PaidRequest, retraction, type Sent } from "./PaidRequest.ts"
 import * as StepHooks from "./StepHooks.ts"
 import { StepValue } from "./StepValue.ts"
@@ -65,7 +64,7 @@ const madeStep = (ask: StepAsk, paid: PaidRequest, options: StepOptions): Effect
     const { files } = sent.answer
     return files === undefined
       ? Exit.succeed(digested(ask, settled(paid, options, sent, nothing, sent.at)))
-      : Effect.map(ModelFile.store(ask, files), (files) => digested(ask, settled(paid, options, sent, files)))
+      : Effect.map(Announcement.storeFiles(ask, files), (files) => digested(ask, settled(paid, options, sent, files)))
   })
 }
 
@@ -136,7 +135,7 @@ const hookedStep = (
           ...(isChanged && isSeen ? [StepHooks.retracted(undefined), StepHooks.stepStart] : nothing),
           ...(isChanged || ask.holds === true ? StepHooks.spoken(answer) : nothing)
         ]
-        const made = answer.files === undefined ? Effect.succeed(nothing) : ModelFile.store(ask, answer.files)
+        const made = answer.files === undefined ? Effect.succeed(nothing) : Announcement.storeFiles(ask, answer.files)
         return Task.map(made, (files) => done(settled(paid, options, sent, [...shown, ...files])))
       })
     })
