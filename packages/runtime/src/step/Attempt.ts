@@ -1,5 +1,7 @@
 /**
- * One attempt at a request: sends it, streams the answer into the log if it is shown, and classifies how it ended.
+ * One attempt at a request: sends it with the key that it needs (the caller's, its tenant's, or the model's own), streams
+ * the answer into the log if it is shown, and classifies how it ended. A request that needs a key that is not there is not
+ * sent, and costs nothing.
  *
  * It neither retries nor settles anything; that is `PaidRequest`.
  */
@@ -10,13 +12,13 @@ import * as RunLog from "../run/RunLog.ts"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { Emit, ModelRequest } from "../model/Model.ts"
-import * as TokenEstimator from "../model/TokenEstimator.ts"
+import type { Emit, ModelPort, ModelRequest } from "../model/Model.ts"
+import type { Key, NoKey } from "../model/ProviderKeys.ts"
+import type * as TokenEstimator from "../model/TokenEstimator.ts"
 import type { Work } from "../engine/Engine.ts"
 import type { AgentState } from "../run/AgentState.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
 import { Answer } from "./Answer.ts"
-import * as KeyedRequest from "./KeyedRequest.ts"
 import { Patience } from "../kernel/RunClock.ts"
 import type { Alarm } from "../kernel/Alarm.ts"
 import type { Signal } from "../kernel/Signal.ts"
@@ -80,16 +82,65 @@ export const attempt = (sender: Sender, request: ModelRequest, now?: number): Ef
 }
 
 /** `key`: the key that the request is sent with, or why it is not sent. */
-const send = (sender: Sender, request: ModelRequest, key?: KeyedRequest.Needed, now?: number) => {
+const send = (sender: Sender, request: ModelRequest, key?: Needed, now?: number) => {
   const { ask } = sender
   const startedAt = now ?? ask.work.now()
   const sending = ask.holds === undefined ? new Sending(ask, startedAt) : new HookedSending(ask, startedAt)
   sender.sending = sending
   if (sender.ids !== undefined) sending.answer.identified = sender.ids.take
-  const held = Interruptible.begin(() => KeyedRequest.begin(ask, request, sending.emit, key), sending)
+  const held = Interruptible.begin(() => begin(ask, request, sending.emit, key), sending)
   return Task.flatMap(held, (held) =>
     Task.map(judge(ask, sending.close(), held, sending.patience), (ending) => sending.ended(ending, held))
   )
+}
+
+/** The key that a request is sent with, or why it is not sent. */
+type Needed = Key | NoKey | "taken by no model"
+
+/** Sends a request to the agent's model. `key` absent: with the model's own. */
+const begin = (
+  { agent, run }: Ask,
+  request: ModelRequest,
+  emit: Emit,
+  key: Needed | undefined
+): Effect.Effect<void, ModelFailure.ModelFailure> => {
+  const { model, provider } = agent.model
+  if (key === undefined) return agent.model.attempt(request, emit)
+  switch (key) {
+    case "missing":
+    case "unavailable":
+      return Effect.fail(
+        new ModelFailure.CredentialsMissing({ provider, model, tenant: run.engine.resourceId, kind: key })
+      )
+    case "lost":
+    case "taken by no model": {
+      const description =
+        key === "lost"
+          ? "this process does not hold the key that the query brought"
+          : "this model takes no keys of callers"
+      return Effect.fail(new ModelFailure.AuthenticationFailed({ provider, model, key: "caller", description }))
+    }
+    default:
+      return withKey(agent.model, request, emit, key)
+  }
+}
+
+/** Whose key was rejected decides who can mend it. A tenant's that was rotated meanwhile is looked up again, once. */
+const withKey = (
+  port: ModelPort,
+  request: ModelRequest,
+  emit: Emit,
+  { baseURL, key, of, renew }: Key
+): Effect.Effect<void, ModelFailure.ModelFailure> => {
+  const { model, provider } = port
+  const sent = port.attempt(baseURL === undefined ? { ...request, key } : { ...request, key, baseURL }, emit)
+  return Effect.catch(sent, (failure) => {
+    if (failure._tag !== "AuthenticationFailed") return Effect.fail(failure)
+    const rejected = Effect.fail(new ModelFailure.AuthenticationFailed({ provider, model, key: of }))
+    return renew === undefined
+      ? rejected
+      : Effect.flatMap(renew, (other) => (other === undefined ? rejected : withKey(port, request, emit, other)))
+  })
 }
 
 /** A request that was sent: what has come of its answer, and what cuts it. */
@@ -289,62 +340,6 @@ const Reason = Schema.Union(ModelFailure.members)
 const encodeReason = Schema.encodeUnknownOption(Reason)
 const decodeReason = Schema.decodeUnknownOption(Reason)
 const encodeKnown = Schema.encodeSync(Reason)
-
-/**
- * The usage of an attempt: as reported, or estimated if the report is missing or incomplete. Input and output are
- * handled separately: a report of one does not imply the other.
- */
-export const usageOf = (
-  ask: Ask,
-  attempted: Pick<Attempted, "answer" | "ending">,
-  ofUnknown: TokenEstimator.Estimator = ask.run.settings.estimator
-): { readonly usage: Usage.Usage; readonly estimated: boolean } => {
-  const { answer, ending } = attempted
-  const reported = answer.usage ?? Usage.empty
-  // No provider charges for a request that failed without output or report.
-  if (answer.isIdle && answer.usage === undefined && ending._tag === "Failed") {
-    return { usage: Usage.empty, estimated: false }
-  }
-  // Usage reported with a finish is complete, even if the answer is unusable.
-  const whole = ending._tag === "Completed" || answer.stop !== undefined
-  const hasInput = hasInputIn(reported)
-  const hasOutput = whole && (reported.outputText !== undefined || reported.outputReasoning !== undefined)
-  if (hasInput && hasOutput) return { usage: reported, estimated: false }
-  const estimator = TokenEstimator.forModel(ofUnknown, ask.agent.model)
-  const outputReasoning = Math.max(reported.outputReasoning ?? 0, Math.ceil(answer.reasoned / 3))
-  return {
-    usage: {
-      ...reported,
-      ...(hasInput ? {} : { inputUncached: ask.inputTokens(estimator) }),
-      ...(hasOutput
-        ? {}
-        : {
-            outputText: Math.max(reported.outputText ?? 0, estimator.text(spoken(answer)), unfinished(answer)),
-            ...(outputReasoning === 0 ? {} : { outputReasoning })
-          })
-    },
-    estimated: true
-  }
-}
-
-const hasInputIn = (usage: Usage.Usage): boolean =>
-  usage.inputUncached !== undefined ||
-  usage.inputCacheRead !== undefined ||
-  usage.inputCacheWrite !== undefined ||
-  usage.inputCacheWriteLong !== undefined
-
-/** What was written of calls that were not made, in tokens. */
-const unfinished = ({ calls, inputs }: Answer): number =>
-  inputs === undefined || calls.length > 0 ? 0 : Math.ceil(inputs.said / 3)
-
-const spoken = (answer: Answer): string => {
-  let out = ""
-  for (const part of answer.content) {
-    if (part.type === "text") out += part.text
-    else if (part.type === "tool-call") out += part.name + JSON.stringify(part.args)
-  }
-  return out
-}
 
 /**
  * A paid request to a model: for an agent's step, with an answer that is streamed into the log, or for a compaction or

@@ -118,7 +118,7 @@ export class PaidRequest implements Attempt.Sender, Spender {
   /** Counts an attempt; returns its usage. */
   take(attempted: Attempt.Attempted): Usage.Usage {
     const { tally } = this
-    const { estimated, usage } = Attempt.usageOf(this.ask, attempted)
+    const { estimated, usage } = Tally.usageOf(this.ask, attempted)
     tally.usage = tally.rows.length === 0 ? usage : Usage.add(tally.usage, usage)
     tally.estimated ||= estimated
     tally.rows.push(estimated ? attempted.estimated(usage) : attempted.row)
@@ -136,8 +136,8 @@ export class PaidRequest implements Attempt.Sender, Spender {
     if (sending === undefined) return
     this.sending = undefined
     const cut = sending.cut()
-    const own = Result.try(() => Attempt.usageOf(ask, cut))
-    const counted = Result.isSuccess(own) ? own : Result.try(() => Attempt.usageOf(ask, cut, TokenEstimator.byLength))
+    const own = Result.try(() => Tally.usageOf(ask, cut))
+    const counted = Result.isSuccess(own) ? own : Result.try(() => Tally.usageOf(ask, cut, TokenEstimator.byLength))
     const usage = Result.isSuccess(counted) ? counted.success.usage : (cut.answer.usage ?? Usage.empty)
     const estimated = Result.isFailure(counted) || counted.success.estimated
     tally.usage = Usage.add(tally.usage, usage)

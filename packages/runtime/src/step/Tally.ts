@@ -1,6 +1,7 @@
 /**
- * What one model has used for a paid request: its attempts, their tokens, the fees of tools that the provider ran, and
- * the part of both that is charged already; and by which ids the provider knows its responses.
+ * What one model has used for a paid request: its attempts, their tokens (estimated, where its provider reports none), the
+ * fees of tools that the provider ran, and the part of both that is charged already; and by which ids the provider knows
+ * its responses.
  *
  * A provider charges fees for its own tools, such as a search, per call and in addition to tokens. A fee that the price
  * row does not name is unknown. Fees are not reserved, since the number of calls is unknown beforehand.
@@ -9,8 +10,10 @@
  * died. Only where a lookup would ask, and the engine stores anything.
  */
 import { type Budget, Entry, type Message, Money, Usage } from "@reins/protocol"
+import * as TokenEstimator from "../model/TokenEstimator.ts"
 import * as UsageLookup from "../model/UsageLookup.ts"
-import type { Ask } from "./Attempt.ts"
+import type { Answer } from "./Answer.ts"
+import type { Ask, Attempted } from "./Attempt.ts"
 
 /** What one model has used for a request. */
 export interface Tally {
@@ -86,6 +89,62 @@ export const exceeds = (spent: Budget.Amount, held: Budget.Amount): boolean =>
   (held.inputTokens !== undefined && (spent.inputTokens ?? 0) > held.inputTokens) ||
   (held.outputTokens !== undefined && (spent.outputTokens ?? 0) > held.outputTokens) ||
   (held.nanoUsd !== undefined && (spent.nanoUsd ?? 0) > held.nanoUsd)
+
+/**
+ * The usage of an attempt: as reported, or estimated if the report is missing or incomplete. Input and output are
+ * handled separately: a report of one does not imply the other.
+ */
+export const usageOf = (
+  ask: Ask,
+  attempted: Pick<Attempted, "answer" | "ending">,
+  ofUnknown: TokenEstimator.Estimator = ask.run.settings.estimator
+): { readonly usage: Usage.Usage; readonly estimated: boolean } => {
+  const { answer, ending } = attempted
+  const reported = answer.usage ?? Usage.empty
+  // No provider charges for a request that failed without output or report.
+  if (answer.isIdle && answer.usage === undefined && ending._tag === "Failed") {
+    return { usage: Usage.empty, estimated: false }
+  }
+  // Usage reported with a finish is complete, even if the answer is unusable.
+  const whole = ending._tag === "Completed" || answer.stop !== undefined
+  const hasInput = hasInputIn(reported)
+  const hasOutput = whole && (reported.outputText !== undefined || reported.outputReasoning !== undefined)
+  if (hasInput && hasOutput) return { usage: reported, estimated: false }
+  const estimator = TokenEstimator.forModel(ofUnknown, ask.agent.model)
+  const outputReasoning = Math.max(reported.outputReasoning ?? 0, Math.ceil(answer.reasoned / 3))
+  return {
+    usage: {
+      ...reported,
+      ...(hasInput ? {} : { inputUncached: ask.inputTokens(estimator) }),
+      ...(hasOutput
+        ? {}
+        : {
+            outputText: Math.max(reported.outputText ?? 0, estimator.text(spoken(answer)), unfinished(answer)),
+            ...(outputReasoning === 0 ? {} : { outputReasoning })
+          })
+    },
+    estimated: true
+  }
+}
+
+const hasInputIn = (usage: Usage.Usage): boolean =>
+  usage.inputUncached !== undefined ||
+  usage.inputCacheRead !== undefined ||
+  usage.inputCacheWrite !== undefined ||
+  usage.inputCacheWriteLong !== undefined
+
+/** What was written of calls that were not made, in tokens. */
+const unfinished = ({ calls, inputs }: Answer): number =>
+  inputs === undefined || calls.length > 0 ? 0 : Math.ceil(inputs.said / 3)
+
+const spoken = (answer: Answer): string => {
+  let out = ""
+  for (const part of answer.content) {
+    if (part.type === "text") out += part.text
+    else if (part.type === "tool-call") out += part.name + JSON.stringify(part.args)
+  }
+  return out
+}
 
 /** Adds the calls that the provider ran. */
 export const countFees = (tally: Tally, calls: ReadonlyArray<Message.CallPart>): void => {
