@@ -1,8 +1,13 @@
 /**
  * The stored result of a model step: everything that the rest of the loop depends on.
+ *
+ * The verdict about a typed answer is stored with its step, and a retraction is in the step's last commit. So a run that
+ * continues elsewhere, or with another schema, goes on by the verdict that was made.
  */
-import { Budget, type Json, Message, ModelFailure, RunErrors, Usage } from "@reins/protocol"
+import { Budget, type Event, type Json, Message, ModelFailure, RunErrors, Usage } from "@reins/protocol"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { Settled } from "../engine/Engine.ts"
 import * as Erased from "../kernel/Erased.ts"
 import * as TypedText from "../agent/TypedText.ts"
 import * as StoredForm from "../kernel/StoredForm.ts"
@@ -269,3 +274,36 @@ export const textOf = (content: ReadonlyArray<Message.AssistantPart>): string =>
   for (const part of content) if (part.type === "text") out += part.text
   return out
 }
+
+/**
+ * A step of an agent with a typed answer: an answer without calls is checked in the commit of its step, as hooks have left
+ * it. One that is invalid is retracted if it is asked for again, unless it has calls that the provider ran.
+ */
+export const typedStep = (
+  step: () => Effect.Effect<Settled<StepValue>>,
+  repairs: boolean,
+  check: TypedAnswer.Check
+): Effect.Effect<Settled<StepValue>> =>
+  Effect.gen(function* () {
+    const made = yield* Effect.provideService(Effect.suspend(step), TypedAnswer.Current, check)
+    const { events, value } = made
+    if (value._tag !== "Completed" || !isAnswer(value)) return made
+    const verdict = yield* check(textOf(value.content))
+    const retracts = verdict.issue !== undefined && repairs && !events.some(isCall)
+    return {
+      ...made,
+      // The check took its time.
+      at: undefined,
+      value: { ...value, verdict: retracts ? { ...verdict, retracted: true } : verdict },
+      events: retracts ? [...events, invalid] : events
+    }
+  })
+
+/** Whether a step ends the conversation, unless its answer is invalid. */
+const isAnswer = ({ calls, dropped, stop }: StepValue & { readonly _tag: "Completed" }): boolean =>
+  calls.length === 0 && dropped === undefined && (stop === "stop" || stop === "tool-calls")
+
+const isCall = ({ type }: Event): boolean => type === "tool-invocation" || type === "tool-agent"
+
+/** Named as the failure of a run whose second answer is invalid, too. */
+const invalid: Event = { type: "step-retracted", reason: "OutputInvalid" }
