@@ -11,6 +11,8 @@ import * as Lives from "../../support/Lives.ts"
 
 const look = Tool.make("look", { parameters: Schema.Struct({}), success: Schema.Json })
 
+type Values = { readonly [name: string]: Json }
+
 const Metadata = Schema.optionalKey(Schema.Struct({ bench: Schema.Record(Schema.String, Schema.Json) }))
 const Part = Schema.Union([
   Schema.Struct({ type: Schema.Literals(["text", "reasoning"]), text: Schema.NonEmptyString, metadata: Metadata }),
@@ -32,8 +34,8 @@ const Answer = {
   })
 }
 interface Answer {
-  readonly parts: ReadonlyArray<typeof Part.Type>
-  readonly metadata?: (typeof Metadata)["Type"]
+  readonly parts: ReadonlyArray<typeof Part.Type | { readonly type: "text"; readonly text: string; readonly metadata: Values }>
+  readonly metadata?: Values | undefined
   readonly calls: number
   readonly result: Json
   readonly usage: (typeof Answer.usage)["Type"]
@@ -93,8 +95,6 @@ const twice = Effect.fnUntraced(function* (answer: Answer, change: (mark: Mark) 
   return { last: events().at(-1)?.type, requests: requests.map(({ messages }) => messages) }
 })
 
-type Values = { readonly [name: string]: Json }
-
 const isObject = (json: Json | undefined): json is Values =>
   typeof json === "object" && json !== null && !Array.isArray(json)
 
@@ -138,6 +138,22 @@ describe("a stored step and its calls", () => {
       assert.strictEqual(requests.length, 2)
       assert.deepStrictEqual(requests[1], requests[0])
       assert.strictEqual(last, "data-latency-summary")
+    })
+  )
+
+  it.effect("keep metadata with a member that is named `__proto__`", () =>
+    Effect.gen(function* () {
+      const provider = '{"signed":"a","__proto__":{"signed":"b"}}'
+      const metadata = Schema.decodeSync(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Json)))(provider)
+      const { requests } = yield* twice({ ...plain, parts: [{ type: "text", text: "I look.", metadata }], metadata })
+      assert.strictEqual(requests.length, 2)
+      for (const messages of requests) {
+        const parts = messages.flatMap(({ content }) => [...content]).filter(({ metadata }) => metadata !== undefined)
+        assert.deepStrictEqual(
+          parts.map(({ metadata }) => JSON.stringify(metadata)),
+          [provider, provider, provider, provider]
+        )
+      }
     })
   )
 

@@ -48,5 +48,9 @@ export const decode = <A>(form: StoredForm<A>, stored: Json): Effect.Effect<A> =
 export const isObject = (json: Json | undefined): json is Schema.JsonObject =>
   typeof json === "object" && json !== null && !Array.isArray(json)
 
+/** Whether it is an object that plain code reads by name: one with a member `__proto__` is left to its codec. */
+export const isRecord = (json: Json | undefined): json is Schema.JsonObject =>
+  isObject(json) && !Object.hasOwn(json, "__proto__")
+
 /** Whether it is an array. */
 export const isArray = (json: Json | undefined): json is Schema.JsonArray => Array.isArray(json)

@@ -71,11 +71,13 @@ const said = {
 
 const dropped = Schema.optionalKey(Schema.Struct({ reason: Schema.String, tools: Schema.Array(Schema.String) }))
 
+const Stop = Schema.Literals(["stop", "tool-calls", "length", "content-filter", "error", "other", "paused"])
+
 const Completed = Schema.Struct({
   outcome: Schema.Literal("completed"),
   ...said,
   calls: Schema.Array(Message.CallPart),
-  stop: Schema.Literals(["stop", "tool-calls", "length", "content-filter", "error", "other", "paused"]),
+  stop: Stop,
   model: Schema.String,
   stopSequence: Schema.optionalKey(Schema.String),
   verdict: Schema.optionalKey(TypedText.Verdict),
@@ -160,9 +162,7 @@ const without = (value: StepValue): Stored => {
   }
 }
 
-const stops = new Map<unknown, StopReason>(
-  (["stop", "tool-calls", "length", "content-filter", "error", "other", "paused"] as const).map((stop) => [stop, stop])
-)
+const stops = new Map<unknown, StopReason>(Stop.literals.map((stop) => [stop, stop]))
 
 /** A completed step of text and calls. */
 const usual = (stored: Json): StepValue | undefined => {
@@ -206,7 +206,7 @@ const usualText = (part: Json): Message.AssistantPart | undefined => {
   if (!StoredForm.isObject(part)) return undefined
   const { metadata, text, type } = part
   if ((type !== "text" && type !== "reasoning") || typeof text !== "string") return undefined
-  if (metadata !== undefined && !StoredForm.isObject(metadata)) return undefined
+  if (metadata !== undefined && !StoredForm.isRecord(metadata)) return undefined
   return Message.spokenPart(type, text, metadata)
 }
 
@@ -216,31 +216,18 @@ const usualCall = (part: Json): Message.CallPart | undefined => {
   if (execution !== undefined || args === undefined || typeof id !== "string" || typeof name !== "string") {
     return undefined
   }
-  if (metadata !== undefined && !StoredForm.isObject(metadata)) return undefined
+  if (metadata !== undefined && !StoredForm.isRecord(metadata)) return undefined
   return Message.callPart({ id, name, args }, undefined, metadata)
 }
 
 const usualUsage = (stored: Json | undefined): Usage.Usage | undefined => {
-  if (!StoredForm.isObject(stored)) return undefined
-  const usage: { -readonly [Part in keyof Usage.Usage]: number } = {}
-  for (const part in stored) {
-    const count = stored[part]
-    if (!isCount(count)) return undefined
-    switch (part) {
-      case "inputUncached":
-      case "inputCacheRead":
-      case "inputCacheWrite":
-      case "inputCacheWriteLong":
-      case "outputText":
-      case "outputReasoning":
-        usage[part] = count
-        break
-      default:
-        return undefined
-    }
-  }
-  return usage
+  if (!StoredForm.isRecord(stored)) return undefined
+  for (const part in stored) if (!parts.has(part) || !isCount(stored[part])) return undefined
+  // Each member is a part, and a count.
+  return Erased.as<Usage.Usage>({ ...stored })
 }
+
+const parts: ReadonlySet<string> = new Set(Usage.parts)
 
 const isCount = (json: Json | undefined): json is number => Number.isSafeInteger(json) && Number(json) >= 0
 
@@ -255,12 +242,11 @@ const usualDigest = (stored: Json | undefined): RequestDigest | undefined => {
 }
 
 const usualDigests = (stored: Json): RequestDigest["each"] => {
-  if (!StoredForm.isObject(stored)) return undefined
+  if (!StoredForm.isRecord(stored)) return undefined
   const digests: { [name: string]: string } = {}
   for (const name of Object.keys(stored)) {
     const digest = stored[name]
-    // An object literal cannot have a member of this name.
-    if (typeof digest !== "string" || name === "__proto__") return undefined
+    if (typeof digest !== "string") return undefined
     digests[name] = digest
   }
   return digests
