@@ -47,74 +47,93 @@ export interface Limits {
 
 /** Runs `effect` under `limits`. Interrupting the caller interrupts it, without grace. */
 export const hold = <A, E>(effect: Effect.Effect<A, E>, limits: Limits): Task.Task<Held<A, E>, never> =>
-  Task.make((caller, ended) => {
-    if (!limits.signal.requested) return new Watch(limits, ended).begin(effect, caller)
-    ended(Exit.succeed(cut("signal")))
-    return nothing
-  })
-
-const nothing = (): void => {}
+  new Hold(effect, limits)
 
 /**
  * As `hold`, for work that is started when this is called and may be done at once. A throw of `work` is a defect of the
  * work.
  */
 export const begin = <A, E>(work: () => Effect.Effect<A, E>, limits: Limits): Effect.Effect<Held<A, E>> => {
-  if (limits.signal.requested) return Exit.succeed(cut("signal"))
+  if (limits.signal.requested) return cancelled
   const begun = Result.try(work)
-  if (Result.isFailure(begun)) return Exit.succeed({ _tag: "Done", exit: Exit.die(begun.failure) })
-  const effect = begun.success
-  return Task.isExit(effect) ? Exit.succeed({ _tag: "Done", exit: effect }) : hold(effect, limits)
+  return started(Result.isSuccess(begun) ? begun.success : Exit.die(begun.failure), limits)
 }
 
 /** As `hold`, for an effect that may be done. */
-export const holdStarted = <A, E>(effect: Effect.Effect<A, E>, limits: Limits): Effect.Effect<Held<A, E>> => {
-  if (limits.signal.requested) return Exit.succeed(cut("signal"))
-  return Task.isExit(effect) ? Exit.succeed({ _tag: "Done", exit: effect }) : hold(effect, limits)
-}
+export const holdStarted = <A, E>(effect: Effect.Effect<A, E>, limits: Limits): Effect.Effect<Held<A, E>> =>
+  limits.signal.requested ? cancelled : started(effect, limits)
+
+const started = <A, E>(effect: Effect.Effect<A, E>, limits: Limits): Effect.Effect<Held<A, E>> =>
+  Task.isExit(effect) ? Exit.succeed({ _tag: "Done", exit: effect }) : new Hold(effect, limits)
 
 const cut = <A = never>(by: CutBy, abandoned = false, completed?: { readonly value: A }) =>
   ({ _tag: "Cut", by, abandoned, completed }) as const
 
-/** Work that was not done at once. */
-class Watch<A, E> implements SignalListener, AlarmListener {
+const cancelled = Exit.succeed(cut("signal"))
+
+/** An effect and its limits. */
+class Hold<A, E> extends Task.Task<Held<A, E>, never> {
+  private readonly effect: Effect.Effect<A, E>
+  private readonly limits: Limits
+
+  constructor(effect: Effect.Effect<A, E>, limits: Limits) {
+    super("work", Hold.prototype.begin, undefined)
+    this.effect = effect
+    this.limits = limits
+  }
+
+  private begin(
+    caller: Fiber.Fiber<unknown, unknown>,
+    ended: (held: Exit.Exit<Held<A, E>>) => void
+  ): () => void {
+    const { effect, limits } = this
+    if (!limits.signal.requested) return new Watch(limits, caller, ended).begin(effect)
+    ended(cancelled)
+    return nothing
+  }
+}
+
+const nothing = (): void => {}
+
+/** Work that was not done at once. It runs here, without an own `Running`. */
+class Watch<A, E> extends Task.Running implements SignalListener, AlarmListener {
   private by: CutBy | undefined
-  private over = false
+  private isOver = false
   private deadline: Deadline | undefined
-  private stop: (() => void) | undefined
   private readonly limits: Limits
   private readonly tell: (held: Exit.Exit<Held<A, E>>) => void
 
-  constructor(limits: Limits, tell: (held: Exit.Exit<Held<A, E>>) => void) {
+  constructor(
+    limits: Limits,
+    caller: Fiber.Fiber<unknown, unknown>,
+    tell: (held: Exit.Exit<Held<A, E>>) => void
+  ) {
+    super(caller)
     this.limits = limits
     this.tell = tell
   }
 
   /** Returns what to do when the caller is interrupted. */
-  begin(effect: Effect.Effect<A, E>, caller: Fiber.Fiber<unknown, unknown>): () => void {
-    if (effect instanceof Task.Task) this.stop = Task.begin(effect, caller, this.ended)
-    else {
-      const fiber = Effect.runForkWith(caller.context)(effect)
-      this.stop = () => fiber.interruptUnsafe()
-      fiber.addObserver(this.ended)
-    }
-    if (!this.over) this.limits.signal.add(this)
-    if (!this.over && this.by === undefined && this.limits.remainingMs !== undefined) this.rearm()
-    if (!this.over) this.limits.begun?.(() => this.end("halt"))
+  begin(effect: Effect.Effect<A, E>): () => void {
+    this.carry(effect)
+    if (!this.isOver) this.limits.signal.add(this)
+    if (!this.isOver && this.by === undefined && this.limits.remainingMs !== undefined) this.rearm()
+    if (!this.isOver) this.limits.begun?.(() => this.end("halt"))
     return this.leave
   }
 
-  private readonly ended = (exit: Exit.Exit<A, E>): void =>
+  protected over(exit: Exit.Exit<A, E>): void {
     this.finish(
       this.by === undefined ? { _tag: "Done", exit } : cut(this.by, false, Exit.isSuccess(exit) ? exit : undefined)
     )
+  }
 
   private readonly leave = (): void => {
     if (this.by === undefined) this.limits.onCut?.()
-    this.over = true
+    this.isOver = true
     this.limits.signal.remove(this)
     this.limits.alarm.clear(this.deadline)
-    this.stop?.()
+    this.quit()
   }
 
   signalled(): void {
@@ -134,17 +153,17 @@ class Watch<A, E> implements SignalListener, AlarmListener {
   }
 
   private end(by: CutBy): void {
-    if (this.over || this.by !== undefined) return
+    if (this.isOver || this.by !== undefined) return
     this.by = by
     this.limits.onCut?.()
     this.limits.alarm.clear(this.deadline)
     this.deadline = this.limits.alarm.set(this.limits.graceMs, this)
-    this.stop?.()
+    this.quit()
   }
 
   private finish(held: Held<A, E>): void {
-    if (this.over) return
-    this.over = true
+    if (this.isOver) return
+    this.isOver = true
     this.limits.signal.remove(this)
     this.limits.alarm.clear(this.deadline)
     this.tell(Exit.succeed(held))

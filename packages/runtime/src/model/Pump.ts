@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
-import type { SchedulerDispatcher } from "effect/Scheduler"
 import * as Task from "../kernel/Task.ts"
 import { monotonicMillis } from "../kernel/RunClock.ts"
 
@@ -60,43 +59,47 @@ export const pump = <A, E>(source: Source<A>, options: PumpOptions<A, E>): Effec
  */
 export const pumpFrom = <A, E>(open: () => Source<A>, options: PumpOptions<A, E>): Effect.Effect<void, E> => {
   const { idle } = options
-  if (idle === undefined) {
-    const read = Task.make<End, never>((caller, ended) => {
-      const intake = new Intake(open(), options.take, caller, undefined, ended)
-      intake.begin()
-      return () => intake.stop()
-    })
-    return Task.andThen(read, (exit) =>
-      Exit.isSuccess(exit) ? after(exit.value, options) : Exit.failCause(exit.cause)
-    )
-  }
+  if (idle === undefined) return new Pumping(open, options)
   return Effect.withFiber((fiber) => {
-    let intake: Intake<A> | undefined
-    const read = Effect.callback<End>((resume) => {
-      intake = new Intake(open(), options.take, fiber, fiber.getRef(Clock.Clock), resume)
+    let intake: Intake<A, E> | undefined
+    const read = Effect.callback<void, E>((resume) => {
+      intake = new Intake(open(), options, fiber, fiber.getRef(Clock.Clock), resume)
       intake.begin()
+      return Effect.sync(() => intake?.stop())
     })
     const silent = Effect.suspend(() =>
       intake === undefined ? Effect.never : watch(intake, fiber.getRef(Clock.Clock), idle)
     )
     return Effect.ensuring(
-      Effect.raceFirst(
-        Effect.flatMap(read, (end) => after(end, options)),
-        silent
-      ),
+      Effect.raceFirst(read, silent),
       Effect.sync(() => intake?.leave())
     )
   })
 }
 
-const after = <E>(end: End, options: Pick<PumpOptions<never, E>, "onError">): Effect.Effect<void, E> =>
-  end._tag === "Failed" ? options.onError(end.error) : Exit.void
+/** The reading of one source, without a limit on its silence. */
+class Pumping<A, E> extends Task.Task<void, E> {
+  private readonly open: () => Source<A>
+  private readonly options: PumpOptions<A, E>
+
+  constructor(open: () => Source<A>, options: PumpOptions<A, E>) {
+    super("work", Pumping.prototype.begin, undefined)
+    this.open = open
+    this.options = options
+  }
+
+  private begin(caller: Fiber.Fiber<unknown, unknown>, ended: (exit: Exit.Exit<void, E>) => void): () => void {
+    const intake = new Intake(this.open(), this.options, caller, undefined, ended)
+    intake.begin()
+    return () => intake.stop()
+  }
+}
 
 /**
  * Ends when the source has been silent for too long. One timer per source, which is set again if it fired too early.
  */
 const watch = Effect.fnUntraced(function* <A, E>(
-  intake: Intake<A>,
+  intake: Intake<A, E>,
   clock: Clock.Clock,
   { afterMs, end }: NonNullable<PumpOptions<A, E>["idle"]>
 ) {
@@ -117,16 +120,16 @@ const most = 512
 
 /** The task of an intake for the next turn. It leaves the intake when that has ended: the turn may be long in coming. */
 class Turn {
-  declare intake: { readonly turned: () => void } | undefined
-  declare readonly run: () => void
+  intake: { readonly turned: () => void } | undefined
 
   constructor(intake: { readonly turned: () => void }) {
     this.intake = intake
-    this.run = () => this.intake?.turned()
   }
+
+  readonly run = (): void => this.intake?.turned()
 }
 
-class Intake<A> {
+class Intake<A, E> {
   /** When the taker began to wait, in monotonic milliseconds; absent while it is busy. */
   emptySince: number | undefined
   private end: End | undefined
@@ -137,23 +140,25 @@ class Intake<A> {
   private isLeft = false
   private isOver = false
   private readonly next = new Turn(this)
-  private readonly ended: (exit: Exit.Exit<End>) => void
+  /** Stops the effect of a failed source. */
+  private quit: (() => void) | undefined
+  private readonly ended: (exit: Exit.Exit<void, E>) => void
   private readonly source: Source<A>
-  private readonly taker: (parts: ReadonlyArray<A>) => void | Promise<void>
-  private readonly dispatcher: SchedulerDispatcher
+  private readonly options: PumpOptions<A, E>
+  private readonly caller: Fiber.Fiber<unknown, unknown>
   private readonly clock: Clock.Clock | undefined
 
   /** `clock`: of the limit on its silence; absent: there is none. */
   constructor(
     source: Source<A>,
-    taker: (parts: ReadonlyArray<A>) => void | Promise<void>,
+    options: PumpOptions<A, E>,
     caller: Fiber.Fiber<unknown, unknown>,
     clock: Clock.Clock | undefined,
-    ended: (exit: Exit.Exit<End>) => void
+    ended: (exit: Exit.Exit<void, E>) => void
   ) {
     this.source = source
-    this.taker = taker
-    this.dispatcher = caller.currentDispatcher
+    this.options = options
+    this.caller = caller
     this.clock = clock
     this.ended = ended
   }
@@ -166,23 +171,25 @@ class Intake<A> {
 
   /** Closes the source and ends; does nothing once it has ended. */
   stop(): void {
+    this.quit?.()
     if (this.isLeft || this.isOver) return
     this.leave()
     this.over(Exit.interrupt())
   }
 
-  private over(exit: Exit.Exit<End>): void {
+  private over(exit: Exit.Exit<void, E>): void {
     this.next.intake = undefined
     this.ended(exit)
   }
 
   /** Closes the source; does nothing when it has ended. */
   leave(): void {
+    if (this.isLeft) return
     this.isLeft = true
     if (this.end === undefined) this.source.leave()?.then(ignore, ignore)
   }
 
-  private readonly read = (): void => {
+  private read(): void {
     this.source.next().then(this.took, this.failed)
   }
 
@@ -208,11 +215,11 @@ class Intake<A> {
   private awaitTurn(): void {
     if (this.isTurning || this.isHeld) return
     this.isTurning = true
-    this.dispatcher.scheduleTask(this.next.run, 0)
+    this.caller.currentDispatcher.scheduleTask(this.next.run, 0)
   }
 
   /** Passes on the parts of the turn of the event loop that is over. */
-  readonly turned = (): void => {
+  turned(): void {
     if (this.isTurning) this.turn()
   }
 
@@ -227,14 +234,17 @@ class Intake<A> {
       this.isPaused = false
       this.read()
     }
-    const taken = Result.try(() => this.taker(parts))
+    const taken = Result.try(() => this.options.take(parts))
     if (Result.isFailure(taken)) return this.crash(taken.failure)
     if (taken.success === undefined) return this.wait()
     this.isHeld = true
-    taken.success.then(this.letGo, this.crash)
+    taken.success.then(
+      () => this.letGo(),
+      (defect) => this.crash(defect)
+    )
   }
 
-  private readonly letGo = (): void => {
+  private letGo(): void {
     this.isHeld = false
     if (!this.isLeft) this.wait()
   }
@@ -249,10 +259,17 @@ class Intake<A> {
   private readonly finish = (): void => {
     if (this.isLeft || this.isOver || this.end === undefined) return
     this.isOver = true
-    this.over(Exit.succeed(this.end))
+    const { end } = this
+    if (end._tag === "Done") return this.over(Exit.void)
+    this.next.intake = undefined
+    this.quit = Task.begin(
+      Task.suspend(() => this.options.onError(end.error)),
+      this.caller,
+      this.ended
+    )
   }
 
-  private readonly crash = (defect: unknown): void => {
+  private crash(defect: unknown): void {
     if (this.isLeft) return
     this.leave()
     this.over(Exit.die(defect))
