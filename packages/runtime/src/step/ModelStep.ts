@@ -59,7 +59,7 @@ const madeStep = (ask: StepAsk, paid: PaidRequest, options: StepOptions): Effect
   if (hooks !== undefined) return hookedStep(ask, paid, options, hooks)
   ask.work.spending.begin(paid)
   return Task.flatMap(paid.send(paid.tally.startedAt), (sent) => {
-    if (sent._tag !== "Completed") return Exit.succeed(digested(ask, end(paid, endOf(paid, sent), nothing)))
+    if (sent._tag !== "Completed") return Exit.succeed(digested(ask, unanswered(paid, sent)))
     const { files } = sent.answer
     return files === undefined
       ? Exit.succeed(digested(ask, settled(paid, options, sent, nothing, sent.at)))
@@ -113,7 +113,7 @@ const hookedStep = (
       if (sent._tag !== "Completed") {
         // An answer that was not checked is not kept.
         const unchecked = ask.holds === true ? { ...sent, content: [] } : sent
-        return Exit.succeed(spender.settled(digested(ask, settled(paid, options, unchecked, nothing))))
+        return Exit.succeed(spender.settled(digested(ask, unanswered(paid, unchecked))))
       }
       const { answer } = sent
       const isSeen = ask.holds === false && !answer.isUnseen
@@ -290,13 +290,11 @@ class StepRequest implements ModelRequest {
 const settled = (
   paid: PaidRequest,
   options: StepOptions,
-  sent: Sent,
+  { admission, answer }: Extract<Sent, { readonly _tag: "Completed" }>,
   files: ReadonlyArray<Event>,
   now = paid.ask.work.now()
 ): Settled<StepValue> => {
   const { path } = paid.ask.agent
-  if (sent._tag !== "Completed") return end(paid, endOf(paid, sent), nothing)
-  const { admission, answer } = sent
   const announced = Announcement.announce(paid.ask.agent, answer, options.offersTools)
   const { calls, content, dropped } = announced
   if (answer.inputs !== undefined) paid.ask.agent.leave(answer.inputs.ids)
@@ -342,14 +340,15 @@ const end = (paid: PaidRequest, value: StepValue, events: ReadonlyArray<Event>):
 const nothing: ReadonlyArray<Event> = []
 
 /** How a step without an answer ended. */
-const endOf = ({ usage }: PaidRequest, sent: Exclude<Sent, { readonly _tag: "Completed" }>): StepValue => {
+const unanswered = (paid: PaidRequest, sent: Exclude<Sent, { readonly _tag: "Completed" }>): Settled<StepValue> => {
+  const { usage } = paid
   const { content } = sent
   switch (sent._tag) {
     case "Cancelled":
-      return { _tag: "Cancelled", content, usage }
+      return end(paid, { _tag: "Cancelled", content, usage }, nothing)
     case "Refused":
-      return { _tag: "Refused", content, usage, refusal: sent.refusal }
+      return end(paid, { _tag: "Refused", content, usage, refusal: sent.refusal }, nothing)
     case "Failed":
-      return { _tag: "Failed", content, usage, failure: sent.failure }
+      return end(paid, { _tag: "Failed", content, usage, failure: sent.failure }, nothing)
   }
 }
