@@ -34,7 +34,9 @@ const Answer = {
   })
 }
 interface Answer {
-  readonly parts: ReadonlyArray<typeof Part.Type | { readonly type: "text"; readonly text: string; readonly metadata: Values }>
+  readonly parts: ReadonlyArray<
+    typeof Part.Type | { readonly type: "text"; readonly text: string; readonly metadata: Values }
+  >
   readonly metadata?: Values | undefined
   readonly calls: number
   readonly result: Json

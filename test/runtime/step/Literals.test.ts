@@ -33,10 +33,10 @@ const known: { readonly [file: string]: number } = {
   "step/Admission.ts": 4,
   "step/Announcement.ts": 1,
   "step/Answer.ts": 1,
-  "step/Attempt.ts": 7,
+  "step/Attempt.ts": 2,
   "step/ModelStep.ts": 2,
   "step/PaidRequest.ts": 3,
-  "step/Tally.ts": 2,
+  "step/Tally.ts": 5,
   "tool/ToolOutcome.ts": 1
 }
 

@@ -85,28 +85,33 @@ const ofSpecialist = (
  * question.
  */
 const round = (context: CallContext, at: Gate.Round): Effect.Effect<CallEnd> => {
+  const judged = Gate.judge(context, at)
+  return Task.isDone(judged)
+    ? apply(context, at, judged.value)
+    : Task.flatMap(judged, (verdict) => apply(context, at, verdict))
+}
+
+const apply = (context: CallContext, at: Gate.Round, verdict: Gate.Verdict): Effect.Effect<CallEnd> => {
   const { call, tool } = context
-  return Task.flatMap(Gate.judge(context, at), (verdict): Effect.Effect<CallEnd> => {
-    switch (verdict._tag) {
-      case "Allow":
-        return tool.isPlan ? PlanCall.settle(context) : settleAllowed(context, at, call.args, verdict)
-      case "Granted":
-        return granted(context, at, verdict)
-      case "Ask":
-        return Task.flatMap(
-          tool.isPlan ? PlanCall.ask(context, at, verdict) : ask(context, at, verdict),
-          (end): Effect.Effect<CallEnd> => (end === "superseded" ? anew(context, at) : Effect.succeed(end))
-        )
-      case "Question":
-        return CallQuestion.settle(context, at, verdict, verdict.question)
-      case "Denied":
-        return closed(context, Call.done(ToolOutcome.fault("Denied", verdict.reason, "denied")))
-      case "Invalid":
-        return closed(context, Call.done(ToolOutcome.fault("InvalidArguments", verdict.issue)))
-      case "Cancelled":
-        return closed(context, Call.cancelled())
-    }
-  })
+  switch (verdict._tag) {
+    case "Allow":
+      return tool.isPlan ? PlanCall.settle(context) : settleAllowed(context, at, call.args, verdict)
+    case "Granted":
+      return granted(context, at, verdict)
+    case "Ask":
+      return Task.flatMap(
+        tool.isPlan ? PlanCall.ask(context, at, verdict) : ask(context, at, verdict),
+        (end): Effect.Effect<CallEnd> => (end === "superseded" ? anew(context, at) : Effect.succeed(end))
+      )
+    case "Question":
+      return CallQuestion.settle(context, at, verdict, verdict.question)
+    case "Denied":
+      return closed(context, Call.done(ToolOutcome.fault("Denied", verdict.reason, "denied")))
+    case "Invalid":
+      return closed(context, Call.done(ToolOutcome.fault("InvalidArguments", verdict.issue)))
+    case "Cancelled":
+      return closed(context, Call.cancelled())
+  }
 }
 
 /** Asks about a call under the definition that its tool has now. It may have been started, with costs. */

@@ -83,13 +83,16 @@ const runAdmitted = (
     Task.flatMap(ToolAdmission.admit(context, work, permit.args, now), (admission) => {
       return admission._tag === "Closed"
         ? neverRan(context, work, permit, admission.end)
-        : start(context, work, permit, nameOf, begunBefore, part, admission)
+        : // The usual way: nothing is stored, and its definition is the allowed one.
+          work.begin === undefined && Gate.holds(context, permit.toolHash)
+          ? execute(new Execution(context, work, permit, admission.held, begunBefore, part, admission.at))
+          : start(context, work, permit, nameOf, begunBefore, part, admission)
     })
   // With a money limit, calls start in order: costs of earlier ones may have spent the limit.
   return tree.isPriced(context.agent.path) ? Effect.suspend(() => begun()) : begun(now)
 }
 
-/** Starts an admitted call; a durable engine stores that first. */
+/** Starts an admitted call, unless its definition has changed; a durable engine stores that first. */
 const start = (
   context: CallContext,
   work: Work,
@@ -97,7 +100,7 @@ const start = (
   nameOf: () => string,
   begunBefore: number,
   part: Call.Part | undefined,
-  { at, held }: ToolAdmission.Admitted
+  { held }: ToolAdmission.Admitted
 ): Effect.Effect<Settled<Call.Ran>> => {
   const { agent, tool } = context
   const undone = (value: Call.Unsettled | Call.Changed): Effect.Effect<Settled<Call.Ran>> => {
@@ -109,12 +112,8 @@ const start = (
   // It may have taken effect where it was begun. `PermittedCall` asks about it, outside of this activity.
   const unheld = (begun: number): Call.Unsettled | Call.Changed =>
     begun === 0 ? { _tag: "Changed" } : { _tag: "Unsettled", begunBefore: begun, shown: Gate.shown(context, work) }
+  if (work.begin === undefined) return undone(unheld(begunBefore))
   const isHeld = Gate.holds(context, permit.toolHash)
-  if (work.begin === undefined) {
-    return isHeld
-      ? execute(new Execution(context, work, permit, held, begunBefore, part, at))
-      : undone(unheld(begunBefore))
-  }
   const begin = (lost: number): Effect.Effect<Settled<Call.Ran>> => {
     const begun = begunBefore + lost
     if (isHeld && (lost === 0 || tool.idempotent)) {

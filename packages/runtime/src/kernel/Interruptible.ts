@@ -5,7 +5,7 @@
  * interrupted and given a grace time; then it is abandoned (`abandoned`), so that it cannot block the run. The caller
  * decides what its end means.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
@@ -82,10 +82,7 @@ class Hold<A, E> extends Task.Task<Held<A, E>, never> {
     this.limits = limits
   }
 
-  private begin(
-    caller: Fiber.Fiber<unknown, unknown>,
-    ended: (held: Exit.Exit<Held<A, E>>) => void
-  ): () => void {
+  private begin(caller: Fiber.Fiber<unknown, unknown>, ended: (held: Exit.Exit<Held<A, E>>) => void): () => void {
     const { effect, limits } = this
     if (!limits.signal.requested) return new Watch(limits, caller, ended).begin(effect)
     ended(cancelled)
@@ -103,11 +100,7 @@ class Watch<A, E> extends Task.Running implements SignalListener, AlarmListener 
   private readonly limits: Limits
   private readonly tell: (held: Exit.Exit<Held<A, E>>) => void
 
-  constructor(
-    limits: Limits,
-    caller: Fiber.Fiber<unknown, unknown>,
-    tell: (held: Exit.Exit<Held<A, E>>) => void
-  ) {
+  constructor(limits: Limits, caller: Fiber.Fiber<unknown, unknown>, tell: (held: Exit.Exit<Held<A, E>>) => void) {
     super(caller)
     this.limits = limits
     this.tell = tell

@@ -48,6 +48,20 @@ export const announce = (agent: AgentState, answer: Answer, mayCall: boolean): A
   if (cut.has(answer.stop)) return drop(answer, answer.stop ?? "other")
   if (agent.repeats(own(answer.calls))) return drop(answer, CallRow.dropReason)
   if (agent.member.definition.settings?.parallelToolCalls === false) return announceFirst(agent, answer)
+  return announceOne(agent, answer) ?? announceAll(agent, answer)
+}
+
+/** The usual way: one call, which the runtime runs under the id that the model gave it. `undefined`: any other answer. */
+const announceOne = (agent: AgentState, { calls, content, hasResults, inputs }: Answer): Announced | undefined => {
+  const [call] = calls
+  if (call === undefined || calls.length > 1 || call.execution !== undefined) return undefined
+  if (hasResults || inputs !== undefined || agent.awaited !== undefined) return undefined
+  if (Names.callId(call.id) !== call.id || agent.hasCall(call.id)) return undefined
+  if (isClient(agent, call)) return undefined
+  return { content: Trimmed.copy(content), calls: [call], events: [callEvent(agent, call)], dropped: undefined }
+}
+
+const announceAll = (agent: AgentState, answer: Answer): Announced => {
   const announcement = new Announcement(agent, answer)
   for (const part of answer.content) announcement.take(part)
   return announcement.finish()

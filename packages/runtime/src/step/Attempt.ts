@@ -5,7 +5,7 @@
  *
  * It neither retries nor settles anything; that is `PaidRequest`.
  */
-import { type Budget, Entry, type Event, ModelFailure, Usage } from "@reins/protocol"
+import { type Budget, Entry, type Event, ModelFailure, type Usage } from "@reins/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as RunLog from "../run/RunLog.ts"
@@ -89,9 +89,13 @@ const send = (sender: Sender, request: ModelRequest, key?: Needed, now?: number)
   sender.sending = sending
   if (sender.ids !== undefined) sending.answer.identified = sender.ids.take
   const held = Interruptible.begin(() => begin(ask, request, sending.emit, key), sending)
-  return Task.flatMap(held, (held) =>
-    Task.map(judge(ask, sending.close(), held, sending.patience), (ending) => sending.ended(ending, held))
-  )
+  return Task.flatMap(held, (held) => {
+    const answer = sending.close()
+    // The usual way: a whole answer.
+    if (held._tag === "Done" && answer.stop !== undefined && answer.flaw === undefined && Exit.isSuccess(held.exit))
+      return Exit.succeed(sending.ended(completed, held))
+    return Task.map(judge(ask, answer, held, sending.patience), (ending) => sending.ended(ending, held))
+  })
 }
 
 /** The key that a request is sent with, or why it is not sent. */
@@ -298,7 +302,7 @@ const judge = (
           ? "its answer was empty"
           : "its stream ended without a finish part")
     return flaw === undefined
-      ? completed
+      ? Exit.succeed(completed)
       : Exit.succeed(failed(new ModelFailure.InvalidModelOutput({ ...about, description: flaw })))
   }
   const failure = Cause.findErrorOption(held.exit.cause)
@@ -329,7 +333,7 @@ const named = (
   return Option.getOrElse(decodeReason(known), () => new ModelFailure.ModelFailedUnknown(about))
 }
 
-const completed = Exit.succeed({ _tag: "Completed" } as const)
+const completed: Ending = { _tag: "Completed" }
 
 const failed = (failure: ModelFailure.ModelFailure) => ({ _tag: "Failed", failure }) as const
 
