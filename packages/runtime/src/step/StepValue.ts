@@ -268,10 +268,10 @@ export const textOf = (content: ReadonlyArray<Message.AssistantPart>): string =>
 export const typedStep = (
   step: () => Effect.Effect<Settled<StepValue>>,
   repairs: boolean,
-  check: TypedAnswer.Check
+  check: TypedText.Check
 ): Effect.Effect<Settled<StepValue>> =>
   Effect.gen(function* () {
-    const made = yield* Effect.provideService(Effect.suspend(step), TypedAnswer.Current, check)
+    const made = yield* Effect.provideService(Effect.suspend(step), TypedText.Current, check)
     const { events, value } = made
     if (value._tag !== "Completed" || !isAnswer(value)) return made
     const verdict = yield* check(textOf(value.content))
