@@ -80,21 +80,34 @@ export interface Awaiting<A> {
   readonly news: Effect.Effect<void>
 }
 
+/** The run that waits. */
+interface Awaited {
+  readonly runId: string
+  readonly now: () => number
+  readonly cancel: Signal
+  /** Wakes all of its waits of that name. */
+  readonly notify: (name: string, answer: StoredAnswer) => void
+}
+
 /**
  * The stored answer of a wait, as soon as there is one, for the process that executes the run. The row decides; a
  * signal only wakes the wait.
  */
 export const awaited = <A>(
   options: Judging,
-  run: { readonly runId: string; readonly now: () => number; readonly cancel: Signal },
+  run: Awaited,
   name: string,
   { end: { any, cancelled, expires, voting }, has, isDue, known, news, schema }: Awaiting<A>
 ): Effect.Effect<StoredAnswer> => {
   const give = (value: A) =>
     Effect.orDie(
-      Effect.flatMap(Schema.encodeEffect(schema)(value), (json) =>
-        options.store.answer(run.runId, name, json, run.now())
-      )
+      Effect.flatMap(Schema.encodeEffect(schema)(value), (json) => {
+        const at = run.now()
+        return Effect.map(options.store.answer(run.runId, name, json, at), ({ _tag }) => {
+          // A handler that was abandoned may wait for it as well.
+          if (_tag === "Taken") run.notify(name, { value: json, at })
+        })
+      })
     )
   const find = Effect.orDie(options.store.find(run.runId, name))
   const stored = voting === undefined ? find : Effect.andThen(tally(options, run, name, voting), find)

@@ -12,7 +12,8 @@ import type { Awaiting } from "./AnswerDelivery.ts"
 import type { StoredAnswer } from "./JournalStore.ts"
 
 export class Waits {
-  private readonly listeners = new Map<string, () => void>()
+  /** By name. A call may wait for what a handler of it that was abandoned still waits for. */
+  private readonly listeners = new Map<string, ReadonlyArray<() => void>>()
   private readonly nudged = new Set<string>()
   private readonly due = new Map<string, number>()
   private readonly pollMs: number
@@ -57,13 +58,13 @@ export class Waits {
       const isThere = (one: string) => answers.has(one) || this.nudged.delete(one)
       if (cancel.requested || names.some(isThere)) return resume(Effect.void)
       const wake = () => resume(Effect.void)
-      for (const one of names) this.listeners.set(one, wake)
+      for (const one of names) this.listeners.set(one, [...(this.listeners.get(one) ?? []), wake])
       const dueAt = reminders.find(({ at }) => at > clock.now())?.at ?? expires?.at
       if (dueAt !== undefined) this.due.set(name, dueAt)
       const listener = { signalled: wake }
       cancel.add(listener)
       return Effect.sync(() => {
-        for (const one of names) this.listeners.delete(one)
+        for (const one of names) this.remove(one, wake)
         cancel.remove(listener)
       })
     })
@@ -73,16 +74,22 @@ export class Waits {
     })
   }
 
+  private remove(name: string, wake: () => void): void {
+    const left = this.listeners.get(name)?.filter((one) => one !== wake) ?? []
+    if (left.length === 0) this.listeners.delete(name)
+    else this.listeners.set(name, left)
+  }
+
   /** Call when something for a wait was stored in this process. */
   nudge(name: string): void {
     // A wait that polls at this moment polls once more.
     this.nudged.add(name)
-    this.listeners.get(name)?.()
+    for (const wake of this.listeners.get(name) ?? []) wake()
   }
 
   /** All waits poll again. */
   wake(): void {
-    for (const wake of Array.from(this.listeners.values())) wake()
+    for (const wake of Array.from(this.listeners.values()).flat()) wake()
   }
 
   /** The wait, over when it is interrupted while a call is `running`: the call that asked. A run that is unloaded has none. */

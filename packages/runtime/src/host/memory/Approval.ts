@@ -107,7 +107,7 @@ export class Approval implements SignalListener, AlarmListener {
 
   /**
    * Calls back when it is completed, as `Deferred.await` does. Returns how to stop: the call that asked was interrupted, and
-   * may wait again.
+   * may wait again. `left`: called when nobody waits any more.
    */
   listen(ended: (exit: Exit.Exit<Waited>) => void, left: () => void): () => void {
     const { deferred } = this
@@ -118,7 +118,7 @@ export class Approval implements SignalListener, AlarmListener {
     else told(effect)
     return () => {
       deferred.resumes = deferred.resumes?.filter((one) => one !== told)
-      if (this.value === undefined) left()
+      if (this.value === undefined && (deferred.resumes ?? []).length === 0) left()
     }
   }
 

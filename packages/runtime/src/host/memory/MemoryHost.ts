@@ -43,7 +43,7 @@ import * as RunFailure from "../../loop/RunFailure.ts"
 import { Approval as Wait } from "./Approval.ts"
 import * as MemoryErasure from "./MemoryErasure.ts"
 import { Questions } from "./Questions.ts"
-import { billOf, MemoryRun, type MemoryRunOwner } from "./MemoryRun.ts"
+import { MemoryRun, type MemoryRunOwner } from "./MemoryRun.ts"
 import { MemoryAudit } from "../../approval/AuditStore.ts"
 import type { Vote, Voted } from "../../approval/Quorum.ts"
 import { MemoryGrants } from "../../approval/GrantStore.ts"
@@ -241,8 +241,10 @@ class Host implements RunHost, MemoryRunOwner {
 
   readonly bill: RunHost["bill"] = (runId) =>
     Effect.sync(() => {
-      const bill = billOf(this.runs.get(runId))
-      return bill && { ...bill, corrected: this.costs.corrections(runId).map(({ place }) => place) }
+      const { record, run } = this.runs.get(runId) ?? {}
+      if (record === undefined || run === undefined) return undefined
+      const corrected = this.costs.corrections(runId).map(({ place }) => place)
+      return { record, entries: run.observed(), isOver: run.log.ended, corrected }
     })
   readonly correct: RunHost["correct"] = (correction) => Effect.sync(() => correctBooks(this, correction))
 

@@ -36,7 +36,7 @@ import {
   MemoryKept
 } from "../../engine/Engine.ts"
 import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
-import type { Answered, Bill, RunRecord } from "../../engine/RunHost.ts"
+import type { Answered } from "../../engine/RunHost.ts"
 import { type Cost, Spending } from "../../engine/Spending.ts"
 import type { Alarm } from "../../kernel/Alarm.ts"
 import { Signal } from "../../kernel/Signal.ts"
@@ -169,10 +169,11 @@ export class MemoryRun implements Engine, Work {
     return Lease.parked(this.tree.lease, reminding(this, end, answered), () => this.now())
   }
 
-  /** Begins a wait. */
+  /** Begins a wait, or another for what a handler that was abandoned still waits for. */
   private park(approval: Approval, end: WaitEnd<unknown>, row: WaitRow): void {
+    if (approval.isWaited) this.alarm.clear(approval.deadline)
+    else this.clock.beginWait()
     const expiresIn = approval.wait(end, row)
-    this.clock.beginWait()
     if (expiresIn <= 0) return approval.ring()
     if (end.expires !== undefined) approval.deadline = this.alarm.set(expiresIn, approval)
     this.cancel.add(approval)
@@ -358,9 +359,3 @@ export class MemoryRun implements Engine, Work {
     return this.tree
   }
 }
-
-/** A run of a host with its ledger. */
-export const billOf = (
-  carried: { readonly record: RunRecord; readonly run: MemoryRun } | undefined
-): Omit<Bill, "corrected"> | undefined =>
-  carried && { record: carried.record, entries: carried.run.observed(), isOver: carried.run.log.ended }
