@@ -3,19 +3,18 @@
  * the run's owner, so that an answer counts whether or not an owner is alive.
  *
  * Delivery is retried for up to a minute while the store is unavailable, locked or full, so that a person need not
- * decide again; then the unacknowledged request fails with a defect.
+ * decide again; then the unacknowledged request fails with a defect. What an executed run writes and reads by itself of
+ * such rows is here, too: its inbox and its kept values.
  */
-import type { Audit, Json } from "@reins/protocol"
+import type { Audit, Event, Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import * as Schema from "effect/Schema"
 import * as Inbox from "../../engine/Inbox.ts"
-import * as Quorum from "../../approval/Quorum.ts"
-import type { Voting, WaitEnd } from "../../engine/Engine.ts"
-import type { Signal } from "../../kernel/Signal.ts"
+import type { Kept } from "../../engine/Engine.ts"
 import type { Answered } from "../../engine/RunHost.ts"
 import * as Names from "../../run/Names.ts"
 import type { JournalStore, StoredAnswer, StoreFailure } from "./JournalStore.ts"
+import type { JournalWriter } from "./JournalWriter.ts"
 
 const patienceMs = 60_000
 
@@ -67,108 +66,6 @@ export const persist = <A>(effect: Effect.Effect<A, StoreFailure>, retryMs: numb
     })
   )
 
-/** How a wait ends without an answer, and how it is notified of one. */
-export interface Awaiting<A> {
-  /** The answers known to this process. */
-  readonly known: () => StoredAnswer | undefined
-  /** Whether this process knows an answer of that name. */
-  readonly has: (name: string) => boolean
-  readonly schema: Schema.Codec<A, Json>
-  readonly end: WaitEnd<A>
-  readonly isDue: () => boolean
-  /** Completes when there may be a new answer. */
-  readonly news: Effect.Effect<void>
-}
-
-/** The run that waits. */
-interface Awaited {
-  readonly runId: string
-  readonly now: () => number
-  readonly cancel: Signal
-  /** Wakes all of its waits of that name. */
-  readonly notify: (name: string, answer: StoredAnswer) => void
-}
-
-/**
- * The stored answer of a wait, as soon as there is one, for the process that executes the run. The row decides; a
- * signal only wakes the wait.
- */
-export const awaited = <A>(
-  options: Judging,
-  run: Awaited,
-  name: string,
-  { end: { any, cancelled, expires, voting }, has, isDue, known, news, schema }: Awaiting<A>
-): Effect.Effect<StoredAnswer> => {
-  const give = (value: A) =>
-    Effect.orDie(
-      Effect.flatMap(Schema.encodeEffect(schema)(value), (json) => {
-        const at = run.now()
-        return Effect.map(options.store.answer(run.runId, name, json, at), ({ _tag }) => {
-          // A handler that was abandoned may wait for it as well.
-          if (_tag === "Taken") run.notify(name, { value: json, at })
-        })
-      })
-    )
-  const find = Effect.orDie(options.store.find(run.runId, name))
-  const stored = voting === undefined ? find : Effect.andThen(tally(options, run, name, voting), find)
-  const some = (names: ReadonlyArray<string>, index = 0): Effect.Effect<boolean> => {
-    const one = names[index]
-    if (one === undefined) return Effect.succeed(false)
-    if (has(one)) return Effect.succeed(true)
-    return Effect.flatMap(Effect.orDie(options.store.find(run.runId, one)), (found) =>
-      found === undefined ? some(names, index + 1) : Effect.succeed(true)
-    )
-  }
-  const look: Effect.Effect<StoredAnswer> = Effect.suspend(() => {
-    const told = known()
-    if (told !== undefined && voting === undefined) return Effect.succeed(told)
-    return Effect.flatMap(stored, (found) => {
-      if (found !== undefined) return Effect.succeed(found)
-      if (run.cancel.requested) return Effect.andThen(give(cancelled), look)
-      if (expires !== undefined && isDue()) return Effect.andThen(give(expires.value), look)
-      const waited = Effect.andThen(news, look)
-      if (any === undefined) return waited
-      return Effect.flatMap(some(any.names), (has) => (has ? Effect.andThen(give(any.value), look) : waited))
-    })
-  })
-  return look
-}
-
-/** The store of the votes that a run judges. */
-interface Judging {
-  readonly store: JournalStore
-  /** Called when a vote has been judged, by the name of its judgement. */
-  readonly judged: (name: string) => void
-}
-
-/**
- * Judges the votes on a question and reports the counted ones, in the process that executes the run. Each stored vote
- * is judged once.
- */
-const tally = Effect.fnUntraced(function* (
-  { judged, store }: Judging,
-  { now, runId }: { readonly runId: string; readonly now: () => number },
-  name: string,
-  voting: Voting
-) {
-  const stored = Effect.orDie(store.answers(runId, name))
-  const before = yield* stored
-  const untried = Quorum.untried(before, `${name}/`)
-  for (const vote of untried) {
-    const isAllowed = yield* voting.judge(vote)
-    yield* Effect.orDie(store.amend(runId, name, now(), (answers) => Quorum.cast(answers, vote, isAllowed)))
-    judged(vote.judged)
-  }
-  const answers = untried.length === 0 ? before : yield* stored
-  const given = new Map<string, number>()
-  for (const vote of Quorum.counted(answers, `${name}/by/`)) {
-    const count = (given.get(vote.ballots) ?? 0) + 1
-    given.set(vote.ballots, count)
-    // The decision reports the last required vote.
-    if (count < vote.quorum) yield* voting.counted(vote, count)
-  }
-})
-
 const isSame = (stored: StoredAnswer | undefined, value: Json): boolean =>
   stored !== undefined && JSON.stringify(stored.value) === JSON.stringify(value)
 
@@ -205,3 +102,167 @@ export const accept = Effect.fnUntraced(function* (
     if (judged !== undefined) return judged
   }
 })
+
+/** The inbox of a run that is executed here: its slots are answers in the store, under names that count from 1. */
+export class JournalInbox {
+  /** The number of messages known here; another process may have accepted more. */
+  known = 0
+  /** The slot that the commit of the run's last event closes, by name. Absent: none. */
+  closing: string | undefined
+  private readonly store: JournalStore
+  private readonly runId: string
+  private readonly answers: Map<string, StoredAnswer>
+
+  /** `answers`: the run's answers known here; newly found ones are added. */
+  constructor(store: JournalStore, runId: string, answers: Map<string, StoredAnswer>) {
+    this.store = store
+    this.runId = runId
+    this.answers = answers
+    this.count()
+  }
+
+  /** Counts the known messages, after answers were added. */
+  count(): void {
+    for (let slot = this.slot(1 + this.known); slot !== undefined; slot = this.slot(1 + this.known)) {
+      if (Inbox.messageIn(slot.value) === undefined) return
+      this.known++
+    }
+  }
+
+  private slot(position: number): StoredAnswer | undefined {
+    return this.answers.get(Names.inbox(position))
+  }
+
+  message(position: number): Inbox.InboxMessage {
+    const slot = this.slot(position)
+    const message = slot === undefined ? undefined : Inbox.messageIn(slot.value)
+    if (message === undefined) throw new Error(`Run ${this.runId}: no message at position ${position} of the inbox`)
+    return message
+  }
+
+  /**
+   * Takes the known messages after the first `taken`: `remember` emits and stores them. Returns the new number of taken
+   * messages.
+   */
+  take(
+    taken: number,
+    remember: (known: number, events: ReadonlyArray<Event>) => Effect.Effect<void>
+  ): Effect.Effect<number> {
+    return Effect.suspend(() => {
+      const { known } = this
+      const events = Array.from({ length: known - taken }, (_, index) => {
+        const position = taken + index + 1
+        return Inbox.received(this.message(position), position)
+      })
+      return Effect.as(remember(known, events), known)
+    })
+  }
+
+  /**
+   * Looks for messages that another process has accepted. If they cannot be read now, they are found when the inbox is
+   * closed.
+   */
+  readonly look: Effect.Effect<void> = Effect.suspend(() => {
+    const name = Names.inbox(this.known + 1)
+    if (this.answers.has(name)) return Effect.void
+    return Effect.flatMap(Effect.option(this.store.find(this.runId, name)), (found) => {
+      if (found._tag === "None" || found.value === undefined) return Effect.void
+      this.answers.set(name, found.value)
+      this.count()
+      return this.look
+    })
+  })
+
+  /** Closes the inbox at `position`, now or at the run's end, unless a message is there, which it returns. */
+  close(position: number, at: number, now: boolean): Effect.Effect<Inbox.InboxMessage | undefined> {
+    return Effect.suspend(() => {
+      this.closing = undefined
+      const known = this.slot(position)
+      if (known !== undefined) return Effect.succeed(Inbox.messageIn(known.value))
+      const name = Names.inbox(position)
+      if (!now) {
+        this.closing = name
+        return Effect.succeed(undefined)
+      }
+      return Effect.map(Effect.orDie(this.store.answer(this.runId, name, Inbox.closed, at)), (answered) => {
+        const value = answered._tag === "Resolved" ? answered.value : Inbox.closed
+        this.answers.set(name, { value, at })
+        this.count()
+        return Inbox.messageIn(value)
+      })
+    })
+  }
+
+  /** Closes the inbox, and returns its messages after the first `taken`. */
+  unread(taken: number, at: number): Effect.Effect<ReadonlyArray<Inbox.InboxMessage>> {
+    return Effect.flatMap(this.close(taken + 1, at, true), (message) =>
+      message === undefined ? Effect.succeed([]) : Effect.map(this.unread(taken + 1, at), (rest) => [message, ...rest])
+    )
+  }
+}
+
+/** The run whose values are kept. */
+interface Of {
+  readonly runId: string
+  readonly now: () => number
+  readonly writer: Pick<JournalWriter, "loss">
+}
+
+/**
+ * The kept values (`Kept`) of a run that is executed here: answers in the store, under names that no caller can answer.
+ */
+export class JournalKept implements Kept {
+  private readonly run: Of
+  private readonly store: Pick<JournalStore, "answer" | "find">
+  private readonly retryMs: number
+  private readonly answers: Map<string, StoredAnswer>
+
+  /** `retryMs`: the pause between two attempts. `answers`: the run's answers known here; new ones are added. */
+  constructor(
+    run: Of,
+    answers: Map<string, StoredAnswer>,
+    { reopenMs, store }: { readonly store: Pick<JournalStore, "answer" | "find">; readonly reopenMs: number }
+  ) {
+    this.run = run
+    this.store = store
+    this.retryMs = reopenMs
+    this.answers = answers
+  }
+
+  put(name: string, value: Json): Effect.Effect<Json> {
+    return Effect.suspend(() => {
+      const known = this.answers.get(name)
+      if (known !== undefined) return Effect.succeed(known.value)
+      const { runId, writer } = this.run
+      const at = this.run.now()
+      const written = persist(this.store.answer(runId, name, value, at), this.retryMs)
+      const first = Effect.map(written, (answered) => {
+        const stored = answered._tag === "Resolved" ? answered.value : value
+        this.answers.set(name, { value: stored, at })
+        return stored
+      })
+      // As after a failed commit: the next owner continues.
+      return Effect.catchCause(first, (cause) => (writer.loss === undefined ? Effect.failCause(cause) : Effect.never))
+    })
+  }
+
+  get(name: string): Json | undefined {
+    return this.answers.get(name)?.value
+  }
+
+  /** The values with names that begin with `prefix`, as far as this process knows. */
+  under(prefix: string): ReadonlyArray<readonly [name: string, value: Json]> {
+    return Array.from(this.answers).flatMap(([name, { value }]) => (name.startsWith(prefix) ? [[name, value]] : []))
+  }
+
+  find(name: string): Effect.Effect<Json | undefined> {
+    return Effect.suspend(() => {
+      const known = this.get(name)
+      if (known !== undefined) return Effect.succeed(known)
+      return Effect.map(persist(this.store.find(this.run.runId, name), this.retryMs), (found) => {
+        if (found !== undefined) this.answers.set(name, found)
+        return found?.value
+      })
+    })
+  }
+}

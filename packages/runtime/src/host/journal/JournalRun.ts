@@ -20,10 +20,8 @@ import { Cost, type Spender, Spending } from "../../engine/Spending.ts"
 import { Signal } from "../../kernel/Signal.ts"
 import * as StoredForm from "../../kernel/StoredForm.ts"
 import { RunClock } from "../../kernel/RunClock.ts"
-import * as AnswerDelivery from "./AnswerDelivery.ts"
+import { JournalInbox, JournalKept } from "./AnswerDelivery.ts"
 import type { JournalStore, Mark, Opened, StoredAnswer } from "./JournalStore.ts"
-import { JournalInbox } from "./JournalInbox.ts"
-import { JournalKept } from "./JournalKept.ts"
 import { JournalWriter } from "./JournalWriter.ts"
 import * as RunPast from "./RunPast.ts"
 import { Waits } from "./Waits.ts"
@@ -232,7 +230,7 @@ export class JournalRun implements Engine, Work {
       return Effect.flatMap(Lease.parked(this.tree.lease, asked, this.now), () => {
         const startedAt = this.past.asks.get(name)?.at ?? this.now()
         this.clock.beginWait()
-        const awaited = AnswerDelivery.awaited(this.options, this, name, this.waits.awaiting(name, schema, end))
+        const awaited = this.waits.awaited(this.options, this, name, schema, end)
         // A running call no longer waits for what it asked. A run that is unloaded has no call running.
         const answered = this.waits.leaving(name, awaited, () => this.inFlight > 0)
         return Effect.flatMap(reminding(this, end, answered), ({ at, value }) => {

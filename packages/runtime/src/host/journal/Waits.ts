@@ -1,15 +1,15 @@
 /**
- * Wakes the waits of one journal run: on an answer that was stored in this process, on a cancel, at a deadline, or at
- * the next poll for what another process has stored. The stored answer decides; a woken wait reads it.
+ * The waits of one journal run. Each is woken on an answer that was stored in this process, on a cancel, at a deadline, or
+ * at the next poll for what another process has stored; then it reads the stored answer, which decides, and judges votes.
  */
 import type { Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
-import type * as Schema from "effect/Schema"
-import type { WaitEnd } from "../../engine/Engine.ts"
+import * as Schema from "effect/Schema"
+import * as Quorum from "../../approval/Quorum.ts"
+import type { Voting, WaitEnd } from "../../engine/Engine.ts"
 import type { RunClock } from "../../kernel/RunClock.ts"
 import type { Signal } from "../../kernel/Signal.ts"
-import type { Awaiting } from "./AnswerDelivery.ts"
-import type { StoredAnswer } from "./JournalStore.ts"
+import type { JournalStore, StoredAnswer } from "./JournalStore.ts"
 
 export class Waits {
   /** By name. A call may wait for what a handler of it that was abandoned still waits for. */
@@ -37,8 +37,19 @@ export class Waits {
     return Math.min(...this.due.values())
   }
 
+  /** The stored answer of the wait of that name, as soon as there is one. The row decides; a signal only wakes the wait. */
+  awaited<A>(
+    judging: Judging,
+    run: Awaited,
+    name: string,
+    schema: Schema.Codec<A, Json>,
+    end: WaitEnd<A>
+  ): Effect.Effect<StoredAnswer> {
+    return awaited(judging, run, name, this.awaiting(name, schema, end))
+  }
+
   /** How the wait of that name ends without an answer, and how it is notified of one. */
-  awaiting<A>(name: string, schema: Schema.Codec<A, Json>, end: WaitEnd<A>): Awaiting<A> {
+  private awaiting<A>(name: string, schema: Schema.Codec<A, Json>, end: WaitEnd<A>): Awaiting<A> {
     const due = end.expires === undefined ? Number.POSITIVE_INFINITY : this.clock.due(end.expires.at)
     const leftMs = () => this.clock.left(due)
     const known = () => this.answers.get(name)
@@ -103,3 +114,101 @@ export class Waits {
     this.clock.endWait()
   }
 }
+
+/** How a wait ends without an answer, and how it is notified of one. */
+interface Awaiting<A> {
+  /** The answers known to this process. */
+  readonly known: () => StoredAnswer | undefined
+  /** Whether this process knows an answer of that name. */
+  readonly has: (name: string) => boolean
+  readonly schema: Schema.Codec<A, Json>
+  readonly end: WaitEnd<A>
+  readonly isDue: () => boolean
+  /** Completes when there may be a new answer. */
+  readonly news: Effect.Effect<void>
+}
+
+/** The run that waits. */
+interface Awaited {
+  readonly runId: string
+  readonly now: () => number
+  readonly cancel: Signal
+  /** Wakes all of its waits of that name. */
+  readonly notify: (name: string, answer: StoredAnswer) => void
+}
+
+const awaited = <A>(
+  options: Judging,
+  run: Awaited,
+  name: string,
+  { end: { any, cancelled, expires, voting }, has, isDue, known, news, schema }: Awaiting<A>
+): Effect.Effect<StoredAnswer> => {
+  const give = (value: A) =>
+    Effect.orDie(
+      Effect.flatMap(Schema.encodeEffect(schema)(value), (json) => {
+        const at = run.now()
+        return Effect.map(options.store.answer(run.runId, name, json, at), ({ _tag }) => {
+          // A handler that was abandoned may wait for it as well.
+          if (_tag === "Taken") run.notify(name, { value: json, at })
+        })
+      })
+    )
+  const find = Effect.orDie(options.store.find(run.runId, name))
+  const stored = voting === undefined ? find : Effect.andThen(tally(options, run, name, voting), find)
+  const some = (names: ReadonlyArray<string>, index = 0): Effect.Effect<boolean> => {
+    const one = names[index]
+    if (one === undefined) return Effect.succeed(false)
+    if (has(one)) return Effect.succeed(true)
+    return Effect.flatMap(Effect.orDie(options.store.find(run.runId, one)), (found) =>
+      found === undefined ? some(names, index + 1) : Effect.succeed(true)
+    )
+  }
+  const look: Effect.Effect<StoredAnswer> = Effect.suspend(() => {
+    const told = known()
+    if (told !== undefined && voting === undefined) return Effect.succeed(told)
+    return Effect.flatMap(stored, (found) => {
+      if (found !== undefined) return Effect.succeed(found)
+      if (run.cancel.requested) return Effect.andThen(give(cancelled), look)
+      if (expires !== undefined && isDue()) return Effect.andThen(give(expires.value), look)
+      const waited = Effect.andThen(news, look)
+      if (any === undefined) return waited
+      return Effect.flatMap(some(any.names), (has) => (has ? Effect.andThen(give(any.value), look) : waited))
+    })
+  })
+  return look
+}
+
+/** The store of the votes that a run judges. */
+interface Judging {
+  readonly store: JournalStore
+  /** Called when a vote has been judged, by the name of its judgement. */
+  readonly judged: (name: string) => void
+}
+
+/**
+ * Judges the votes on a question and reports the counted ones, in the process that executes the run. Each stored vote
+ * is judged once.
+ */
+const tally = Effect.fnUntraced(function* (
+  { judged, store }: Judging,
+  { now, runId }: { readonly runId: string; readonly now: () => number },
+  name: string,
+  voting: Voting
+) {
+  const stored = Effect.orDie(store.answers(runId, name))
+  const before = yield* stored
+  const untried = Quorum.untried(before, `${name}/`)
+  for (const vote of untried) {
+    const isAllowed = yield* voting.judge(vote)
+    yield* Effect.orDie(store.amend(runId, name, now(), (answers) => Quorum.cast(answers, vote, isAllowed)))
+    judged(vote.judged)
+  }
+  const answers = untried.length === 0 ? before : yield* stored
+  const given = new Map<string, number>()
+  for (const vote of Quorum.counted(answers, `${name}/by/`)) {
+    const count = (given.get(vote.ballots) ?? 0) + 1
+    given.set(vote.ballots, count)
+    // The decision reports the last required vote.
+    if (count < vote.quorum) yield* voting.counted(vote, count)
+  }
+})
