@@ -21,8 +21,7 @@ import type { RunQuery } from "../../engine/RunList.ts"
 import * as AnswerDelivery from "./AnswerDelivery.ts"
 import { Hibernation } from "./Hibernation.ts"
 import * as Names from "../../run/Names.ts"
-import type { JournalStore } from "./JournalStore.ts"
-import * as MeasuredStore from "./MeasuredStore.ts"
+import { type JournalStore, measured } from "./JournalStore.ts"
 import { isPlacement, type Placement } from "./Placement.ts"
 import { Measuring } from "../../run/RunMetrics.ts"
 import { RunOwnership } from "./RunOwnership.ts"
@@ -107,7 +106,7 @@ export const journalHost = (store: JournalStore, options: JournalHostOptions = {
     Effect.gen(function* () {
       // Closed last, so that work in flight can end.
       const scope = yield* Scope.fork(yield* Effect.scope)
-      const used = (yield* Measuring) ? MeasuredStore.of(store) : store
+      const used = (yield* Measuring) ? measured(store) : store
       const host = new Host(drive, yield* Effect.context<never>(), scope, used, options)
       const { hibernation, ownership } = host
       const { carries = true } = options
