@@ -1,6 +1,6 @@
 /**
  * The durable host: runs are stored in a journal, and this process executes those it owns. It connects the four parts
- * that do the work: ownership (`RunOwnership`), hibernation (`Hibernation`), watching (`RunWatch`) and answers
+ * that do the work: ownership (`RunOwnership`), hibernation (`Placement`), watching (`RunWatch`) and answers
  * (`AnswerDelivery`).
  */
 import { type AgentPath, type Audit, type Json, QueryRejections } from "@reins/protocol"
@@ -19,10 +19,9 @@ import type { Accepted, InboxMessage } from "../../engine/Inbox.ts"
 import type { StartChange } from "../../thread/ThreadChange.ts"
 import type { RunQuery } from "../../engine/RunList.ts"
 import * as AnswerDelivery from "./AnswerDelivery.ts"
-import { Hibernation } from "./Hibernation.ts"
 import * as Names from "../../run/Names.ts"
 import { type JournalStore, measured } from "./JournalStore.ts"
-import { isPlacement, type Placement } from "./Placement.ts"
+import { Hibernation, isPlacement, type Placement } from "./Placement.ts"
 import { Measuring } from "../../run/RunMetrics.ts"
 import { RunOwnership } from "./RunOwnership.ts"
 import { RunWatch } from "./RunWatch.ts"
