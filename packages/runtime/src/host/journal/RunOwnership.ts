@@ -18,12 +18,11 @@ import { EventLog } from "../../engine/EventLog.ts"
 import type { Drive, RunRecord, Stores } from "../../engine/RunHost.ts"
 import type { StartChange } from "../../thread/ThreadChange.ts"
 import { together } from "../../kernel/Together.ts"
+import * as FailedRun from "./FailedRun.ts"
 import { JournalRun } from "./JournalRun.ts"
 import { type JournalStore, type Opened, StoreFailure } from "./JournalStore.ts"
 import type { Hibernation, Owner, Placement, ShardListener } from "./Placement.ts"
-import { Reopening } from "./Reopening.ts"
 import * as RunPast from "./RunPast.ts"
-import * as StruckRun from "./StruckRun.ts"
 
 /** The options with defaults applied; times in milliseconds. See `JournalHostOptions`. */
 export interface Settings {
@@ -78,14 +77,14 @@ export class RunOwnership implements Owner {
   private readonly missed = new Set<string>()
   /** Runs that another owner has taken from this one. */
   private readonly lost = new Set<string>()
-  private readonly reopening: Reopening
+  private readonly reopening: FailedRun.Reopening
   private isOwning: boolean
   private readonly options: OwnershipOptions
 
   constructor(options: OwnershipOptions) {
     this.options = options
     this.isOwning = options.placement !== undefined
-    this.reopening = new Reopening({ ...options, reopenMs: options.settings.reopenMs, open: this.open })
+    this.reopening = new FailedRun.Reopening({ ...options, reopenMs: options.settings.reopenMs, open: this.open })
   }
 
   /** Whether this process currently owns a run. */
@@ -340,7 +339,7 @@ export class RunOwnership implements Owner {
           Effect.sync(() => log.abandon())
         )
       }
-      return Effect.flatMap(StruckRun.end(store, stores, run, log, exit.cause), (closed) =>
+      return Effect.flatMap(FailedRun.end(store, stores, run, log, exit.cause), (closed) =>
         // Its next owner ends it.
         run.writer.loss === undefined && storeFailure(closed) === undefined ? Effect.void : this.settle(one, closed)
       )
