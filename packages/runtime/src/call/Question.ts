@@ -47,11 +47,9 @@ export const ask = <A>(run: Run, agent: AgentState, question: Question<A>): Effe
   const { prefix } = agent
   const { subject } = question
   const id = Names.approvalId(engine.runId, prefix, subject)
-  const asked = (): AuditStore.Asked => ({
-    runId: engine.runId,
-    agentPath: agent.path,
-    request: requestOf(run, agent, question, id)
-  })
+  let made: AuditStore.Asked | undefined
+  const asked = (): AuditStore.Asked =>
+    (made ??= { runId: engine.runId, agentPath: agent.path, request: requestOf(run, agent, question, id) })
   const { observer } = run.settings
   let isAsked = false
   const announced = where(
@@ -62,7 +60,7 @@ export const ask = <A>(run: Run, agent: AgentState, question: Question<A>): Effe
       agent.path,
       () => {
         isAsked = true
-        const required: Event = { type: "approval-required", data: requestOf(run, agent, question, id) }
+        const required: Event = { type: "approval-required", data: asked().request }
         return question.opening === undefined ? [required] : [...question.opening, required]
       },
       (readings) => [AuditStore.asked(asked(), readings.now())]

@@ -7,8 +7,8 @@ import { sha256 } from "@noble/hashes/sha2.js"
 import { utf8ToBytes } from "@noble/hashes/utils.js"
 import * as Erased from "./Erased.ts"
 
-/** The 32 bytes of a text's digest, as a string of one character a byte. */
-type Hash = (algorithm: "sha256", text: string, encoding: "latin1") => string
+/** A text's digest: 32 bytes as a string of one character a byte (`latin1`), or 64 hexadecimal digits (`hex`). */
+type Hash = (algorithm: "sha256", text: string, encoding: "hex" | "latin1") => string
 
 interface Platform {
   readonly process?: {
@@ -46,7 +46,7 @@ const hexOf = (text: string, codes: Array<number>): string => {
 }
 
 /** 64 hexadecimal digits. */
-export const sha256Hex = (text: string): string => hexOf(text, whole)
+export const sha256Hex = (text: string): string => native?.("sha256", text, "hex") ?? hexOf(text, whole)
 
 /**
  * 16 hexadecimal digits that differ where texts differ, except by accident: for comparing what a program itself has

@@ -3,7 +3,6 @@
  * answers are for, their open questions.
  */
 import { AgentPath, type Approval as Question, type Event, type Json, ListedRun } from "@reins/protocol"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { MemoryKept, WaitEnd, WaitRow } from "../../engine/Engine.ts"
@@ -23,15 +22,17 @@ interface Waiting {
 }
 
 /**
- * A wait for an answer to an approval or the result of a client tool: a deferred value that is completed once, by the
+ * A wait for an answer to an approval or the result of a client tool: completed once, by the
  * first of a person, the deadline and a cancel, possibly before the run waits for it. It is its own listener for
  * deadline and cancel, to save memory in parked runs.
  */
 export class Approval implements SignalListener, AlarmListener {
   readonly name: string
-  readonly deferred: Deferred.Deferred<Waited> = Deferred.makeUnsafe()
-  /** The exit it was completed with. */
+  /** What it was completed with. */
   value: Json | undefined
+  private exit: Exit.Exit<Waited> | undefined
+  /** Those who wait for it. */
+  private listeners: ReadonlyArray<(exit: Exit.Exit<Waited>) => void> | undefined
   /** Set when the wait has a deadline. */
   deadline: Deadline | undefined
   row: WaitRow | undefined
@@ -107,24 +108,24 @@ export class Approval implements SignalListener, AlarmListener {
 
   /** Completes it. */
   complete(value: Json, waitedMs: number): void {
+    const exit = Exit.succeed({ value, waitedMs })
+    const { listeners = [] } = this
     this.value = value
-    Deferred.doneUnsafe(this.deferred, Exit.succeed({ value, waitedMs }))
+    this.exit = exit
+    this.listeners = undefined
+    for (const ended of listeners) ended(exit)
   }
 
   /**
-   * Calls back when it is completed, as `Deferred.await` does. Returns how to stop: the call that asked was interrupted, and
-   * may wait again. `left`: called when nobody waits any more.
+   * Calls back when it is completed. Returns how to stop: the call that asked was interrupted, and may wait again. `left`:
+   * called when nobody waits any more.
    */
   listen(ended: (exit: Exit.Exit<Waited>) => void, left: () => void): () => void {
-    const { deferred } = this
-    const { effect } = deferred
-    // It is always completed with an exit.
-    const told = (effect: Effect.Effect<Waited>) => ended(Erased.as<Exit.Exit<Waited>>(effect))
-    if (effect === undefined) deferred.resumes = [...(deferred.resumes ?? []), told]
-    else told(effect)
+    if (this.exit === undefined) this.listeners = [...(this.listeners ?? []), ended]
+    else ended(this.exit)
     return () => {
-      deferred.resumes = deferred.resumes?.filter((one) => one !== told)
-      if (this.value === undefined && (deferred.resumes ?? []).length === 0) left()
+      this.listeners = this.listeners?.filter((one) => one !== ended)
+      if (this.value === undefined && (this.listeners ?? []).length === 0) left()
     }
   }
 
