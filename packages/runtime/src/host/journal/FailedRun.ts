@@ -1,13 +1,14 @@
 /**
  * What a process does with a run that it cannot go on with.
  *
- * A run whose store failed is opened again, with growing delays: the failures of each run are counted. Followers of a run
- * that cannot be read are notified at once; it continues when its rows are repaired, and is abandoned when it is cancelled.
+ * A run whose store failed is opened again, with growing delays: the failures of each run are counted. Followers of a
+ * run that cannot be read are notified at once; it continues when its rows are repaired, and is abandoned when it is
+ * cancelled.
  *
  * A run whose loop failed with a defect is ended: work in flight is charged, what was accepted and not read counts,
- * messages are added to the thread, grants release their holds, and the log gets its last events. The stop is stored first,
- * with the rows of the work in flight: if the process crashes meanwhile, the next owner continues ending the run instead
- * of executing it.
+ * messages are added to the thread, grants release their holds, and the log gets its last events. The stop is stored
+ * first, with the rows of the work in flight: if the process crashes meanwhile, the next owner continues ending the run
+ * instead of executing it.
  */
 import { AgentPath, type Envelope } from "@reins/protocol"
 import type * as Cause from "effect/Cause"
@@ -113,8 +114,8 @@ export class Reopening {
 }
 
 /**
- * Ends `run`, whose `log` is open here. Its exit is a failure if the store failed; then the run continues. `cause`: of the
- * defect, which is logged where it has happened.
+ * Ends `run`, whose `log` is open here. Its exit is a failure if the store failed; then the run continues. `cause`: of
+ * the defect, which is logged where it has happened.
  */
 export const end = (
   store: JournalStore,

@@ -177,8 +177,8 @@ export interface JournalStore {
   /** Absent: files are kept in the memory of the process that executes the run. */
   readonly files?: FileStore | undefined
   /**
-   * Independent of runs and threads: deleting those does not delete them. Absent: memories are kept in the memory of the
-   * process that executes the run.
+   * Independent of runs and threads: deleting those does not delete them. Absent: memories are kept in the memory of
+   * the process that executes the run.
    */
   readonly memories?: MemoryStore | undefined
   readonly quotas: QuotaStore
@@ -196,9 +196,9 @@ export interface JournalStore {
    * Stores a new run and leases its thread, which it creates if it does not exist. The same transaction checks that the
    * run's id is new, that the thread belongs to the run's tenant, that no run leases it, that its messages can be read,
    * and that the run's quotas are not exhausted; then the run counts in those quotas. `change`: what its query does to
-   * the thread, in the same transaction, before the run's history is counted; absent: nothing. A refusal stores nothing.
-   * `opens`: the caller may become the run's first owner at once, and gets what `open` would return, as `opensOnCreate`
-   * says.
+   * the thread, in the same transaction, before the run's history is counted; absent: nothing. A refusal stores
+   * nothing. `opens`: the caller may become the run's first owner at once, and gets what `open` would return, as
+   * `opensOnCreate` says.
    */
   readonly create: (
     record: Omit<RunRecord, "historyVersion">,
@@ -290,9 +290,9 @@ export interface JournalStore {
   /** When runs with estimated rows are asked about. Absent: they are not. */
   readonly reconciliations?: ReconciliationStore | undefined
   /**
-   * Deletes what there is of a principal in a tenant, in one transaction, or nothing while runs have not ended; a run that
-   * starts meanwhile starts before or after it. See `Erasure` for what is meant and what is kept. A second time deletes
-   * nothing.
+   * Deletes what there is of a principal in a tenant, in one transaction, or nothing while runs have not ended; a run
+   * that starts meanwhile starts before or after it. See `Erasure` for what is meant and what is kept. A second time
+   * deletes nothing.
    */
   readonly erase: (erasing: Erasing) => Effect.Effect<Outcome, StoreFailure>
   /**
@@ -349,8 +349,8 @@ const replaced = <A extends object>(own: A, others: Partial<A>): A =>
   })
 
 /**
- * The store, whose operations are measured (`reins_store_seconds`), for a runtime with the option `metrics`. Without it the
- * store is used as it is.
+ * The store, whose operations are measured (`reins_store_seconds`), for a runtime with the option `metrics`. Without it
+ * the store is used as it is.
  */
 export const measured = (store: JournalStore): JournalStore =>
   replaced(store, {

@@ -105,8 +105,8 @@ export class JournalWriter {
   }
 
   /**
-   * Schedules a commit for the next turn, unless one before it takes everything added so far: the loop's next work often
-   * begins at once, and stores that. Dies when the owner is retired.
+   * Schedules a commit for the next turn, unless one before it takes everything added so far: the loop's next work
+   * often begins at once, and stores that. Dies when the owner is retired.
    */
   readonly next: Effect.Effect<void> = Effect.suspend(() => {
     if (this.loss !== undefined) return Effect.die(this.loss)

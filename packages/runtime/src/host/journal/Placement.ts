@@ -1,12 +1,13 @@
 /**
- * Where a run is that has not ended: which of several processes executes it, and whether it is in that process's memory.
+ * Where a run is that has not ended: which of several processes executes it, and whether it is in that process's
+ * memory.
  *
  * A placement assigns shards to processes; a run belongs to one shard, by its id, and is executed by the process that
  * holds the shard. It stores nothing of a run: the journal does, and the epoch fences a late owner.
  *
  * Hibernation unloads runs that have only waited for some time from memory, and opens them again from the journal when
- * one of their waits reaches its deadline. Meanwhile it keeps only their ids and deadlines. An answer or a cancel opens a
- * hibernating run, too (`JournalHost`).
+ * one of their waits reaches its deadline. Meanwhile it keeps only their ids and deadlines. An answer or a cancel opens
+ * a hibernating run, too (`JournalHost`).
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

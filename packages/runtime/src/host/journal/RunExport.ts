@@ -3,7 +3,8 @@
  * them again.
  *
  * The first line is the run's record; then come the messages that its thread had, those that it added, its events, its
- * marks, its answers, its files, what it has remembered, and corrections of its costs. A line of a kind or version that is not known here is refused with its number.
+ * marks, its answers, its files, what it has remembered, and corrections of its costs. A line of a kind or version that
+ * is not known here is refused with its number.
  */
 import { Entry, Envelope, Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -81,8 +82,8 @@ const readVersion = Schema.decodeUnknownOption(
 )
 
 /**
- * The lines are not an exported run. `line`: the first that cannot be read, from 1. `version`: of an export that a later
- * release has written.
+ * The lines are not an exported run. `line`: the first that cannot be read, from 1. `version`: of an export that a
+ * later release has written.
  *
  * @since 0.1.0
  * @category errors

@@ -1,6 +1,7 @@
 /**
- * The waits of one journal run. Each is woken on an answer that was stored in this process, on a cancel, at a deadline, or
- * at the next poll for what another process has stored; then it reads the stored answer, which decides, and judges votes.
+ * The waits of one journal run. Each is woken on an answer that was stored in this process, on a cancel, at a deadline,
+ * or at the next poll for what another process has stored; then it reads the stored answer, which decides, and judges
+ * votes.
  */
 import type { Json } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -37,7 +38,10 @@ export class Waits {
     return Math.min(...this.due.values())
   }
 
-  /** The stored answer of the wait of that name, as soon as there is one. The row decides; a signal only wakes the wait. */
+  /**
+   * The stored answer of the wait of that name, as soon as there is one. The row decides; a signal only wakes the
+   * wait.
+   */
   awaited<A>(
     judging: Judging,
     run: Awaited,
@@ -103,7 +107,10 @@ export class Waits {
     for (const wake of Array.from(this.listeners.values()).flat()) wake()
   }
 
-  /** The wait, over when it is interrupted while a call is `running`: the call that asked. A run that is unloaded has none. */
+  /**
+   * The wait, over when it is interrupted while a call is `running`: the call that asked. A run that is unloaded has
+   * none.
+   */
   leaving<A>(name: string, wait: Effect.Effect<A>, running: () => boolean): Effect.Effect<A> {
     return Effect.onInterrupt(wait, () => Effect.sync(() => (running() ? this.over(name) : undefined)))
   }

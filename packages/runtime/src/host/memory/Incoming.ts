@@ -1,6 +1,6 @@
 /**
- * What runs of a memory host get from outside: answers to what they wait for, the messages of their inboxes, and what the
- * answers are for, their open questions.
+ * What runs of a memory host get from outside: answers to what they wait for, the messages of their inboxes, and what
+ * the answers are for, their open questions.
  */
 import { AgentPath, type Approval as Question, type Event, type Json, ListedRun } from "@reins/protocol"
 import * as Effect from "effect/Effect"
@@ -117,8 +117,8 @@ export class Approval implements SignalListener, AlarmListener {
   }
 
   /**
-   * Calls back when it is completed. Returns how to stop: the call that asked was interrupted, and may wait again. `left`:
-   * called when nobody waits any more.
+   * Calls back when it is completed. Returns how to stop: the call that asked was interrupted, and may wait again.
+   * `left`: called when nobody waits any more.
    */
   listen(ended: (exit: Exit.Exit<Waited>) => void, left: () => void): () => void {
     if (this.exit === undefined) this.listeners = [...(this.listeners ?? []), ended]

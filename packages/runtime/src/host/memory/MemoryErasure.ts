@@ -32,8 +32,8 @@ export interface Standing {
 }
 
 /**
- * Erases what the stores keep of a principal, unless runs have not ended. `forget` deletes the data of a run, and returns
- * whether there was any; `keepsIds`: whether ids of runs stay reserved.
+ * Erases what the stores keep of a principal, unless runs have not ended. `forget` deletes the data of a run, and
+ * returns whether there was any; `keepsIds`: whether ids of runs stay reserved.
  */
 export const erase = (
   books: Books,
