@@ -58,7 +58,7 @@ const announceOne = (agent: AgentState, { calls, content, hasResults, inputs }: 
   if (hasResults || inputs !== undefined || agent.awaited !== undefined) return undefined
   if (Names.callId(call.id) !== call.id || agent.hasCall(call.id)) return undefined
   if (isClient(agent, call)) return undefined
-  return { content: Trimmed.copy(content), calls: [call], events: [callEvent(agent, call)], dropped: undefined }
+  return { content: trimmed(content), calls: [call], events: [callEvent(agent, call)], dropped: undefined }
 }
 
 const announceAll = (agent: AgentState, answer: Answer): Announced => {
