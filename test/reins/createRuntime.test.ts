@@ -119,6 +119,14 @@ describe("a runtime of named services", () => {
       of({ store: { sqlite: "a.db", postgres: "postgres://host/db" } }),
       /^Invalid option store\. Use "memory"/
     )
+    assert.throws(
+      of({ store: { sqlite: undefined, postgres: 5 } }),
+      /^Invalid option store\.postgres\. Give the address of a database/
+    )
+    assert.throws(
+      of({ mcp: [{ name: "files", command: undefined, url: 5 }] }),
+      /^Invalid option mcp\[0\]\.url\. Give the address/
+    )
     assert.throws(of({ apiKey: "sk-pasted" }), /^Unknown option apiKey\. Available options: (?!.*sk-pasted).*\bstore\b/)
     const server = { name: "files", command: "node" }
     const ofCommand = "name, prefix, only, command, args, env, cwd"

@@ -205,6 +205,7 @@ describe("the options of a served runtime", () => {
     ["in webhooks.own[0]", { webhooks: { own: [{ url: `https://host/${canary}`, secret, event: [] }] } }],
     ["webhooks.retryFor", { webhooks: { secret, retryFor: { day: 3 } } }],
     ["keepAlive", { keepAlive: "15s" }],
+    ["keepAlive", { keepAlive: 0 }],
     ["bodyTimeout", { bodyTimeout: Number.NaN }],
     ["onDisconnect.cancelAfter", { onDisconnect: { cancelAfter: {} } }],
     ["onDisconnect", { onDisconnect: "stop" }],

@@ -181,9 +181,12 @@ const common = {
   only: optional(list("Give a list of names of tools", name("Name a tool")))
 }
 
+/** Whether an option has a value: `undefined` is as good as no option. */
+const has = (value: unknown, name: string): boolean => Predicate.hasProperty(value, name) && value[name] !== undefined
+
 /** What is not a command is an address. */
 const serverRule = cases(
-  (value) => Predicate.hasProperty(value, "command"),
+  (value) => has(value, "command"),
   fields<Omit<McpTools.CommandSettings, "protocol">>(server, {
     ...common,
     command: name("Name the program, such as npx"),
@@ -210,9 +213,9 @@ const rules: Plain.OptionRule.Rules<Own> = {
   store: secret(
     optional(
       cases(
-        (value) => Predicate.hasProperty(value, "sqlite") !== Predicate.hasProperty(value, "postgres"),
+        (value) => has(value, "sqlite") !== has(value, "postgres"),
         cases(
-          (value) => Predicate.hasProperty(value, "sqlite"),
+          (value) => has(value, "sqlite"),
           fields<Extract<StoreName, { readonly sqlite: string }>>(stored, { sqlite: name("Give the path of a file") }),
           fields<Extract<StoreName, { readonly postgres: string }>>(stored, {
             postgres: name("Give the address of a database")
@@ -253,9 +256,12 @@ const requireServers = (
   }
 }
 
+const isPostgres = (store: Exclude<StoreName, "memory">): store is { readonly postgres: string } =>
+  has(store, "postgres")
+
 const storeLayer = (store: StoreName): Layer.Layer<never, unknown> => {
   if (store === "memory") return Layer.empty
-  if ("sqlite" in store) return Sqlite.layer({ filename: store.sqlite })
+  if (!isPostgres(store)) return Sqlite.layer({ filename: store.sqlite })
   const url = Redacted.make(store.postgres)
   return Layer.unwrap(
     Effect.map(

@@ -1,7 +1,8 @@
 /** Waits of a run on one name, in both hosts: each is told of the answer, and the run's time counts again after it. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deployment, ToolRun, ToolSettings } from "@reins/runtime"
-import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
+import { journalHost, type JournalStore, MemoryJournal } from "@reins/runtime/journal"
+import { Deferred, Effect, Fiber, Layer, Queue, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Engines from "../../support/Engines.ts"
 import * as OneTool from "../../support/OneTool.ts"
@@ -119,5 +120,56 @@ describe.each(Engines.all)("a handler that still waits for a question that was w
       )
       assert.strictEqual(yield* Deferred.await(found), 60_000)
     }).pipe(Effect.scoped)
+  )
+})
+
+describe("a wait of a run on a journal", () => {
+  /** What `work` returns with the engine of a run over this store, which is told of nothing by polling. */
+  const onJournal = <A>(store: JournalStore, work: (engine: Engine) => Effect.Effect<A>) =>
+    Effect.gen(function* () {
+      const found = yield* Deferred.make<A>()
+      const host = journalHost(store, { gatherMs: 0, pollMs: Number.POSITIVE_INFINITY })
+      yield* OneTool.start({
+        handler: () => Effect.succeed("worked"),
+        services: over(Layer.succeed(Deployment.Deployment, host), (engine, drive) =>
+          Effect.andThen(
+            Effect.flatMap(work(engine), (value) => Deferred.succeed(found, value)),
+            drive
+          )
+        )
+      })
+      return yield* Deferred.await(found)
+    }).pipe(Effect.scoped)
+
+  it.effect("listens once, however often other processes wake it, and not any more when it is over", () =>
+    Effect.gen(function* () {
+      const wakes = yield* Queue.unbounded<string>()
+      const found = yield* onJournal({ ...MemoryJournal.make(), wakes: Stream.fromQueue(wakes) }, (engine) =>
+        engine.activity("call", Schema.Array(Schema.Number), ({ cancel }) =>
+          Effect.gen(function* () {
+            let listening = 0
+            const { add, remove } = cancel
+            cancel.add = (listener) => {
+              listening += 1
+              add.call(cancel, listener)
+            }
+            cancel.remove = (listener) => {
+              listening -= 1
+              remove.call(cancel, listener)
+            }
+            const waiting = yield* Effect.forkChild(wait(engine), { startImmediately: true })
+            for (let n = 0; n < 100; n += 1) {
+              yield* Queue.offer(wakes, "run")
+              yield* TestClock.adjust(1)
+            }
+            const during = listening
+            cancel.request()
+            yield* Fiber.join(waiting)
+            return { value: [during, listening], path: [], events: [], spent: [] }
+          })
+        )
+      )
+      assert.deepStrictEqual(found, [1, 0])
+    })
   )
 })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ModelFailure } from "@reins/protocol"
 import { Agent, Deployment, Model, type ModelPart, ModelStream, Runtime } from "@reins/runtime"
 import { journalHost, MemoryJournal } from "@reins/runtime/journal"
-import { Effect, Exit, Fiber, Layer, Schema } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { queryObjects } from "node:v8"
 
@@ -152,4 +152,43 @@ describe("a run whose model answers without waiting", () => {
       )
     )
   })
+})
+
+describe("a source that fails, with a limit on its silence", () => {
+  /** A pump whose failure handler never ends by itself, and takes a moment to stop. */
+  const failing = (said: Array<string>, afterMs: number, begun = () => {}) =>
+    ModelStream.pump(
+      { next: () => Promise.reject(new Error("no")), leave: () => undefined },
+      {
+        take: () => undefined,
+        onError: () =>
+          Effect.onInterrupt(Effect.andThen(Effect.sync(begun), Effect.never), () =>
+            Effect.andThen(Effect.yieldNow, () => Effect.sync(() => said.push("handler ended")))
+          ),
+        idle: { afterMs, end: Effect.sync(() => said.push("silent")) }
+      }
+    )
+
+  it.live("ends after the handler of its failure, interrupted by the limit", () =>
+    Effect.gen(function* () {
+      const said: Array<string> = []
+      yield* failing(said, 20)
+      said.push("pump ended")
+      assert.deepStrictEqual(said.toSorted(), ["handler ended", "pump ended", "silent"])
+      assert.strictEqual(said.at(-1), "pump ended")
+    })
+  )
+
+  it.live("ends after the handler of its failure, interrupted from outside", () =>
+    Effect.gen(function* () {
+      const said: Array<string> = []
+      const begun = yield* Deferred.make<void>()
+      const handles = () => Deferred.doneUnsafe(begun, Effect.void)
+      const pumping = yield* Effect.forkChild(failing(said, 60_000, handles), { startImmediately: true })
+      yield* Deferred.await(begun)
+      yield* Fiber.interrupt(pumping)
+      said.push("pump ended")
+      assert.deepStrictEqual(said, ["handler ended", "pump ended"])
+    })
+  )
 })

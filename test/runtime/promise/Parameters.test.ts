@@ -214,7 +214,9 @@ describe("raw JSON Schema", () => {
         exclusiveMinimum: true
       }
     ],
-    ["extensions beside keywords", { type: "object", "x-order": 1, nullable: true }]
+    ["extensions beside keywords", { type: "object", "x-order": 1, nullable: true }],
+    ["annotations of OpenAPI beside keywords", { type: "object", deprecated: "use other", examples: { one: {} } }],
+    ["a property that is left out", { type: "object", properties: { a: { type: "string" }, b: undefined } }]
   ])("is taken of every keyword: %s", (_name, schema) => {
     assert.isUndefined(refusal(schema, schema))
   })
@@ -222,6 +224,9 @@ describe("raw JSON Schema", () => {
   it.each<[string, unknown]>([
     ["names of arguments", { city: "string" }],
     ["names of arguments, one of which is a keyword", { city: "string", title: "string" }],
+    ["names of arguments, all of which describe", { title: "string", description: "string" }],
+    ["a name of an argument like a check of texts", { pattern: "string" }],
+    ["names of arguments, one of which checks texts", { format: "string", query: "string" }],
     ["an unknown type", { type: "text" }],
     ["properties that are none", { properties: { city: "string" } }],
     ["one required name", { required: "city" }],

@@ -248,6 +248,10 @@ export interface AddressSettings<Name extends string = string> extends Settings 
  */
 export type AnySettings<Name extends string = string> = CommandSettings<Name> | AddressSettings<Name>
 
+/** A `command: undefined` beside an address is none. */
+const isCommand = <Name extends string>(settings: AnySettings<Name>): settings is CommandSettings<Name> =>
+  "command" in settings && settings.command !== undefined
+
 /**
  * The service that stands for the connection to the server of this name.
  *
@@ -310,13 +314,12 @@ export function server<const Name extends string>(
 export function server<const Name extends string>(settings: AnySettings<Name>): ServerToolkit<Name, Transports>
 export function server<const Name extends string>(settings: AnySettings<Name>): ServerToolkit<Name, Transports> {
   const { name, protocol } = settings
-  const target = "command" in settings ? settings.command : originOf(settings.url)
+  const target = isCommand(settings) ? settings.command : originOf(settings.url)
   const failed = (cause: unknown) => new McpServerFailed({ server: name, target, cause })
   const key = Context.Service<Connection<Name>, McpClient.McpClient>(`@reins/models/mcp/${name}`)
-  const connected: Layer.Layer<McpClient.McpClient, McpClientError, Transports> =
-    "command" in settings
-      ? layerStdio(commandOf(settings), { protocol })
-      : layerHttp(settings.url, { protocol, ...(settings.headers === undefined ? {} : { headers: settings.headers }) })
+  const connected: Layer.Layer<McpClient.McpClient, McpClientError, Transports> = isCommand(settings)
+    ? layerStdio(commandOf(settings), { protocol })
+    : layerHttp(settings.url, { protocol, ...(settings.headers === undefined ? {} : { headers: settings.headers }) })
   const tools = Effect.flatMap(key, (client) => Effect.mapError(fromClient(client, settings), failed))
   return Object.assign(
     Effect.map(tools, (kit): Toolkit.WithHandler<Record<string, ServerTool>> => kit),

@@ -359,6 +359,17 @@ export const duration: Rule = must(
   (value) => Budget.milliseconds(Erased.as<Duration.Input>(value)) >= 0 // `NaN` for what is no duration
 )
 
+/**
+ * A time above 0, for what is repeated: with 0 it would be repeated without a pause. Forms as in `duration`.
+ *
+ * @since 0.2.0
+ * @category rules
+ */
+export const interval: Rule = must(
+  'Use milliseconds above 0, or text such as "2 seconds"',
+  (value) => Budget.milliseconds(Erased.as<Duration.Input>(value)) > 0
+)
+
 const isShown = (text: string): boolean => text.length <= 60 && text.split(/\s/).every((word) => word.length < longest)
 
 const shown = (value: unknown): string => {

@@ -63,7 +63,9 @@ export const pumpFrom = <A, E>(open: () => Source<A>, options: PumpOptions<A, E>
   return Effect.withFiber((fiber) => {
     let intake: Intake<A, E> | undefined
     const read = Effect.callback<void, E>((resume) => {
-      intake = new Intake(open(), options, fiber, fiber.getRef(Clock.Clock), resume)
+      // What the source's failure becomes is part of this effect: who interrupts it waits for its end.
+      const goOn = (then: () => Effect.Effect<void, E>) => resume(Effect.suspend(then))
+      intake = new Intake(open(), options, fiber, fiber.getRef(Clock.Clock), resume, goOn)
       intake.begin()
       return Effect.sync(() => intake?.stop())
     })
@@ -89,9 +91,16 @@ class Pumping<A, E> extends Task.Task<void, E> {
   }
 
   private begin(caller: Fiber.Fiber<unknown, unknown>, ended: (exit: Exit.Exit<void, E>) => void): () => void {
-    const intake = new Intake(this.open(), this.options, caller, undefined, ended)
+    let quit: (() => void) | undefined
+    const goOn = (then: () => Effect.Effect<void, E>) => {
+      quit = Task.begin(Task.suspend(then), caller, ended)
+    }
+    const intake = new Intake(this.open(), this.options, caller, undefined, ended, goOn)
     intake.begin()
-    return () => intake.stop()
+    return () => {
+      quit?.()
+      intake.stop()
+    }
   }
 }
 
@@ -140,27 +149,31 @@ class Intake<A, E> {
   private isLeft = false
   private isOver = false
   private readonly next = new Turn(this)
-  /** Stops the effect of a failed source. */
-  private quit: (() => void) | undefined
   private readonly ended: (exit: Exit.Exit<void, E>) => void
+  private readonly goOn: (then: () => Effect.Effect<void, E>) => void
   private readonly source: Source<A>
   private readonly options: PumpOptions<A, E>
   private readonly caller: Fiber.Fiber<unknown, unknown>
   private readonly clock: Clock.Clock | undefined
 
-  /** `clock`: of the limit on its silence; absent: there is none. */
+  /**
+   * `clock`: of the limit on its silence; absent: there is none. `ended` is called with the end, or `goOn` with the effect
+   * whose end it is, for a source that failed.
+   */
   constructor(
     source: Source<A>,
     options: PumpOptions<A, E>,
     caller: Fiber.Fiber<unknown, unknown>,
     clock: Clock.Clock | undefined,
-    ended: (exit: Exit.Exit<void, E>) => void
+    ended: (exit: Exit.Exit<void, E>) => void,
+    goOn: (then: () => Effect.Effect<void, E>) => void
   ) {
     this.source = source
     this.options = options
     this.caller = caller
     this.clock = clock
     this.ended = ended
+    this.goOn = goOn
   }
 
   /** Reads until the source has ended and everything was taken. */
@@ -171,7 +184,6 @@ class Intake<A, E> {
 
   /** Closes the source and ends; does nothing once it has ended. */
   stop(): void {
-    this.quit?.()
     if (this.isLeft || this.isOver) return
     this.leave()
     this.over(Exit.interrupt())
@@ -262,11 +274,7 @@ class Intake<A, E> {
     const { end } = this
     if (end._tag === "Done") return this.over(Exit.void)
     this.next.intake = undefined
-    this.quit = Task.begin(
-      Task.suspend(() => this.options.onError(end.error)),
-      this.caller,
-      this.ended
-    )
+    this.goOn(() => this.options.onError(end.error))
   }
 
   private crash(defect: unknown): void {

@@ -58,7 +58,7 @@ const listOf =
 const byName =
   (kind: Kind): Kind =>
   (value) =>
-    isNode(value) && Object.values(Object(value)).every(kind)
+    isNode(value) && Object.values(Object(value)).every((one) => one === undefined || kind(one))
 const either =
   (...kinds: ReadonlyArray<Kind>): Kind =>
   (value) =>
@@ -70,7 +70,7 @@ const isType: Kind = (value) => types.some((type) => type === value)
 
 /** The keywords that state something, of drafts 4 to 2020-12, each with what its value is. */
 const stating: ReadonlyMap<string, Kind> = new Map([
-  ...each(Predicate.isString, "$ref", "$dynamicRef", "$recursiveRef", "pattern", "format"),
+  ...each(Predicate.isString, "$ref", "$dynamicRef", "$recursiveRef"),
   ...each(byName(isSchema), "$defs", "definitions", "dependentSchemas", "patternProperties", "properties"),
   ...each(isSchema, "additionalItems", "additionalProperties", "contains", "contentSchema", "else", "if", "not"),
   ...each(isSchema, "propertyNames", "then", "unevaluatedItems", "unevaluatedProperties"),
@@ -89,10 +89,10 @@ const stating: ReadonlyMap<string, Kind> = new Map([
   ...each(isCount, "minContains", "minItems", "minLength", "minProperties")
 ])
 
-/** The keywords that describe, name or annotate. */
+/** The keywords that describe, name or annotate, and two that arguments are often named like: alone they state too little. */
 const describing: ReadonlyMap<string, Kind> = new Map([
   ...each(Predicate.isString, "$anchor", "$comment", "$dynamicAnchor", "$id", "$schema", "id", "title", "description"),
-  ...each(Predicate.isString, "contentEncoding", "contentMediaType"),
+  ...each(Predicate.isString, "contentEncoding", "contentMediaType", "format", "pattern"),
   ...each(Predicate.isBoolean, "$recursiveAnchor", "deprecated", "readOnly", "writeOnly"),
   ...each(isNode, "$vocabulary"),
   ...each(Array.isArray, "examples"),
@@ -100,18 +100,20 @@ const describing: ReadonlyMap<string, Kind> = new Map([
 ])
 
 /**
- * Whether a value is raw JSON Schema: an object whose keywords have values of their kinds. Other names may stand beside a
- * keyword that states something, as extensions do. Alone they are none, since a schema of unknown keywords accepts everything:
- * `{ city: "string" }` is meant for something else.
+ * Whether a value is raw JSON Schema: an object whose keywords have values of their kinds. Beside a keyword that states
+ * something, other names may stand, as extensions do, and annotations of any kind, as in OpenAPI. Alone they are none,
+ * since a schema of unknown keywords accepts everything: `{ city: "string" }` and `{ title: "string" }` are meant for
+ * something else.
  */
 export const isJsonSchema = (value: unknown): boolean => {
   // An instance of a class has no keywords, and would pass for `{}`.
   if (!Predicate.isObject(value) || ![Object.prototype, null].includes(Object.getPrototypeOf(value))) return false
   const keywords = Object.entries(value).filter(([, one]) => one !== undefined)
-  return (
-    keywords.every(([name, one]) => (stating.get(name) ?? describing.get(name))?.(one) ?? true) &&
-    (keywords.some(([name]) => stating.has(name)) || keywords.every(([name]) => describing.has(name)))
-  )
+  if (keywords.some(([name]) => stating.has(name))) {
+    return keywords.every(([name, one]) => stating.get(name)?.(one) ?? true)
+  }
+  const describes = keywords.every(([name, one]) => describing.get(name)?.(one) ?? false)
+  return describes && (keywords.length === 0 || !keywords.every(([, one]) => isType(one)))
 }
 
 const isStandard = (parameters: Parameters): parameters is StandardSchemaV1 & StandardJSONSchemaV1 =>

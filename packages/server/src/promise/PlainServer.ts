@@ -66,8 +66,23 @@ export interface Options extends Omit<ServerOptions, "agents" | "dialects"> {
   readonly dialects?: ReadonlyArray<Dialect.Dialect | Mount> | undefined
 }
 
-const { callable, cases, duration, fields, flag, list, must, name, object, oneOf, optional, record, secret, text } =
-  Plain.OptionRule
+const {
+  callable,
+  cases,
+  duration,
+  fields,
+  flag,
+  interval,
+  list,
+  must,
+  name,
+  object,
+  oneOf,
+  optional,
+  record,
+  secret,
+  text
+} = Plain.OptionRule
 
 const path = must("Give a path that begins with /", (value) => typeof value === "string" && value.startsWith("/"))
 
@@ -190,7 +205,7 @@ export const rules: Plain.OptionRule.Rules<Options> = {
   prefix: optional(path),
   nativePath: optional(path),
   bodyTimeout: optional(duration),
-  keepAlive: optional(duration),
+  keepAlive: optional(interval),
   maxBodyBytes: optional(above0("a number of bytes")),
   origins: optional(list('Give a list of origins, such as ["https://app.example"]', name("Give an origin"))),
   // Somebody may give the key itself.

@@ -15,7 +15,8 @@ import type { JournalStore, StoredAnswer } from "./JournalStore.ts"
 export class Waits {
   /** By name. A call may wait for what a handler of it that was abandoned still waits for. */
   private readonly listeners = new Map<string, ReadonlyArray<() => void>>()
-  private readonly nudged = new Set<string>()
+  /** How many times something for a wait was stored in this process. */
+  private nudges = 0
   private readonly due = new Map<string, number>()
   private readonly pollMs: number
   private readonly clock: RunClock
@@ -49,7 +50,7 @@ export class Waits {
     schema: Schema.Codec<A, Json>,
     end: WaitEnd<A>
   ): Effect.Effect<StoredAnswer> {
-    return awaited(judging, run, name, this.awaiting(name, schema, end))
+    return Effect.suspend(() => awaited(judging, run, name, this.awaiting(name, schema, end)))
   }
 
   /** How the wait of that name ends without an answer, and how it is notified of one. */
@@ -58,30 +59,44 @@ export class Waits {
     const leftMs = () => this.clock.left(due)
     const known = () => this.answers.get(name)
     const has = (one: string) => this.answers.has(one)
-    return { schema, end, known, has, isDue: () => leftMs() <= 0, news: this.news(name, end, leftMs) }
+    let seen = this.nudges
+    const looks = () => {
+      seen = this.nudges
+    }
+    // What was stored while the wait looked, it may not have seen.
+    const isMissed = () => seen !== this.nudges
+    const news = this.news(name, end, leftMs, isMissed)
+    return { schema, end, known, has, looks, isDue: () => leftMs() <= 0, news }
   }
 
-  /** Completes when there may be an answer. `leftMs`: the time until the wait's deadline. */
+  /**
+   * Completes when there may be an answer. `leftMs`: the time until the wait's deadline. `isMissed`: whether there may
+   * be one already.
+   */
   private news(
     name: string,
     { any, expires, reminders = [] }: WaitEnd<unknown>,
-    leftMs: () => number
+    leftMs: () => number,
+    isMissed: () => boolean
   ): Effect.Effect<void> {
     const { answers, cancel, clock, pollMs } = this
     const names = any === undefined ? [name] : [name, ...any.names]
     const told = Effect.callback<void>((resume) => {
-      const isThere = (one: string) => answers.has(one) || this.nudged.delete(one)
-      if (cancel.requested || names.some(isThere)) return resume(Effect.void)
-      const wake = () => resume(Effect.void)
+      if (cancel.requested || isMissed() || names.some((one) => answers.has(one))) return resume(Effect.void)
+      const leave = () => {
+        for (const one of names) this.remove(one, wake)
+        cancel.remove(listener)
+      }
+      const wake = () => {
+        leave()
+        resume(Effect.void)
+      }
       for (const one of names) this.listeners.set(one, [...(this.listeners.get(one) ?? []), wake])
       const dueAt = reminders.find(({ at }) => at > clock.now())?.at ?? expires?.at
       if (dueAt !== undefined) this.due.set(name, dueAt)
       const listener = { signalled: wake }
       cancel.add(listener)
-      return Effect.sync(() => {
-        for (const one of names) this.remove(one, wake)
-        cancel.remove(listener)
-      })
+      return Effect.sync(leave)
     })
     return Effect.suspend(() => {
       const left = Math.min(pollMs, leftMs())
@@ -97,8 +112,8 @@ export class Waits {
 
   /** Call when something for a wait was stored in this process. */
   nudge(name: string): void {
-    // A wait that polls at this moment polls once more.
-    this.nudged.add(name)
+    // A wait that looks at this moment looks once more.
+    this.nudges += 1
     for (const wake of this.listeners.get(name) ?? []) wake()
   }
 
@@ -131,6 +146,8 @@ interface Awaiting<A> {
   readonly schema: Schema.Codec<A, Json>
   readonly end: WaitEnd<A>
   readonly isDue: () => boolean
+  /** Call before the wait looks for an answer. */
+  readonly looks: () => void
   /** Completes when there may be a new answer. */
   readonly news: Effect.Effect<void>
 }
@@ -148,7 +165,7 @@ const awaited = <A>(
   options: Judging,
   run: Awaited,
   name: string,
-  { end: { any, cancelled, expires, voting }, has, isDue, known, news, schema }: Awaiting<A>
+  { end: { any, cancelled, expires, voting }, has, isDue, known, looks, news, schema }: Awaiting<A>
 ): Effect.Effect<StoredAnswer> => {
   const give = (value: A) =>
     Effect.orDie(
@@ -171,6 +188,7 @@ const awaited = <A>(
     )
   }
   const look: Effect.Effect<StoredAnswer> = Effect.suspend(() => {
+    looks()
     const told = known()
     if (told !== undefined && voting === undefined) return Effect.succeed(told)
     return Effect.flatMap(stored, (found) => {
