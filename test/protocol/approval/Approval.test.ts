@@ -36,6 +36,29 @@ describe("Decision", () => {
     })
   })
 
+  it("keeps its kind and fields whatever options code without types gives, and is refused for them", () => {
+    const strict = Schema.decodeUnknownOption(Decision, { onExcessProperty: "error" })
+    const foreign = { type: "approve", value: 2, partial: 2, raise: { maxSteps: 9 }, expiresInMillis: 9, by: "x" }
+    const made = [
+      [Decision.approve(foreign as never), { type: "approve", by: "x" }],
+      [Decision.reject(foreign as never), { type: "reject", by: "x" }],
+      [Decision.revise(1, foreign as never), { type: "revise", partial: 1, by: "x" }],
+      [Decision.answer(1, foreign as never), { type: "answer", value: 1, by: "x" }],
+      [Decision.raise({ maxSteps: 1 }, foreign as never), { type: "approve", raise: { maxSteps: 1 }, by: "x" }]
+    ] as const
+    for (const [decision, own] of made) {
+      assert.deepStrictEqual(Schema.decodeUnknownSync(Decision)(decision), own)
+      assert.isTrue(Option.isNone(strict(decision)))
+    }
+    for (const [name, value] of Object.entries({ type: "approve", scope: "thread", uses: 1, use: 1 })) {
+      const options = { [name]: value } as never
+      for (const decision of [Decision.reject(options), Decision.answer(1, options), Decision.raise({ a: 1 }, options)])
+        assert.isTrue(Option.isNone(strict(decision)), `${decision.type} with ${name}`)
+    }
+    const inherited = JSON.parse('{ "__proto__": { "type": "approve" } }')
+    assert.isTrue(Option.isNone(strict(Decision.reject(inherited))))
+  })
+
   it("survives being sent", () => {
     const decisions = [
       Decision.approve({ scope: "run", matcher: { order: "7" }, maxCostUsd: 0.5, expiresIn: 5000, by: "mia" }),

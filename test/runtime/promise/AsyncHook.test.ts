@@ -21,6 +21,11 @@ const parameters = {
 } as const
 
 describe("a hook of the promise front", () => {
+  it("gives the result that it names, whatever options code without types gives", () => {
+    const options = { _tag: "Pass", result: "another", status: "failed" } as never
+    assert.deepStrictEqual(Hook.withResult("mine", options), { _tag: "Result", result: "mine", status: "failed" })
+  })
+
   it("rewrites, redacts and asks by functions that return a verdict or a promise of one", async () => {
     const order: Array<string> = []
     const named = (name: string) =>

@@ -297,12 +297,16 @@ const limits: ReadonlyArray<string> = ["scope", "matcher", "uses", "maxCostUsd",
   Exclude<keyof ApproveOptions, keyof SaidOptions>
 >
 
-/** `known`: further options. Code without types may set others: they are kept, so that the decision is refused. */
+/**
+ * `known`: further options. Code without types may set others: each is kept as `options.NAME`, a field that no decision
+ * has. The decision is refused when it is given, and the option cannot change what it decides.
+ */
 const said = (options: SaidOptions | undefined, known: ReadonlyArray<string> = []): SaidFields => {
   const out: { -readonly [K in keyof SaidFields]: SaidFields[K] } = {}
   for (const name of sayings) if (options?.[name] !== undefined) out[name] = options[name]
   for (const [name, value] of Object.entries(options ?? {})) {
-    if (value !== undefined && !known.includes(name)) Object.assign(out, { [name]: value })
+    if (value === undefined || known.includes(name) || name === "by" || name === "feedback") continue
+    Object.assign(out, { [`options.${name}`]: value })
   }
   return out
 }

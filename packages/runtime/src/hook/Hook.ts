@@ -321,9 +321,9 @@ export const withArguments = (args: Json): Arguments => ({ _tag: "Arguments", ar
  * @category constructors
  */
 export const withResult = (result: Json, options: Pick<Result, "status" | "content"> = {}): Result => ({
+  ...options,
   _tag: "Result",
-  result,
-  ...options
+  result
 })
 
 /**
