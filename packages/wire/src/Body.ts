@@ -3,12 +3,13 @@
  * results are written as text.
  *
  * Decoders refuse fields by the table before anything else, and `docs/dialects.md` is generated from it. A field that is
- * not in the table is ignored: clients often add new ones, and most do not affect the answer.
+ * not in the table is ignored: clients often add new ones, and most do not affect the answer. Only decisions on approvals
+ * have no others.
  *
  * A body that does not match its schema is reported by the path of the first invalid field, never by its content: a body
  * may hold secrets, and errors reach the client and logs.
  */
-import type { Json } from "@reins/protocol"
+import { Decision, type Json } from "@reins/protocol"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -114,18 +115,19 @@ export const check =
     return Result.succeed(body)
   }
 
-const places = SchemaIssue.makeFormatterStandardSchemaV1()
+const places = SchemaIssue.makeFormatterStandardSchemaV1({ leafHook: ({ _tag }) => _tag })
 
-/** The path of the first invalid field; empty for the body itself. */
-const fieldOf = (issue: SchemaIssue.Issue): string => {
+const pathOf = (path: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> = []): ReadonlyArray<string> =>
+  path.map((key) => (typeof key === "object" ? String(key.key) : String(key)))
+
+/** The refusal that names the first invalid field of what is at `place`; an empty place is the body itself. */
+const invalid = (issue: SchemaIssue.Issue, place: string): Refusal.Refusal => {
   const [first] = places(issue).issues
-  return (first?.path ?? []).map((key) => (typeof key === "object" ? String(key.key) : String(key))).join(".")
+  const field = [...(place === "" ? [] : [place]), ...pathOf(first?.path)].join(".")
+  if (field === "") return Refusal.badRequest("Missing or invalid request body")
+  const what = first?.message === "UnexpectedKey" ? "Unknown" : "Missing or invalid"
+  return { ...Refusal.badRequest(`${what} field ${field}`), field }
 }
-
-const invalid = (field: string): Refusal.Refusal =>
-  field === ""
-    ? Refusal.badRequest("Missing or invalid request body")
-    : { ...Refusal.badRequest(`Missing or invalid field ${field}`), field }
 
 /**
  * Decodes `body`, or returns the refusal that names the invalid field, or the field that the table refuses.
@@ -140,10 +142,20 @@ export const read = <A>(
   const decode = Schema.decodeUnknownResult(schema)
   const checkFields = check(fields)
   return (body) =>
-    Result.flatMap(checkFields(body), (checked) =>
-      Result.mapError(decode(checked), ({ issue }) => invalid(fieldOf(issue)))
-    )
+    Result.flatMap(checkFields(body), (checked) => Result.mapError(decode(checked), ({ issue }) => invalid(issue, "")))
 }
+
+const decision = Schema.decodeUnknownResult(Decision, { onExcessProperty: "error" })
+
+/**
+ * Decodes a decision at `place` of a body, or returns the refusal that names the invalid field. A field that no decision
+ * has is refused, although other fields of bodies are ignored: a misspelt limit of a grant would be none.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const readDecision = (value: unknown, place = ""): Result.Result<Decision, Refusal.Refusal> =>
+  Result.mapError(decision(value), ({ issue }) => invalid(issue, place))
 
 const json = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
 

@@ -83,6 +83,18 @@ describe("a task of A2A", () => {
     assert.deepInclude(told([{ text: "yes" }]), { said: "yes", decisions: [], results: [] })
   })
 
+  it("is refused by a field that no decision has, and not by one that no data part has", () => {
+    const told = (decision: object) => {
+      const parts = [{ text: "yes" }, { data: { approvalId: "a", decision, seenAt: 1 } }]
+      return decode(dialect, "POST /rpc", call("SendMessage", { message: { ...message, taskId: "run-1", parts } }))
+    }
+    const misspelt = told({ type: "approve", scope: "thread", use: 1 })
+    rule(misspelt._tag === "Failure", "a misspelt limit is refused")
+    assert.strictEqual(misspelt.failure.message, "Unknown field message.parts.1.data.decision.use")
+    assert.strictEqual(misspelt.failure.field, "message.parts.1.data.decision.use")
+    assert.strictEqual(told({ type: "approve", scope: "thread", uses: 1 })._tag, "Success")
+  })
+
   it("has errors with the request's id and the protocol's number", () => {
     const route = dialect.routes.find(({ path }) => path === "/rpc")
     const request = { params: {}, query: {}, headers: {}, body: call("Nonsense", {}, "x") }

@@ -150,10 +150,10 @@ const send = (
         }
   const hook = push === undefined ? {} : { push: Task.pushOf(push) }
   if (message.taskId !== undefined && message.taskId !== "") {
-    return Result.succeed({
-      command: { ...Task.answerOf(message.taskId, message), detached, echo: Task.kept(message), ...hook },
+    return Result.map(Task.answerOf(message.taskId, message), (given) => ({
+      command: { ...given, detached, echo: Task.kept(message), ...hook },
       answer
-    })
+    }))
   }
   const prompt = Task.promptOf(message.parts)
   if (prompt.length === 0) return Result.fail(Refusal.badRequest("Missing or invalid field message.parts"))

@@ -8,11 +8,14 @@ import type { Approval, Events, Json, ListedRun, Message as Ours } from "@reins/
 import { Decision, Question } from "@reins/protocol"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { reasonOf } from "../Accumulation.ts"
+import { at, readDecision } from "../Body.ts"
 import type { Answer, DecisionFor, ListRuns, PushTo, ResultFor } from "../Command.ts"
 import { CallId } from "../Ids.ts"
 import type { ClientCall } from "../Parking.ts"
+import type { Refusal } from "../Refusal.ts"
 
 const Text = Schema.String
 const Maybe = Schema.optionalKey
@@ -240,23 +243,37 @@ const Answering = Schema.Struct({
 })
 const readAnswering = Schema.decodeUnknownOption(Answering)
 
-const decisionOf = (told: "approve" | "reject" | Decision): Decision =>
-  told === "approve" ? Decision.approve() : told === "reject" ? Decision.reject() : told
+/** A decision, of which `given` is the data as it was sent, with fields that no decision has. */
+const decisionOf = (
+  told: "approve" | "reject" | Decision,
+  given: unknown,
+  place: string
+): Result.Result<Decision, Refusal> => {
+  if (told === "approve") return Result.succeed(Decision.approve())
+  return told === "reject" ? Result.succeed(Decision.reject()) : readDecision(given, place)
+}
 
-/** What a message to a task answers. Words count where no part names what it answers. */
-export const answerOf = (runId: string, { parts }: Message): Answer => {
+/**
+ * What a message to a task answers. Words count where no part names what it answers. Fails where a decision has a field
+ * that no decision has.
+ */
+export const answerOf = (runId: string, { parts }: Message): Result.Result<Answer, Refusal> => {
   const decisions: Array<DecisionFor> = []
   const results: Array<ResultFor> = []
-  for (const { data } of parts) {
+  for (const [index, { data }] of parts.entries()) {
     const given = data === undefined ? undefined : Option.getOrUndefined(readAnswering(data))
     if (given === undefined) continue
     const { answer, approvalId, isFailure, result, toolCallId } = given
-    const decision = answer === undefined ? given.decision : Decision.answer(answer)
+    const place = `message.parts.${index}.data.decision`
+    const [sent] = at(data, "decision")
+    const told = given.decision === undefined ? undefined : decisionOf(given.decision, sent, place)
+    if (told !== undefined && Result.isFailure(told)) return Result.fail(told.failure)
+    const decision = answer === undefined ? told?.success : Decision.answer(answer)
     if (decision !== undefined) {
       decisions.push({
         ...(approvalId === undefined ? {} : { approvalId }),
         ...(toolCallId === undefined ? {} : { toolCallId }),
-        decision: decisionOf(decision)
+        decision
       })
     } else if (result !== undefined && toolCallId !== undefined) {
       results.push({ toolCallId, result, ...(isFailure === undefined ? {} : { isFailure }) })
@@ -264,13 +281,13 @@ export const answerOf = (runId: string, { parts }: Message): Answer => {
   }
   const words = parts.flatMap(({ text }) => (text === undefined ? [] : [text])).join("\n")
   const isNamed = decisions.length + results.length > 0
-  return {
+  return Result.succeed({
     _tag: "Answer",
     address: { runId },
     decisions,
     results,
     ...(isNamed || words.trim() === "" ? {} : { said: words })
-  }
+  })
 }
 
 /** Where a task's changes are sent. */

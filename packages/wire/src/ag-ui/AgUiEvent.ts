@@ -6,8 +6,11 @@ import type { Approval, Json } from "@reins/protocol"
 import { Decision, Question } from "@reins/protocol"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { readDecision } from "../Body.ts"
 import type { DecisionFor } from "../Command.ts"
+import type { Refusal } from "../Refusal.ts"
 
 const Type = Schema.Literal
 const Text = Schema.String
@@ -160,6 +163,7 @@ const Approved = Schema.Struct({
   reason: Schema.optionalKey(Schema.String)
 })
 
+/** Whether it is one of our decisions; further fields do not make it something else. */
 const asDecision = Schema.decodeUnknownOption(Decision)
 const asApproved = Schema.decodeUnknownOption(Approved)
 
@@ -167,25 +171,27 @@ const asJson = Schema.decodeUnknownOption(Schema.Json)
 
 /**
  * The decision in the answer to an interrupt; `undefined` when there is no payload. `value`: the payload, which answers a
- * question.
+ * question. Fails where the payload is a decision with a field that no decision has; `place`: the payload's, for the error.
  */
 export const decisionOf = (
   status: "resolved" | "cancelled",
-  payload: unknown
-): Pick<DecisionFor, "decision" | "value"> | undefined => {
+  payload: unknown,
+  place: string
+): Result.Result<Pick<DecisionFor, "decision" | "value"> | undefined, Refusal> => {
   const value = Option.getOrUndefined(asJson(payload))
+  const isOurs = Option.isSome(asDecision(payload))
+  if (isOurs && status !== "cancelled") return Result.map(readDecision(payload, place), (decision) => ({ decision }))
   const decision = plainDecisionOf(status, payload) ?? (value === undefined ? undefined : Decision.answer(value))
-  if (decision === undefined) return undefined
-  return value === undefined || Option.isSome(asDecision(payload)) ? { decision } : { decision, value }
+  if (decision === undefined) return Result.succeed(undefined)
+  return Result.succeed(value === undefined || isOurs ? { decision } : { decision, value })
 }
 
-/** The decision that a payload names; `undefined` when it neither approves nor rejects. */
+/** The decision that a payload of another form names; `undefined` when it neither approves nor rejects. */
 const plainDecisionOf = (status: "resolved" | "cancelled", payload: unknown): Decision | undefined => {
   if (status === "cancelled") return Decision.reject()
   if (typeof payload === "boolean") return payload ? Decision.approve() : Decision.reject()
-  const ours = Option.getOrUndefined(asDecision(payload))
-  const approved = ours === undefined ? Option.getOrUndefined(asApproved(payload)) : undefined
-  if (approved === undefined) return ours
+  const approved = Option.getOrUndefined(asApproved(payload))
+  if (approved === undefined) return undefined
   const said = { feedback: approved.feedback ?? approved.reason }
   return approved.approved ? Decision.approve(said) : Decision.reject(said)
 }

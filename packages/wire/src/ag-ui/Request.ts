@@ -192,8 +192,10 @@ const run = (input: RunAgentInput, request: Request): Decoded => {
   // Each request lists its client's tools again.
   const settings = { settings: { clientTools } }
   const decisions: Array<DecisionFor> = []
-  for (const { interruptId, payload, status } of resume) {
-    const given = decisionOf(status, payload)
+  for (const [index, { interruptId, payload, status }] of resume.entries()) {
+    const read = decisionOf(status, payload, `resume.${index}.payload`)
+    if (Result.isFailure(read)) return Result.fail(read.failure)
+    const given = read.success
     if (given === undefined)
       return Result.fail(
         Refusal.badRequest(

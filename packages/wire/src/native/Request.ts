@@ -6,7 +6,7 @@
  * say below the root other than their approvals. The stream stays open while the run waits for a person: the answer
  * comes by another request.
  */
-import { Decision, Envelope, Event, Message } from "@reins/protocol"
+import { Envelope, Event, Message } from "@reins/protocol"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { type Accumulated, whole } from "../Accumulation.ts"
@@ -59,7 +59,6 @@ export const fields: Fields = {
 }
 
 const readQuery = Body.read(Query)
-const readDecision = Body.read(Decision)
 const readToolResult = Body.read(ToolResult)
 
 const wantsLines = ({ headers, query }: Request): boolean =>
@@ -132,7 +131,7 @@ const watch = (request: Request): Decoded => {
 }
 
 const respond = (request: Request): Decoded =>
-  Result.map(readDecision(request.body), (decision) => ({
+  Result.map(Body.readDecision(request.body), (decision) => ({
     command: {
       _tag: "Answer",
       address: {},
