@@ -103,6 +103,34 @@ describe("a grant given beforehand", () => {
     }).pipe(Effect.scoped)
   )
 
+  const ofRun = { tool: "work", scope: "run", runId: "first", threadId: "thread" }
+  const misfits: ReadonlyArray<readonly [unknown, RegExp]> = [
+    [undefined, /Invalid option grants\.give\(\): undefined\. Give an object/],
+    [null, /Invalid option grants\.give\(\): null\. Give an object/],
+    [{ ...ofRun, tool: undefined }, /grants\.give\(\)\.tool/],
+    [{ ...ofRun, scope: "call" }, /grants\.give\(\)\.scope: "call"/],
+    [{ ...ofRun, runId: undefined }, /grants\.give\(\)\.runId/],
+    [{ ...ofRun, runId: "" }, /grants\.give\(\)\.runId/],
+    [{ ...ofRun, agentPath: ["clerk#1"] }, /Unknown option grants\.give\(\)\.agentPath/],
+    [{ ...ofRun, scope: "subtree" }, /grants\.give\(\)\.agentPath: undefined/],
+    [{ ...ofRun, scope: "subtree", agentPath: "root" }, /grants\.give\(\)\.agentPath: "root"/],
+    [{ ...ofRun, scope: "subtree", agentPath: [1] }, /grants\.give\(\)\.agentPath\[0\]: 1/],
+    [{ ...ofRun, scope: "subtree", runId: undefined, agentPath: [] }, /grants\.give\(\)\.runId/],
+    [{ ...inThread, threadId: undefined }, /grants\.give\(\)\.threadId/],
+    [{ ...inThread, runId: "first" }, /Unknown option grants\.give\(\)\.runId/],
+    [{ ...inThread, agentPath: [] }, /Unknown option grants\.give\(\)\.agentPath/]
+  ]
+
+  it.effect.each(misfits)("is refused where an option is not its scope's: %o", ([options, words]) =>
+    Effect.gen(function* () {
+      const { runtime } = yield* build()
+      const refused = yield* Effect.flip(runtime.grants.give(options as GrantOptions))
+      assert.strictEqual(refused.reason._tag, "InvalidArguments")
+      assert.match(refused.message, words)
+      assert.deepStrictEqual(yield* runtime.grants.list(), [])
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("is refused where a limit is misspelt, which would be none", () =>
     Effect.gen(function* () {
       const { runtime } = yield* build()

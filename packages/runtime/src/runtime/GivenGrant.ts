@@ -5,8 +5,10 @@
 import { AgentPath, ApprovalError, ApprovalErrors, Decision, type Grant, Money } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as AgentRegistry from "../agent/AgentRegistry.ts"
+import * as Erased from "../kernel/Erased.ts"
 import * as Rule from "../kernel/OptionRule.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
@@ -28,35 +30,72 @@ interface Limits extends Omit<NonNullable<Parameters<typeof Decision.approve>[0]
  * @since 0.1.0
  * @category models
  */
-export type GrantOptions =
-  | (Limits & { readonly scope: "thread"; readonly threadId: string })
-  | (Limits & { readonly scope: "run"; readonly runId: string; readonly threadId?: string | undefined })
-  | (Limits & {
-      readonly scope: "subtree"
-      readonly runId: string
-      readonly threadId?: string | undefined
-      readonly agentPath: ReadonlyArray<string>
-    })
+export type GrantOptions = ForThread | ForRun | ForSubtree
+
+type ForThread = Limits & { readonly scope: "thread"; readonly threadId: string }
+
+type ForRun = Limits & {
+  readonly scope: "run"
+  readonly runId: string
+  readonly threadId?: string | undefined
+}
+
+type ForSubtree = Limits & {
+  readonly scope: "subtree"
+  readonly runId: string
+  readonly threadId?: string | undefined
+  readonly agentPath: ReadonlyArray<string>
+}
+
+const cure = 'Give an object such as { tool: "refund", scope: "thread", threadId: "t1" }'
 
 /** What is not checked here is checked by the decision's schema. */
-const rule = Rule.fields<GrantOptions>('Give an object such as { tool: "refund", scope: "thread", threadId: "t1" }', {
+const limits = {
   tool: Rule.name("Name the tool"),
   agent: Rule.optional(Rule.name("Name the agent that has the tool")),
   resourceId: Rule.optional(Rule.text("Give the name of a tenant")),
-  scope: Rule.oneOf("thread", "run", "subtree"),
-  threadId: Rule.optional(Rule.text("Give the id of a thread")),
-  runId: Rule.optional(Rule.text("Give the id of a run")),
-  agentPath: Rule.any,
   matcher: Rule.any,
   uses: Rule.any,
   maxCostUsd: Rule.any,
   expiresIn: Rule.any,
   by: Rule.any
-})
+}
+
+const ofRun = {
+  scope: Rule.any,
+  runId: Rule.name("Give the id of the run"),
+  threadId: Rule.optional(Rule.text("Give the id of a thread"))
+}
+
+const path = 'Give a list of names, such as ["billing#1"]'
+
+const byScope: { readonly [S in GrantOptions["scope"]]: Rule.Rule } = {
+  thread: Rule.fields<ForThread>(cure, {
+    ...limits,
+    scope: Rule.any,
+    threadId: Rule.name("Give the id of the thread")
+  }),
+  run: Rule.fields<ForRun>(cure, { ...limits, ...ofRun }),
+  subtree: Rule.fields<ForSubtree>(cure, { ...limits, ...ofRun, agentPath: Rule.list(path, Rule.name(path)) })
+}
+
+const scopes = Object.keys(byScope)
+
+const scopeRule = Rule.oneOf(...scopes)
+
+/** A scope has only its own options: the path of an agent would not limit the grant of a run. */
+const rule: Rule.Rule = (value) => {
+  if (typeof value !== "object" || value === null) return { path: "", value, cure }
+  const scope: unknown = Predicate.hasProperty(value, "scope") ? value.scope : undefined
+  const fault = scopeRule(scope)
+  return fault === undefined ? byScope[Erased.as<GrantOptions["scope"]>(scope)](value) : Rule.at("scope", fault)
+}
 
 /** Stores the grant and returns it. */
 export const give = Effect.fnUntraced(function* ({ host, ids, roster }: RuntimeParts, options: GrantOptions) {
-  const fail = (reason: ApprovalErrors.Reason) => Effect.fail(new ApprovalError({ id: options.tool, reason }))
+  // Code without types may give no options, or no name.
+  const id = Predicate.hasProperty(options, "tool") && typeof options.tool === "string" ? options.tool : ""
+  const fail = (reason: ApprovalErrors.Reason) => Effect.fail(new ApprovalError({ id, reason }))
   const refuse = (issue: string) => fail(new ApprovalErrors.InvalidArguments({ issue }))
   // A limit that is misspelt would be none.
   const misfit = Rule.issueOf("grants.give()", options, rule)
@@ -79,16 +118,16 @@ export const give = Effect.fnUntraced(function* ({ host, ids, roster }: RuntimeP
   ).pipe(Effect.catch(refuse))
   const agentPath = options.scope === "subtree" ? options.agentPath : AgentPath.root
   const now = yield* Clock.currentTimeMillis
-  const id = ids.make("grant")
+  const grantId = ids.make("grant")
   const grant = fromDecision(
     {
       runId,
       askedAt: now,
       agentPath,
-      request: { id, kind: "tool", target: tool, payload: null, resourceId, threadId, toolHash: hash }
+      request: { id: grantId, kind: "tool", target: tool, payload: null, resourceId, threadId, toolHash: hash }
     },
     decision,
-    { id, now, toolHash: hash }
+    { id: grantId, now, toolHash: hash }
   )
   if (grant === undefined || "issue" in grant) return yield* refuse(grant?.issue ?? `Invalid scope "${scope}"`)
   yield* host.grants.add(grant)
