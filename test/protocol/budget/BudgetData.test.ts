@@ -69,6 +69,9 @@ const noDurations: ReadonlyArray<unknown> = [
   { seconds: NaN },
   { seconds: undefined },
   { minutes: 1, second: 5 },
+  { seconds: Infinity, minutes: -Infinity },
+  [Infinity, -Infinity],
+  { months: 1, days: 1 },
   () => 5,
   Symbol("s")
 ]
@@ -85,6 +88,45 @@ describe("Budget.milliseconds", () => {
     assert.strictEqual(milliseconds({ seconds: 0 }), 0)
     assert.strictEqual(milliseconds(Duration.hours(1)), 3_600_000)
     assert.strictEqual(milliseconds(Duration.zero), 0)
+  })
+
+  it("reads the units of an object by name, whoever has them", () => {
+    /** As `Temporal.Duration`: all units are inherited and computed. */
+    class Time {
+      readonly #months: number
+      constructor(months = 0) {
+        this.#months = months
+      }
+      get months() {
+        return this.#months
+      }
+      get hours() {
+        return 1
+      }
+      get seconds() {
+        return 30
+      }
+      get blank() {
+        return false
+      }
+    }
+    assert.strictEqual(Budget.milliseconds(new Time()), 3_630_000)
+    assert.isNaN(Budget.milliseconds(new Time(1)))
+    assert.strictEqual(Budget.milliseconds(Object.create({ minutes: 1 })), 60_000)
+    assert.isNaN(Budget.milliseconds(Object.assign(new Time(), { second: 5 })))
+  })
+
+  it("counts a fraction of a millisecond as a whole one", () => {
+    const { milliseconds } = Budget
+    assert.strictEqual(milliseconds(86_400_000 / 7), 12_342_858)
+    assert.strictEqual(milliseconds(1_500_000n), 2)
+    assert.strictEqual(milliseconds("1 nano"), 1)
+    assert.strictEqual(milliseconds({ nanoseconds: 1 }), 1)
+    assert.strictEqual(milliseconds(1e-9), 1)
+    assert.strictEqual(milliseconds(-0.5), -1)
+    assert.strictEqual(milliseconds("1.1 hours"), 3_960_000)
+    assert.strictEqual(milliseconds(1e15 + 0.5), 1e15 + 1)
+    assert.isUndefined(Budget.validate(Budget.make({ maxDuration: 86_400_000 / 7 })))
   })
 
   it.each(noDurations.map((value) => [value] as const))("takes nothing else for a time: %o", (value) => {
