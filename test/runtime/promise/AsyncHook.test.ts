@@ -67,6 +67,17 @@ describe("a hook of the promise front", () => {
     }
   })
 
+  it("lets nothing through where an option of its result is misspelt", async () => {
+    await using runtime = createRuntime({
+      model: model(),
+      tools: { double: { parameters, execute: ({ n }) => 2 * Number(n) } },
+      agents: [{ name: "desk", tools: ["double"] }],
+      hooks: [hook({ name: "guard", afterCall: () => Hook.withResult("no", { statu: "failed" } as never) })]
+    })
+    const { output } = await runtime.complete("Double 1")
+    assert.match(output, /"HookFailed"/)
+  })
+
   it("takes what ships, and a retry of a tool", async () => {
     let called = 0
     await using runtime = createRuntime({

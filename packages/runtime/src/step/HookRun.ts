@@ -199,6 +199,10 @@ const verdictOf = <V extends keyof Hook.Verdicts>(at: V, said: unknown): Hook.Ve
   return readers[at](said)
 }
 
+const ofResult: ReadonlyArray<string> = ["_tag", "result", "status", "content"] satisfies ReadonlyArray<
+  keyof Hook.Result
+>
+
 /** The verdicts that rewrite, by place: what they carry is JSON, or parts of messages. */
 const readers: {
   readonly [V in keyof Hook.Verdicts]: (said: { readonly _tag: unknown }) => Hook.Verdicts[V] | undefined
@@ -210,6 +214,8 @@ const readers: {
   },
   afterCall: (said) => {
     if (said._tag !== "Result" || !Predicate.hasProperty(said, "result")) return undefined
+    // Where `status` is misspelt, a call that failed would have succeeded.
+    if (Object.entries(said).some(([name, value]) => value !== undefined && !ofResult.includes(name))) return undefined
     const result = PlainJson.copy(said.result)
     const content = readShown(Predicate.hasProperty(said, "content") ? said.content : undefined)
     if (result === undefined || Option.isNone(content)) return undefined
