@@ -197,7 +197,8 @@ describe("a runtime over SQLite", () => {
         "DROP TABLE reins_branch_messages",
         "DROP INDEX reins_claims_run",
         "ALTER TABLE reins_claims DROP COLUMN run_id",
-        "DROP INDEX reins_messages_copies",
+        "DROP INDEX reins_messages_copied",
+        "DROP INDEX reins_messages_unmarked",
         "DROP INDEX reins_threads_principal",
         "ALTER TABLE reins_threads DROP COLUMN principal",
         "ALTER TABLE reins_threads DROP COLUMN limits",
@@ -253,7 +254,8 @@ describe("a runtime over SQLite", () => {
       yield* alter(
         file,
         ...["reins_messages", "reins_branch_messages"].flatMap((table) => [
-          `DROP INDEX ${table}_copies`,
+          `DROP INDEX ${table}_copied`,
+          `DROP INDEX ${table}_unmarked`,
           `UPDATE ${table} SET run_id = substr(run_id, 2) WHERE substr(run_id, 1, 1) = char(1)`,
           `CREATE INDEX ${table}_copies ON ${table} (run_id) WHERE run_id LIKE 'copied of %'`
         ]),

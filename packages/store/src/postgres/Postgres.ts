@@ -22,7 +22,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
 import * as Column from "../sql/Column.ts"
 import * as Archive from "../sql/Archive.ts"
-import { Database, postgres, channel } from "../sql/Database.ts"
+import { Database, channel, postgres, untilFree } from "../sql/Database.ts"
 import * as SqlJournal from "../sql/SqlJournal.ts"
 import * as PgCommit from "./PgCommit.ts"
 import * as PgDriver from "./PgDriver.ts"
@@ -125,7 +125,10 @@ const open = (
     const [named] = yield* client.unsafe<{ readonly self: unknown }>("SELECT gen_random_uuid()::text AS self")
     const self = String(named?.self)
     const db = new Database(client, postgres(self))
-    yield* Tables.migrate(db, { keyed: "", lock: db.rows(`SELECT pg_advisory_xact_lock(${locks.migration})`) })
+    // Steps lock tables, and a process of an earlier release may work on them in another order.
+    yield* untilFree(
+      Tables.migrate(db, { keyed: "", lock: db.rows(`SELECT pg_advisory_xact_lock(${locks.migration})`) })
+    )
     return { db, store: SqlJournal.make(db, wakes(client, self), PgCommit.commit(db, self)) }
   }).pipe(Effect.mapError(unusable))
 

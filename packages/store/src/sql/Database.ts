@@ -94,8 +94,12 @@ export class Database {
 }
 
 /** Others hold what it needs, or it was rolled back for one of them: nothing took effect. */
-const isLocked = (error: SqlError | CorruptRow): boolean =>
-  error._tag === "SqlError" && (error.reason._tag === "LockTimeoutError" || error.reason._tag === "DeadlockError")
+const isLocked = (error: unknown): boolean =>
+  error instanceof SqlError && (error.reason._tag === "LockTimeoutError" || error.reason._tag === "DeadlockError")
+
+/** Retries what took no effect because others held what it needs. */
+export const untilFree = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.retry(effect, { ...patience, while: isLocked })
 
 const isGone = (error: SqlError | CorruptRow): boolean =>
   error._tag === "SqlError" && error.reason._tag === "ConnectionError"

@@ -105,17 +105,73 @@ const threadOf = {
 } as const
 
 /**
- * The steps that make marks of owners which were words without a prefix, as a run's id may be: those that no run of the
- * thread has as its id.
+ * A condition for owners that begin with a text. Postgres estimates by `LIKE` how few there are; in SQLite that ignores
+ * case.
  */
-export const marked: ReadonlyArray<string> = tables.flatMap((table) => [
-  `DROP INDEX ${table}_copies`,
-  `UPDATE ${table} SET run_id = '${Column.mark("")}' || run_id
-   WHERE (run_id = 'at the beginning' OR substr(run_id, 1, 16) = 'rewritten after ' OR substr(run_id, 1, 7) = 'before '
-     OR substr(run_id, 1, 10) = 'copied of ')
-   AND NOT EXISTS (SELECT 1 FROM reins_runs r WHERE r.run_id = ${table}.run_id AND r.thread_id = ${threadOf[table]})`,
-  `CREATE INDEX ${table}_copies ON ${table} (run_id) WHERE ${isCopy("run_id")}`
-])
+const begins = (text: string): string => `(run_id LIKE '${text}%' AND substr(run_id, 1, ${text.length}) = '${text}')`
+
+/**
+ * A condition for marks as earlier releases write them, as the index of them has it: words without a prefix, as a run's id
+ * may be. One with the id of a run that text columns do not hold is stored as an identifier.
+ */
+const isUnmarked = `(run_id = 'at the beginning' OR ${[
+  "rewritten after ",
+  "before ",
+  "copied of ",
+  Column.mark('"before ')
+]
+  .map(begins)
+  .join(" OR ")})`
+
+type Table = (typeof tables)[number]
+
+/** The rows with such marks: no run of the thread has that id. */
+const unmarked = (table: Table): string => `${isUnmarked}
+  AND NOT EXISTS (SELECT 1 FROM reins_runs r WHERE r.run_id = ${table}.run_id AND r.thread_id = ${threadOf[table]})`
+
+/** Rewrites them. An earlier release takes the marks of this one for runs, and copies them: those stay marks. */
+const mark = (table: Table): string => {
+  const [stored, twice, other] = [Column.mark('"before '), `copied of ${copied}`, `copied of ${Column.mark("")}`]
+  return `UPDATE ${table} SET run_id = CASE
+     WHEN substr(run_id, 1, ${stored.length}) = '${stored}'
+       THEN '${Column.mark(`before ${Column.mark('"')}`)}' || substr(run_id, ${stored.length + 1})
+     WHEN substr(run_id, 1, ${twice.length}) = '${twice}' THEN substr(run_id, ${"copied of ".length + 1})
+     WHEN substr(run_id, 1, ${other.length}) = '${other}' AND substr(run_id, ${other.length + 1}, 1) <> '"' THEN '${begun}'
+     ELSE '${Column.mark("")}' || run_id END
+   WHERE ${unmarked(table)}`
+}
+
+/**
+ * The steps that rewrite marks of earlier releases, and find those written later. Rows are rewritten first and the indexes
+ * dropped last, so that others can read until then.
+ */
+export const marked: ReadonlyArray<string> = [
+  ...tables.map(mark),
+  ...tables.flatMap((table) => [
+    `CREATE INDEX ${table}_copied ON ${table} (run_id) WHERE ${isCopy("run_id")}`,
+    `CREATE INDEX ${table}_unmarked ON ${table} (run_id) WHERE ${isUnmarked}`
+  ]),
+  ...tables.map((table) => `DROP INDEX ${table}_copies`)
+]
+
+/**
+ * Rewrites marks that a process of an earlier release wrote after this database was migrated, such as during a rolling
+ * update, in an open transaction. They are found in an index of their own.
+ */
+export const catchUp = Effect.fnUntraced(function* (db: Database): Effect.fn.Return<void, SqlError> {
+  const { each, lockRows } = db.dialect
+  const threads = tables.map((table) => `SELECT ${threadOf[table]} AS thread_id FROM ${table} WHERE ${unmarked(table)}`)
+  const found = yield* db.rows(threads.join(" UNION ALL "))
+  if (found.length === 0) return
+  // Threads before messages, and in order, as everything that changes messages.
+  if (lockRows !== "") {
+    yield* db.rows(
+      `SELECT 1 FROM reins_threads WHERE thread_id IN (SELECT value ->> 0 FROM ${each}) ORDER BY thread_id${lockRows}`,
+      JSON.stringify(found.map((row) => [row["thread_id"]]))
+    )
+  }
+  for (const table of tables) yield* db.rows(mark(table))
+})
 
 /** How many messages are before the first one of each owner in a thread, by its column value. */
 export const places = (db: Database, thread: string): Effect.Effect<ReadonlyMap<string, number>, SqlError> =>

@@ -154,6 +154,8 @@ const copy = Effect.fnUntraced(function* (
   { branch, threadId, version = Number.MAX_SAFE_INTEGER }: ForkedFrom
 ) {
   const { resourceId } = thread
+  // Of a mark of an earlier release, a copy would have none.
+  yield* SqlMessages.catchUp(db)
   const { messages, owners } = yield* SqlBranches.forked(db, threadId, { branch, resourceId, version })
   return yield* insert(db, thread, owners.map(SqlMessages.copyOf), messages)
 })

@@ -322,6 +322,7 @@ export const migrate = (
           yield* db.rows("INSERT INTO reins_versions (version) VALUES (?)", index + 1)
         }
         yield* SqlCosts.catchUp(db)
+        yield* SqlMessages.catchUp(db)
       })
     )
     .pipe(Effect.withTracerEnabled(false))
