@@ -1,4 +1,4 @@
-/** What a program is told that adds web hooks and has nothing that sends them. */
+/** What a program is told that adds web hooks: of what is invalid, and where nothing sends them. */
 import { assert, describe, it } from "@effect/vitest"
 import { Agent, Deployment, Runtime } from "@reins/runtime"
 import { journalHost, type JournalStore, MemoryJournal } from "@reins/runtime/journal"
@@ -37,6 +37,34 @@ describe("a web hook that is added", () => {
       const lease = { owner: "one", now: 0, until: 1000, known: [], protocols: false, limit: 1 }
       const lines = yield* logged(({ webhooks }) => Effect.andThen(webhooks.outbox.lease(lease), webhooks.add({ url })))
       assert.deepStrictEqual(lines, [])
+    })
+  )
+})
+
+describe("the number of web hooks that a tenant may have", () => {
+  it.effect("is a whole number of at least 0; another is refused by its name and value", () =>
+    Effect.gen(function* () {
+      const { webhooks } = yield* Solo.runtime(ScriptedModel.make({ replies: [] }), {})
+      for (const [given, shown] of [
+        [Number.NaN, "NaN"],
+        [Number.POSITIVE_INFINITY, "Infinity"],
+        [-1, "-1"],
+        [1.5, "1.5"],
+        // As a program without types may give it.
+        [JSON.parse('"x"'), '"x"'],
+        [JSON.parse("null"), "null"]
+      ] as const) {
+        const refused = yield* Effect.flip(webhooks.add({ url, atMost: given }))
+        assert.strictEqual(refused.field, "atMost")
+        assert.include(refused.message, `atMost of a web hook: ${shown}. Use a whole number of at least 0`)
+      }
+      assert.deepStrictEqual(yield* webhooks.list(), [])
+      yield* webhooks.add({ url, atMost: 1 })
+      for (const atMost of [0, 1]) {
+        const { field, message } = yield* Effect.flip(webhooks.add({ url, atMost }))
+        assert.strictEqual(field, "atMost")
+        assert.include(message, "The tenant has as many web hooks as atMost allows")
+      }
     })
   )
 })

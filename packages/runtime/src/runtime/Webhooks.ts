@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import * as Webhook from "../engine/Webhook.ts"
 import type { WebhookStanding, WebhookStore } from "../engine/WebhookStore.ts"
 import type { IdSource } from "../kernel/Ids.ts"
+import * as Rule from "../kernel/OptionRule.ts"
 import type { RuntimeParts } from "./RuntimeParts.ts"
 
 /**
@@ -24,7 +25,8 @@ import type { RuntimeParts } from "./RuntimeParts.ts"
  * - `events`: absent: all.
  * - `content`: whether questions and answers are sent, besides ids, names, times and money. Absent: no.
  * - `secret`: signs what is sent: `whsec_` and 24 to 64 bytes as Base64. Absent: a new one.
- * - `atMost`: how many web hooks may have been added for the tenant afterwards. Absent: any number.
+ * - `atMost`: how many web hooks may have been added for the tenant afterwards, a whole number of at least 0. Absent: any
+ *   number.
  *
  * @since 0.2.0
  * @category models
@@ -78,7 +80,9 @@ export interface AddedWebhook extends WebhookInfo {
  * @category errors
  */
 export class WebhookInvalid extends Schema.TaggedError<WebhookInvalid>()("WebhookInvalid", {
-  field: Schema.Literals(["url", "events", "secret", "atMost"])
+  field: Schema.Literals(["url", "events", "secret", "atMost"]),
+  /** What is wrong with `atMost`. Absent where the tenant has as many web hooks as it allows. */
+  issue: Schema.optionalKey(Schema.String)
 }) {
   override get message() {
     switch (this.field) {
@@ -89,7 +93,7 @@ export class WebhookInvalid extends Schema.TaggedError<WebhookInvalid>()("Webhoo
       case "secret":
         return "Invalid secret of a web hook. Use whsec_ and 24 to 64 bytes as Base64, or leave it out"
       case "atMost":
-        return "The tenant has as many web hooks as atMost allows. Remove one first, or allow more"
+        return this.issue ?? "The tenant has as many web hooks as atMost allows. Remove one first, or allow more"
     }
   }
 }
@@ -113,12 +117,14 @@ const newSecret = (ids: IdSource): string =>
  * @since 0.2.0
  * @category operations
  */
-export const problemOf = ({ events = Webhook.events, secret, url }: NewWebhook): WebhookInvalid | undefined => {
+export const problemOf = ({ atMost, events = Webhook.events, secret, url }: NewWebhook): WebhookInvalid | undefined => {
   if (!Webhook.isUrl(url)) return new WebhookInvalid({ field: "url" })
   if (events.length === 0 || events.some((event) => !Webhook.events.includes(event))) {
     return new WebhookInvalid({ field: "events" })
   }
-  return secret === undefined || isSecret(secret) ? undefined : new WebhookInvalid({ field: "secret" })
+  if (secret !== undefined && !isSecret(secret)) return new WebhookInvalid({ field: "secret" })
+  const issue = atMost === undefined ? undefined : Rule.issueOf("atMost of a web hook", atMost, Rule.count())
+  return issue === undefined ? undefined : new WebhookInvalid({ field: "atMost", issue })
 }
 
 /** What callers see. */
@@ -178,7 +184,7 @@ export interface Webhooks {
    * Adds a web hook: an address that gets a notice when a person is asked and when a run ends. It gets the notices of
    * later events, each once, from any process that sends; a notice is stored in the commit of its event, so that none
    * is lost. Fails with `WebhookInvalid`, which names the field: `atMost` where as many have been added, by this process or
-   * another.
+   * another, or where it is no whole number of at least 0.
    *
    * **Gotchas**: a server with the option `webhooks` sends. Where this process has none yet, adding its first web hook
    * logs a warning.
