@@ -213,7 +213,12 @@ const cutShort = (execution: Execution, { abandoned, by, completed }: Cut): Call
   }
   const refusal = work.tree.isTimed(agent.path) ? work.tree.overtime(agent.path, work.elapsed()) : undefined
   return refusal === undefined
-    ? Call.done(ToolOutcome.fault("ToolTimedOut", `${tool.name} took longer than ${Number.isFinite(ownMs) ? `${ownMs} ms` : "its limits allowed"}${left}`))
+    ? Call.done(
+        ToolOutcome.fault(
+          "ToolTimedOut",
+          `${tool.name} took longer than ${Number.isFinite(ownMs) ? `${ownMs} ms` : "its limits allowed"}${left}`
+        )
+      )
     : Call.refused(refusal)
 }
 

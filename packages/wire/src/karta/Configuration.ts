@@ -1,61 +1,8 @@
-/**
- * The part of Karta's configuration file that a server honours, with the file's own names; and what it says of questions.
- * A client may hide events, but hiding one must not lose an approval: a policy answers it.
- */
-import { Decision } from "@reins/protocol"
-import * as Schema from "effect/Schema"
-import type { KartaType } from "./KartaEvent.ts"
+/** The part of Karta's configuration file that a server honours, with the file's own names. */
+import type { Decision } from "@reins/protocol"
 import type { Options } from "./Turn.ts"
-
-/**
- * How a question may be answered.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const Answers = Schema.Literals(["approve_once", "approve_session", "deny"])
-export type Answers = typeof Answers.Type
-
-/**
- * What becomes of a question: it is asked, answered at once, or an error.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const InputPolicy = Schema.Literals(["prompt", "deny", "approve_once", "approve_session", "error"])
-export type InputPolicy = typeof InputPolicy.Type
-
-const decisions: { readonly [A in Answers]: Decision } = {
-  approve_once: Decision.approve(),
-  approve_session: Decision.approve({ scope: "thread" }),
-  deny: Decision.reject()
-}
-
-/**
- * A person's answer as a decision: `approve_session` has scope `thread`.
- *
- * @since 0.1.0
- * @category operations
- */
-export const decisionOf = (answer: Answers): Decision => decisions[answer]
-
-/**
- * The decision for every question, or `undefined` to ask a person. Unspecified: prompt; hidden: deny.
- *
- * @since 0.1.0
- * @category operations
- */
-export const automatic = (options: {
-  readonly policy: InputPolicy | undefined
-  readonly hiddenPolicy: InputPolicy | undefined
-  readonly isHidden: boolean
-}): Decision | undefined => {
-  const policy = options.isHidden ? (options.hiddenPolicy ?? "deny") : (options.policy ?? "prompt")
-  if (policy === "prompt") return options.isHidden ? Decision.reject() : undefined
-  return policy === "error"
-    ? Decision.reject({ feedback: "The client hides questions, so nobody can approve this" })
-    : decisions[policy]
-}
+import type { KartaType } from "./KartaEvent.ts"
+import * as Policy from "./Policy.ts"
 
 /**
  * **Details**
@@ -72,8 +19,8 @@ export const automatic = (options: {
 export interface Configuration {
   readonly cli?: {
     readonly hidden_event_types?: ReadonlyArray<KartaType> | undefined
-    readonly input_required_policy?: InputPolicy | undefined
-    readonly input_required_hidden_policy?: InputPolicy | undefined
+    readonly input_required_policy?: Policy.InputPolicy | undefined
+    readonly input_required_hidden_policy?: Policy.InputPolicy | undefined
   }
   readonly runtime?: { readonly permission_mode?: PermissionMode | undefined }
 }
@@ -96,7 +43,7 @@ export const settle = (
 ): { readonly options: Options; readonly automatic: Decision | undefined } => {
   const { cli = {} } = configuration
   const hidden = new Set([...(cli.hidden_event_types ?? []), ...(own.hidden_event_types ?? [])])
-  const decision = automatic({
+  const automatic = Policy.automatic({
     policy:
       own.input_required_policy ??
       cli.input_required_policy ??
@@ -104,5 +51,5 @@ export const settle = (
     hiddenPolicy: own.input_required_hidden_policy ?? cli.input_required_hidden_policy,
     isHidden: hidden.has("input_required")
   })
-  return { options: { thinking, hidden, automatic: decision !== undefined }, automatic: decision }
+  return { options: { thinking, hidden, automatic: automatic !== undefined }, automatic }
 }

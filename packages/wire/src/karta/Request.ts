@@ -15,6 +15,7 @@ import * as Encoder from "./Encoder.ts"
 import * as Fields from "./Fields.ts"
 import type { KartaType } from "./KartaEvent.ts"
 import * as Configuration from "./Configuration.ts"
+import * as Policy from "./Policy.ts"
 import type { Options } from "./Turn.ts"
 import * as Session from "./Session.ts"
 
@@ -49,13 +50,13 @@ export const SendMessage = Schema.Struct({
   thinking: Schema.optionalKey(Schema.Boolean),
   stream: Schema.optionalKey(Schema.Boolean),
   hidden_event_types: Schema.optionalKey(Schema.Array(KartaTypes)),
-  input_required_policy: Schema.optionalKey(Configuration.InputPolicy),
-  input_required_hidden_policy: Schema.optionalKey(Configuration.InputPolicy)
+  input_required_policy: Schema.optionalKey(Policy.InputPolicy),
+  input_required_hidden_policy: Schema.optionalKey(Policy.InputPolicy)
 })
 
 /** `answer`, with a `value`, answers a question: an extension of ours. */
 export const Decide = Schema.Union([
-  Schema.Struct({ decision: Configuration.Answers }),
+  Schema.Struct({ decision: Policy.Answers }),
   Schema.Struct({ decision: Schema.Literal("answer"), value: Schema.Json })
 ])
 
@@ -161,8 +162,7 @@ const decide =
         decisions: [
           {
             approvalId: request.params["request"] ?? "",
-            decision:
-              given.decision === "answer" ? Decision.answer(given.value) : Configuration.decisionOf(given.decision)
+            decision: given.decision === "answer" ? Decision.answer(given.value) : Policy.decisionOf(given.decision)
           }
         ],
         results: []
@@ -250,7 +250,7 @@ const manage =
           const decision = {
             ...(request_id === undefined ? {} : { approvalId: request_id }),
             ...(tool_use_id === undefined ? {} : { toolCallId: tool_use_id }),
-            decision: Configuration.decisionOf(result === "allow" ? "approve_once" : "deny")
+            decision: Policy.decisionOf(result === "allow" ? "approve_once" : "deny")
           }
           return Result.succeed({
             command: { _tag: "Answer", address: { threadId }, decisions: [decision], results: [], detached: true },

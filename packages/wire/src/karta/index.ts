@@ -7,7 +7,7 @@ import { encodeError } from "./Session.ts"
 
 export { KartaEvent } from "./KartaEvent.ts"
 export type { Configuration } from "./Configuration.ts"
-export * as Policy from "./Configuration.ts"
+export * as Policy from "./Policy.ts"
 export { SendMessage } from "./Request.ts"
 
 /**
