@@ -1,5 +1,6 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Budget, type ModelPort, ToolSettings } from "@reins/runtime"
+import { createRuntime } from "@reins/runtime/promise"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Clock, type Duration, Effect, Schema } from "effect"
 import { TestClock } from "effect/testing"
@@ -57,6 +58,24 @@ describe("the deadlines of a run", () => {
       assert.deepStrictEqual(sleepers, { now: 0, most: 1 })
     })
   )
+
+  it("leave no timer of the platform behind", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+    try {
+      const runtime = createRuntime({
+        model: silent,
+        agents: [{ name: "solo", budget: { maxDuration: "10 minutes" } }]
+      })
+      const run = await runtime.start("hello")
+      assert.strictEqual(vi.getTimerCount(), 1)
+      await run.cancel()
+      await runtime[Symbol.asyncDispose]()
+      vi.advanceTimersByTime(20)
+      assert.strictEqual(vi.getTimerCount(), 0)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
 
   it.effect.prop(
     "fire in time, whatever the wall clock is set to, and not once they are cleared",

@@ -1,12 +1,12 @@
 /**
  * Deadlines of all runs of a runtime over one timer, on monotonic time. Each step and each call sets a deadline, and
  * nearly all are cleared long before they are due. So clearing one cancels no timer, and setting one starts a timer
- * only if it is due before the current one. A timer keeps the process alive only while there are deadlines.
+ * only if it is due before the current one. A timer without deadlines is stopped a moment later, so that it does not
+ * keep the process alive.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import { isPlatformClock, monotonicMillis } from "./RunClock.ts"
 
 /** Called when a deadline is due. */
@@ -32,14 +32,12 @@ export class Deadline {
 /** A timer that fires once. */
 interface Timer {
   readonly stop: () => void
-  /** Whether it keeps the process alive, where the platform can tell. */
-  readonly hold: (isHeld: boolean) => void
 }
 
 /** Starts a timer of `ms` milliseconds. */
 type StartTimer = (ms: number, ring: () => void) => Timer
 
-/** How long the process is kept alive after the last deadline, in milliseconds. */
+/** How long the platform's timer is kept for the next deadline after the last one was cleared, in milliseconds. */
 const lingerMs = 20
 
 export class Alarm {
@@ -48,9 +46,7 @@ export class Alarm {
   private timer: Timer | undefined
   /** When the timer fires, in monotonic milliseconds. */
   private due = Number.POSITIVE_INFINITY
-  /** Whether the timer keeps the process alive. */
-  private isHeld = false
-  private isLettingGo = false
+  private isLingering = false
   private readonly clock: Clock.Clock
   private readonly isDefault: boolean
   private readonly start: StartTimer
@@ -66,18 +62,14 @@ export class Alarm {
     const deadline = new Deadline(monotonicMillis(this.clock) + ms, listener, this.deadlines.length)
     this.deadlines.push(deadline)
     if (deadline.at < this.due) this.arm(deadline.at)
-    else if (!this.isHeld) this.hold(true)
     return deadline
   }
 
   /** Clears a deadline; does nothing if it has fired. */
   clear(deadline: Deadline | undefined): void {
     if (deadline === undefined || !this.remove(deadline) || this.deadlines.length > 0) return
-    // The platform's timer is kept for the next deadline: starting one costs more than firing without a due deadline.
-    if (this.isDefault) return this.letGo()
-    this.timer?.stop()
-    this.timer = undefined
-    this.due = Number.POSITIVE_INFINITY
+    if (this.isDefault) this.linger()
+    else this.disarm()
   }
 
   /** Takes a deadline out and puts the last in its place. False where it was out already. */
@@ -94,24 +86,24 @@ export class Alarm {
     return true
   }
 
-  private hold(isHeld: boolean): void {
-    this.isHeld = isHeld
-    this.timer?.hold(isHeld)
+  /** Keeps the timer for a deadline that is set soon, as by the next step of a run, and stops it otherwise. */
+  private linger(): void {
+    if (this.isLingering) return
+    this.isLingering = true
+    startPlatformTimer(lingerMs, () => {
+      this.isLingering = false
+      if (this.deadlines.length === 0) this.disarm()
+    })
   }
 
-  /** Lets the process end soon, unless a deadline is set by then, as by the next step of a run. */
-  private letGo(): void {
-    if (this.isLettingGo) return
-    this.isLettingGo = true
-    startPlatformTimer(lingerMs, () => {
-      this.isLettingGo = false
-      if (this.deadlines.length === 0) this.hold(false)
-    })
+  private disarm(): void {
+    this.timer?.stop()
+    this.timer = undefined
+    this.due = Number.POSITIVE_INFINITY
   }
 
   private arm(at: number): void {
     this.timer?.stop()
-    this.isHeld = true
     this.due = at
     this.timer = this.start(Math.max(0, Math.ceil(at - monotonicMillis(this.clock))), () => this.ring())
   }
@@ -157,12 +149,6 @@ class PlatformTimer implements Timer {
   stop(): void {
     clearTimeout(this.handle)
   }
-
-  hold(isHeld: boolean): void {
-    const handle: unknown = this.handle
-    const name = isHeld ? "ref" : "unref"
-    if (Predicate.hasProperty(handle, name) && typeof handle[name] === "function") handle[name]()
-  }
 }
 
 const startPlatformTimer: StartTimer = (ms, ring) => new PlatformTimer(ms, ring)
@@ -180,8 +166,7 @@ const fiberTimers = (clock: Clock.Clock): StartTimer => {
       stop: () => {
         isStopped = true
         fiber.interruptUnsafe()
-      },
-      hold: () => {}
+      }
     }
   }
 }
