@@ -171,10 +171,11 @@ export const offerOf = Effect.fnUntraced(function* (
   { definition, name }: { readonly definition: Agent.Definition; readonly name: string }
 ): Effect.fn.Return<ToolDefinition> {
   const { description, input } = definition
-  if (input === undefined) return { name, description, parameters: promptParameters, strict: undefined }
+  if (input === undefined) return Object.freeze({ name, description, parameters: promptParameters, strict: undefined })
   const what = `the input parameters of specialist ${JSON.stringify(name)}`
   const written = yield* jsonSchema(coordinator, what, () => Tool.getJsonSchemaFromSchema(input))
-  return { name, description, parameters: yield* offeredParameters(coordinator, what, written), strict: undefined }
+  const parameters = yield* offeredParameters(coordinator, what, written)
+  return Object.freeze({ name, description, parameters, strict: undefined })
 })
 
 const promptParameters: Json = {
@@ -203,12 +204,45 @@ export const offeredParameters = (agent: string, what: string, written: Json): E
     : refuse(`Agent ${JSON.stringify(agent)}: ${what} ${told.problem}; ${ObjectRoot.cure}`)
 }
 
+/** What models and people are told of a tool. */
+export interface ToldTool {
+  readonly definition: ToolDefinition
+  readonly hash: string
+}
+
+/** By tool: a tool and its schemas do not change, and its JSON Schema is most of the time that a runtime takes to build. */
+const toldTools = new WeakMap<Tool.Any, ToldTool>()
+
+/** What models and people are told of a tool. Rejects parameters that have no JSON Schema. */
+export const toldTool = (agent: string, tool: Tool.Any): Effect.Effect<ToldTool> => {
+  const known = toldTools.get(tool)
+  return known === undefined ? tellTool(agent, tool) : Effect.succeed(known)
+}
+
+const tellTool = Effect.fnUntraced(function* (agent: string, tool: Tool.Any): Effect.fn.Return<ToldTool> {
+  const what = `the parameters of tool ${JSON.stringify(tool.name)}`
+  const written = yield* jsonSchema(agent, what, () => Tool.getJsonSchema(tool))
+  const told = {
+    // Frozen, because all requests share it: an adapter must not change the next request's tools.
+    definition: Object.freeze({
+      name: tool.name,
+      description: Tool.getDescription(tool),
+      parameters: yield* offeredParameters(agent, what, written),
+      strict: Tool.getStrictMode(tool)
+    }),
+    hash: hashOf(tool, written)
+  }
+  // Raw JSON Schema is an object of the program, which may change it before it builds the next runtime.
+  if (!Tool.isDynamic(tool)) toldTools.set(tool, told)
+  return told
+})
+
 /**
  * The hash of a tool's definition, to detect that the definition that a person approved has changed: the SHA-256 of the
  * tool's name, description, parameters, annotations and server. The handler is not part of it. Absent annotations are
  * left out, so that a definition without any has the same hash as in releases that ignored annotations.
  */
-export const hashOf = (tool: Tool.Any, parameters: Json): string => {
+const hashOf = (tool: Tool.Any, parameters: Json): string => {
   const told = annotations(tool)
   const definition = [tool.name, Tool.getDescription(tool), parameters]
   return sha256Hex(JSON.stringify(Object.keys(told).length === 0 ? definition : [...definition, told]))

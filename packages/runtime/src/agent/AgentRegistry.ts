@@ -211,8 +211,6 @@ const member = (
     const own = new Set([...tools.keys(), ...specialists.keys()])
     const issue = ToolSearch.problemOf(toolSearch, own)
     if (issue !== undefined) return yield* refuse(`Agent ${JSON.stringify(name)}: ${issue}`)
-    // Frozen, because all requests share them: an adapter must not change the next request's tools.
-    for (const one of [...Array.from(tools.values(), ({ definition }) => definition), ...offers]) Object.freeze(one)
     yield* AgentParts.checkGuards(definition, tools, own)
     const search = ToolSearch.of(toolSearch, own)
     const made: Member = {
@@ -261,8 +259,7 @@ const serverTools = Effect.fnUntraced(function* (
       }
       capture.owners.set(tool.name, { agent: definition.name, tool })
     }
-    const decode = Invocation.decoder(tool, capture.services)
-    const invoke =
+    const invoke = (decode: Decode) =>
       handler === undefined
         ? Invocation.bound(tool, kit, decode, capture.services)
         : Invocation.direct(tool, handler, decode)
@@ -288,7 +285,7 @@ const callable = Effect.fnUntraced(function* (
   definition: Agent.Definition,
   tool: Tool.Any,
   runBy: "server" | "client",
-  invoke: Invocation.Invoke | undefined
+  invoke: ((decode: Decode) => Invocation.Invoke) | undefined
 ): Effect.fn.Return<Callable> {
   const asks = Context.get(tool.annotations, ToolSettings.AsksPerson)
   const execution = asks === undefined ? runBy : "client"
@@ -296,18 +293,11 @@ const callable = Effect.fnUntraced(function* (
   const late = Rule.issueOf("timeout", timeout, Rule.optional(Rule.duration))
   if (late !== undefined) return yield* refuseTool(definition.name, tool, late)
   const isPlan = execution === "server" && Context.get(tool.annotations, ToolSettings.IsPlan)
-  const what = `the parameters of tool ${JSON.stringify(tool.name)}`
-  const written = yield* AgentParts.jsonSchema(definition.name, what, () => Tool.getJsonSchema(tool))
+  const { definition: offered, hash } = yield* AgentParts.toldTool(definition.name, tool)
   const most = Context.get(tool.annotations, ToolSettings.MaxCostUsd)
   const maxCost = most === undefined ? undefined : ToolSettings.mostCost(most)
   if (maxCost !== undefined && Result.isFailure(maxCost))
     return yield* refuseTool(definition.name, tool, maxCost.failure.message)
-  const offered: ToolDefinition = {
-    name: tool.name,
-    description: Tool.getDescription(tool),
-    parameters: yield* AgentParts.offeredParameters(definition.name, what, written),
-    strict: Tool.getStrictMode(tool)
-  }
   const policy = Policy.resolve(
     Object.hasOwn(definition.approvals, tool.name) ? definition.approvals[tool.name] : undefined,
     // The context of a predicate is part of ours.
@@ -316,20 +306,21 @@ const callable = Effect.fnUntraced(function* (
   )
   const named = Policy.approversOf(policy) ?? Context.get(tool.annotations, ToolSettings.Approvers)
   const hooks = bind(Context.get(tool.annotations, ToolSettings.Hooks), capture.services)
+  const decode = Invocation.decoder(tool, capture.services)
   return {
     name: tool.name,
     execution,
     isPlan,
     asks,
     definition: offered,
-    hash: AgentParts.hashOf(tool, written),
+    hash,
     policy: Policy.ruled(policy),
     approvers: yield* levels(definition.name, named ?? definition.approvers),
-    decode: Invocation.decoder(tool, capture.services),
+    decode,
     accept: runBy === "client" ? Invocation.acceptor(tool, capture.services) : undefined,
     resultSchema: () =>
       PlainJson.copy(Result.getOrUndefined(Result.try(() => Tool.getJsonSchemaFromSchema(tool.successSchema)))) ?? {},
-    invoke: asks === undefined ? invoke : undefined,
+    invoke: asks === undefined ? invoke?.(decode) : undefined,
     maxCost: maxCost?.success,
     timeoutMs: timeout === undefined ? undefined : Budget.milliseconds(timeout),
     retry: yield* retryOf(definition.name, tool),
