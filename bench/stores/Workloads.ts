@@ -32,6 +32,7 @@ const D2: Workload<Store> = {
 const D3: Workload<Store> = {
   title: "a run resumed by another owner: until the work in flight is repeated, by the length of its log",
   figures: {
+    first: { title: "100 events, the first owner of a process", unit: "ms" },
     at100: { title: "100 events, 33 steps", unit: "ms" },
     at1000: { title: "1,000 events, 333 steps", unit: "ms" },
     at10000: { title: "10,000 events, 3,333 steps", unit: "ms" },
