@@ -69,6 +69,26 @@ describe("an approval", () => {
     )
   }
 
+  it.live("of AG-UI that decides nothing is refused by the field of its payload, and the question stays open", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const messages = [{ id: "m", role: "user", content: "gated" }]
+      yield* served.ask("/ag-ui/run", { body: { threadId: "t", runId: "r1", messages } })
+      const [id] = yield* questions(served, 1)
+      const resumed = (payload: unknown, runId: string) =>
+        served.ask("/ag-ui/run", {
+          body: { threadId: "t", runId, messages: [], resume: [{ interruptId: id, status: "resolved", payload }] }
+        })
+      const refused = yield* resumed({ type: "approve", scope: "forever" }, "r2")
+      assert.strictEqual(refused.status, 400)
+      assert.include(refused.text, "Missing or invalid field resume.0.payload.scope")
+      assert.strictEqual((yield* pending(served)).length, 1)
+      const approved = yield* resumed({ type: "approve" }, "r3")
+      assert.strictEqual(approved.status, 200)
+      assert.include(approved.text, "done")
+    })
+  )
+
   it.live("ends the answer where the protocol requires it, and the next request continues", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()

@@ -206,34 +206,6 @@ describe("an answer", () => {
     })
   })
 
-  const misspelt = { type: "approve", scope: "thread", use: 1 }
-  const resumed = (payload: unknown) => ({
-    threadId: "t",
-    runId: "r",
-    messages: [],
-    resume: [{ interruptId: "apr-1", status: "resolved", payload, seenAt: 1 }]
-  })
-  const strict: ReadonlyArray<readonly [Dialect.Dialect, string, unknown, string]> = [
-    [native, "POST /approvals/apr-1", misspelt, "use"],
-    [agUi, "POST /run", resumed(misspelt), "resume.0.payload.use"]
-  ]
-
-  it.each(strict)("is refused by a field that no decision has: %o", (dialect, line, body, field) => {
-    const decoded = decode(dialect, line, body)
-    assert.isTrue(Result.isFailure(decoded))
-    if (Result.isFailure(decoded)) {
-      assert.deepInclude(decoded.failure, { code: "BadRequest", message: `Unknown field ${field}`, field })
-    }
-  })
-
-  it("reaches AG-UI beside fields of its envelope, and as a question's own form", () => {
-    const decided = (payload: unknown): Parsed => fieldsOf(agUi, "POST /run", resumed(payload)).decisions[0]
-    const limited = { type: "approve", scope: "thread", uses: 1 }
-    assert.deepStrictEqual(decided(limited), { approvalId: "apr-1", decision: limited })
-    const form = { type: "revise", text: "shorter" }
-    assert.deepStrictEqual(decided(form).value, form)
-  })
-
   it("reaches the Agent Application Protocol all at once", () => {
     const messages = [
       { role: "tool_permission", toolCallId: "c1", granted: true },

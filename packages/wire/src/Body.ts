@@ -120,13 +120,34 @@ const places = SchemaIssue.makeFormatterStandardSchemaV1({ leafHook: ({ _tag }) 
 const pathOf = (path: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> = []): ReadonlyArray<string> =>
   path.map((key) => (typeof key === "object" ? String(key.key) : String(key)))
 
-/** The refusal that names the first invalid field of what is at `place`; an empty place is the body itself. */
-const invalid = (issue: SchemaIssue.Issue, place: string): Refusal.Refusal => {
+/**
+ * The refusal of a field that is missing or that has an invalid value; an empty one is the body itself. `cure`: what to
+ * send instead, as a sentence without its full stop.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const invalidField = (field: string, cure?: string): Refusal.Refusal => {
+  const what = field === "" ? "request body" : `field ${field}`
+  const refusal = Refusal.badRequest(`Missing or invalid ${what}${cure === undefined ? "" : `. ${cure}`}`)
+  return field === "" ? refusal : { ...refusal, field }
+}
+
+const inside = (place: string, path: ReadonlyArray<string>): string =>
+  [...(place === "" ? [] : [place]), ...path].join(".")
+
+/** The refusal that names the first invalid field of what is at `place`. `cures`: what to send, by the field's name. */
+const invalid = (
+  issue: SchemaIssue.Issue,
+  place: string,
+  cures: { readonly [name: string]: string } = {}
+): Refusal.Refusal => {
   const [first] = places(issue).issues
-  const field = [...(place === "" ? [] : [place]), ...pathOf(first?.path)].join(".")
-  if (field === "") return Refusal.badRequest("Missing or invalid request body")
-  const what = first?.message === "UnexpectedKey" ? "Unknown" : "Missing or invalid"
-  return { ...Refusal.badRequest(`${what} field ${field}`), field }
+  const path = pathOf(first?.path)
+  const field = inside(place, path)
+  return first?.message === "UnexpectedKey"
+    ? { ...Refusal.badRequest(`Unknown field ${field}`), field }
+    : invalidField(field, cures[path[0] ?? ""])
 }
 
 /**
@@ -147,6 +168,33 @@ export const read = <A>(
 
 const decision = Schema.decodeUnknownResult(Decision, { onExcessProperty: "error" })
 
+const decisionTypes = ["approve", "reject", "revise", "answer"] as const satisfies ReadonlyArray<Decision["type"]>
+
+/** What each field of a decision takes. */
+const decisionCures: { readonly [name: string]: string } = {
+  "": 'Send an object with a type, such as {"type":"approve"}',
+  type: `Use ${decisionTypes.map((type) => `"${type}"`).join(", ")}`,
+  by: "Use a string",
+  feedback: "Use a string",
+  scope: 'Use "call", "run", "thread" or "subtree"',
+  matcher: "Use JSON that is part of the arguments",
+  uses: "Use a whole number of at least 0",
+  maxCostUsd: "Use an amount of US dollars of at least 0",
+  expiresInMillis: "Use a whole number of milliseconds",
+  raise: "Use an object of limits by name, each a number of at least 0",
+  partial: "Use JSON that replaces arguments",
+  value: "Use JSON that answers the question"
+}
+
+/**
+ * Whether a value names a type of decision: it is one, or it is an invalid one.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const namesDecision = (value: unknown): boolean =>
+  at(value, "type").some((type) => decisionTypes.some((one) => one === type))
+
 /**
  * Decodes a decision at `place` of a body, or returns the refusal that names the invalid field. A field that no decision
  * has is refused, although other fields of bodies are ignored: a misspelt limit of a grant would be none.
@@ -155,7 +203,12 @@ const decision = Schema.decodeUnknownResult(Decision, { onExcessProperty: "error
  * @category conversions
  */
 export const readDecision = (value: unknown, place = ""): Result.Result<Decision, Refusal.Refusal> =>
-  Result.mapError(decision(value), ({ issue }) => invalid(issue, place))
+  Result.mapError(decision(value), ({ issue }) => {
+    const isWithoutType = typeof value === "object" && value !== null && !Array.isArray(value) && !namesDecision(value)
+    return isWithoutType
+      ? invalidField(inside(place, ["type"]), decisionCures["type"])
+      : invalid(issue, place, decisionCures)
+  })
 
 const json = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
 

@@ -6,6 +6,7 @@
  */
 import type { Approval, Json, ListedRun, Message } from "@reins/protocol"
 import { Decision, Question } from "@reins/protocol"
+import { namesDecision } from "./Body.ts"
 import type { ModelOptions } from "./ModelOptions.ts"
 import type { Refusal } from "./Refusal.ts"
 import type * as Result from "effect/Result"
@@ -154,6 +155,8 @@ export interface DecisionFor {
   readonly decision: Decision
   /** The whole value that was sent, which answers a question of kind `question`. Absent: as `decision` says. */
   readonly value?: Json
+  /** Why the value that was sent is no decision; see `refusalOn`. Absent: it is one. */
+  readonly invalid?: Refusal
 }
 
 /**
@@ -216,6 +219,23 @@ export const concerns = (answer: DecisionFor, question: Approval.Request): boole
 const isVerdict = (value: Json): boolean =>
   typeof value === "object" && value !== null && !Array.isArray(value) && Object.hasOwn(value, "approved")
 
+const hasField = (asked: Question.Question, field: string): boolean =>
+  Question.fields(asked).some(({ name }) => name === field)
+
+/**
+ * Why this request cannot be decided by what was sent, which is no decision; `undefined`: it can. The value may answer a
+ * question of kind `question`, unless it is a decision with an invalid field: it has the type of one, and the question's
+ * form has no field of this name.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const refusalOn = (request: Approval.Request, { invalid, value }: DecisionFor): Refusal | undefined => {
+  if (invalid === undefined || request.kind !== "question") return invalid
+  const asked = Question.of(request)
+  return namesDecision(value) && asked !== undefined && !hasField(asked, "type") ? invalid : undefined
+}
+
 /**
  * The decision for this request. A question of kind `question` wants a value: the one that was sent, what a revision
  * names, or the words of an approval; to reject it is to decline. An approval without words answers a yes-or-no question.
@@ -228,8 +248,8 @@ export const decisionOn = (request: Approval.Request, { decision, value }: Decis
   if (asked === undefined) return decision
   const by = decision.by === undefined ? {} : { by: decision.by }
   if (decision.type === "answer") return { ...decision, value: Question.fit(asked, decision.value) }
-  const isForm = Question.fields(asked).some(({ name }) => name === "approved")
-  if (value !== undefined && (isForm || !isVerdict(value))) return Decision.answer(Question.fit(asked, value), by)
+  if (value !== undefined && (hasField(asked, "approved") || !isVerdict(value)))
+    return Decision.answer(Question.fit(asked, value), by)
   switch (decision.type) {
     case "revise":
       return Decision.answer(Question.fit(asked, decision.partial), by)

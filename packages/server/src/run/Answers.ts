@@ -15,11 +15,15 @@ import { type Answers, beforeResults, digest, type Given, repeated, type Shown, 
 import type { ServerContext } from "./ServerContext.ts"
 import { actor, type Principal } from "../access/Authenticator.ts"
 
-/** Answers that match something open. `ids` are the ids that encoders know them by. */
+/**
+ * Answers that match something open. `ids` are the ids that encoders know them by. `refusal`: of the first one that cannot
+ * decide what it matches; none may be passed on.
+ */
 interface Fitting {
   readonly decisions: ReadonlyArray<{ readonly question: Approval.Request; readonly decision: Decision }>
   readonly results: ReadonlyArray<{ readonly call: Parking.ClientCall; readonly given: Command.ResultFor }>
   readonly ids: ReadonlyArray<string>
+  readonly refusal: Refusal.Refusal | undefined
 }
 
 const callIdOf = ({ call, path }: Parking.ClientCall): string => CallId.make(path, call.toolInvocationId)
@@ -29,9 +33,13 @@ const idsOf = ({ agentPath = [], id, kind, toolInvocationId }: Approval.Request)
   kind === "question" && toolInvocationId !== undefined ? [id, CallId.make(agentPath, toolInvocationId)] : [id]
 
 const fitting = (open: Parking.Parking, { decisions, results }: Answers): Fitting => {
+  let refusal: Refusal.Refusal | undefined
   const decided = open.questions.flatMap((question) => {
     const given = decisions.find((decision) => Command.concerns(decision, question))
-    if (given !== undefined) return [{ question, decision: Command.decisionOn(question, given) }]
+    if (given !== undefined) {
+      refusal ??= Command.refusalOn(question, given)
+      return [{ question, decision: Command.decisionOn(question, given) }]
+    }
     const returned = results.find((result) => Command.answers(result, question))
     return returned === undefined ? [] : [{ question, decision: Command.decisionBy(question, returned) }]
   })
@@ -40,7 +48,7 @@ const fitting = (open: Parking.Parking, { decisions, results }: Answers): Fittin
     return given === undefined ? [] : [{ call, given }]
   })
   const ids = [...decided.flatMap(({ question }) => idsOf(question)), ...returned.map(({ call }) => callIdOf(call))]
-  return { decisions: decided, results: returned, ids }
+  return { decisions: decided, results: returned, ids, refusal }
 }
 
 const incomplete = Refusal.make(
@@ -252,6 +260,7 @@ export const tell = Effect.fnUntraced(function* (
   command: Given & Pick<Command.Answer, "complete" | "echo" | "settings">,
   isWatched: boolean
 ): Effect.fn.Return<Outcome.Watching | undefined, Refusal.Refusal> {
+  if (fits.refusal !== undefined) return yield* Effect.fail(fits.refusal)
   const isMissing = open.questions.length + open.plainCalls.length > fits.decisions.length + fits.results.length
   if (command.complete === true && isMissing) return yield* Effect.fail(incomplete)
   const { tenant } = principal

@@ -34,7 +34,9 @@ export interface Given extends Answers {
 
 /** The same for the same answers in any order. */
 export const digest = ({ decisions, requestId, results, words = [] }: Given): string => {
-  const given = [...decisions, ...results].map((one) => JSON.stringify(one)).toSorted()
+  // Why an answer is no decision is not part of what it says.
+  const decided = decisions.map(({ invalid: _, ...decision }) => decision)
+  const given = [...decided, ...results].map((one) => JSON.stringify(one)).toSorted()
   return bytesToHex(sha256(utf8ToBytes(JSON.stringify([given, words, requestId]))))
 }
 

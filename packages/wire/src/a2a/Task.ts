@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { reasonOf } from "../Accumulation.ts"
-import { at, readDecision } from "../Body.ts"
+import * as Body from "../Body.ts"
 import type { Answer, DecisionFor, ListRuns, PushTo, ResultFor } from "../Command.ts"
 import { CallId } from "../Ids.ts"
 import type { ClientCall } from "../Parking.ts"
@@ -233,51 +233,66 @@ export const fileArtifact = ({ fileId, filename, mediaType, url }: Events.FileRe
   parts: [url === undefined ? { data: { fileId, filename, mediaType } } : { url, filename, mediaType }]
 })
 
+/** The data of a part that names a question or a call; that of any other part answers nothing. */
 const Answering = Schema.Struct({
   approvalId: Maybe(Text),
   toolCallId: Maybe(Text),
-  decision: Maybe(Schema.Union([Schema.Literals(["approve", "reject"]), Decision])),
+  decision: Maybe(Schema.Unknown),
   result: Maybe(Schema.Json),
   answer: Maybe(Schema.Json),
   isFailure: Maybe(Schema.Boolean)
 })
-const readAnswering = Schema.decodeUnknownOption(Answering)
+const readAnswering = Body.read(Answering)
 
-/** A decision, of which `given` is the data as it was sent, with fields that no decision has. */
-const decisionOf = (
-  told: "approve" | "reject" | Decision,
-  given: unknown,
-  place: string
-): Result.Result<Decision, Refusal> => {
-  if (told === "approve") return Result.succeed(Decision.approve())
-  return told === "reject" ? Result.succeed(Decision.reject()) : readDecision(given, place)
+const has = (data: Json | undefined, ...names: ReadonlyArray<string>): boolean =>
+  names.some((name) => Body.at(data, name).length > 0)
+
+const isDecision = (given: unknown): boolean => given === "approve" || given === "reject" || Body.namesDecision(given)
+
+const decisionOf = (given: unknown, place: string): Result.Result<Decision, Refusal> => {
+  if (given === "approve") return Result.succeed(Decision.approve())
+  return given === "reject" ? Result.succeed(Decision.reject()) : Body.readDecision(given, place)
+}
+
+/** What a part's data answers; `undefined`: nothing. Fails where it names what it answers, and has no valid answer. */
+const partOf = (data: Json | undefined, place: string): Result.Result<DecisionFor | ResultFor | undefined, Refusal> => {
+  if (!has(data, "approvalId", "toolCallId") && !Body.at(data, "decision").some(isDecision))
+    return Result.succeed(undefined)
+  const read = readAnswering(data)
+  if (Result.isFailure(read)) {
+    const { field } = read.failure
+    return Result.fail(Body.invalidField(field === undefined ? place : `${place}.${field}`))
+  }
+  const { answer, approvalId, decision, isFailure, result, toolCallId } = read.success
+  const named = {
+    ...(approvalId === undefined ? {} : { approvalId }),
+    ...(toolCallId === undefined ? {} : { toolCallId })
+  }
+  const told = decision === undefined ? undefined : decisionOf(decision, `${place}.decision`)
+  if (told !== undefined && Result.isFailure(told)) return Result.fail(told.failure)
+  if (answer !== undefined) return Result.succeed({ ...named, decision: Decision.answer(answer) })
+  if (told !== undefined) return Result.succeed({ ...named, decision: told.success })
+  if (toolCallId === undefined)
+    return Result.fail(Body.invalidField(`${place}.decision`, 'Send "approve", "reject", a decision, or an answer'))
+  return result === undefined
+    ? Result.fail(Body.invalidField(`${place}.result`, "Send the result of the call, a decision, or an answer"))
+    : Result.succeed({ toolCallId, result, ...(isFailure === undefined ? {} : { isFailure }) })
 }
 
 /**
- * What a message to a task answers. Words count where no part names what it answers. Fails where a decision has a field
- * that no decision has.
+ * What a message to a task answers. Words count where no part names what it answers. Fails where a part names it and its
+ * answer is invalid.
  */
 export const answerOf = (runId: string, { parts }: Message): Result.Result<Answer, Refusal> => {
   const decisions: Array<DecisionFor> = []
   const results: Array<ResultFor> = []
   for (const [index, { data }] of parts.entries()) {
-    const given = data === undefined ? undefined : Option.getOrUndefined(readAnswering(data))
-    if (given === undefined) continue
-    const { answer, approvalId, isFailure, result, toolCallId } = given
-    const place = `message.parts.${index}.data.decision`
-    const [sent] = at(data, "decision")
-    const told = given.decision === undefined ? undefined : decisionOf(given.decision, sent, place)
-    if (told !== undefined && Result.isFailure(told)) return Result.fail(told.failure)
-    const decision = answer === undefined ? told?.success : Decision.answer(answer)
-    if (decision !== undefined) {
-      decisions.push({
-        ...(approvalId === undefined ? {} : { approvalId }),
-        ...(toolCallId === undefined ? {} : { toolCallId }),
-        decision
-      })
-    } else if (result !== undefined && toolCallId !== undefined) {
-      results.push({ toolCallId, result, ...(isFailure === undefined ? {} : { isFailure }) })
-    }
+    const given = partOf(data, `message.parts.${index}.data`)
+    if (Result.isFailure(given)) return Result.fail(given.failure)
+    const told = given.success
+    if (told === undefined) continue
+    if ("decision" in told) decisions.push(told)
+    else results.push(told)
   }
   const words = parts.flatMap(({ text }) => (text === undefined ? [] : [text])).join("\n")
   const isNamed = decisions.length + results.length > 0

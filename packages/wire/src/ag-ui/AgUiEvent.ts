@@ -8,7 +8,7 @@ import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { readDecision } from "../Body.ts"
+import { at, invalidField, readDecision } from "../Body.ts"
 import type { DecisionFor } from "../Command.ts"
 import type { Refusal } from "../Refusal.ts"
 
@@ -171,19 +171,33 @@ const asJson = Schema.decodeUnknownOption(Schema.Json)
 
 /**
  * The decision in the answer to an interrupt; `undefined` when there is no payload. `value`: the payload, which answers a
- * question. Fails where the payload is a decision with a field that no decision has; `place`: the payload's, for the error.
+ * question. `invalid`: why the payload decides nothing but a question. Fails where the payload is a decision with a field
+ * that no decision has; `place`: the payload's, for the error.
  */
 export const decisionOf = (
   status: "resolved" | "cancelled",
   payload: unknown,
   place: string
-): Result.Result<Pick<DecisionFor, "decision" | "value"> | undefined, Refusal> => {
+): Result.Result<Pick<DecisionFor, "decision" | "invalid" | "value"> | undefined, Refusal> => {
   const value = Option.getOrUndefined(asJson(payload))
   const isOurs = Option.isSome(asDecision(payload))
   if (isOurs && status !== "cancelled") return Result.map(readDecision(payload, place), (decision) => ({ decision }))
-  const decision = plainDecisionOf(status, payload) ?? (value === undefined ? undefined : Decision.answer(value))
-  if (decision === undefined) return Result.succeed(undefined)
-  return Result.succeed(value === undefined || isOurs ? { decision } : { decision, value })
+  const decision = plainDecisionOf(status, payload)
+  if (decision !== undefined) return Result.succeed(value === undefined || isOurs ? { decision } : { decision, value })
+  if (value === undefined) return Result.succeed(undefined)
+  return Result.succeed({ decision: Decision.answer(value), value, invalid: invalidOf(payload, place) })
+}
+
+/** Why a payload of no known form is none. */
+const invalidOf = (payload: unknown, place: string): Refusal => {
+  const [type] = at(payload, "type")
+  const [approved] = at(payload, "approved")
+  const read = readDecision(payload, place)
+  if (type !== undefined && Result.isFailure(read)) return read.failure
+  if (approved === undefined) return invalidField(place, "Send { approved: true }, { approved: false } or a decision")
+  if (typeof approved !== "boolean") return invalidField(`${place}.approved`, "Use true or false")
+  const isFeedback = at(payload, "feedback").some((said) => typeof said !== "string")
+  return invalidField(`${place}.${isFeedback ? "feedback" : "reason"}`, "Use a string")
 }
 
 /** The decision that a payload of another form names; `undefined` when it neither approves nor rejects. */

@@ -16,6 +16,7 @@ import type { Answer, Decoded, Exchange, Request, Route } from "../Dialect.ts"
 import * as History from "../History.ts"
 import * as Media from "../Media.ts"
 import * as ModelOptions from "../ModelOptions.ts"
+import type * as Refusal from "../Refusal.ts"
 import * as Encoder from "./Encoder.ts"
 import { budgetTool, planTool } from "./Encoder.ts"
 import * as ModelChat from "./ModelChat.ts"
@@ -109,10 +110,21 @@ const promptOf = (parts: ReadonlyArray<Part>): ReadonlyArray<Message.UserPart> =
     return [Media.file({ data: part.url, mediaType: part.mediaType, filename: part.filename })]
   })
 
-const decisionOf = ({ approval, state }: Part): ReadonlyArray<DecisionFor> => {
-  if (state !== "approval-responded" || approval?.approved === undefined) return []
-  const said = { feedback: approval.reason }
-  return [{ approvalId: approval.id, decision: approval.approved ? Decision.approve(said) : Decision.reject(said) }]
+/** The answers to questions in the message at `place`. Fails where one says neither yes nor no. */
+const decisionsOf = (
+  parts: ReadonlyArray<Part>,
+  place: string
+): Result.Result<ReadonlyArray<DecisionFor>, Refusal.Refusal> => {
+  const decisions: Array<DecisionFor> = []
+  for (const [index, { approval, state }] of parts.entries()) {
+    if (state !== "approval-responded") continue
+    if (approval?.approved === undefined)
+      return Result.fail(Body.invalidField(`${place}.parts.${index}.approval.approved`, "Use true or false"))
+    const said = { feedback: approval.reason }
+    const decision = approval.approved ? Decision.approve(said) : Decision.reject(said)
+    decisions.push({ approvalId: approval.id, decision })
+  }
+  return Result.succeed(decisions)
 }
 
 /** The calls and results of one step: clients keep each result with its call. */
@@ -197,7 +209,12 @@ export const decodeChat = (request: Request, version: Encoder.Version): Decoded 
       // What was answered before a message that is asked again, or edited, was said already.
       const isRewound = isAgain || (messageId !== undefined && all.at(-1)?.role === "user")
       const last = messages.at(-1)?.role === "assistant" ? messages.at(-1) : messages.at(-2)
-      const decisions = last?.role === "assistant" && !isRewound ? last.parts.flatMap(decisionOf) : []
+      const read =
+        last?.role === "assistant" && !isRewound
+          ? decisionsOf(last.parts, `messages.${messages.lastIndexOf(last)}`)
+          : Result.succeed<ReadonlyArray<DecisionFor>>([])
+      if (Result.isFailure(read)) return Result.fail(read.failure)
+      const decisions = read.success
       const asking = all[asked]?.id
       const first = all.find(({ role }) => role === "user")?.id
       return Result.map(

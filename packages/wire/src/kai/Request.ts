@@ -96,24 +96,23 @@ const stream = (request: Request): Answer => ({
 const decision = (approved: boolean, reason: string | null | undefined): Decision =>
   approved ? Decision.approve({ feedback: reason ?? undefined }) : Decision.reject({ feedback: reason ?? undefined })
 
-const decisionOf = ({
-  approval,
-  approvalId,
-  approved,
-  reason,
-  result,
-  state,
-  toolCallId,
-  type
-}: Part): ReadonlyArray<DecisionFor> => {
+/** The answer of a part at `place`; `undefined`: it is none. Fails where it says neither yes nor no. */
+const decisionOf = (part: Part, place: string): Result.Result<DecisionFor | undefined, Refusal.Refusal> => {
+  const { approval, approvalId, approved, reason, result, state, toolCallId, type } = part
   if (type === "tool-result" && toolCallId !== undefined && (result === "confirmed" || result === "denied")) {
-    return [{ toolCallId, decision: decision(result === "confirmed", undefined) }]
+    return Result.succeed({ toolCallId, decision: decision(result === "confirmed", undefined) })
   }
-  if (type === "tool-approval-response" && approvalId !== undefined && approved !== undefined) {
-    return [{ approvalId, decision: decision(approved, reason) }]
+  if (type === "tool-approval-response") {
+    if (approvalId === undefined)
+      return Result.fail(Body.invalidField(`${place}.approvalId`, "Send the id of the question"))
+    return approved === undefined
+      ? Result.fail(Body.invalidField(`${place}.approved`, "Use true or false"))
+      : Result.succeed({ approvalId, decision: decision(approved, reason) })
   }
-  if (state !== "approval-responded" || typeof approval?.approved !== "boolean") return []
-  return [{ approvalId: approval.id, decision: decision(approval.approved, approval.reason) }]
+  if (state !== "approval-responded") return Result.succeed(undefined)
+  return approval == null || typeof approval.approved !== "boolean"
+    ? Result.fail(Body.invalidField(`${place}.approval.approved`, "Use true or false"))
+    : Result.succeed({ approvalId: approval.id, decision: decision(approval.approved, approval.reason) })
 }
 
 const resultOf = ({ result, toolCallId, type }: Part): ReadonlyArray<ResultFor> =>
@@ -127,7 +126,12 @@ const promptOf = (parts: ReadonlyArray<Part>): ReadonlyArray<Message.UserPart> =
 
 const chat = (request: Request, { branchId, id, message, selectedVisibilityType }: ChatRequest): Decoded => {
   const answer = stream(request)
-  const decisions = message.parts.flatMap(decisionOf)
+  const decisions: Array<DecisionFor> = []
+  for (const [index, part] of message.parts.entries()) {
+    const read = decisionOf(part, `message.parts.${index}`)
+    if (Result.isFailure(read)) return Result.fail(read.failure)
+    if (read.success !== undefined) decisions.push(read.success)
+  }
   const results = message.role === "user" ? message.parts.flatMap(resultOf) : []
   if (decisions.length + results.length > 0) {
     const command: Command = { _tag: "Answer", address: { threadId: id }, decisions, results }
