@@ -19,6 +19,13 @@ describe("an AI SDK model", () => {
     assert.deepStrictEqual([named.provider, named.model], ["ours", "one"])
   })
 
+  it("refuses a silence that is no time", () => {
+    const made = (idleTimeout: unknown) => () => AiSdkModel.make(fake(), { idleTimeout: idleTimeout as never })
+    assert.throws(made("soon"), 'Invalid option idleTimeout: "soon". Use milliseconds, or text such as "2 seconds"')
+    assert.throws(made(-1), "Invalid option idleTimeout: -1")
+    assert.doesNotThrow(made({ seconds: 1 }))
+  })
+
   it.effect("passes on everything of one turn of the event loop in one array", () =>
     Effect.gen(function* () {
       const { batches } = yield* ask(fake([...text("a"), ...text("b"), finish()]))

@@ -275,3 +275,22 @@ describe("embedded in another app", () => {
     })
   )
 })
+
+describe("a server with an invalid time", () => {
+  const invalid: ReadonlyArray<readonly [object, string]> = [
+    [{ keepAlive: 0 }, 'Invalid option keepAlive: 0. Use milliseconds above 0, or text such as "2 seconds"'],
+    [{ bodyTimeout: "soon" }, 'Invalid option bodyTimeout: "soon". Use milliseconds, or text such as "2 seconds"'],
+    [{ webhooks: { retryFor: -1 } }, "Invalid option webhooks.retryFor: -1"],
+    [{ onDisconnect: { cancelAfter: NaN } }, "Invalid option onDisconnect.cancelAfter: NaN"]
+  ]
+  it.effect.each(invalid)("is refused when it is built: %o", ([options, said]) =>
+    Effect.gen(function* () {
+      const served = Server.context(options).pipe(
+        Effect.provide(Runtime.layer({ agents: [Agent.make("solo", {})] })),
+        Effect.provideService(Model, ScriptedModel.make({ respond: () => ScriptedModel.text("hi") })),
+        Effect.scoped
+      )
+      assert.include(String(yield* Effect.exit(served)), said)
+    })
+  )
+})

@@ -10,10 +10,11 @@ import {
   type LanguageModelV4StreamResult,
   UnsupportedFunctionalityError
 } from "@ai-sdk/provider"
-import { ModelFailure } from "@reins/protocol"
+import { Budget, ModelFailure } from "@reins/protocol"
 import { type Emit, Model, type ModelPort, type ModelRequest, ModelStream } from "@reins/runtime"
+import { OptionRule, requireFitting } from "@reins/runtime/promise"
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
@@ -48,6 +49,8 @@ export interface Options extends CallOptions.Defaults {
   readonly idleTimeout?: Duration.Input | undefined
 }
 
+const timeRules = { idleTimeout: OptionRule.optional(OptionRule.duration) }
+
 /**
  * Provides the model under the port's tag.
  *
@@ -67,7 +70,7 @@ export const layer = (model: LanguageModelV4, options?: Options): Layer.Layer<Mo
   Layer.succeed(Model, make(model, options))
 
 /**
- * The model as a value, for a custom service key.
+ * The model as a value, for a custom service key. **Errors**: throws on an `idleTimeout` that is no time.
  *
  * @since 0.1.0
  * @category constructors
@@ -75,7 +78,9 @@ export const layer = (model: LanguageModelV4, options?: Options): Layer.Layer<Mo
 export const make = (model: LanguageModelV4, options: Options = {}): ModelPort => {
   const provider = options.provider ?? model.provider.split(".")[0] ?? model.provider
   const name = options.model ?? model.modelId
-  const idleMs = Duration.toMillis(options.idleTimeout ?? "10 minutes")
+  const { idleTimeout } = options
+  requireFitting<Pick<Options, "idleTimeout">>("of the model", { idleTimeout }, timeRules)
+  const idleMs = Budget.milliseconds(idleTimeout ?? "10 minutes")
   const known: Known = {
     takesSchema: !saysNoSchema(model),
     isTextOnly: Prompt.isTextOnly(model.provider) || Predicate.hasProperty(model, "supportsStructuredOutputs"),

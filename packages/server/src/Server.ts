@@ -6,6 +6,7 @@
  * When its scope closes, streams end between two frames and without closing frames, so that clients reconnect with the
  * last id they saw.
  */
+import { Budget } from "@reins/protocol"
 import { Ids, Runtime } from "@reins/runtime"
 import type { RuntimeShape } from "@reins/runtime"
 import * as Config from "effect/Config"
@@ -29,15 +30,12 @@ import * as Origin from "./http/Origin.ts"
 import * as RequestPipeline from "./http/RequestPipeline.ts"
 import * as Pages from "./http/Pages.ts"
 import * as NativeRest from "./rest/NativeRest.ts"
-import type { Mount, ServerOptions, ServerSettings } from "./options/ServerOptions.ts"
+import { type Mount, type ServerOptions, type ServerSettings, timeIssue } from "./options/ServerOptions.ts"
 import * as StoredBook from "./thread/StoredBook.ts"
 import { makeMemory, ThreadBook, type ThreadBookShape } from "./thread/ThreadBook.ts"
 import * as ThreadName from "./thread/ThreadName.ts"
 
 type Path = `/${string}`
-
-const millis = (input: Duration.Input | undefined, usual: Duration.Input): Duration.Duration =>
-  Duration.fromInputUnsafe(input ?? usual)
 
 const bookOf = (
   { threads: { notes } }: RuntimeShape,
@@ -73,16 +71,17 @@ const senderOf = Effect.fnUntraced(function* (
 })
 
 const servingOf = Effect.fnUntraced(function* (runtime: RuntimeShape, options: ServerOptions, bell: Bell) {
+  const issue = timeIssue(options)
+  if (issue !== undefined) return yield* Effect.die(new Error(issue))
   const fibers = yield* FiberSet.make<unknown, unknown>()
   // Added last, so it runs first: readers are disconnected before anything is torn down.
   yield* Effect.addFinalizer(() => Effect.sync(() => bell.close()))
   const naming = options.threadIds === "shared" ? ThreadName.shared : ThreadName.perTenant(runtime)
-  const silence = millis(options.keepAlive, "15 seconds")
   yield* FiberSet.run(
     fibers,
     Effect.repeat(
       Effect.sync(() => bell.tick()),
-      Schedule.spaced(Duration.times(silence, 0.5))
+      Schedule.spaced(Budget.milliseconds(options.keepAlive ?? "15 seconds") / 2)
     )
   )
   const serving: ServerContext = {
@@ -134,7 +133,7 @@ const pipelineOf = Effect.fnUntraced(function* (serving: ServerContext, options:
     keyHeaders: options.keyHeaders ?? ["x-api-key", "x-storageapi-token"],
     bounds: {
       maxBytes: options.maxBodyBytes ?? 4 * 1024 * 1024,
-      timeout: millis(options.bodyTimeout, "30 seconds")
+      timeout: Duration.millis(Budget.milliseconds(options.bodyTimeout ?? "30 seconds"))
     }
   } satisfies RequestPipeline.RequestPipeline
 })

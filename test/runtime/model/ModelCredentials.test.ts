@@ -253,3 +253,39 @@ describe("the credentials of a tenant", () => {
     assert.include(String(refused), 'Tenant "poor" has no credentials for a')
   })
 })
+
+describe("a lookup of credentials with an invalid option", () => {
+  const built = (services: Layer.Layer<never>) =>
+    Effect.map(
+      Effect.exit(
+        Effect.scoped(
+          Layer.build(
+            Runtime.layer({ agents: [Agent.make("plain", {})] }).pipe(
+              Layer.provide([Layer.succeed(Model, port("a")), services])
+            )
+          )
+        )
+      ),
+      String
+    )
+  const find = () => Effect.succeed({ apiKey: "key" })
+
+  it.effect("is refused when its layer is built, by the option, its value and the cure", () =>
+    Effect.gen(function* () {
+      const said = 'Invalid option cacheFor: "soon". Use milliseconds, or text such as "2 seconds"'
+      assert.include(yield* built(ModelCredentials.layer({ find, cacheFor: "soon" as never })), said)
+      assert.include(yield* built(ModelCredentials.layer({ find, cacheFor: -1 })), "Invalid option cacheFor: -1")
+      const misspelt = { find, cachedFor: "1 minute" } as ModelCredentials.Lookup
+      assert.include(yield* built(ModelCredentials.layer(misspelt)), "Unknown option cachedFor")
+    })
+  )
+
+  it.effect("is refused by the runtime where it has no layer of ours", () =>
+    Effect.gen(function* () {
+      const lookup = { find, cacheFor: NaN }
+      const said = yield* built(Layer.succeed(ModelCredentials.ModelCredentials, lookup))
+      assert.include(said, "Invalid option cacheFor: NaN")
+      assert.include(said, "InvalidAgents")
+    })
+  )
+})

@@ -312,3 +312,24 @@ describe("a process that dies", () => {
     })
   )
 })
+
+describe("lookups with an invalid option", () => {
+  it.effect("are refused when their layer is built, by the option, its value and the cure", () =>
+    Effect.gen(function* () {
+      const lookups = [{ provider: "scripted", find: () => Effect.succeed(reported) }]
+      const built = (options: object) =>
+        Effect.map(
+          Effect.exit(Effect.scoped(Layer.build(UsageLookup.layer({ lookups, ...options } as UsageLookup.Options)))),
+          String
+        )
+      const cure = 'Use milliseconds, or text such as "2 seconds"'
+      assert.include(yield* built({ every: "soon" }), `Invalid option every: "soon". ${cure}`)
+      assert.include(yield* built({ within: -1 }), `Invalid option within: -1. ${cure}`)
+      assert.include(
+        yield* built({ evry: "1 minute" }),
+        "Unknown option evry. Available options: lookups, every, within"
+      )
+      assert.include(yield* built({ every: "1 minute", within: { hours: 2 } }), "Success")
+    })
+  )
+})

@@ -8,6 +8,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import * as Rule from "../kernel/OptionRule.ts"
 
 /**
  * Whose credentials are looked up, and for what. `principal`: the id of who started the run; absent: not given.
@@ -51,6 +52,8 @@ export type Found = Credential | "shared" | undefined
  *   rotated key takes effect with the next one. With it, too: a key that the provider rejects is looked up again at
  *   once, and the request sent with another one, if there is one.
  *
+ * **Errors**: building the layer, or the runtime's, dies with the message about an invalid option.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -70,6 +73,19 @@ export const ModelCredentials: Context.Reference<Lookup | undefined> = Context.R
   "@reins/runtime/ModelCredentials",
   { defaultValue: () => undefined }
 )
+
+const rule = Rule.fields<Lookup>("Give an object such as { find: ({ resourceId, provider }) => … }", {
+  find: Rule.callable("Give the function that finds a tenant's key"),
+  cacheFor: Rule.optional(Rule.duration)
+})
+
+/**
+ * What is invalid in a lookup, with the cure; `undefined`: it can be used.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const issueOf = (lookup: unknown): string | undefined => Rule.problemOf("of ModelCredentials", lookup, rule)
 
 /**
  * Provides a lookup, with its services.
@@ -96,8 +112,10 @@ export const ModelCredentials: Context.Reference<Lookup | undefined> = Context.R
 export const layer = <R>(lookup: Lookup<R>): Layer.Layer<never, never, R> =>
   Layer.effect(
     ModelCredentials,
-    Effect.contextWith((services: Context.Context<R>) =>
-      Effect.succeed<Lookup>({
+    Effect.contextWith((services: Context.Context<R>): Effect.Effect<Lookup> => {
+      const issue = issueOf(lookup)
+      if (issue !== undefined) return Effect.die(new Error(issue))
+      return Effect.succeed({
         cacheFor: lookup.cacheFor,
         find: (asked) =>
           Effect.provideContext(
@@ -105,5 +123,5 @@ export const layer = <R>(lookup: Lookup<R>): Layer.Layer<never, never, R> =>
             services
           )
       })
-    )
+    })
   )

@@ -4,7 +4,7 @@
  * nor the tenant's; a tenant never uses another one's. What a tenant's lookup has found is cached in this process's memory,
  * for as long as the lookup allows.
  */
-import * as Duration from "effect/Duration"
+import { Budget } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
@@ -163,7 +163,7 @@ class CredentialCache {
 
   constructor(lookup: Lookup) {
     this.#lookup = lookup
-    this.#cacheMs = lookup.cacheFor === undefined ? 0 : Duration.toMillis(Duration.fromInputUnsafe(lookup.cacheFor))
+    this.#cacheMs = lookup.cacheFor === undefined ? 0 : Budget.milliseconds(lookup.cacheFor)
   }
 
   find(asked: Asked): Effect.Effect<Held> {

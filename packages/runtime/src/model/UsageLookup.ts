@@ -3,14 +3,15 @@
  * died. The cost ledger's estimates are corrected by what it says (`runtime/Reconciliation.ts`). Off unless a program
  * provides lookups.
  */
-import { Money, Usage } from "@reins/protocol"
+import { Budget, Money, Usage } from "@reins/protocol"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Rule from "../kernel/OptionRule.ts"
 import * as SchemaCheck from "../kernel/SchemaCheck.ts"
 
 /**
@@ -79,6 +80,8 @@ export interface Lookup<R = never> {
  * **Details**
  * - `every`: how often ended runs with estimated rows are looked for. Default 1 minute.
  * - `within`: how long after a run's end its estimates are asked for; then they stay. Default 1 day.
+ *
+ * **Errors**: building the layer dies with the message about an invalid option.
  *
  * @since 0.2.0
  * @category models
@@ -153,7 +156,20 @@ export const UsageLookups: Context.Reference<Lookups | undefined> = Context.Refe
 )
 
 const millis = (input: Duration.Input | undefined, usual: number): number =>
-  input === undefined ? usual : Duration.toMillis(Duration.fromInputUnsafe(input))
+  input === undefined ? usual : Budget.milliseconds(input)
+
+const rule = Rule.fields<Options>("Give an object such as { lookups: [{ provider, find: ({ responseId }) => … }] }", {
+  lookups: Rule.list(
+    "Give a list of lookups",
+    Rule.fields<Lookup>("Give an object such as { provider, find }", {
+      provider: Rule.name("Name the provider that is asked"),
+      models: Rule.optional(Rule.callable("Give a function of a model's name")),
+      find: Rule.callable("Give the function that asks for a response")
+    })
+  ),
+  every: Rule.optional(Rule.duration),
+  within: Rule.optional(Rule.duration)
+})
 
 /**
  * Provides lookups, with their services.
@@ -186,11 +202,14 @@ const millis = (input: Duration.Input | undefined, usual: number): number =>
  * @since 0.2.0
  * @category layers
  */
-export const layer = <R = never>({ every, lookups, within }: Options<R>): Layer.Layer<never, never, R> =>
+export const layer = <R = never>(options: Options<R>): Layer.Layer<never, never, R> =>
   Layer.effect(
     UsageLookups,
-    Effect.contextWith((services: Context.Context<R>) =>
-      Effect.succeed<Lookups>({
+    Effect.contextWith((services: Context.Context<R>): Effect.Effect<Lookups> => {
+      const issue = Rule.problemOf("of UsageLookup", options, rule)
+      if (issue !== undefined) return Effect.die(new Error(issue))
+      const { every, lookups, within } = options
+      return Effect.succeed({
         everyMs: Math.max(1, millis(every, 60_000)),
         withinMs: millis(within, 86_400_000),
         all: lookups.map(({ find, models, provider }) => ({
@@ -203,5 +222,5 @@ export const layer = <R = never>({ every, lookups, within }: Options<R>): Layer.
             )
         }))
       })
-    )
+    })
   )

@@ -2,12 +2,13 @@
  * The options of a runtime: the settings made of them, with defaults applied and the services that are read when its layer is
  * built; and what each option must be, but for those that a program without Effect declares otherwise.
  */
+import { Budget } from "@reins/protocol"
 import type * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as CallRow from "../agent/CallRow.ts"
 import { refuse } from "../agent/AgentParts.ts"
-import { ModelCredentials } from "../model/ModelCredentials.ts"
+import { issueOf, ModelCredentials } from "../model/ModelCredentials.ts"
 import { defaultLimits, type MemoryLimits } from "../memory/Memory.ts"
 import { Prices, sound, telling } from "../model/Prices.ts"
 import { ProviderKeys } from "../model/ProviderKeys.ts"
@@ -51,13 +52,16 @@ const memoryLimitsOf = ({ bytes, memories, textBytes }: NonNullable<Options["mem
 /** The settings of a runtime with these options. */
 export const make = Effect.fnUntraced(function* (options: Options) {
   const millis = (input: Duration.Input | undefined, usual: number) =>
-    input === undefined ? usual : Duration.toMillis(Duration.fromInputUnsafe(input))
+    input === undefined ? usual : Budget.milliseconds(input)
   const observer = yield* Observer.Observer
   const own = observer === undefined ? [] : [Observer.contained(observer)]
   const credentials = yield* ModelCredentials
   if (credentials !== undefined && options.providerKeys !== undefined) {
     return yield* refuse("Both providerKeys and ModelCredentials find tenants' keys. Use ModelCredentials")
   }
+  // It may have been provided without its layer.
+  const invalid = credentials === undefined ? undefined : issueOf(credentials)
+  if (invalid !== undefined) return yield* refuse(invalid)
   const expiry = millis(options.approvalExpiresIn, Number.POSITIVE_INFINITY)
   return {
     prices: telling(sound(yield* Prices), warnOfPrice(yield* Effect.context<never>())),

@@ -1,8 +1,8 @@
 /**
  * When a failed call is tried again: how often, after which delay, and for which failures. Pure.
  */
-import type { Json } from "@reins/protocol"
-import * as Duration from "effect/Duration"
+import { Budget, type Json } from "@reins/protocol"
+import type * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Rule from "../kernel/OptionRule.ts"
@@ -78,7 +78,7 @@ export const of = (setting: Retrying): Result.Result<Retry, string> => {
   if (issue !== undefined) return Result.fail(issue)
   const { backoff = 2, delay, maxDelay, times, when = always, within } = setting
   const millis = (input: Duration.Input | undefined, usual: number) =>
-    input === undefined ? usual : Duration.toMillis(Duration.fromInputUnsafe(input))
+    input === undefined ? usual : Budget.milliseconds(input)
   return Result.succeed({
     times,
     delayMs: millis(delay, 0),

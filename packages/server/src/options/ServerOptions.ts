@@ -3,6 +3,7 @@
  * disconnect.
  */
 import type { Agent, NewWebhook } from "@reins/runtime"
+import { OptionRule } from "@reins/runtime/promise"
 import type { Dialect, Facts } from "@reins/wire"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -144,7 +145,8 @@ export interface ModelChooser {
 }
 
 /**
- * What a server is made from. Every option may be absent.
+ * What a server is made from. Every option may be absent. **Errors**: building the server dies with the message about an
+ * invalid time.
  *
  * @since 0.1.0
  * @category models
@@ -211,6 +213,22 @@ export interface ServerOptions {
    */
   readonly pages?: boolean | undefined
 }
+
+const time = OptionRule.optional(OptionRule.duration)
+
+/**
+ * The message about the first invalid time among the options; `undefined`: all are valid.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const timeIssue = ({ bodyTimeout, keepAlive, onDisconnect, webhooks }: ServerOptions): string | undefined =>
+  OptionRule.issueOf("bodyTimeout", bodyTimeout, time) ??
+  OptionRule.issueOf("keepAlive", keepAlive, OptionRule.optional(OptionRule.interval)) ??
+  OptionRule.issueOf("webhooks.retryFor", webhooks?.retryFor, time) ??
+  (typeof onDisconnect === "object"
+    ? OptionRule.issueOf("onDisconnect.cancelAfter", onDisconnect.cancelAfter, OptionRule.duration)
+    : undefined)
 
 /**
  * The options that are plain values, which a program may read from its configuration.

@@ -3,10 +3,9 @@
  * the answer is detached, or the server closes. Each reader has its own position in the log, so that a slow one does
  * not block others.
  */
-import { ContentFree, type Envelope } from "@reins/protocol"
+import { Budget, ContentFree, type Envelope } from "@reins/protocol"
 import { type Dialect, type Frame, Refusal, Sse, Cursor, Ndjson, PlainText } from "@reins/wire"
 import * as Arr from "effect/Array"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
@@ -287,5 +286,5 @@ export const abandon = (
   const cancel = Effect.suspend(() => (watchers.isWatched(runId) ? Effect.void : runtime.cancel(runId)))
   return onDisconnect === "cancel"
     ? fork(cancel)
-    : fork(Effect.delay(cancel, Duration.fromInputUnsafe(onDisconnect.cancelAfter)))
+    : fork(Effect.delay(cancel, Budget.milliseconds(onDisconnect.cancelAfter)))
 }

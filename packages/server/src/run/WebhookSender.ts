@@ -5,9 +5,9 @@
  * An address that fails is left alone for a while, and holds up no other; that it does is logged once, without content
  * and without its URL, which may be a secret.
  */
+import { Budget } from "@reins/protocol"
 import { type LeasedWebhook, type Notice, Outline, type StoredWebhook, Webhook } from "@reins/runtime/journal"
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import * as Metric from "effect/Metric"
@@ -109,7 +109,7 @@ export const make = Effect.fnUntraced(function* (
   const owner = newId("sender")
   const busy = yield* FiberMap.make<string>()
   const bell = yield* Queue.sliding<void>(1)
-  const retryForMs = Duration.toMillis(Duration.fromInputUnsafe(options.retryFor ?? "3 days"))
+  const retryForMs = Budget.milliseconds(options.retryFor ?? "3 days")
   const reach = { allow: options.allow, lookup: sending.lookup }
 
   /** Sends once. */

@@ -6,8 +6,10 @@
  * Effect Cluster places the runs and stores nothing of them: their state is the journal, as with `Postgres`, and an
  * owner that was replaced is fenced and can write nothing more. Processes need no address and open no port.
  */
+import { Budget } from "@reins/protocol"
 import { Deployment, Ids } from "@reins/runtime"
 import { journalHost, type Placement } from "@reins/runtime/journal"
+import { OptionRule } from "@reins/runtime/promise"
 import * as MessageStorage from "effect/cluster/MessageStorage"
 import { RunnerAddress } from "effect/cluster/RunnerAddress"
 import * as RunnerHealth from "effect/cluster/RunnerHealth"
@@ -44,12 +46,24 @@ export interface Options extends Omit<Postgres.Options, "carries"> {
   readonly drain?: Duration.Input | undefined
 }
 
+/** The message about an invalid time; `undefined`: both are valid. */
+const issueOf = ({ drain, silence = "10 seconds" }: Options): string | undefined => {
+  const ms = Budget.milliseconds(silence)
+  // A dead process is found by its silence, so that it must end.
+  const finite = OptionRule.must('Use a finite time above 0, such as "10 seconds"', () => ms > 0 && ms < Infinity)
+  return (
+    OptionRule.issueOf("silence", silence, finite) ??
+    OptionRule.issueOf("drain", drain, OptionRule.optional(OptionRule.duration))
+  )
+}
+
 /** How often processes refresh the list of members. */
 const lookAround = "1 second"
 
 /**
  * Runs on a cluster of processes over one Postgres: provide it to `Runtime.layer` in each of them. All processes that
- * execute runs must register the same agents. Fails with `PostgresUnusable` before any run is touched.
+ * execute runs must register the same agents. Fails with `PostgresUnusable` before any run is touched. **Errors**: dies
+ * before it connects where `silence` or `drain` is no time.
  *
  * @since 0.1.0
  * @category layers
@@ -58,8 +72,10 @@ export const layer = (options: Options): Layer.Layer<never, Postgres.PostgresUnu
   Deployment.layerStore(
     "Postgres cluster",
     Effect.gen(function* () {
+      const issue = issueOf(options)
+      if (issue !== undefined) return yield* Effect.die(new Error(issue))
       const { client, store } = yield* Postgres.connected(options)
-      const silence = Duration.fromInputUnsafe(options.silence ?? "10 seconds")
+      const silence = Duration.millis(Budget.milliseconds(options.silence ?? "10 seconds"))
       const common = {
         gatherMs: options.gatherMs,
         hibernateMs: options.hibernateMs,
@@ -94,7 +110,7 @@ export const layer = (options: Options): Layer.Layer<never, Postgres.PostgresUnu
       return journalHost(store, {
         ...common,
         carries,
-        drainMs: Duration.toMillis(Duration.fromInputUnsafe(options.drain ?? "10 seconds"))
+        drainMs: Budget.milliseconds(options.drain ?? "10 seconds")
       })
     })
   )
