@@ -234,8 +234,58 @@ describe("createRuntime", () => {
         return this.keys.has(resourceId) ? undefined : ("shared" as const)
       }
     }
-    await using runtime = createRuntime({ model, agents: [{ name: "desk" }], credentials: new Vault() })
-    await runtime.ready()
+    class Bound {
+      readonly keys = new Map([["acme", "sk-vault"]])
+      readonly find = ({ resourceId }: { readonly resourceId: string }) =>
+        this.keys.has(resourceId) ? undefined : ("shared" as const)
+    }
+    for (const credentials of [new Vault(), new Bound()]) {
+      await using runtime = createRuntime({ model, agents: [{ name: "desk" }], credentials })
+      await runtime.ready()
+    }
+  })
+
+  it("takes options in an instance of a class, and refuses a misspelt one among them", async () => {
+    class Limits {
+      readonly memories = 10
+    }
+    class Misspelt extends Limits {
+      readonly byte = 1000
+    }
+    class Wrong {
+      readonly memory = 10
+    }
+    /** An accessor of a class is not copied with its fields. */
+    class Asked {
+      readonly id = "2"
+      get threadId() {
+        return `thread-${this.id}`
+      }
+    }
+    class Query {
+      readonly threadId = "t1"
+    }
+    class MisspeltQuery extends Query {
+      readonly resuorceId = "acme"
+    }
+    const agents = [{ name: "desk" }]
+    const answering = ScriptedModel.make({ respond: () => ScriptedModel.text("hi") })
+    await using runtime = createRuntime({ model: answering, agents, memory: new Limits() })
+    const available = "Available options: memories, bytes, textBytes"
+    assert.strictEqual(
+      refusal({ model, agents, memory: new Misspelt() }),
+      `Error: Unknown option memory.byte. ${available}`
+    )
+    assert.strictEqual(
+      refusal({ model, agents, memory: new Wrong() }),
+      `Error: Unknown option memory.memory. ${available}`
+    )
+    assert.match(refusal({ model, agents, memory: new Date(0) }) ?? "", /Invalid option memory: an object/)
+    assert.strictEqual((await runtime.complete("hi", new Query())).threadId, "t1")
+    const lost: unknown = await runtime.complete("hi", new Asked()).catch(String)
+    assert.match(String(lost), /Invalid option threadId: "thread-2"\. Make it a field of the object itself/)
+    const refused: unknown = await runtime.complete("hi", new MisspeltQuery()).catch(String)
+    assert.match(String(refused), /Unknown option resuorceId\. Available options: /)
   })
 })
 

@@ -102,7 +102,7 @@ export const either =
 const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** An object that is written as such. An instance of a class may have more than it is asked for, but not nothing of it. */
+/** An object that is written as such, not an instance of a class. */
 const isLiteral = (value: object): boolean => {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null
@@ -178,7 +178,22 @@ export const record =
   }
 
 /**
- * An object with the fields of `A` and no others: a misspelt one would set nothing. Without `A` it does not compile.
+ * Whether an object is an instance of a class with code among the options `names`: a method, or a function of its own, as of a
+ * vault with `find`. Its other fields are its state.
+ */
+const isService = (value: { readonly [key: string]: unknown }, names: ReadonlyArray<string>): boolean =>
+  !isLiteral(value) && names.some((name) => Predicate.isFunction(value[name]))
+
+/** An option that an object has from its class, as an accessor, or from another object: a copy of the options has it not. */
+const inherited = (value: { readonly [key: string]: unknown }, names: ReadonlyArray<string>): Fault | undefined => {
+  const name = names.find((each) => value[each] !== undefined && !Object.hasOwn(value, each))
+  if (name === undefined) return undefined
+  return { path: name, value: value[name], cure: "Make it a field of the object itself, not one of its class" }
+}
+
+/**
+ * An object with the fields of `A` and no others: a misspelt one would set nothing. Without `A` it does not compile. An
+ * instance of a class must have one of the fields itself, and may have others only where one of those is code: its state.
  *
  * @since 0.2.0
  * @category combinators
@@ -192,10 +207,12 @@ export const fields = <A = never>(cure: string, rules: Rules<A>): Rule => {
       const fault = rule(value[name])
       if (fault !== undefined) return at(name, fault)
     }
-    if (!isLiteral(value)) return names.some((name) => name in value) ? undefined : { path: "", value, cure }
+    if (isService(value, names)) return undefined
+    const foreign = inherited(value, names)
+    if (foreign !== undefined) return foreign
     const unknown = Object.keys(value).find((name) => value[name] !== undefined && !Object.hasOwn(rules, name))
-    if (unknown === undefined) return undefined
-    return unknownOption(unknown, names)
+    if (unknown !== undefined) return unknownOption(unknown, names)
+    return isLiteral(value) || names.some((name) => Object.hasOwn(value, name)) ? undefined : { path: "", value, cure }
   }
 }
 
