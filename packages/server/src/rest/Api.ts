@@ -11,6 +11,7 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
 import { LateResult, Raise, Steer } from "./NativeRoutes.ts"
+import { openBody } from "./OpenBody.ts"
 import * as ThreadRoutes from "./ThreadRoutes.ts"
 import * as OperatorApi from "./OperatorApi.ts"
 import { refusals } from "./Refused.ts"
@@ -60,6 +61,7 @@ const runs = HttpApiGroup.make("runs").add(
     error: refusals
   }).annotateMerge(
     OpenApi.annotations({
+      transform: openBody,
       summary: "Start a run",
       description:
         "Streams the run's events: SSE, or NDJSON for `accept: application/x-ndjson`; with `stream: false`, returns the outcome once the run has ended. The headers `x-run-id` and `x-thread-id` name the run. It continues when the client disconnects."
@@ -102,6 +104,7 @@ const runs = HttpApiGroup.make("runs").add(
     error: refusals
   }).annotateMerge(
     OpenApi.annotations({
+      transform: openBody,
       summary: "Send a message to a running run",
       description:
         "The message enters the conversation before the run's next step, once. Watch the run after `after` to see it and what follows. A run that is ending answers 409: query its thread instead."
@@ -118,7 +121,7 @@ const runs = HttpApiGroup.make("runs").add(
     payload: ToolResult,
     success: Schema.Struct({}).pipe(HttpApiSchema.status(202)),
     error: refusals
-  }).annotateMerge(OpenApi.annotations({ summary: "Submit the result of a client tool call" }))
+  }).annotateMerge(OpenApi.annotations({ transform: openBody, summary: "Submit the result of a client tool call" }))
 )
 
 const approvals = HttpApiGroup.make("approvals").add(
