@@ -18,7 +18,8 @@ export interface GrantStore {
   /**
    * Takes a use for the call named `key` from the oldest grant that covers it; `undefined` without one. A grant with a
    * money limit holds the call's maximum cost, or everything that is left: `nanoUsdHeld` of the result. The same call gets
-   * the same use again, until its grant has expired.
+   * the same use again, also when its grant is used up, until its grant has expired or was revoked: a call is claimed before
+   * it starts, so that one that is claimed again has not run, and asks.
    */
   readonly claim: (key: string, claim: Grant.Claim, now: number) => Effect.Effect<Grant.Grant | undefined>
   /**
@@ -30,7 +31,7 @@ export interface GrantStore {
   readonly release: (runId: string, now: number) => Effect.Effect<void>
   /** A tenant's grants that are not used up, oldest first; expired ones too, until they are revoked. */
   readonly list: (resourceId: string) => Effect.Effect<ReadonlyArray<Grant.Grant>>
-  /** Revokes a grant. False when there is none. */
+  /** Revokes a grant: it covers no call that has not started. False when there is none. */
   readonly revoke: (id: string, how: Revocation) => Effect.Effect<boolean>
 }
 
@@ -59,7 +60,7 @@ export class MemoryGrants implements GrantStore {
     Effect.sync(() => {
       const before = this.claims.get(claim.runId)?.get(key)
       // Another run may reuse the id of a deleted one: the earlier run's grants must not apply.
-      if (before !== undefined && Grant.covers(before, claim, now)) return before
+      if (before !== undefined && this.grants.has(before.id) && Grant.covers(before, claim, now)) return before
       for (const grant of this.grants.values()) {
         if (!Grant.covers(grant, claim, now)) continue
         const taken = Grant.claimed(grant, claim)

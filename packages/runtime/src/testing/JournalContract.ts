@@ -9,6 +9,7 @@ import * as QuotaContract from "./JournalQuotaContract.ts"
 import * as CorrectionContract from "./JournalCorrectionContract.ts"
 import * as ErasureContract from "./JournalErasureContract.ts"
 import * as FileContract from "./JournalFileContract.ts"
+import * as GrantContract from "./JournalGrantContract.ts"
 import * as LogContract from "./JournalLogContract.ts"
 import * as RunListContract from "./JournalRunListContract.ts"
 import * as MemoryContract from "./JournalMemoryContract.ts"
@@ -302,7 +303,7 @@ export const clauses: ReadonlyArray<Clause> = [
   ...TextContract.long,
   ...ThreadContract.clauses,
   ...threads,
-  ...ApprovalContract.grants,
+  ...GrantContract.clauses,
   ...QuotaContract.clauses,
   ...RunListContract.clauses,
   ...WebhookContract.clauses,

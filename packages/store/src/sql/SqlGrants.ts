@@ -115,7 +115,8 @@ export const make = (db: Database): GrantStore => {
             whole
           )
           // Only when the grant covers the call: another tenant's run may have the id of a run that was deleted.
-          if (before !== undefined && Grant.covers(before, claim, now)) return before
+          const isKept = before !== undefined && open.some(({ id }) => id === before.id)
+          if (isKept && Grant.covers(before, claim, now)) return before
           const grant = open.find((each) => Grant.covers(each, claim, now))
           if (grant === undefined) return undefined
           const taken = Grant.claimed(grant, claim)
