@@ -104,6 +104,35 @@ describe("a model over an async iterable", () => {
     })
   )
 
+  it.live("crashes with an iterator that throws when it is asked or closed, or hands over no object", () =>
+    Effect.gen(function* () {
+      const broken = (second: () => Promise<IteratorResult<ModelPart>>) => {
+        const steps = [() => Promise.resolve({ value: words(1)[0] } as IteratorResult<ModelPart>), second]
+        const open = () => ({
+          [Symbol.asyncIterator]: () => ({
+            next: () => (steps.shift() ?? second)(),
+            return: () => {
+              throw new Error("not closed")
+            }
+          })
+        })
+        return taken(open)
+      }
+      const thrown = broken(() => {
+        throw new Error("no")
+      })
+      assert.deepStrictEqual(yield* Effect.exit(thrown.attempt), Exit.die(new Error("no")))
+      assert.deepStrictEqual(thrown.arrays.flat(), words(1))
+      const nothing: never = undefined as never
+      const empty = yield* Effect.exit(broken(() => Promise.resolve(nothing)).attempt)
+      assert.match(String(empty), /next\(\) returned no object/)
+      const hanging = broken(() => new Promise(() => {}))
+      const fiber = yield* Effect.forkChild(hanging.attempt, { startImmediately: true })
+      yield* Effect.promise(turn)
+      yield* Fiber.interrupt(fiber)
+    })
+  )
+
   it.live("aborts the source when the request is cancelled", () =>
     Effect.gen(function* () {
       const told: Array<string> = []

@@ -46,6 +46,37 @@ describe("a tool as a plain function", () => {
     })
   })
 
+  it("has the first result of a promise that settles twice", async () => {
+    const twice = {
+      // oxlint-disable-next-line unicorn/no-thenable -- a promise of another library
+      then: (done: (value: unknown) => void, failed: (error: unknown) => void) => {
+        done("first")
+        done("second")
+        failed(new Error("third"))
+      }
+    }
+    const model = calling("c1")
+    await using runtime = createRuntime({ model, tools: { work: tool({ parameters, execute: () => twice }) }, agents })
+    const events: Array<Event> = []
+    for await (const event of runtime.query("Go.")) events.push(event)
+    assert.deepStrictEqual(resultsOf(events), [["c1", "first"]])
+    assert.strictEqual(model.requests.length, 2)
+  })
+
+  it("crashes alone where nothing can be read of what it rejects with", async () => {
+    const unreadable = {
+      get message(): string {
+        throw new Error("not for you")
+      }
+    }
+    const work = tool({ parameters, execute: () => Promise.reject(unreadable) })
+    await using runtime = createRuntime({ model: calling("c1"), tools: { work }, agents })
+    const events: Array<Event> = []
+    for await (const event of runtime.query("Go.")) events.push(event)
+    assert.deepStrictEqual(resultsOf(events), [["c1", { error: "ToolCrashed", message: "work failed unexpectedly" }]])
+    assert.strictEqual(events.at(-1)?.type, "data-latency-summary")
+  })
+
   it("is abandoned when its run is cancelled, even if its promise never resolves", async () => {
     const begun = gate()
     let signal: AbortSignal | undefined

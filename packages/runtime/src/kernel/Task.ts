@@ -335,12 +335,18 @@ export const together = <E>(tasks: ReadonlyArray<Task<void, E>>): Task<void, E> 
     return stop
   })
 
-/** A promise that exists already. It cannot be stopped. */
+/**
+ * A promise that exists already. It cannot be stopped. A throw of `failure` is a defect, as one of the promise's own
+ * `then`; of a promise that settles more than once, the first time counts.
+ */
 export const ofPromise = <A, E>(promise: PromiseLike<A>, failure: (error: unknown) => E): Task<A, E> =>
   make((_caller, ended) => {
-    promise.then(
+    Promise.resolve(promise).then(
       (value) => ended(Exit.succeed(value)),
-      (error) => ended(Exit.fail(failure(error)))
+      (error) => {
+        const failed = Result.try(() => failure(error))
+        ended(Result.isSuccess(failed) ? Exit.fail(failed.success) : Exit.die(failed.failure))
+      }
     )
     return nothing
   })

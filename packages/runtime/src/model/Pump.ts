@@ -9,6 +9,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Task from "../kernel/Task.ts"
 import { monotonicMillis } from "../kernel/RunClock.ts"
@@ -198,15 +199,23 @@ class Intake<A, E> {
   leave(): void {
     if (this.isLeft) return
     this.isLeft = true
-    if (this.end === undefined) this.source.leave()?.then(ignore, ignore)
+    if (this.end !== undefined) return
+    const left = Result.try(() => this.source.leave())
+    if (Result.isSuccess(left)) Promise.resolve(left.success).then(ignore, ignore)
   }
 
+  /** A source may be anybody's iterator: it may throw when it is called, and its promises need not be those of the language. */
   private read(): void {
-    this.source.next().then(this.took, this.failed)
+    const next = Result.try(this.ask)
+    if (Result.isFailure(next)) return this.failed(next.failure)
+    Promise.resolve(next.success).then(this.took, this.failed)
   }
+
+  private readonly ask = () => this.source.next()
 
   private readonly took = (next: Awaited<ReturnType<Source<A>["next"]>>): void => {
     if (this.isLeft) return
+    if (!Predicate.isObject(next)) return this.failed(new TypeError("The source's next() returned no object"))
     if (next.done === true) {
       this.end = done
       // Nothing more can come in this turn.
