@@ -1,7 +1,9 @@
 /** The verbs of the runtime without Effect, given agents' values; and what the types of agents say of their answers. */
 import { assert, describe, it } from "@effect/vitest"
-import { agent, createRuntime, type Completion } from "@reins/runtime/promise"
+import { agent, createRuntime, type Completion, RunError } from "@reins/runtime/promise"
 import { ScriptedModel } from "@reins/runtime/testing"
+import { Effect, Layer } from "effect"
+import { getEventListeners } from "node:events"
 import { expectTypeOf } from "vitest"
 import { z } from "zod"
 
@@ -296,5 +298,57 @@ describe("the options of a method", () => {
       await said(runtime.submitToolResult("r", "1", { result: "no", isFailed: true } as never)),
       /Unknown option submitToolResult\(\)\.isFailed\. Available options: .*\bisFailure\b/
     )
+  })
+})
+
+describe("a signal", () => {
+  it("ends an answer when it is aborted before the runtime is built", async () => {
+    const model = ScriptedModel.make()
+    const opened = Promise.withResolvers<void>()
+    await using runtime = createRuntime({
+      model,
+      agents: [{ name: "desk" }],
+      services: Layer.effectDiscard(Effect.promise(() => opened.promise))
+    })
+    const controller = new AbortController()
+    const answer = runtime.complete("go", { signal: controller.signal }).catch((error: unknown) => error)
+    const reason = new Error("too late")
+    controller.abort(reason)
+    opened.resolve()
+    assert.strictEqual(await answer, reason)
+    assert.strictEqual(model.requests.length, 0)
+  })
+
+  it("starts no run when it was aborted before", async () => {
+    const model = ScriptedModel.make()
+    await using runtime = createRuntime({ model, agents: [{ name: "desk" }] })
+    const reason = new Error("too late")
+    const failure = await runtime.start("go", { signal: AbortSignal.abort(reason) }).catch((error: unknown) => error)
+    assert.strictEqual(failure, reason)
+    assert.strictEqual(model.requests.length, 0)
+  })
+
+  it("cancels the run that was started with it, and is forgotten at its end", async () => {
+    const controller = new AbortController()
+    const { signal } = controller
+    const endless = { ...ScriptedModel.words("on and on"), hangs: true }
+    await using runtime = createRuntime({
+      model: ScriptedModel.make({ replies: [endless] }),
+      agents: [{ name: "talker" }]
+    })
+    const run = await runtime.start("go", { signal })
+    for await (const event of run.events()) if (event.type === "text") controller.abort()
+    const failure = await run.result().catch((error: unknown) => error)
+    assert.instanceOf(failure, RunError)
+    assert.strictEqual(failure.reason._tag, "RunCancelled")
+
+    const later = new AbortController()
+    await using quick = createRuntime({
+      model: ScriptedModel.make({ replies: [ScriptedModel.text("here")] }),
+      agents: [{ name: "desk" }]
+    })
+    const ended = await quick.start("go", { signal: later.signal })
+    await ended.result()
+    assert.strictEqual(getEventListeners(later.signal, "abort").length, 0)
   })
 })

@@ -178,19 +178,29 @@ export class Iteration<A, R> implements AsyncIterableIterator<A, undefined> {
   }
 }
 
-/** Runs the effect; an abort of `signal` runs `onAbort`, or interrupts it. */
+/**
+ * Runs the effect; an abort of `signal` runs `onAbort`. An effect that is stopped by it, or not begun since the signal
+ * was aborted before, fails with the signal's reason.
+ */
 export const untilAborted = <A, E>(
   effect: Effect.Effect<A, E>,
   signal: AbortSignal,
   onAbort: (stop: () => void) => void
 ): Effect.Effect<A, E> =>
   Effect.callback((resume) => {
+    if (signal.aborted) return resume(Effect.die(signal.reason))
+    let isStopped = false
     const fiber = Effect.runFork(effect)
-    const aborted = () => onAbort(() => fiber.interruptUnsafe())
+    const stop = () => {
+      isStopped = true
+      fiber.interruptUnsafe()
+    }
+    const aborted = () => onAbort(stop)
     signal.addEventListener("abort", aborted, { once: true })
     fiber.addObserver((exit) => {
       signal.removeEventListener("abort", aborted)
-      resume(exit)
+      const isCut = isStopped && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+      resume(isCut ? Effect.die(signal.reason) : exit)
     })
     return Fiber.interrupt(fiber)
   })

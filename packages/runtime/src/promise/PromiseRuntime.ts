@@ -181,20 +181,34 @@ export const createRuntime = <
       const all = typed(told, options)
       return all instanceof QueryRejected ? Effect.fail(all) : Types.as<ErasedVerbs>(runtime).complete(...all)
     })
-  const start = (told: Told) =>
-    promise((runtime) => {
-      const all = typed(told, plain(told.asked).options)
+  const start = (told: Told) => {
+    const { signal } = told.asked
+    return answer(told.asked, (runtime, options) => {
+      const all = typed(told, options)
       return all instanceof QueryRejected ? Effect.fail(all) : Types.as<ErasedVerbs>(runtime).start(...all)
-    }).then((run): RunHandle<Types.Any> => ({
-      runId: run.runId,
-      threadId: run.threadId,
-      events: () => iterate(() => run.events),
-      envelopes: () => iterate(() => run.envelopes),
-      partialOutput: () => iterate(() => run.partialOutput),
-      result: () => managed.runPromise(run.result),
-      cancel: () => managed.runPromise(run.cancel),
-      ...(run.steered === undefined ? {} : { steered: run.steered })
-    }))
+    }).then((run): RunHandle<Types.Any> => {
+      // A message of another's run does not cancel it.
+      if (signal !== undefined && run.steered === undefined) cancelBy(signal, run)
+      return handleOf(run)
+    })
+  }
+  /** Cancels a started run when `signal` is aborted. */
+  const cancelBy = (signal: AbortSignal, { cancel, result }: Verbs.RunHandle<Types.Any>) => {
+    const aborted = () => void managed.runFork(cancel)
+    if (signal.aborted) return aborted()
+    signal.addEventListener("abort", aborted, { once: true })
+    managed.runFork(result).addObserver(() => signal.removeEventListener("abort", aborted))
+  }
+  const handleOf = (run: Verbs.RunHandle<Types.Any>): RunHandle<Types.Any> => ({
+    runId: run.runId,
+    threadId: run.threadId,
+    events: () => iterate(() => run.events),
+    envelopes: () => iterate(() => run.envelopes),
+    partialOutput: () => iterate(() => run.partialOutput),
+    result: () => managed.runPromise(run.result),
+    cancel: () => managed.runPromise(run.cancel),
+    ...(run.steered === undefined ? {} : { steered: run.steered })
+  })
   const verbs: RunVerbs = {
     watch: (runId, { after, signal } = {}) => iterate((runtime) => runtime.watch(runId, { after }), { signal }),
     status: method("status", (runtime) => runtime.status, "none"),

@@ -38,8 +38,9 @@ export interface QueryOptions<AgentName extends string = string> extends Omit<
   readonly budget?: Budget.Options | undefined
   readonly quotas?: ReadonlyArray<Quota.Options> | undefined
   /**
-   * Cancels the run. A loop over its events continues to the last one: `finish` with reason `cancelled`, and the
-   * summaries. If the run has not started by then, it never does, and the loop throws the signal's reason.
+   * Cancels the run, also one that `start` has begun. A loop over its events continues to the last one: `finish` with
+   * reason `cancelled`, and the summaries. If the run has not started by then, it never does, and the loop throws the
+   * signal's reason; a promise rejects with it. It is not for the run that a query steers (`onBusy: "steer"`).
    */
   readonly signal?: AbortSignal | undefined
 }
