@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Money } from "@reins/protocol"
 import { ToolRun, ToolSettings } from "@reins/runtime"
-import { Cause, Deferred, Effect, Fiber } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import * as OneTool from "../../support/OneTool.ts"
 import * as Story from "../../support/Story.ts"
@@ -101,6 +101,65 @@ describe("a call while its handler runs", () => {
         probe.of("data-flow-ui").map(({ data }) => data.dsl),
         [dsl]
       )
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("refuses what an event of its log could not be read with, and names it", () =>
+    Effect.gen(function* () {
+      const wrong: never = 5 as never
+      const file = { filename: "a.txt", mediaType: "text/plain", sizeBytes: 1, content: "a" }
+      const said: Array<string> = []
+      const { probe } = yield* OneTool.start({
+        handler: Effect.fnUntraced(function* () {
+          const call = yield* ToolRun
+          const all = [
+            call.emit(wrong, null),
+            call.hint(wrong),
+            call.registerFile({ ...file, fileId: wrong }),
+            call.registerFile({ ...file, filename: wrong }),
+            call.registerFile({ ...file, mediaType: wrong }),
+            call.registerFile({ ...file, url: wrong }),
+            call.storeFile({ ...file, filename: wrong }),
+            call.storeFile({ ...file, mediaType: wrong }),
+            call.storeFile({ ...file, content: wrong })
+          ]
+          for (const one of all) {
+            const exit = yield* Effect.exit(one)
+            said.push(Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "accepted")
+          }
+          return said.length
+        })
+      })
+      yield* probe.end
+      assert.deepStrictEqual(said, [
+        "Error: Invalid option emit.eventType: 5. Give a string",
+        "Error: Invalid option hint: 5. Give a string",
+        "Error: Invalid option registerFile.fileId: 5. Give a string",
+        "Error: Invalid option registerFile.filename: 5. Give a string",
+        "Error: Invalid option registerFile.mediaType: 5. Give a string",
+        "Error: Invalid option registerFile.url: 5. Give a string",
+        "Error: Invalid option storeFile.filename: 5. Give a string",
+        "Error: Invalid option storeFile.mediaType: 5. Give a string",
+        "Error: Invalid option storeFile.content: 5. Give a Uint8Array, or a string"
+      ])
+      assert.deepStrictEqual([probe.of("custom"), probe.of("data-file-registered")], [[], []])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("counts no higher than an event can say", () =>
+    Effect.gen(function* () {
+      const { probe } = yield* OneTool.start({
+        handler: Effect.fnUntraced(function* () {
+          const call = yield* ToolRun
+          yield* call.progress({ label: "far", phaseIndex: 1e300, totalPhases: 2 ** 60 })
+          return yield* call.registerFile({ filename: "a", mediaType: "text/plain", sizeBytes: 2 ** 60 })
+        })
+      })
+      yield* probe.end
+      const most = Number.MAX_SAFE_INTEGER
+      const [progress] = probe.of("tool-progress")
+      assert.deepInclude(progress, { phaseIndex: most, totalPhases: most })
+      assert.strictEqual(probe.of("data-file-registered")[0]?.data.sizeBytes, most)
     }).pipe(Effect.scoped)
   )
 

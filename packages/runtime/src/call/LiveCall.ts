@@ -10,6 +10,7 @@ import type * as Schema from "effect/Schema"
 import type { GrantUse } from "../approval/Policy.ts"
 import type { Work } from "../engine/Engine.ts"
 import type { Cost } from "../engine/Spending.ts"
+import * as Announced from "./Announced.ts"
 import type * as Call from "./Call.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
 import { Receipts } from "./Receipt.ts"
@@ -224,10 +225,9 @@ export class LiveCall implements Invocation.Live {
       progress: (progress) => this.say(attempt, () => this.progress(attempt, progress)),
       registerFile: (file) => this.registerFile(attempt, file),
       storeFile: (file) => this.storeFile(attempt, file),
-      emit: (eventType, data) => this.say(attempt, () => this.custom(eventType, data)),
-      flowUi: (dsl) =>
-        this.say(attempt, () => this.push({ type: "data-flow-ui", data: { dsl: this.json(dsl, "data-flow-ui") } })),
-      hint: (text) => this.say(attempt, () => this.push({ type: "custom", event_type: "hint", data: { text } })),
+      emit: (eventType, data) => this.say(attempt, () => this.push(Announced.custom(eventType, data))),
+      flowUi: (dsl) => this.say(attempt, () => this.push(Announced.flowUi(dsl))),
+      hint: (text) => this.say(attempt, () => this.push(Announced.hint(text))),
       reportCost: (usd) =>
         Effect.suspend(() => {
           const amount = Money.parseUsd("reportCost", usd)
@@ -288,7 +288,7 @@ export class LiveCall implements Invocation.Live {
   }
 
   private progress(attempt: Attempt, { label, milestone, phaseIndex, totalPhases }: Progress): boolean {
-    const phase = count(phaseIndex)
+    const phase = Announced.count(phaseIndex)
     // A repeated call does not emit an event twice.
     if (attempt.index > 0 && phase < this.phase) return false
     this.phase = Math.max(this.phase, phase)
@@ -299,36 +299,16 @@ export class LiveCall implements Invocation.Live {
       toolCallId: this.callId,
       label: String(label),
       phaseIndex: this.phase,
-      totalPhases: Math.max(count(totalPhases), this.phase),
+      totalPhases: Math.max(Announced.count(totalPhases), this.phase),
       ...(json === undefined ? {} : { milestone: json })
     })
-  }
-
-  private custom(eventType: string, data: Json): boolean {
-    return this.push({ type: "custom", event_type: eventType, data: this.json(data, eventType) })
-  }
-
-  private json(data: Json, what: string): Json {
-    const copied = PlainJson.copy(data)
-    if (copied === undefined) throw new Error(`The data of event ${JSON.stringify(what)} is not JSON`)
-    return copied
   }
 
   private registerFile(attempt: Attempt, file: FileOptions): Effect.Effect<string> {
     return Effect.suspend(() => {
       const fileId = file.fileId ?? `file_${this.idempotencyKey}_${++this.files}`
-      const news = this.say(attempt, () =>
-        this.push({
-          type: "data-file-registered",
-          data: {
-            fileId,
-            filename: file.filename,
-            mediaType: file.mediaType,
-            sizeBytes: count(file.sizeBytes),
-            ...(file.url === undefined ? {} : { url: file.url })
-          }
-        })
-      )
+      const event = Announced.file({ ...file, fileId })
+      const news = this.say(attempt, () => this.push(event))
       return Effect.as(news, fileId)
     })
   }
@@ -341,8 +321,7 @@ export class LiveCall implements Invocation.Live {
     { content, filename, mediaType }: FileContent
   ): Effect.Effect<string, FileTooLarge> {
     return Effect.suspend(() => {
-      // A copy: the handler may reuse its buffer.
-      const bytes = typeof content === "string" ? encoder.encode(content) : new Uint8Array(content)
+      const bytes = Announced.bytesOf({ filename, mediaType, content })
       const { files, settings } = this.context.run
       const sizeBytes = bytes.length
       if (sizeBytes > settings.maxFileBytes) {
@@ -369,7 +348,3 @@ export class LiveCall implements Invocation.Live {
     })
   }
 }
-
-const encoder = new TextEncoder()
-
-const count = (value: number): number => (Number.isFinite(value) && value > 0 ? Math.floor(value) : 0)
