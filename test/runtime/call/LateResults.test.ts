@@ -384,7 +384,7 @@ describe("a call that answers later", () => {
     await using runtime = createRuntime({
       model,
       tools: { work },
-      cancelGrace: 1,
+      cancelGrace: "1 hour",
       agents: [{ name: "desk", tools: ["work"] }]
     })
     const said: Array<string> = []

@@ -4,7 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Decision, ToolRun, type ToolRunShape, ToolSettings } from "@reins/runtime"
-import { createRuntime, tool } from "@reins/runtime/promise"
+import { type Call, createRuntime, tool } from "@reins/runtime/promise"
 import { GeneralWay } from "@reins/runtime/testing"
 import { Clock, type Duration, Effect, Layer, References, Schema } from "effect"
 import { Tool } from "effect/ai"
@@ -246,11 +246,30 @@ describe("a handler that sleeps", () => {
     await using runtime = createRuntime({
       model: OneTool.caller(),
       tools: { work },
-      cancelGrace: 1,
+      // Nobody waits for a function that has stopped.
+      cancelGrace: "1 hour",
       agents: [{ name: "desk", tools: ["work"] }]
     })
     const { output } = await runtime.complete("work")
     assert.strictEqual(output, "done")
     assert.deepStrictEqual(starts, [0, 1, 2])
+  })
+
+  it("is not waited for in the Promise front, whether it sleeps at once or does something beside its sleep", async () => {
+    const outcomes: Array<string> = []
+    const execute = async (args: { readonly beside?: boolean }, { attempt, sleep }: Call) => {
+      const asleep = sleep(1)
+      await (args.beside === true && attempt === 0 ? Promise.all([asleep, new Promise(() => {})]) : asleep)
+      outcomes.push(`beside: ${args.beside === true}`)
+      return "slept"
+    }
+    await using runtime = createRuntime({
+      model: OneTool.caller([{}, { beside: true }]),
+      tools: { work: tool({ parameters: { type: "object" }, execute }) },
+      cancelGrace: "1 hour",
+      agents: [{ name: "desk", tools: ["work"] }]
+    })
+    await runtime.complete("work")
+    assert.sameMembers(outcomes, ["beside: false", "beside: true"])
   })
 })

@@ -336,11 +336,24 @@ export const together = <E>(tasks: ReadonlyArray<Task<void, E>>): Task<void, E> 
   })
 
 /**
- * A promise that exists already. It cannot be stopped. A throw of `failure` is a defect, as one of the promise's own
- * `then`; of a promise that settles more than once, the first time counts.
+ * A promise that exists already. It cannot be stopped, but whoever waits in it for ever can say so: what `onLeft` is
+ * given ends the task as interrupted. A throw of `failure` is a defect, as one of the promise's own `then`; of a promise
+ * that settles more than once, the first time counts.
  */
-export const ofPromise = <A, E>(promise: PromiseLike<A>, failure: (error: unknown) => E): Task<A, E> =>
-  make((_caller, ended) => {
+export const ofPromise = <A, E>(
+  promise: PromiseLike<A>,
+  failure: (error: unknown) => E,
+  onLeft?: (left: () => void) => void
+): Task<A, E> =>
+  make((_caller, tell) => {
+    let isOver = false
+    const ended = (exit: Exit.Exit<A, E>) => {
+      if (isOver) return
+      isOver = true
+      tell(exit)
+    }
+    // What has asked for its stop is told that it was begun before it ends.
+    onLeft?.(() => soon(() => ended(Exit.interrupt())))
     Promise.resolve(promise).then(
       (value) => ended(Exit.succeed(value)),
       (error) => {

@@ -6,6 +6,7 @@ import type { Json, Question } from "@reins/protocol"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -197,14 +198,36 @@ export const handler = ({ execute }: Erased) =>
   execute === undefined
     ? undefined
     : // The arguments were decoded by the tool's own schema.
-      Invocation.plainHandler((args, live) => settled(() => execute(Types.as<never>(args), new LiveCall(live))))
+      Invocation.plainHandler((args, live) => {
+        const call = new LiveCall(live)
+        return settled(() => execute(Types.as<never>(args), call), call.onLeft)
+      })
 
 /** A call as its function sees it. Its members are made when they are read. */
 class LiveCall implements Call {
   private readonly live: { readonly service: ToolRunShape }
+  /** Whether the function has stopped: it waits for a promise that never settles. */
+  private hasLeft = false
+  private leave: (() => void) | undefined
 
   constructor(live: { readonly service: ToolRunShape }) {
     this.live = live
+  }
+
+  /** `left` is called once the function has stopped. */
+  readonly onLeft = (left: () => void): void => {
+    this.leave = left
+    if (this.hasLeft) left()
+  }
+
+  /** Runs what stops the function unless it completes at once; then nobody waits for the function any more. */
+  private stop<A>(stops: Effect.Effect<A>): Promise<A> {
+    const fiber = Effect.runFork(stops)
+    if (fiber.pollUnsafe() === undefined) {
+      this.hasLeft = true
+      this.leave?.()
+    }
+    return Effect.runPromise(Fiber.join(fiber))
   }
 
   get runId(): string {
@@ -250,10 +273,10 @@ class LiveCall implements Call {
       Effect.map(this.live.service.later(options), ({ end, expiresAt, id }) => ({
         id,
         expiresAt,
-        end: () => Effect.runPromise(end)
+        end: () => this.stop(end)
       }))
     )
-  readonly sleep = (duration: Duration.Input): Promise<void> => Effect.runPromise(this.live.service.sleep(duration))
+  readonly sleep = (duration: Duration.Input): Promise<void> => this.stop(this.live.service.sleep(duration))
   readonly once = <A extends Json | void>(name: string, work: () => Promise<A> | A): Promise<A> =>
     Effect.runPromise(this.live.service.once(name, promised(work)))
 }
@@ -280,12 +303,18 @@ export const predicate =
       )
     )
 
-/** The value or promise of `work`, which is called at once; a throw or rejection becomes a message. */
-const settled = (work: () => unknown): Effect.Effect<unknown, { readonly message: string }> => {
+/**
+ * The value or promise of `work`, which is called at once; a throw or rejection becomes a message. `onLeft`: who is told
+ * when the promise never settles.
+ */
+const settled = (
+  work: () => unknown,
+  onLeft?: LiveCall["onLeft"]
+): Effect.Effect<unknown, { readonly message: string }> => {
   const begun = Result.try(work)
   if (Result.isFailure(begun)) return Exit.fail(inWords(begun.failure))
   const value = begun.success
-  return Predicate.isPromiseLike(value) ? Task.ofPromise(value, inWords) : Exit.succeed(value)
+  return Predicate.isPromiseLike(value) ? Task.ofPromise(value, inWords, onLeft) : Exit.succeed(value)
 }
 
 const inWords = (error: unknown): { readonly message: string } => {
