@@ -46,6 +46,19 @@ describe("a query is rejected, and leaves no trace, when", () => {
     })
   )
 
+  it.effect.each<readonly [string, unknown]>([
+    ["is no text", 5],
+    ["is one part", { type: "text", text: "hi" }],
+    ["has a text that is none", [{ type: "text", text: 5 }]],
+    ["has a part of an unknown type", [{ type: "image", text: "hi" }]],
+    ["has a file with bytes", [{ type: "file", mediaType: "image/png", data: new Uint8Array(3) }]],
+    ["has a file whose name is none", [{ type: "file", mediaType: "image/png", data: "aGk=", filename: 5 }]]
+  ])("its prompt %s, as one of a program without types can", ([, prompt]) =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* refusal(prompt as Message.Prompt), "InvalidInput")
+    })
+  )
+
   it.effect("it names an unknown agent, with an error that lists the known ones", () =>
     Effect.gen(function* () {
       const runtime = yield* Solo.runtime(silent())

@@ -70,13 +70,26 @@ interface Asked {
   readonly model?: NarrowedMember.QueryModel | undefined
 }
 
+const readPrompt = Schema.decodeUnknownOption(Message.Prompt)
+
+/** A copy of a prompt, which may be of a program without types; `undefined` if it is none: no store could read it again. */
+export const promptOf = (given: unknown): Message.Prompt | undefined =>
+  typeof given === "string" ? given.toWellFormed() : Option.getOrUndefined(readPrompt(PlainJson.copy(given)))
+
 /** The record of a query. */
 export const query = (
   built: RuntimeParts,
-  prompt: Message.Prompt,
+  given: Message.Prompt,
   options: Asks = {}
 ): Effect.Effect<NewRun, QueryRejected> =>
   Effect.withFiber((fiber) => {
+    const prompt = promptOf(given)
+    if (prompt === undefined) {
+      const agent = options.agent ?? built.roster.first.name
+      const issue =
+        'Invalid prompt. Pass text, or a list of { type: "text", text } and { type: "file", mediaType, data }'
+      return reject(new QueryRejections.InvalidInput({ agent: Predicate.isString(agent) ? agent : agent.name, issue }))
+    }
     if (Message.isEmpty(prompt) && !continues(prompt, options.history)) {
       return reject(new QueryRejections.EmptyPrompt({}))
     }

@@ -4,19 +4,14 @@
  */
 import { Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Erased from "../kernel/Erased.ts"
-import * as PlainJson from "../kernel/PlainJson.ts"
 import * as RunStart from "./RunStart.ts"
 import * as Answers from "./Answers.ts"
 import { MessageRefused, RunNotFound } from "./NotFound.ts"
 import type { SteerOptions } from "./RuntimeShape.ts"
 import type { Steered } from "./RuntimeVerbs.ts"
 import type { RuntimeParts } from "./RuntimeParts.ts"
-
-const read = Schema.decodeUnknownExit(Message.Prompt)
 
 /** Sends a message to a run. */
 export const steer = Effect.fnUntraced(function* (
@@ -31,10 +26,10 @@ export const steer = Effect.fnUntraced(function* (
   if (status === undefined || (options.resourceId !== undefined && status.resourceId !== options.resourceId)) {
     return yield* new RunNotFound({ runId })
   }
-  const prompt = read(PlainJson.copy(message))
-  if (Exit.isFailure(prompt)) return yield* new MessageRefused({ runId, why: "invalid" })
-  if (Message.isEmpty(prompt.value)) return yield* new MessageRefused({ runId, why: "empty" })
-  const { content } = Message.fromPrompt(prompt.value)
+  const prompt = RunStart.promptOf(message)
+  if (prompt === undefined) return yield* new MessageRefused({ runId, why: "invalid" })
+  if (Message.isEmpty(prompt)) return yield* new MessageRefused({ runId, why: "empty" })
+  const { content } = Message.fromPrompt(prompt)
   const messageId = options.messageId ?? ids.make("msg")
   const isWithdrawing = options.questions === "withdraw"
   // The sender may be interrupted, but not between storing the message and withdrawing the questions.
