@@ -120,6 +120,20 @@ describe("a replay of a run with hooks", () => {
     }).pipe(quiet)
   )
 
+  it.live("ends where a hook says nothing in its time, as the run did", () =>
+    Effect.gen(function* () {
+      const never = Effect.never
+      const silent = [
+        Hook.make("silent-before", { timeout: 5, beforeCall: () => never }),
+        Hook.make("silent-after", { timeout: 5, afterCall: () => never })
+      ]
+      for (const hook of silent) {
+        const exported = yield* recorded(program([hook]))
+        assert.strictEqual(yield* replayed(program([hook]), exported), "Identical")
+      }
+    }).pipe(quiet)
+  )
+
   it.effect("finds a hook that says something else of arguments that do not fit", () =>
     Effect.gen(function* () {
       const exported = yield* recorded(program([wording("no")], "four"))

@@ -74,7 +74,7 @@ export class HookChain {
     this.ask = ask
   }
 
-  /** The same hooks, which ask models this way: those of a replay ask none. */
+  /** The same hooks in a replay: they ask models this way, and their time is the machine's, since the run's stands still. */
   asking(ask: Hook.Place["ask"]): HookChain {
     return new HookChain(
       this.all.map((hook) => asking(hook, ask)),
@@ -94,12 +94,20 @@ export class HookChain {
 const isOfCalls = ({ afterCall, beforeCall }: BoundHook): boolean => afterCall !== undefined || beforeCall !== undefined
 
 const asking = (hook: BoundHook, ask: Hook.Place["ask"]): BoundHook => {
-  const { afterCall, afterStep, beforeCall, beforeStep } = hook
+  const { afterCall, afterStep, beforeCall, beforeStep, timeoutMs } = hook
+  const timed = <A extends Hook.Place>(act: ((input: A) => Effect.Effect<unknown, unknown>) | undefined) =>
+    act === undefined ? undefined : (input: A) => within(act({ ...input, ask }), timeoutMs)
   return {
     ...hook,
-    beforeCall: beforeCall === undefined ? undefined : (call) => beforeCall({ ...call, ask }),
-    afterCall: afterCall === undefined ? undefined : (call) => afterCall({ ...call, ask }),
-    beforeStep: beforeStep === undefined ? undefined : (step) => beforeStep({ ...step, ask }),
-    afterStep: afterStep === undefined ? undefined : (answer) => afterStep({ ...answer, ask })
+    beforeCall: timed(beforeCall),
+    afterCall: timed(afterCall),
+    beforeStep: timed(beforeStep),
+    afterStep: timed(afterStep)
   }
 }
+
+/** What a hook says, unless it takes longer: then it fails. */
+const within = (said: Effect.Effect<unknown, unknown>, ms: number): Effect.Effect<unknown, unknown> =>
+  Task.isDone(said) || ms === Number.POSITIVE_INFINITY
+    ? said
+    : Effect.raceFirst(said, Effect.andThen(Effect.sleep(ms), Effect.die(new Error(`took more than ${ms} ms`))))
