@@ -12,6 +12,7 @@ import { Answer } from "../approval/Quorum.ts"
 import type { PendingApproval } from "../engine/RunHost.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as JsonSchema from "../tool/JsonSchema.ts"
+import * as SchemaTree from "../tool/SchemaTree.ts"
 
 /** An answer as JSON. */
 export const encode: (answer: Answer) => Json = Schema.encodeSync(Answer)
@@ -75,9 +76,10 @@ export const answerTo = (
         return Effect.fail(`Unknown tool ${JSON.stringify(target)}. Its agent no longer offers it`)
       // A model may write `null` for no arguments; a revision to `null` is a mistake.
       if (args === null) return Effect.fail("A revision must leave one JSON object as the arguments, not null")
-      return Effect.as(tool.decode(args), {
-        resolution: { id, outcome: { outcome: "revise", partial }, ...said },
-        args
+      return Effect.flatMap(tool.decode(args), (decoded) => {
+        const ignored = ignoredName(tool.definition.parameters, { decoded, partial, payload })
+        if (ignored !== undefined) return Effect.fail(ignored)
+        return Effect.succeed({ resolution: { id, outcome: { outcome: "revise", partial }, ...said }, args })
       })
     }
   }
@@ -128,6 +130,26 @@ const raised = (
 
 const isRecord = (value: unknown): value is { readonly [key: string]: Json } =>
   Predicate.isObject(value) && !Array.isArray(value)
+
+/**
+ * What is wrong with a revision of an argument that the tool's schema neither lists nor keeps: it would be dropped, and
+ * the call would run as the model wrote it, although a person has changed it. An unknown argument that the model wrote
+ * itself is left to the schema.
+ */
+const ignoredName = (
+  parameters: Json,
+  { decoded, partial, payload }: { readonly decoded: unknown; readonly partial: Json; readonly payload: Json }
+): string | undefined => {
+  if (!isRecord(partial) || !SchemaTree.isNode(parameters)) return undefined
+  const { additionalProperties, properties } = parameters
+  if (SchemaTree.isNode(additionalProperties) || !SchemaTree.isNode(properties)) return undefined
+  const isRead = (name: string) =>
+    [properties, payload, decoded].some((known) => Predicate.isObject(known) && Object.hasOwn(known, name))
+  const ignored = Object.keys(partial).find((name) => !isRead(name))
+  if (ignored === undefined) return undefined
+  const names = Object.keys(properties).join(", ")
+  return `Unknown argument ${JSON.stringify(ignored)}. ${names === "" ? "The tool has none" : `Arguments of the tool: ${names}`}`
+}
 
 /**
  * The arguments after the revision: an object's named members replaced, anything else replaced whole. Keys are copied
