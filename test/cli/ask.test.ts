@@ -1,7 +1,9 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, FileSystem, Schema } from "effect"
+import { readFileSync } from "node:fs"
 import { reins, shell, spawn } from "./Command.ts"
 import * as Sample from "./Sample.ts"
+import { hasTerminal, open } from "./Terminal.ts"
 
 const Line = Schema.fromJsonString(
   Schema.Struct({ event: Schema.String, data: Schema.Record(Schema.String, Schema.Json) })
@@ -162,6 +164,29 @@ layer(Sample.layer, { excludeTestServices: true })("an app that makes its own ru
   )
 })
 
+if (hasTerminal) {
+  layer(Sample.layer, { excludeTestServices: true })("reins ask in a terminal", (it) => {
+    it.effect(
+      "asks again where the answer does not fit the question",
+      () =>
+        Effect.gen(function* () {
+          const fs = yield* FileSystem.FileSystem
+          const ships = yield* Sample.folder(Sample.ships)
+          const terminal = yield* open(ships, `${shell} ask --model demo "Who is captain?"`, { columns: 120, rows: 40 })
+          yield* terminal.until(/answer>$/)
+          yield* terminal.type("e fil=captain.md")
+          yield* terminal.press("Enter")
+          yield* terminal.until(/Unknown argument "fil"\. Arguments of\s+the tool: file, [^]*answer>$/)
+          yield* terminal.type("e file=captain.md")
+          yield* terminal.press("Enter")
+          yield* terminal.until(/left with 0/)
+          assert.include(yield* fs.readDirectory(ships), "captain.md")
+        }),
+      60_000
+    )
+  })
+}
+
 layer(Sample.layer, { excludeTestServices: true })("reins", (it) => {
   it.effect("tells its version, its commands, their flags, and completions for a shell", () =>
     Effect.gen(function* () {
@@ -170,7 +195,15 @@ layer(Sample.layer, { excludeTestServices: true })("reins", (it) => {
         [["--version"], ["--help"], ["ask", "--help"], ["--completions", "bash"]].map((args) => reins(cwd, args))
       )
       assert.match(version?.stdout ?? "", /^reins v\d+\.\d+\.\d+\n$/)
-      assert.include(help?.stdout, "ask")
+      const commands = [...(help?.stdout.split("SUBCOMMANDS")[1] ?? "").matchAll(/^ {2}(\w+) +[A-Z]/gm)].map(
+        ([, one]) => one
+      )
+      assert.include(commands, "ask")
+      const page = readFileSync(`${cwd}/../../docs/cli.md`, "utf8")
+      assert.deepStrictEqual(
+        commands.filter((one) => !new RegExp(`^\\| .*\`(?:reins )?${one}[ \`].* \\|$`, "m").test(page)),
+        []
+      )
       for (const flag of [
         "--app",
         "--model",

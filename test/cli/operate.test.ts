@@ -226,7 +226,7 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
           new RegExp(`${runId} +waiting +late results `)
         )
         const ticket = /run_\w+\.tkt_\w+/.exec(before)?.[0] ?? ""
-        const deliver = (value: string, more: { readonly id?: string; readonly cost?: number } = {}, as = key) =>
+        const deliver = (value: string, more: { readonly id?: string } = {}, as = key) =>
           printed(
             (given) => Operate.deliver({ ...given, id: ticket, value, failure: false, cost: undefined, ...more }),
             { url },
@@ -237,7 +237,9 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
         assert.match(yield* deliver('"Oslo"'), /place|object/)
         assert.match(yield* deliver(there, { id: `${runId}.tkt_0` }), /Unknown ticket/)
         assert.match(yield* deliver(there, {}, { REINS_API_KEY: "other-key" }), /Unknown ticket/)
-        assert.strictEqual(yield* deliver(there, { cost: 0.5 }), `Delivered to ${ticket}.\n`)
+        // As a person types it: no flag but those of the place is needed.
+        const typed = yield* reins(ships, ["deliver", ticket, there, "--url", url, "--cost", "0.5"], { env: key })
+        assert.deepStrictEqual([typed.stdout, typed.stderr, typed.code], [`Delivered to ${ticket}.\n`, "", 0])
         const after = yield* events(true)
         assert.match(after, /post, the result of an earlier call\n/)
         assert.include(after, 'It arrived: {"place":"Oslo"}')

@@ -2,7 +2,7 @@
  * Attends a run from its start to its end: shows its events, answers its approvals, and shows how it ended.
  * Interrupting it cancels the run and still shows its end, with both tables.
  */
-import type { Envelope } from "@reins/protocol"
+import type { Approval, Envelope } from "@reins/protocol"
 import { type RunHandle, Runtime } from "@reins/runtime"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -41,16 +41,26 @@ export const attend = Effect.fnUntraced(function* (handle: RunHandle, presenter:
     yield* presenter.take(envelope)
     how ??= endingOf(envelope)
     const { event } = envelope
-    if (event.type !== "approval-required") return
-    const decision = yield* Effect.raceFirst(
-      Asking.answer(event.data, mode, presenter.note),
-      Effect.as(Deferred.await(leaving), undefined)
-    )
-    if (decision === undefined) return
-    // An approval that its run has closed meanwhile needs no answer; other errors are shown.
-    yield* Effect.catch(runtime.respondToApproval(event.data.id, decision), (error) =>
-      presenter.note(`${Text.harmless(error.message)}.`)
-    )
+    if (event.type === "approval-required") yield* answer(event.data)
+  })
+
+  /** Answers a request. The person is asked again where the answer did not fit it: nobody else would be, and the run waits. */
+  const answer = Effect.fnUntraced(function* (request: Approval.Request) {
+    for (;;) {
+      const decision = yield* Effect.raceFirst(
+        Asking.answer(request, mode, presenter.note),
+        Effect.as(Deferred.await(leaving), undefined)
+      )
+      if (decision === undefined) return
+      const error = yield* Effect.match(runtime.respondToApproval(request.id, decision), {
+        onFailure: (refused) => refused,
+        onSuccess: () => undefined
+      })
+      if (error === undefined) return
+      yield* presenter.note(`${Text.harmless(error.message)}.`)
+      // The answer of an option of the command line is always the same.
+      if (mode !== "prompt" || error.reason._tag !== "InvalidArguments") return
+    }
   })
 
   const showing = yield* Effect.forkChild(Stream.runForEach(handle.envelopes, take))

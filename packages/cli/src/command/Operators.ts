@@ -157,7 +157,7 @@ export const commands = [
     {
       id: Argument.String("ticket").pipe(Argument.withDescription("The id of the ticket, as the tool's call has it")),
       value: Argument.String("value").pipe(Argument.withDescription("The result as JSON")),
-      failure: Flag.Boolean("failure").pipe(Flag.withDescription("It is why the call failed")),
+      failure: Flag.Boolean("failure").pipe(Flag.withDefault(false), Flag.withDescription("It is why the call failed")),
       cost: Flag.Finite("cost").pipe(
         Flag.withDescription("What it has cost, in US dollars, for the run's bill"),
         Flag.optional,
