@@ -120,7 +120,7 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
       const open = yield* printed(Operate.approvals, on)
       assert.match(open, /^apr_\w+ {2}assistant wants to create the file reins-report\.md/)
       const id = /^apr_\w+/.exec(open)?.[0] ?? ""
-      const revise = (edit: string) => printed((given) => Operate.revise({ ...given, id, edit }), on)
+      const revise = (edit: string) => printed((given) => Operate.revise({ ...given, id, edit, by: "Mia" }), on)
       assert.strictEqual(yield* revise("nothing"), "An edit is name=value, or an object of JSON.")
       assert.strictEqual(yield* revise("file=captain.md"), `Approved ${id} with changes.\n`)
       const events = (after: number, follow: boolean) =>
@@ -130,7 +130,7 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
       assert.match(yield* events(5, false), /^\{"seq":6,/)
       assert.match(yield* printed((given) => Operate.cost({ ...given, runId }), on), /^Cost\n[^]*\ntotal[^]*\nTime\n/)
       const audit = yield* printed((given) => Operate.audit({ ...given, run: undefined, limit: 50 }), on)
-      assert.match(audit, /answered revise +write_file[^]*decided revise/)
+      assert.match(audit, /answered revise +write_file +Mia [^]*decided revise/)
       const approve = (given: Operate.Given) => Operate.approve({ ...given, id, scope: "call", by: "Ines" })
       assert.match(yield* printed(approve, on), /^Approval "apr_\w+": /)
       assert.match(

@@ -150,18 +150,20 @@ export const reject = (
   given: Given & { readonly id: string; readonly reason: string | undefined; readonly by: string | undefined }
 ): Printed => answered(given, given.id, Decision.reject({ by: given.by, feedback: given.reason }), "Rejected")
 
-export const revise = (given: Given & { readonly id: string; readonly edit: string }): Printed =>
+export const revise = (
+  given: Given & { readonly id: string; readonly edit: string; readonly by: string | undefined }
+): Printed =>
   at(given, (desk) =>
     Effect.gen(function* () {
-      const { id } = given
+      const { by, id } = given
       const open = (yield* desk.approvals).find(({ request }) => request.id === id)
       if (open === undefined)
         return yield* failed(`No approval ${JSON.stringify(id)} is open. reins approvals lists them.`)
       const answer = Question.edited(open.request, given.edit)
       if (answer._tag !== "Decided")
         return yield* misused(`${answer._tag === "Unclear" ? answer.why : "An edit is name=value"}.`)
-      yield* desk.answer(id, answer.decision)
-      yield* print([`Approved ${id} with changes.`])
+      yield* desk.answer(id, by === undefined ? answer.decision : { ...answer.decision, by })
+      yield* print([open.request.kind === "plan" ? `Sent ${id} back.` : `Approved ${id} with changes.`])
     })
   )
 

@@ -134,7 +134,8 @@ export const commands = [
     {
       id: approvalId,
       edit: Argument.String("edit").pipe(Argument.withDescription("name=value, or an object of JSON; of a plan, text")),
-      ...place
+      ...place,
+      by
     },
     (given) => run((operate) => operate.revise(given))
   ).pipe(Command.withDescription("Approves an open approval with other arguments")),
