@@ -186,6 +186,10 @@ if (hasTerminal) {
           yield* terminal.until(/Going on with thread thread_\w+, a copy\./)
           yield* say("/resume first")
           yield* terminal.until(/You: Who is captain\?\nAgent: The clearest words[^]*Going on with thread first\./)
+          yield* say("/threads")
+          yield* terminal.until(
+            / 1 {3}thread_\w{20} {2}\d+ messages {2}Who is captain\?\n 2 \* first {24}\d+ messages {2}Who/
+          )
           yield* say("/rewind")
           yield* terminal.until(/\n> \/rewind\n 1 {2}Who is captain\?\n/)
           yield* say("/rewind 1")

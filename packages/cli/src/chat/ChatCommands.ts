@@ -77,11 +77,7 @@ export const perform = Effect.fnUntraced(function* (
         .toReversed()
         .slice(0, shownThreads)
       if (settings.listed.length === 0) return note("There is no thread yet.")
-      return note(
-        ...(yield* Effect.forEach(settings.listed, (thread, index) =>
-          lineOf(runtime, thread, index, settings.threadId)
-        ))
-      )
+      return note(...(yield* listOf(runtime, settings.listed, settings.threadId)))
     }
     case "New":
       if (away !== undefined) return away
@@ -214,16 +210,32 @@ const costs = Effect.fnUntraced(function* (runtime: RuntimeShape, settings: Sett
 /** How many threads are listed. */
 const shownThreads = 20
 
-const lineOf = (runtime: RuntimeShape, { runId, threadId, version }: ThreadInfo, index: number, current: string) =>
-  Effect.map(
-    Effect.orElseSucceed(runtime.threads.get(threadId), () => []),
-    (messages) => {
-      const first = messages.find(({ role }) => role === "user")
-      const title = first === undefined ? "" : Text.shorten(Text.harmless(Message.text(first)).replace(/\s+/g, " "), 50)
-      const state = runId === undefined ? Text.counted(version, "message") : "goes on"
-      return `${String(index + 1).padStart(2)} ${threadId === current ? "*" : " "} ${ThreadChoice.shown(threadId)}  ${state}  ${title}`
-    }
+/** The threads with their states and first questions, in columns. */
+const listOf = Effect.fnUntraced(function* (runtime: RuntimeShape, listed: ReadonlyArray<ThreadInfo>, current: string) {
+  const rows = yield* Effect.forEach(listed, ({ runId, threadId, version }) =>
+    Effect.map(
+      Effect.orElseSucceed(runtime.threads.get(threadId), () => []),
+      (messages) => ({
+        name: `${threadId === current ? "*" : " "} ${ThreadChoice.shown(threadId)}`,
+        state: runId === undefined ? Text.counted(version, "message") : "goes on",
+        title: firstOf(messages)
+      })
+    )
   )
+  const [names, states] = [
+    Math.max(...rows.map(({ name }) => name.length)),
+    Math.max(...rows.map(({ state }) => state.length))
+  ]
+  return rows.map(
+    ({ name, state, title }, index) =>
+      `${String(index + 1).padStart(2)} ${name.padEnd(names)}  ${state.padEnd(states)}  ${title}`
+  )
+})
+
+const firstOf = (messages: ReadonlyArray<Message.Message>): string => {
+  const first = messages.find(({ role }) => role === "user")
+  return first === undefined ? "" : Text.shorten(Text.harmless(Message.text(first)).replace(/\s+/g, " "), 50)
+}
 
 /** The end of a thread, so that a person knows where it was. */
 export const tail = (runtime: RuntimeShape, threadId: string): Effect.Effect<ReadonlyArray<string>> =>

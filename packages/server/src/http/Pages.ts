@@ -165,6 +165,7 @@ const pages = (
   const api = Api.make(nativePath)
   const openapi = HttpServerResponse.text(JSON.stringify(OpenApi.fromApi(api)), { contentType: "application/json" })
   const at = (path: Path): Path => `/${prefix.slice(1)}${prefix === "" ? path.slice(1) : path}`
+  const unknownPath = { ...noRoute, message: `${noRoute.message}. ${at("/docs")} lists the routes` }
   const health = Effect.sync(() =>
     serving.bell.isClosed ? json(503, { status: "closing" }) : json(200, { status: "ok" })
   )
@@ -192,7 +193,7 @@ const pages = (
     HttpRouter.add(
       "*",
       at("/*"),
-      Effect.sync(() => Response.refusal(native, noRoute, {}))
+      Effect.sync(() => Response.refusal(native, unknownPath, {}))
     )
   )
 }
