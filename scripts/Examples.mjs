@@ -1,10 +1,10 @@
 /**
  * Runs each example's `main.ts` once, as a script would: without a terminal or standard input.
  *
- * An example that would run forever (a server) ends by itself without a terminal. Output is shown only when an example
- * fails.
+ * An example that would run forever (a server) ends by itself without a terminal. What its README says that a reader
+ * sees must be printed. Output is shown only when an example fails.
  */
-import { existsSync, readdirSync } from "node:fs"
+import { existsSync, readFileSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import * as Child from "./Child.mjs"
 import { inside } from "./Workspace.mjs"
@@ -40,8 +40,38 @@ const runOne = async (node, options, name) => {
     { ...options, stdio: ["ignore", "pipe", "pipe"], timeout: limitMs, killSignal: "SIGKILL" },
     (chunk) => printed.push(chunk)
   )
-  const end = code === 0 ? "ok" : code === timedOut ? "timed out" : `failed with code ${code}`
+  const missing = code === 0 ? unprinted(readFileSync(inside("examples", name, "README.md"), "utf8"), printed) : []
+  const end =
+    missing.length > 0
+      ? "not what its README shows"
+      : code === 0
+        ? "ok"
+        : code === timedOut
+          ? "timed out"
+          : `failed with code ${code}`
   process.stdout.write(`example ${name}: ${end} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`)
-  if (code !== 0) process.stdout.write(Buffer.concat(printed))
-  return code
+  if (missing.length > 0) process.stdout.write(`Its README shows, and it did not print:\n${missing.join("\n")}\n\n`)
+  if (end !== "ok") process.stdout.write(Buffer.concat(printed))
+  return missing.length > 0 ? 1 : code
 }
+
+/** The lines of a page's blocks without a language that are not in `printed`. `…` stands for any text. */
+const unprinted = (page, printed) => {
+  const lines = Buffer.concat(printed)
+    .toString()
+    .split("\n")
+    .map((line) => line.trimEnd())
+  const shown = [...page.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].flatMap(([, language, block]) =>
+    language === "" ? block.trimEnd().split("\n") : []
+  )
+  return shown.filter((line) => !lines.some((one) => isLike(line.trimEnd(), one)))
+}
+
+/** Whether a line is what is shown of it. */
+const isLike = (shown, line) =>
+  new RegExp(
+    `^${shown
+      .split("…")
+      .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))
+      .join(".*")}$`
+  ).test(line)

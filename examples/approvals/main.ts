@@ -48,7 +48,9 @@ const program = Effect.gen(function* () {
   yield* pay("Pay Printer.")
 
   for (const { id, matcher, usesLeft } of yield* runtime.grants.list()) {
-    yield* Console.log(`a grant for ${JSON.stringify(matcher)} with ${usesLeft} use left, revoked:`)
+    yield* Console.log(
+      `a grant for ${JSON.stringify(matcher)} with ${usesLeft} ${usesLeft === 1 ? "use" : "uses"} left, revoked:`
+    )
     yield* Console.log(yield* runtime.grants.revoke(id))
   }
 
