@@ -19,7 +19,7 @@ export const provider = "demo"
 export const model = "demo-responder"
 
 /** Its description for people. */
-export const about = `${model}: a scripted responder that reads the tools' results, not a language model`
+export const about = `${model}, a scripted responder that reads the tools' results, not a language model`
 
 /** An invented price table, so that there are costs to see. US dollars per million tokens. */
 export const prices = { [`${provider}/${model}`]: { inputPerMillionUsd: 1, outputPerMillionUsd: 5 } }

@@ -60,6 +60,8 @@ export const run = Effect.fnUntraced(function* (given: Given) {
       hidden: given.hide,
       banner: [
         ...banner(given, workplace),
+        // The first question brings its own empty line.
+        ...(given.question !== undefined && named === undefined && cut === undefined ? [] : [""]),
         ...(named === undefined ? [] : yield* ChatCommands.tail(runtime, named)),
         ...(cut === undefined
           ? []
@@ -89,6 +91,5 @@ const banner = (given: Given, { model, root, store }: Workplace.Workplace): Read
     : model === undefined
       ? []
       : [`Model: ${model}.`]),
-  ...(store === undefined || store === "memory" ? [] : [`Runs are kept in ${store}.`]),
-  ""
+  ...(store === undefined || store === "memory" ? [] : [`Runs are kept in ${store}.`])
 ]
