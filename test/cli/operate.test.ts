@@ -133,6 +133,10 @@ layer(Sample.layer, { excludeTestServices: true })("the operator's commands", (i
       assert.match(audit, /answered revise +write_file +Mia [^]*decided revise/)
       const approve = (given: Operate.Given) => Operate.approve({ ...given, id, scope: "call", by: "Ines" })
       assert.match(yield* printed(approve, on), /^Approval "apr_\w+": /)
+      assert.strictEqual(
+        yield* printed((given) => Operate.reject({ ...given, id: "apr_x", reason: undefined, by: undefined }), on),
+        'No approval "apr_x" is open. reins approvals lists them.'
+      )
       assert.match(
         yield* printed((given) => Operate.cost({ ...given, runId: "nope" }), on),
         /^There is no run "nope"\./

@@ -8,11 +8,9 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as ThreadChoice from "../chat/ThreadChoice.ts"
 import { type CommandFailed, ended, failed } from "../setting/CommandFailed.ts"
-import type { Store } from "../setting/StoreChoice.ts"
+import { type Store, wordsOf } from "../setting/StoreChoice.ts"
 import type { Desk } from "./Desk.ts"
 import * as StoreArchive from "./StoreArchive.ts"
-
-const { telling } = StoreArchive
 
 /** The desk of a tenant. Needs a runtime over the same store. */
 export const make = Effect.fnUntraced(function* (
@@ -53,7 +51,12 @@ export const make = Effect.fnUntraced(function* (
     approvals: Effect.map(runtime.pendingApprovals({ resourceId }), (all) =>
       all.map((asked) => ({ ...asked, request: outward(asked.request) }))
     ),
-    answer: (id, decision) => Effect.asVoid(telling(runtime.respondToApproval(id, decision, { resourceId }))),
+    answer: (id, decision) =>
+      Effect.mapError(Effect.asVoid(runtime.respondToApproval(id, decision, { resourceId })), (error) =>
+        error.reason._tag === "ApprovalNotFound"
+          ? failed(`No approval ${JSON.stringify(id)} is open. reins approvals lists them.`, error)
+          : failed(wordsOf(error), error)
+      ),
     deliver: (ticketId, result, costUsd) =>
       Effect.mapError(runtime.results.deliver(ticketId, result, { resourceId, costUsd }), (error) =>
         failed(ended(error.message), error)
