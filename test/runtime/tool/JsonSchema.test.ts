@@ -19,7 +19,8 @@ describe("a check by JSON Schema", () => {
     [{}, `Instance does not have required property "name".`],
     [{ name: "" }, "name: String is too short (0 < 1)."],
     [{ name: "A", tags: ["a", "c"] }, `tags.1: Instance does not match any of ["a","b"].`],
-    [{ name: "A", address: {} }, `address: Instance does not have required property "city".`]
+    [{ name: "A", address: {} }, `address: Instance does not have required property "city".`],
+    [{ name: "A", nick: "B" }, "nick: The schema allows nothing here. Leave it out."]
   ])("names the invalid field of %j, and nothing more", (value, words) => {
     assert.strictEqual(JsonSchema.checker(person)(value), words)
   })

@@ -69,13 +69,18 @@ const prepared = (schema: Json): Schema =>
 const isPattern = (pattern: string): boolean =>
   Exit.isSuccess(Effect.runSyncExit(Effect.sync(() => new RegExp(pattern, "u"))))
 
+/** What is wrong with a value where the schema takes none, which is nearly always a property that it does not list. */
+const forbidden = "The schema allows nothing here. Leave it out."
+
 /** Only the innermost errors are useful; those around them only say that something inside is invalid. */
 const sentence = (errors: ReadonlyArray<OutputUnit>): string => {
   const inner = errors.filter(
     ({ instanceLocation, keyword }, index) => !isFrame(keyword, instanceLocation, errors, index)
   )
   const named = inner.length === 0 ? errors : inner
-  const lines = [...new Set(named.map(({ error, instanceLocation }) => `${placeOf(instanceLocation)}${error}`))]
+  const lines = [
+    ...new Set(named.map((one) => `${placeOf(one.instanceLocation)}${one.keyword === "false" ? forbidden : one.error}`))
+  ]
   const left = lines.length - most
   return [...lines.slice(0, most), ...(left > 0 ? [`and ${left} more`] : [])].join("; ")
 }
