@@ -47,7 +47,7 @@ export const bytesOf = ({ content, filename, mediaType }: FileContent): Uint8Arr
   return typeof content === "string" ? encoder.encode(content) : new Uint8Array(content)
 }
 
-/** A count of a handler as a whole number: 0 for one that is none, and at most the largest that is exact. */
+/** A count of a handler as a whole number: 0 for an invalid one, and at most the largest that is exact. */
 export const count = (value: number): number =>
   Number.isFinite(value) && value > 0 ? Math.min(Math.floor(value), Number.MAX_SAFE_INTEGER) : 0
 

@@ -72,7 +72,7 @@ interface Asked {
 
 const readPrompt = Schema.decodeUnknownOption(Message.Prompt)
 
-/** A copy of a prompt, which may be of a program without types; `undefined` if it is none: no store could read it again. */
+/** A copy of a prompt, which may be of a program without types; `undefined` if it is invalid: no store could read it again. */
 export const promptOf = (given: unknown): Message.Prompt | undefined =>
   typeof given === "string" ? given.toWellFormed() : Option.getOrUndefined(readPrompt(PlainJson.copy(given)))
 
