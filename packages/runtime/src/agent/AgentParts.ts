@@ -204,25 +204,25 @@ export const offeredParameters = (agent: string, what: string, written: Json): E
     : refuse(`Agent ${JSON.stringify(agent)}: ${what} ${told.problem}; ${ObjectRoot.cure}`)
 }
 
-/** What models and people are told of a tool. */
-export interface ToldTool {
+/** The definition of a tool as its model gets it, and the hash of it. */
+export interface DescribedTool {
   readonly definition: ToolDefinition
   readonly hash: string
 }
 
 /** By tool: a tool and its schemas do not change, and its JSON Schema is most of the time that a runtime takes to build. */
-const toldTools = new WeakMap<Tool.Any, ToldTool>()
+const describedTools = new WeakMap<Tool.Any, DescribedTool>()
 
-/** What models and people are told of a tool. Rejects parameters that have no JSON Schema. */
-export const toldTool = (agent: string, tool: Tool.Any): Effect.Effect<ToldTool> => {
-  const known = toldTools.get(tool)
-  return known === undefined ? tellTool(agent, tool) : Effect.succeed(known)
+/** Describes a tool. Rejects parameters that have no JSON Schema. */
+export const describeTool = (agent: string, tool: Tool.Any): Effect.Effect<DescribedTool> => {
+  const known = describedTools.get(tool)
+  return known === undefined ? describe(agent, tool) : Effect.succeed(known)
 }
 
-const tellTool = Effect.fnUntraced(function* (agent: string, tool: Tool.Any): Effect.fn.Return<ToldTool> {
+const describe = Effect.fnUntraced(function* (agent: string, tool: Tool.Any): Effect.fn.Return<DescribedTool> {
   const what = `the parameters of tool ${JSON.stringify(tool.name)}`
   const written = yield* jsonSchema(agent, what, () => Tool.getJsonSchema(tool))
-  const told = {
+  const described = {
     // Frozen, because all requests share it: an adapter must not change the next request's tools.
     definition: Object.freeze({
       name: tool.name,
@@ -233,8 +233,8 @@ const tellTool = Effect.fnUntraced(function* (agent: string, tool: Tool.Any): Ef
     hash: hashOf(tool, written)
   }
   // Raw JSON Schema is an object of the program, which may change it before it builds the next runtime.
-  if (!Tool.isDynamic(tool)) toldTools.set(tool, told)
-  return told
+  if (!Tool.isDynamic(tool)) describedTools.set(tool, described)
+  return described
 })
 
 /**

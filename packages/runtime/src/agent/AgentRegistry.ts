@@ -293,7 +293,7 @@ const callable = Effect.fnUntraced(function* (
   const late = Rule.issueOf("timeout", timeout, Rule.optional(Rule.duration))
   if (late !== undefined) return yield* refuseTool(definition.name, tool, late)
   const isPlan = execution === "server" && Context.get(tool.annotations, ToolSettings.IsPlan)
-  const { definition: offered, hash } = yield* AgentParts.toldTool(definition.name, tool)
+  const { definition: offered, hash } = yield* AgentParts.describeTool(definition.name, tool)
   const most = Context.get(tool.annotations, ToolSettings.MaxCostUsd)
   const maxCost = most === undefined ? undefined : ToolSettings.mostCost(most)
   if (maxCost !== undefined && Result.isFailure(maxCost))

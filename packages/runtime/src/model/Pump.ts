@@ -206,15 +206,12 @@ class Intake<A, E> {
 
   /** A source may be anybody's iterator: it may throw when it is called, and its promises need not be those of the language. */
   private read(): void {
-    let next: ReturnType<Source<A>["next"]>
-    // Once for each part, so without a `Result`.
-    try {
-      next = this.source.next()
-    } catch (error) {
-      return this.failed(error)
-    }
-    Promise.resolve(next).then(this.took, this.failed)
+    const next = Result.try(this.ask)
+    if (Result.isFailure(next)) return this.failed(next.failure)
+    Promise.resolve(next.success).then(this.took, this.failed)
   }
+
+  private readonly ask = () => this.source.next()
 
   private readonly took = (next: Awaited<ReturnType<Source<A>["next"]>>): void => {
     if (this.isLeft) return
