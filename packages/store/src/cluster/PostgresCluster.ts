@@ -46,15 +46,14 @@ export interface Options extends Omit<Postgres.Options, "carries"> {
   readonly drain?: Duration.Input | undefined
 }
 
-/** The message about an invalid time; `undefined`: both are valid. */
-const issueOf = ({ drain, silence = "10 seconds" }: Options): string | undefined => {
+const ruleOf = ({ silence = "10 seconds" }: Options) => {
   const ms = Budget.milliseconds(silence)
-  // A dead process is found by its silence, so that it must end.
-  const finite = OptionRule.must('Use a finite time above 0, such as "10 seconds"', () => ms > 0 && ms < Infinity)
-  return (
-    OptionRule.issueOf("silence", silence, finite) ??
-    OptionRule.issueOf("drain", drain, OptionRule.optional(OptionRule.duration))
-  )
+  return OptionRule.fields<Options>("Give an object such as { url }", {
+    ...Postgres.rules,
+    // A dead process is found by its silence, so that it must end.
+    silence: OptionRule.must('Use a finite time above 0, such as "10 seconds"', () => ms > 0 && ms < Infinity),
+    drain: OptionRule.optional(OptionRule.duration)
+  })
 }
 
 /** How often processes refresh the list of members. */
@@ -63,7 +62,7 @@ const lookAround = "1 second"
 /**
  * Runs on a cluster of processes over one Postgres: provide it to `Runtime.layer` in each of them. All processes that
  * execute runs must register the same agents. Fails with `PostgresUnusable` before any run is touched. **Errors**: dies
- * before it connects where `silence` or `drain` is no time.
+ * before it connects with the message about an invalid option.
  *
  * @since 0.1.0
  * @category layers
@@ -72,7 +71,7 @@ export const layer = (options: Options): Layer.Layer<never, Postgres.PostgresUnu
   Deployment.layerStore(
     "Postgres cluster",
     Effect.gen(function* () {
-      const issue = issueOf(options)
+      const issue = OptionRule.problemOf("of the Postgres cluster", options, ruleOf(options))
       if (issue !== undefined) return yield* Effect.die(new Error(issue))
       const { client, store } = yield* Postgres.connected(options)
       const silence = Duration.millis(Budget.milliseconds(options.silence ?? "10 seconds"))

@@ -8,12 +8,13 @@
 import type * as PgClient from "@effect/sql-pg/PgClient"
 import { Deployment } from "@reins/runtime"
 import { type JournalStore, journalHost } from "@reins/runtime/journal"
+import { OptionRule } from "@reins/runtime/promise"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Reactivity from "effect/reactivity/Reactivity"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
@@ -37,7 +38,7 @@ import * as Tables from "../sql/Tables.ts"
 export interface Options {
   /** The database: `postgres://user:password@host:port/database`. */
   readonly url: Redacted.Redacted
-  /** The largest number of open connections, including the listener's and the owner lock's. Default 10. */
+  /** The largest number of open connections, including the listener's and the owner lock's, at least 2. Default 10. */
   readonly maxConnections?: number | undefined
   /** Whether this process may become the owner. False: it stays a client. Default true. */
   readonly carries?: boolean | undefined
@@ -48,6 +49,28 @@ export interface Options {
    * loads it again. Default 60,000.
    */
   readonly hibernateMs?: number | undefined
+}
+
+/**
+ * What the options must be. `PostgresCluster` has the same, and more.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const rules: OptionRule.Rules<Options> = {
+  url: OptionRule.secret(OptionRule.must('Use Redacted.make("postgres://…")', Redacted.isRedacted)),
+  maxConnections: OptionRule.optional(OptionRule.count(2)),
+  carries: OptionRule.optional(OptionRule.flag),
+  gatherMs: OptionRule.optional(OptionRule.atLeast(0)),
+  hibernateMs: OptionRule.optional(OptionRule.atLeast(0))
+}
+
+const rule = OptionRule.fields<Options>("Give an object such as { url }", rules)
+
+/** Dies with the message about an invalid option. */
+const checked = (options: Options): Effect.Effect<Options> => {
+  const issue = OptionRule.problemOf("of the Postgres store", options, rule)
+  return issue === undefined ? Effect.succeed(options) : Effect.die(new Error(issue))
 }
 
 /**
@@ -160,7 +183,7 @@ export const connected = Effect.fnUntraced(function* (options: Options) {
  * @category operations
  */
 export const journal = (options: Options): Effect.Effect<JournalStore, PostgresUnusable, Scope.Scope> =>
-  Effect.map(connected(options), ({ store }) => store)
+  Effect.map(Effect.flatMap(checked(options), connected), ({ store }) => store)
 
 /**
  * Administration of stored runs, also while others execute them.
@@ -169,11 +192,13 @@ export const journal = (options: Options): Effect.Effect<JournalStore, PostgresU
  * @category operations
  */
 export const archive = (options: Options): Effect.Effect<Archive.Archive, PostgresUnusable, Scope.Scope> =>
-  Effect.flatMap(connect(options), (client) => Effect.map(open(client), ({ db }) => Archive.make(db)))
+  Effect.flatMap(Effect.flatMap(checked(options), connect), (client) =>
+    Effect.map(open(client), ({ db }) => Archive.make(db))
+  )
 
 /**
  * Runs in Postgres: provide it to `Runtime.layer`, and they survive their process. Fails with `PostgresUnusable` before
- * any run is touched.
+ * any run is touched. **Errors**: dies with the message about an invalid option.
  *
  * @since 0.1.0
  * @category layers
@@ -182,7 +207,7 @@ export const layer = (options: Options): Layer.Layer<never, PostgresUnusable> =>
   Deployment.layerStore(
     "Postgres",
     Effect.gen(function* () {
-      const { carries = true, gatherMs, hibernateMs } = options
+      const { carries = true, gatherMs, hibernateMs } = yield* checked(options)
       const { client, store } = yield* connected(options)
       const common = { gatherMs, hibernateMs, pollMs: safetyMs, isCarried: isOwned(client) }
       if (!carries) return journalHost(store, { ...common, carries })

@@ -7,6 +7,7 @@
  */
 import { Deployment } from "@reins/runtime"
 import { type JournalStore, journalHost, type StoreFailure } from "@reins/runtime/journal"
+import { OptionRule } from "@reins/runtime/promise"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -44,6 +45,15 @@ export interface Options extends NodeSqlite.Options {
   readonly pollMs?: number | undefined
 }
 
+const rule = OptionRule.fields<Options>('Give an object such as { filename: "runs.db" }', {
+  filename: OptionRule.name('Give the path of a file, or ":memory:"'),
+  synchronous: OptionRule.optional(OptionRule.oneOf("NORMAL", "FULL")),
+  carries: OptionRule.optional(OptionRule.flag),
+  gatherMs: OptionRule.optional(OptionRule.atLeast(0)),
+  hibernateMs: OptionRule.optional(OptionRule.atLeast(0)),
+  pollMs: OptionRule.optional(OptionRule.atLeast(1))
+})
+
 /** How often a client tries to become the owner, in milliseconds. */
 const takeOverMs = 1000
 
@@ -52,9 +62,11 @@ const safetyMs = 10_000
 
 const isMemory = (filename: string) => filename === ":memory:"
 
-/** The database, migrated to this version. */
+/** The database, migrated to this version. Dies with the message about an invalid option. */
 const database = (options: Options) =>
   Effect.gen(function* () {
+    const issue = OptionRule.problemOf("of the SQLite store", options, rule)
+    if (issue !== undefined) return yield* Effect.die(new Error(issue))
     const { filename } = options
     const { client, transact } = yield* NodeSqlite.open(options)
     const db = new Database(client, sqlite)
@@ -118,7 +130,7 @@ export const restore = SqliteBackup.restore
 
 /**
  * Runs in a SQLite file: provide it to `Runtime.layer`, and they survive their process. Fails with `SqliteUnusable`,
- * whose message names the cure, before any run is touched.
+ * whose message names the cure, before any run is touched. **Errors**: dies with the message about an invalid option.
  *
  * **Example** (Runs that survive their process)
  *
