@@ -242,7 +242,8 @@ const receive = (stream: ReadableStream<LanguageModelV4StreamPart>, parts: Parts
   const reader = stream.getReader()
   const source: ModelStream.Source<LanguageModelV4StreamPart> = {
     next: () => reader.read(),
-    leave: () => reader.cancel()
+    leave: () => reader.cancel(),
+    isNative: true
   }
   return ModelStream.pump(source, {
     take: (arrived) => {

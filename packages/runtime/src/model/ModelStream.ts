@@ -43,14 +43,19 @@ export const fromAsyncIterable = (options: Options): ModelPort => ({
   attempt: (request, emit) => pumpFrom(() => new Iterated(options, request), new Reception(options, emit))
 })
 
+/** Whether it is an async generator of the language, not an iterator of the program's own. */
+const isGenerator = (parts: object): boolean => Object.prototype.toString.call(parts) === "[object AsyncGenerator]"
+
 /** A source that was opened for a request. */
 class Iterated implements Source<ModelPart> {
   declare private readonly controller: AbortController
   declare private readonly parts: AsyncIterator<ModelPart>
+  declare readonly isNative: boolean
 
   constructor({ open }: Options, request: ModelRequest) {
     this.controller = new AbortController()
     this.parts = open(request, this.controller.signal)[Symbol.asyncIterator]()
+    this.isNative = isGenerator(this.parts)
   }
 
   next(): ReturnType<Source<ModelPart>["next"]> {

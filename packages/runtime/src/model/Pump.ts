@@ -26,6 +26,11 @@ export interface Source<A> {
   >
   /** Closes the source. Not called when it has ended. */
   readonly leave: () => Promise<unknown> | undefined
+  /**
+   * Whether `next` never throws, and returns promises of the language that resolve to objects, as generators and readers
+   * of the platform do: each part costs less then. Absent: no.
+   */
+  readonly isNative?: boolean | undefined
 }
 
 /**
@@ -204,8 +209,12 @@ class Intake<A, E> {
     if (Result.isSuccess(left)) Promise.resolve(left.success).then(ignore, ignore)
   }
 
-  /** A source may be anybody's iterator: it may throw when it is called, and its promises need not be those of the language. */
   private read(): void {
+    if (this.source.isNative === true) this.source.next().then(this.took, this.failed)
+    else this.tryRead()
+  }
+
+  private tryRead(): void {
     const next = Result.try(this.ask)
     if (Result.isFailure(next)) return this.failed(next.failure)
     Promise.resolve(next.success).then(this.took, this.failed)
@@ -215,7 +224,8 @@ class Intake<A, E> {
 
   private readonly took = (next: Awaited<ReturnType<Source<A>["next"]>>): void => {
     if (this.isLeft) return
-    if (!Predicate.isObject(next)) return this.failed(new TypeError("The source's next() returned no object"))
+    if (this.source.isNative !== true && !Predicate.isObject(next))
+      return this.failed(new TypeError("The source's next() returned no object"))
     if (next.done === true) {
       this.end = done
       // Nothing more can come in this turn.
