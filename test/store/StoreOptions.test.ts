@@ -20,13 +20,15 @@ const everywhere: ReadonlyArray<readonly [object, string]> = [
   [{ gatherMs: "25" }, `Invalid option gatherMs: "25". ${milliseconds}`],
   [{ hibernateMs: -1 }, `Invalid option hibernateMs: -1. ${milliseconds}`],
   [{ carries: "no" }, 'Invalid option carries: "no". Use true or false'],
-  [{ hibernatesMs: 1000 }, "Unknown option hibernatesMs. Available options: "]
+  [{ hibernatesMs: 1000 }, "Unknown option hibernatesMs. Available options: "],
+  [{ "postgres://user:password@host": 1 }, "Unknown option of the "]
 ]
 
 const connections = "Use a whole number of at least 2"
 
 const withServer: typeof everywhere = [
   [{ maxConnections: 0 }, `Invalid option maxConnections: 0. ${connections}`],
+  [{ maxConnections: 1 }, `Invalid option maxConnections: 1. ${connections}`],
   [{ maxConnections: 2.5 }, `Invalid option maxConnections: 2.5. ${connections}`],
   [{ url: "postgres://user:password@host/database" }, 'Invalid option url. Use Redacted.make("postgres://…")']
 ]
@@ -52,6 +54,13 @@ describe("an invalid option of a store", () => {
       const message = Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "built"
       assert.include(message, said)
       assert.notInclude(message, "password@")
+    })
+  )
+
+  it.live("leaves one connection to an archive, which neither listens nor locks", () =>
+    Effect.gen(function* () {
+      const failure = yield* Effect.flip(Effect.scoped(Postgres.archive({ url, maxConnections: 1 })))
+      assert.strictEqual(failure.reason, "CannotConnect")
     })
   )
 })

@@ -37,7 +37,7 @@ describe("a decision", () => {
   })
 
   const types = 'Use "approve", "reject", "revise", "answer"'
-  const dataPart = (decision: unknown) => ({
+  const dataParts = (...parts: ReadonlyArray<object>) => ({
     jsonrpc: "2.0",
     id: 1,
     method: "SendMessage",
@@ -46,10 +46,11 @@ describe("a decision", () => {
         messageId: "m",
         role: "ROLE_USER",
         taskId: "run-1",
-        parts: [{ text: "yes" }, { data: { approvalId: "apr-1", ...(decision === undefined ? {} : { decision }) } }]
+        parts
       }
     }
   })
+  const dataPart = (decision: unknown) => dataParts({ text: "yes" }, { data: { approvalId: "apr-1", decision } })
   const chatPart = (part: object) => ({ id: "t", messages: [{ role: "assistant", parts: [part] }] })
   const kaiPart = (part: object) => ({ id: "t", message: { id: "m", role: "user", parts: [text, part] } })
   const text = { type: "text", text: "yes" }
@@ -60,8 +61,21 @@ describe("a decision", () => {
     [a2a, "POST /rpc", dataPart({ type: "approve", uses: -1 }), `${place}.uses`, "Use a whole number of at least 0"],
     [a2a, "POST /rpc", dataPart({ type: "revise" }), `${place}.partial`, "Use JSON that replaces arguments"],
     [a2a, "POST /rpc", dataPart({ type: "aprove" }), `${place}.type`, types],
-    [a2a, "POST /rpc", dataPart("aprove"), place, 'Send an object with a type, such as {"type":"approve"}'],
-    [a2a, "POST /rpc", dataPart(undefined), place, 'Send "approve", "reject", a decision, or an answer'],
+    [a2a, "POST /rpc", dataPart("aprove"), place, 'Send "approve", "reject", or a decision'],
+    [
+      a2a,
+      "POST /rpc",
+      dataParts({ data: { decision: "approved" } }),
+      "message.parts.0.data.decision",
+      'Send "approve", "reject", or a decision'
+    ],
+    [
+      a2a,
+      "POST /rpc",
+      dataParts({ data: { approvalId: "apr-1" } }),
+      "message.parts.0.data.decision",
+      'Send "approve", "reject", a decision, or an answer'
+    ],
     [
       aiSdk,
       "POST /chat",
@@ -84,6 +98,16 @@ describe("a decision", () => {
       "Use true or false"
     ]
   ]
+
+  it("is in the words of A2A beside the data of its question, and absent ids may be null", () => {
+    const echo = { approvalId: "apr-1", kind: "tool", target: "pay" }
+    const said = fieldsOf(a2a, "POST /rpc", dataParts({ text: "yes" }, { data: echo }))
+    assert.deepInclude(said, { said: "yes", decisions: [] })
+    const nulls = { approvalId: null, toolCallId: "c", decision: "approve" }
+    assert.deepStrictEqual(fieldsOf(a2a, "POST /rpc", dataParts({ data: nulls })).decisions, [
+      { toolCallId: "c", decision: { type: "approve" } }
+    ])
+  })
 
   it.each(invalid)("is refused, not passed over, where it is invalid: %o", (dialect, line, body, field, cure) => {
     const decoded = decode(dialect, line, body)

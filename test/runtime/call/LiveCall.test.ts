@@ -3,6 +3,7 @@ import { Money } from "@reins/protocol"
 import { ToolRun, ToolSettings } from "@reins/runtime"
 import { Cause, Deferred, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import { runInNewContext } from "node:vm"
 import * as OneTool from "../../support/OneTool.ts"
 import * as Story from "../../support/Story.ts"
 
@@ -143,6 +144,16 @@ describe("a call while its handler runs", () => {
         "Error: Invalid option storeFile.content: 5. Give a Uint8Array, or a string"
       ])
       assert.deepStrictEqual([probe.of("custom"), probe.of("data-file-registered")], [[], []])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("stores the bytes of another realm, as of a test's environment", () =>
+    Effect.gen(function* () {
+      const content: Uint8Array = runInNewContext("new Uint8Array([1, 2, 3])")
+      const probe = yield* OneTool.finished({
+        handler: () => ToolRun.use((call) => call.storeFile({ filename: "a.bin", mediaType: "image/png", content }))
+      })
+      assert.strictEqual(probe.of("data-file-registered")[0]?.data.sizeBytes, 3)
     }).pipe(Effect.scoped)
   )
 

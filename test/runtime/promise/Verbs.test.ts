@@ -1,6 +1,8 @@
 /** The verbs of the runtime without Effect, given agents' values; and what the types of agents say of their answers. */
 import { assert, describe, it } from "@effect/vitest"
-import { agent, createRuntime, type Completion, RunError } from "@reins/runtime/promise"
+import { agent, createRuntime, type Completion, RunError, type StreamedModel } from "@reins/runtime/promise"
+import { Deployment } from "@reins/runtime"
+import { journalHost, MemoryJournal, type JournalStore } from "@reins/runtime/journal"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Effect, Layer } from "effect"
 import { getEventListeners } from "node:events"
@@ -328,10 +330,69 @@ describe("a signal", () => {
     assert.strictEqual(model.requests.length, 0)
   })
 
+  /** A journal that stores a run, after `quick` others, once `go` is called; `asked` resolves when it is asked to. */
+  const slow = (quick: number) => {
+    const journal = MemoryJournal.make()
+    let stored = 0
+    const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const create: JournalStore["create"] = (...given) =>
+      Effect.andThen(
+        Effect.promise(async () => {
+          if (stored++ < quick) return
+          asked.resolve()
+          await gate.promise
+        }),
+        journal.create(...given)
+      )
+    const store: JournalStore = { ...journal, create }
+    const services = Layer.succeed(Deployment.Deployment, journalHost(store))
+    return { services, asked: asked.promise, go: gate.resolve }
+  }
+  const endless = { ...ScriptedModel.words("on and on"), hangs: true }
+
+  it("cancels a run that is being stored when it is aborted", async () => {
+    const { asked, go, services } = slow(0)
+    const model = ScriptedModel.make({ replies: [endless] })
+    await using runtime = createRuntime({ model, agents: [{ name: "talker" }], services })
+    const controller = new AbortController()
+    const started = runtime.start("go", { runId: "r1", signal: controller.signal }).catch((error: unknown) => error)
+    await asked
+    const reason = new Error("too late")
+    controller.abort(reason)
+    go()
+    assert.strictEqual(await started, reason)
+    const finishes = []
+    for await (const { event } of runtime.watch("r1")) if (event.type === "finish") finishes.push(event.finishReason)
+    assert.deepStrictEqual(finishes, ["cancelled"])
+  })
+
+  it("does not cancel another's run of the id that it asked for", async () => {
+    const { asked, go, services } = slow(1)
+    const answered = Promise.withResolvers<void>()
+    const model: StreamedModel = {
+      provider: "test",
+      model: "waiting",
+      open: async function* () {
+        await answered.promise
+        yield { type: "text", text: "here" }
+        yield { type: "finish", reason: "stop" }
+      }
+    }
+    await using runtime = createRuntime({ model, agents: [{ name: "talker" }], services })
+    const first = await runtime.start("go", { runId: "r1" })
+    const controller = new AbortController()
+    const second = runtime.start("go", { runId: "r1", signal: controller.signal }).catch((error: unknown) => error)
+    await asked
+    controller.abort(new Error("too late"))
+    go()
+    assert.instanceOf(await second, Error)
+    answered.resolve()
+    assert.strictEqual((await first.result()).output, "here")
+  })
+
   it("cancels the run that was started with it, and is forgotten at its end", async () => {
     const controller = new AbortController()
     const { signal } = controller
-    const endless = { ...ScriptedModel.words("on and on"), hangs: true }
     await using runtime = createRuntime({
       model: ScriptedModel.make({ replies: [endless] }),
       agents: [{ name: "talker" }]

@@ -31,7 +31,7 @@ export interface GrantStore {
   readonly release: (runId: string, now: number) => Effect.Effect<void>
   /** A tenant's grants that are not used up, oldest first; expired ones too, until they are revoked. */
   readonly list: (resourceId: string) => Effect.Effect<ReadonlyArray<Grant.Grant>>
-  /** Revokes a grant: it covers no call that has not started. False when there is none. */
+  /** Revokes a grant: it covers no call that claims it from now on. False when there is none. */
   readonly revoke: (id: string, how: Revocation) => Effect.Effect<boolean>
 }
 

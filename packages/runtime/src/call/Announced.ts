@@ -57,7 +57,10 @@ const text = Rule.text()
 
 const contentRule = Rule.either(
   text,
-  Rule.must("Give a Uint8Array, or a string", (value) => value instanceof Uint8Array)
+  Rule.must(
+    "Give a Uint8Array, or a string",
+    (value) => Object.prototype.toString.call(value) === "[object Uint8Array]"
+  )
 )
 
 const required = (option: string, value: unknown, rule: Rule.Rule): void => {

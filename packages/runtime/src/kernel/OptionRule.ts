@@ -437,5 +437,6 @@ export const issueOf = (path: string, value: unknown, rule: Rule): string | unde
 export const problemOf = (what: string, options: unknown, rule: Rule): string | undefined => {
   const fault = rule(options)
   if (fault === undefined) return undefined
-  return sentence(fault.path === "" && (fault.unknown ?? "") === "" ? { ...fault, path: what } : fault)
+  if (fault.path !== "" || (fault.unknown ?? "") !== "") return sentence(fault)
+  return fault.unknown === undefined ? sentence({ ...fault, path: what }) : `Unknown option ${what}. ${fault.cure}`
 }

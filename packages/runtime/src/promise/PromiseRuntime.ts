@@ -182,16 +182,32 @@ export const createRuntime = <
       return all instanceof QueryRejected ? Effect.fail(all) : Types.as<ErasedVerbs>(runtime).complete(...all)
     })
   const start = (told: Told) => {
-    const { signal } = told.asked
-    return answer(told.asked, (runtime, options) => {
+    const { options, signal } = plain(told.asked)
+    const begin = (runtime: Shape.RuntimeShape) => {
       const all = typed(told, options)
       return all instanceof QueryRejected ? Effect.fail(all) : Types.as<ErasedVerbs>(runtime).start(...all)
-    }).then((run): RunHandle<Types.Any> => {
+    }
+    if (signal === undefined) return promise(begin).then(handleOf)
+    if (signal.aborted) return Promise.reject(signal.reason)
+    return promise((runtime) => startBy(signal, begin(runtime))).then((run) => {
       // A message of another's run does not cancel it.
-      if (signal !== undefined && run.steered === undefined) cancelBy(signal, run)
+      if (run.steered === undefined) cancelBy(signal, run)
       return handleOf(run)
     })
   }
+  /**
+   * An abort ends a wait for the thread. While the run is being stored it stops nothing, and the run is cancelled then: not by
+   * its id before that, which may be another run's.
+   */
+  const startBy = <E>(signal: AbortSignal, started: Effect.Effect<Verbs.RunHandle<Types.Any>, E>) =>
+    Effect.suspend(() => {
+      let begun: Verbs.RunHandle<Types.Any> | undefined
+      const kept = Effect.uninterruptible(Effect.tap(started, (run) => Effect.sync(() => void (begun = run))))
+      return Effect.onError(
+        Iteration.untilAborted(kept, signal, (stop) => stop()),
+        () => (begun === undefined || begun.steered !== undefined ? Effect.void : begun.cancel)
+      )
+    })
   /** Cancels a started run when `signal` is aborted. */
   const cancelBy = (signal: AbortSignal, { cancel, result }: Verbs.RunHandle<Types.Any>) => {
     const aborted = () => void managed.runFork(cancel)

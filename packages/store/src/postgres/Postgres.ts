@@ -38,7 +38,7 @@ import * as Tables from "../sql/Tables.ts"
 export interface Options {
   /** The database: `postgres://user:password@host:port/database`. */
   readonly url: Redacted.Redacted
-  /** The largest number of open connections, including the listener's and the owner lock's, at least 2. Default 10. */
+  /** The largest number of open connections, including the listener's and the owner lock's: at least 2, or 1 for an archive. Default 10. */
   readonly maxConnections?: number | undefined
   /** Whether this process may become the owner. False: it stays a client. Default true. */
   readonly carries?: boolean | undefined
@@ -67,9 +67,15 @@ export const rules: OptionRule.Rules<Options> = {
 
 const rule = OptionRule.fields<Options>("Give an object such as { url }", rules)
 
+/** What neither listens nor locks needs one connection. */
+const ruleOfOne = OptionRule.fields<Options>("Give an object such as { url }", {
+  ...rules,
+  maxConnections: OptionRule.optional(OptionRule.count(1))
+})
+
 /** Dies with the message about an invalid option. */
-const checked = (options: Options): Effect.Effect<Options> => {
-  const issue = OptionRule.problemOf("of the Postgres store", options, rule)
+const checked = (options: Options, isOneEnough = false): Effect.Effect<Options> => {
+  const issue = OptionRule.problemOf("of the Postgres store", options, isOneEnough ? ruleOfOne : rule)
   return issue === undefined ? Effect.succeed(options) : Effect.die(new Error(issue))
 }
 
@@ -192,7 +198,7 @@ export const journal = (options: Options): Effect.Effect<JournalStore, PostgresU
  * @category operations
  */
 export const archive = (options: Options): Effect.Effect<Archive.Archive, PostgresUnusable, Scope.Scope> =>
-  Effect.flatMap(Effect.flatMap(checked(options), connect), (client) =>
+  Effect.flatMap(Effect.flatMap(checked(options, true), connect), (client) =>
     Effect.map(open(client), ({ db }) => Archive.make(db))
   )
 

@@ -8,6 +8,7 @@ import type { Approval, Events, Json, ListedRun, Message as Ours } from "@reins/
 import { Decision, Question } from "@reins/protocol"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { reasonOf } from "../Accumulation.ts"
@@ -235,8 +236,8 @@ export const fileArtifact = ({ fileId, filename, mediaType, url }: Events.FileRe
 
 /** The data of a part that names a question or a call; that of any other part answers nothing. */
 const Answering = Schema.Struct({
-  approvalId: Maybe(Text),
-  toolCallId: Maybe(Text),
+  approvalId: Maybe(Schema.NullOr(Text)),
+  toolCallId: Maybe(Schema.NullOr(Text)),
   decision: Maybe(Schema.Unknown),
   result: Maybe(Schema.Json),
   answer: Maybe(Schema.Json),
@@ -247,17 +248,32 @@ const readAnswering = Body.read(Answering)
 const has = (data: Json | undefined, ...names: ReadonlyArray<string>): boolean =>
   names.some((name) => Body.at(data, name).length > 0)
 
-const isDecision = (given: unknown): boolean => given === "approve" || given === "reject" || Body.namesDecision(given)
+/** Whether one of these fields is present and not `null`, which some clients send for an absent one. */
+const names = (data: Json | undefined, ...ids: ReadonlyArray<string>): boolean =>
+  ids.some((id) => Body.at(data, id).some((value) => value !== null))
+
+const isDecision = (given: unknown): boolean => typeof given === "string" || Body.namesDecision(given)
 
 const decisionOf = (given: unknown, place: string): Result.Result<Decision, Refusal> => {
   if (given === "approve") return Result.succeed(Decision.approve())
-  return given === "reject" ? Result.succeed(Decision.reject()) : Body.readDecision(given, place)
+  if (given === "reject") return Result.succeed(Decision.reject())
+  return typeof given === "string"
+    ? Result.fail(Body.invalidField(place, 'Send "approve", "reject", or a decision'))
+    : Body.readDecision(given, place)
 }
 
-/** What a part's data answers; `undefined`: nothing. Fails where it names what it answers, and has no valid answer. */
-const partOf = (data: Json | undefined, place: string): Result.Result<DecisionFor | ResultFor | undefined, Refusal> => {
-  if (!has(data, "approvalId", "toolCallId") && !Body.at(data, "decision").some(isDecision))
+/**
+ * What a part's data answers; `undefined`: nothing. Fails where it names what it answers, and has no valid answer. `words`: those
+ * of the message, which may answer beside the data of the question that a client sends back.
+ */
+const partOf = (
+  data: Json | undefined,
+  place: string,
+  words: string
+): Result.Result<DecisionFor | ResultFor | undefined, Refusal> => {
+  if (!names(data, "approvalId", "toolCallId") && !Body.at(data, "decision").some(isDecision))
     return Result.succeed(undefined)
+  if (words.trim() !== "" && !has(data, "decision", "answer", "result")) return Result.succeed(undefined)
   const read = readAnswering(data)
   if (Result.isFailure(read)) {
     const { field } = read.failure
@@ -265,14 +281,14 @@ const partOf = (data: Json | undefined, place: string): Result.Result<DecisionFo
   }
   const { answer, approvalId, decision, isFailure, result, toolCallId } = read.success
   const named = {
-    ...(approvalId === undefined ? {} : { approvalId }),
-    ...(toolCallId === undefined ? {} : { toolCallId })
+    ...(Predicate.isNullish(approvalId) ? {} : { approvalId }),
+    ...(Predicate.isNullish(toolCallId) ? {} : { toolCallId })
   }
   const told = decision === undefined ? undefined : decisionOf(decision, `${place}.decision`)
   if (told !== undefined && Result.isFailure(told)) return Result.fail(told.failure)
   if (answer !== undefined) return Result.succeed({ ...named, decision: Decision.answer(answer) })
   if (told !== undefined) return Result.succeed({ ...named, decision: told.success })
-  if (toolCallId === undefined)
+  if (Predicate.isNullish(toolCallId))
     return Result.fail(Body.invalidField(`${place}.decision`, 'Send "approve", "reject", a decision, or an answer'))
   return result === undefined
     ? Result.fail(Body.invalidField(`${place}.result`, "Send the result of the call, a decision, or an answer"))
@@ -286,15 +302,15 @@ const partOf = (data: Json | undefined, place: string): Result.Result<DecisionFo
 export const answerOf = (runId: string, { parts }: Message): Result.Result<Answer, Refusal> => {
   const decisions: Array<DecisionFor> = []
   const results: Array<ResultFor> = []
+  const words = parts.flatMap(({ text }) => (text === undefined ? [] : [text])).join("\n")
   for (const [index, { data }] of parts.entries()) {
-    const given = partOf(data, `message.parts.${index}.data`)
+    const given = partOf(data, `message.parts.${index}.data`, words)
     if (Result.isFailure(given)) return Result.fail(given.failure)
     const told = given.success
     if (told === undefined) continue
     if ("decision" in told) decisions.push(told)
     else results.push(told)
   }
-  const words = parts.flatMap(({ text }) => (text === undefined ? [] : [text])).join("\n")
   const isNamed = decisions.length + results.length > 0
   return Result.succeed({
     _tag: "Answer",
