@@ -17,6 +17,8 @@ export class Waits {
   private readonly listeners = new Map<string, ReadonlyArray<() => void>>()
   /** How many times something for a wait was stored in this process. */
   private nudges = 0
+  /** How many waits look for their answer, and do not only wait for news of it. */
+  private looking = 0
   private readonly due = new Map<string, number>()
   private readonly pollMs: number
   private readonly clock: RunClock
@@ -32,6 +34,14 @@ export class Waits {
     this.clock = clock
     this.cancel = cancel
     this.answers = answers
+  }
+
+  /**
+   * Whether all waits only wait for news. One that was woken has a cancel, a vote or an answer to act on, which nothing
+   * would wake it for again.
+   */
+  get isIdle(): boolean {
+    return this.looking === 0
   }
 
   /** The earliest deadline of the waits, in epoch milliseconds; `Infinity` without one. */
@@ -50,7 +60,15 @@ export class Waits {
     schema: Schema.Codec<A, Json>,
     end: WaitEnd<A>
   ): Effect.Effect<StoredAnswer> {
-    return Effect.suspend(() => awaited(judging, run, name, this.awaiting(name, schema, end)))
+    return Effect.suspend(() => {
+      this.looking += 1
+      return Effect.ensuring(
+        awaited(judging, run, name, this.awaiting(name, schema, end)),
+        Effect.sync(() => {
+          this.looking -= 1
+        })
+      )
+    })
   }
 
   /** How the wait of that name ends without an answer, and how it is notified of one. */
@@ -83,7 +101,12 @@ export class Waits {
     const names = any === undefined ? [name] : [name, ...any.names]
     const told = Effect.callback<void>((resume) => {
       if (cancel.requested || isMissed() || names.some((one) => answers.has(one))) return resume(Effect.void)
+      let isWaiting = true
+      this.looking -= 1
       const leave = () => {
+        if (!isWaiting) return
+        isWaiting = false
+        this.looking += 1
         for (const one of names) this.remove(one, wake)
         cancel.remove(listener)
       }
