@@ -29,7 +29,7 @@ const parts = {
       value ->> 5, value ->> 6, CAST(value ->> 7 AS BIGINT)
     FROM run, json_array_elements(CAST(? AS json)) AS each(value) ON CONFLICT (id) DO NOTHING`,
   decided: `UPDATE reins_approvals AS a SET outcome = value ->> 1, decided_at = CAST(value ->> 2 AS BIGINT)
-    FROM run, json_array_elements(CAST(? AS json)) AS each(value) WHERE a.id = value ->> 0`,
+    FROM run, json_array_elements(CAST(? AS json)) AS each(value) WHERE a.run_id = run.run_id AND a.id = value ->> 0`,
   opened: `INSERT INTO reins_client_calls (run_id, path, call_id) SELECT run.run_id, value ->> 0, value ->> 1
     FROM run, json_array_elements(CAST(? AS json)) AS each(value) ON CONFLICT DO NOTHING`,
   closed: `DELETE FROM reins_client_calls AS c USING run, json_array_elements(CAST(? AS json)) AS each(value)

@@ -110,6 +110,8 @@ export interface Dialect {
   readonly statement: (text: string) => string
   /** A table expression `each(value)` with the elements of the JSON array in the next parameter. */
   readonly each: string
+  /** A condition, after a column: that it is the first cell of a row of the JSON array in the next parameter. */
+  readonly among: string
   /** Ends a `SELECT` whose rows the same transaction will change. */
   readonly lockRows: string
   /**
@@ -151,6 +153,7 @@ export interface Dialect {
 export const sqlite: Dialect = {
   statement: (text) => text,
   each: "json_each(?) AS each",
+  among: "IN (SELECT value ->> 0 FROM json_each(?))",
   lockRows: "",
   notice: undefined,
   news: ", changed = (SELECT max(changed) + 1 FROM reins_runs)",
@@ -184,6 +187,8 @@ export const postgres = (self: string): Dialect => ({
     return text.replaceAll("?", () => `$${++count}`)
   },
   each: "json_array_elements(CAST(? AS json)) AS each(value)",
+  // As an array: for a subquery it would plan for a hundred rows, and may read the whole table.
+  among: "= ANY (ARRAY(SELECT value ->> 0 FROM json_array_elements(CAST(? AS json)) AS each(value)))",
   lockRows: " FOR UPDATE",
   notice: (run) => notify(self, run),
   news: "",
@@ -203,6 +208,20 @@ export const postgres = (self: string): Dialect => ({
     })
   }
 })
+
+/**
+ * Conditions on a row that is found by its key, written so that no index matches them. Postgres plans a statement once
+ * per connection, also while its tables are new and without statistics. Then an index of a tenant's rows, or of all open
+ * runs, seems as good as the primary key, and each statement reads all that it holds.
+ */
+export const byKey = {
+  /** Of a run. */
+  isOpen: "coalesce(ended_at, -1) = -1",
+  /** Of an approval. */
+  isUndecided: "coalesce(outcome, '') = ''",
+  /** Of a row with a tenant. */
+  isOfTenant: "resource_id || '' = ?"
+}
 
 /** The channel on which processes announce runs. */
 export const channel = "reins_runs"

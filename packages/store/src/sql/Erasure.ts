@@ -7,7 +7,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
-import type { Database, Row, Value } from "./Database.ts"
+import { byKey, type Database, type Row, type Value } from "./Database.ts"
 import * as SqlBranches from "./SqlBranches.ts"
 import * as StoredJson from "./StoredJson.ts"
 
@@ -113,7 +113,7 @@ interface Condition {
 const conditionOf = (subject: Subject, resourceId: string | undefined): Condition => {
   const [column, id] = "threadId" in subject ? ["thread_id", subject.threadId] : ["run_id", subject.runId]
   return {
-    text: `${column} = ?${resourceId === undefined ? "" : " AND resource_id = ?"}`,
+    text: `${column} = ?${resourceId === undefined ? "" : ` AND ${byKey.isOfTenant}`}`,
     values: [Column.encode(id), ...(resourceId === undefined ? [] : [Column.encode(resourceId)])]
   }
 }
@@ -191,7 +191,7 @@ const erased = Effect.fnUntraced(function* (db: Database, subject: Subject, opti
     yield* db.rows(`SELECT 1 FROM reins_threads WHERE ${condition.text}${db.dialect.lockRows}`, ...condition.values)
   }
   const [open] = yield* db.rows(
-    `SELECT run_id FROM reins_runs WHERE ${condition.text} AND ended_at IS NULL ORDER BY started_at LIMIT 1`,
+    `SELECT run_id FROM reins_runs WHERE ${condition.text} AND ${byKey.isOpen} ORDER BY started_at LIMIT 1`,
     ...condition.values
   )
   if (open !== undefined) return yield* new NotErased({ reason: "RunOpen", runId: Column.decode(open["run_id"]) })

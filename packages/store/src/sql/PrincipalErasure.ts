@@ -40,13 +40,12 @@ const erased = Effect.fnUntraced(function* (
   db: Database,
   erasing: Erasure.Erasing
 ): Effect.fn.Return<Erasure.Outcome, Failure> {
-  const { each, lockName, lockRows } = db.dialect
+  const { among, lockName, lockRows } = db.dialect
   const [resource, principal] = [Column.encode(erasing.resourceId), Column.encode(erasing.principal)]
   const pseudonym = Column.encode(erasing.pseudonym)
   if (lockName !== undefined) yield* db.rows(lockName, nameOf(erasing))
   // A copy with the mark of an earlier release is found as one.
   yield* SqlMessages.catchUp(db)
-  const among = `IN (SELECT value ->> 0 FROM ${each})`
   const count = (text: string, ...values: ReadonlyArray<Value>): Effect.Effect<number, SqlError> =>
     Effect.map(db.rows(`${text} RETURNING 1`, ...values), (rows) => rows.length)
 

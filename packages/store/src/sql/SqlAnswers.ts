@@ -5,7 +5,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
-import type { Database, Row } from "./Database.ts"
+import { byKey, type Database, type Row } from "./Database.ts"
 import * as SqlAudit from "./SqlAudit.ts"
 import * as StoredJson from "./StoredJson.ts"
 
@@ -51,7 +51,7 @@ export const answering = (db: Database): ((given: Given) => Effect.Effect<Answer
   const { each, lockRows, news, notice } = db.dialect
   const inserted = `INSERT INTO reins_answers (run_id, name, at, value)
     SELECT run_id, CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS TEXT) FROM reins_runs
-    WHERE run_id = ? AND ended_at IS NULL${lockRows} ON CONFLICT (run_id, name) DO NOTHING RETURNING run_id`
+    WHERE run_id = ? AND ${byKey.isOpen}${lockRows} ON CONFLICT (run_id, name) DO NOTHING RETURNING run_id`
   const changed = `UPDATE reins_runs SET epoch = epoch${news} WHERE run_id = ?`
   const whole =
     notice &&
@@ -82,10 +82,7 @@ export const answering = (db: Database): ((given: Given) => Effect.Effect<Answer
 /** The answer of an open run that came first. */
 const first = (db: Database, runId: string, name: string): Effect.Effect<Answered, Failure> =>
   Effect.gen(function* () {
-    const [open] = yield* db.rows(
-      "SELECT 1 FROM reins_runs WHERE run_id = ? AND ended_at IS NULL",
-      Column.encode(runId)
-    )
+    const [open] = yield* db.rows(`SELECT 1 FROM reins_runs WHERE run_id = ? AND ${byKey.isOpen}`, Column.encode(runId))
     const stored = open === undefined ? undefined : yield* find(db, runId, name)
     return stored === undefined ? { _tag: "Unknown" } : { _tag: "Resolved", value: stored.value }
   })
@@ -124,7 +121,7 @@ export const amend = <A>(
       Effect.gen(function* () {
         const run = Column.encode(runId)
         const open = yield* db.rows(
-          `UPDATE reins_runs SET epoch = epoch${db.dialect.news} WHERE run_id = ? AND ended_at IS NULL RETURNING 1`,
+          `UPDATE reins_runs SET epoch = epoch${db.dialect.news} WHERE run_id = ? AND ${byKey.isOpen} RETURNING 1`,
           run
         )
         if (open.length === 0) return undefined

@@ -9,7 +9,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
-import type { Database, Row, Value } from "./Database.ts"
+import { byKey, type Database, type Row, type Value } from "./Database.ts"
 import * as SqlMessages from "./SqlMessages.ts"
 import * as StoredJson from "./StoredJson.ts"
 
@@ -279,7 +279,7 @@ export const alter = Effect.fnUntraced(function* (
 ) {
   const thread = Column.encode(threadId)
   const [row] = yield* db.rows(
-    `SELECT version, run_id, limits, kept FROM reins_threads WHERE thread_id = ? AND resource_id = ?${db.dialect.lockRows}`,
+    `SELECT version, run_id, limits, kept FROM reins_threads WHERE thread_id = ? AND ${byKey.isOfTenant}${db.dialect.lockRows}`,
     thread,
     Column.encode(resourceId)
   )

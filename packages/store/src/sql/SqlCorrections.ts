@@ -14,7 +14,7 @@ import {
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
-import type { Database, Row } from "./Database.ts"
+import { byKey, type Database, type Row } from "./Database.ts"
 import * as SqlCosts from "./SqlCosts.ts"
 import * as SqlQuotas from "./SqlQuotas.ts"
 import * as StoredJson from "./StoredJson.ts"
@@ -104,7 +104,7 @@ export const correct = Effect.fnUntraced(function* (
     thread === undefined
       ? []
       : yield* db.rows(
-          `SELECT run_id, limits, kept FROM reins_threads WHERE thread_id = ? AND resource_id = ?${db.dialect.lockRows}`,
+          `SELECT run_id, limits, kept FROM reins_threads WHERE thread_id = ? AND ${byKey.isOfTenant}${db.dialect.lockRows}`,
           thread,
           Column.encode(resourceId)
         )

@@ -207,7 +207,7 @@ export const derive = (db: Database, runs: ReadonlyArray<Row>): Effect.Effect<vo
   Effect.gen(function* () {
     const events = yield* db.rows(
       `SELECT e.run_id, e.at, e.event FROM reins_events e JOIN reins_runs r ON r.run_id = e.run_id
-         WHERE r.run_id IN (SELECT value ->> 0 FROM ${db.dialect.each}) AND e.seq > r.last_seq - 3`,
+         WHERE r.run_id ${db.dialect.among} AND e.seq > r.last_seq - 3`,
       JSON.stringify(runs.map((row) => [row["run_id"]]))
     )
     for (const row of events) {

@@ -5,7 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
-import type { Database, Row, Value } from "./Database.ts"
+import { byKey, type Database, type Row, type Value } from "./Database.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 /** A thread's state besides its messages, and their number. */
@@ -30,7 +30,7 @@ export const history = (
       `SELECT message FROM reins_messages m WHERE thread_id = ? AND position <= ?${
         resourceId === undefined
           ? ""
-          : " AND EXISTS (SELECT 1 FROM reins_threads t WHERE t.thread_id = m.thread_id AND t.resource_id = ?)"
+          : ` AND EXISTS (SELECT 1 FROM reins_threads t WHERE t.thread_id = m.thread_id AND ${byKey.isOfTenant})`
       } ORDER BY position`,
       Column.encode(threadId),
       version,
@@ -159,14 +159,14 @@ export const marked: ReadonlyArray<string> = [
  * update, in an open transaction. They are found in an index of their own.
  */
 export const catchUp = Effect.fnUntraced(function* (db: Database): Effect.fn.Return<void, SqlError> {
-  const { each, lockRows } = db.dialect
+  const { among, lockRows } = db.dialect
   const threads = tables.map((table) => `SELECT ${threadOf[table]} AS thread_id FROM ${table} WHERE ${unmarked(table)}`)
   const found = yield* db.rows(threads.join(" UNION ALL "))
   if (found.length === 0) return
   // Threads before messages, and in order, as everything that changes messages.
   if (lockRows !== "") {
     yield* db.rows(
-      `SELECT 1 FROM reins_threads WHERE thread_id IN (SELECT value ->> 0 FROM ${each}) ORDER BY thread_id${lockRows}`,
+      `SELECT 1 FROM reins_threads WHERE thread_id ${among} ORDER BY thread_id${lockRows}`,
       JSON.stringify(found.map((row) => [row["thread_id"]]))
     )
   }

@@ -9,7 +9,7 @@ import { refusalOf, type QuotaAsk, type QuotaLease, type QuotaStore, StoreFailur
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
-import type { Database } from "./Database.ts"
+import { byKey, type Database } from "./Database.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 type Failure = SqlError | StoredJson.CorruptRow
@@ -81,7 +81,7 @@ const extend = Effect.fnUntraced(function* (
 ): Effect.fn.Return<QuotaLease | undefined, Failure> {
   const run = Column.encode(runId)
   const [open] = yield* db.rows(
-    `SELECT 1 FROM reins_runs WHERE run_id = ? AND ended_at IS NULL${db.dialect.lockRows}`,
+    `SELECT 1 FROM reins_runs WHERE run_id = ? AND ${byKey.isOpen}${db.dialect.lockRows}`,
     run
   )
   if (open === undefined) return undefined
@@ -136,7 +136,7 @@ const limitsOf = (
   Effect.flatMap(
     db.rows(
       `SELECT quota, limits FROM reins_quotas
-       WHERE quota IN (SELECT value ->> 0 FROM ${db.dialect.each}) ORDER BY quota${locked}`,
+       WHERE quota ${db.dialect.among} ORDER BY quota${locked}`,
       keysOf(charges)
     ),
     (rows) => {

@@ -9,13 +9,16 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
-import type { Database, Row, Value } from "./Database.ts"
+import { byKey, type Database, type Row, type Value } from "./Database.ts"
 
 const columns = `run_id, thread_id, resource_id, agent, principal, started_at, last_at, ended_at, last_seq, end_reason,
   error_code, cost_nano_usd, unpriced, prompt_tokens, completion_tokens, record = '' AS forgotten`
 
-const isAsking = "EXISTS (SELECT 1 FROM reins_approvals a WHERE a.run_id = reins_runs.run_id AND a.outcome IS NULL)"
-const hasClientCall = "EXISTS (SELECT 1 FROM reins_client_calls c WHERE c.run_id = reins_runs.run_id)"
+/** Whether there is such a row, looked up for each run: for `EXISTS`, Postgres may read the whole table once instead. */
+const some = (rows: string): string => `(SELECT 1 FROM ${rows} LIMIT 1) IS NOT NULL`
+
+const isAsking = some(`reins_approvals a WHERE a.run_id = reins_runs.run_id AND ${byKey.isUndecided}`)
+const hasClientCall = some("reins_client_calls c WHERE c.run_id = reins_runs.run_id")
 /**
  * A sleep or a wait for late results, of the mark `m`, that has no answer. Questions and client calls have tables of
  * their own: a question that was withdrawn leaves its mark without an answer.
@@ -25,7 +28,7 @@ const isUnanswered = `m.kind = 'ask' AND (m.name LIKE '%sleep/%' OR m.name LIKE 
 
 /** A question or a client call is open, a call sleeps, or an agent waits for late results. */
 const waits = `(${isAsking} OR ${hasClientCall}
-  OR EXISTS (SELECT 1 FROM reins_marks m WHERE m.run_id = reins_runs.run_id AND ${isUnanswered}))`
+  OR ${some(`reins_marks m WHERE m.run_id = reins_runs.run_id AND ${isUnanswered}`)})`
 
 /**
  * A page of runs. Only columns are read, so that a damaged run is listed like any other. `endedBefore`: only runs that
@@ -52,8 +55,8 @@ export const waiting = (db: Database): Effect.Effect<WaitingRuns, SqlError> =>
   Effect.map(
     db.rows(
       `SELECT count(*) AS found, min(last_at) AS oldest FROM reins_runs
-       WHERE ended_at IS NULL AND (${isAsking} OR ${hasClientCall} OR EXISTS (
-         SELECT 1 FROM reins_marks m WHERE m.run_id = reins_runs.run_id AND m.name LIKE '%late-wait/%' AND ${isUnanswered}))`
+       WHERE ended_at IS NULL AND (${isAsking} OR ${hasClientCall}
+         OR ${some(`reins_marks m WHERE m.run_id = reins_runs.run_id AND m.name LIKE '%late-wait/%' AND ${isUnanswered}`)})`
     ),
     ([row = {}]) =>
       row["oldest"] == null ? { count: 0 } : { count: Number(row["found"]), oldestAt: Number(row["oldest"]) }
@@ -70,7 +73,7 @@ const openWaits = (
   if (waiting.length === 0) return Effect.succeed(new Map())
   const found = db.rows(
     `SELECT m.run_id, m.name, m.path FROM reins_marks m
-     WHERE m.run_id IN (SELECT value ->> 0 FROM ${db.dialect.each}) AND ${isUnanswered}`,
+     WHERE m.run_id ${db.dialect.among} AND ${isUnanswered}`,
     JSON.stringify(waiting)
   )
   return Effect.map(found, (rows) => {
@@ -97,12 +100,12 @@ const reading = (
     values.push(...given)
   }
   const named = [
-    ["resource_id", query.resourceId],
-    ["run_id", query.runId],
-    ["thread_id", query.threadId],
-    ["principal", query.principal]
+    [query.runId === undefined ? "resource_id = ?" : byKey.isOfTenant, query.resourceId],
+    ["run_id = ?", query.runId],
+    ["thread_id = ?", query.threadId],
+    ["principal = ?", query.principal]
   ] as const
-  for (const [column, name] of named) if (name !== undefined) where(`${column} = ?`, Column.encode(name))
+  for (const [condition, name] of named) if (name !== undefined) where(condition, Column.encode(name))
   const { after, agent, endReason, limit, maxNanoUsd, minNanoUsd, since, state, until } = query
   if (agent !== undefined) where("agent = ?", Column.encode(agent))
   if (endReason !== undefined) where("end_reason = ?", endReason)
@@ -220,7 +223,7 @@ const endsOf = (db: Database, runs: string): Effect.Effect<ReadonlyMap<string, L
   Effect.map(
     db.rows(
       `SELECT e.run_id, e.seq, e.at, e.event FROM reins_events e JOIN reins_runs r ON r.run_id = e.run_id
-       WHERE r.run_id IN (SELECT value ->> 0 FROM ${db.dialect.each}) AND r.ended_at IS NOT NULL
+       WHERE r.run_id ${db.dialect.among} AND r.ended_at IS NOT NULL
          AND e.seq > r.last_seq - 3 ORDER BY e.run_id, e.seq`,
       runs
     ),

@@ -4,7 +4,7 @@ import { type Mark, type Opened, type RunRecord, type RunStatus, ThreadChange, W
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
-import type { Database, Row } from "./Database.ts"
+import { byKey, type Database, type Row } from "./Database.ts"
 import * as Packing from "./Packing.ts"
 import * as SqlCommit from "./SqlCommit.ts"
 import * as SqlCosts from "./SqlCosts.ts"
@@ -134,7 +134,7 @@ const lease = (
     yield* SqlThreads.row(db, thread, resource, by)
     const [leased] = yield* db.rows(
       `UPDATE reins_threads SET run_id = ?${by === null ? "" : begun}
-       WHERE thread_id = ? AND resource_id = ? AND run_id IS NULL RETURNING version, limits, kept`,
+       WHERE thread_id = ? AND ${byKey.isOfTenant} AND run_id IS NULL RETURNING version, limits, kept`,
       run,
       ...(by === null ? [] : [by, run]),
       thread,
@@ -163,7 +163,7 @@ export const open = (db: Database, runId: string): Effect.Effect<Opened | undefi
   db.atomic(
     Effect.gen(function* () {
       const [row] = yield* db.rows(
-        `UPDATE reins_runs SET epoch = epoch + 1 WHERE run_id = ? AND ended_at IS NULL RETURNING ${columns}`,
+        `UPDATE reins_runs SET epoch = epoch + 1 WHERE run_id = ? AND ${byKey.isOpen} RETURNING ${columns}`,
         Column.encode(runId)
       )
       return row === undefined ? undefined : yield* whole(db, runId, row, behindSnapshot)
@@ -297,13 +297,13 @@ export const abandon = (db: Database, runId: string, at: number): Effect.Effect<
       const run = Column.encode(runId)
       const [ended] = yield* db.rows(
         `UPDATE reins_runs SET epoch = epoch + 1, ended_at = ?, end_reason = 'abandoned'
-         WHERE run_id = ? AND ended_at IS NULL RETURNING thread_id`,
+         WHERE run_id = ? AND ${byKey.isOpen} RETURNING thread_id`,
         at,
         run
       )
       if (ended === undefined) return false
       yield* db.rows(
-        "UPDATE reins_approvals SET outcome = ?, decided_at = ? WHERE run_id = ? AND outcome IS NULL",
+        `UPDATE reins_approvals SET outcome = ?, decided_at = ? WHERE run_id = ? AND ${byKey.isUndecided}`,
         '{"outcome":"cancelled"}',
         at,
         run

@@ -17,7 +17,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
-import type { Database, Row } from "./Database.ts"
+import { byKey, type Database, type Row } from "./Database.ts"
 import * as SqlBranches from "./SqlBranches.ts"
 import * as SqlMessages from "./SqlMessages.ts"
 import * as SqlNotes from "./SqlNotes.ts"
@@ -212,7 +212,7 @@ export const row = Effect.fnUntraced(function* (
 const isEmpty = (db: Database, { resourceId, threadId }: { readonly resourceId: string; readonly threadId: string }) =>
   Effect.map(
     db.rows(
-      `SELECT 1 FROM reins_threads WHERE thread_id = ? AND resource_id = ? AND version = 0 AND run_id IS NULL${db.dialect.lockRows}`,
+      `SELECT 1 FROM reins_threads WHERE thread_id = ? AND ${byKey.isOfTenant} AND version = 0 AND run_id IS NULL${db.dialect.lockRows}`,
       Column.encode(threadId),
       Column.encode(resourceId)
     ),
@@ -227,7 +227,7 @@ const setLimits = Effect.fnUntraced(function* (
   const [id, resource] = [Column.encode(thread.threadId), Column.encode(thread.resourceId)]
   yield* row(db, id, resource)
   const set = yield* db.rows(
-    "UPDATE reins_threads SET limits = ?, updated_at = ? WHERE thread_id = ? AND resource_id = ? RETURNING 1",
+    `UPDATE reins_threads SET limits = ?, updated_at = ? WHERE thread_id = ? AND ${byKey.isOfTenant} RETURNING 1`,
     limits === undefined ? null : StoredJson.encodeLimits(limits),
     yield* Clock.currentTimeMillis,
     id,
@@ -246,7 +246,7 @@ const say = Effect.fnUntraced(function* (
   const [id, resource] = [Column.encode(thread.threadId), Column.encode(thread.resourceId)]
   yield* row(db, id, resource)
   const [found] = yield* db.rows(
-    "UPDATE reins_threads SET updated_at = ? WHERE thread_id = ? AND resource_id = ? RETURNING description",
+    `UPDATE reins_threads SET updated_at = ? WHERE thread_id = ? AND ${byKey.isOfTenant} RETURNING description`,
     yield* Clock.currentTimeMillis,
     id,
     resource
@@ -276,7 +276,7 @@ const replace = Effect.fnUntraced(function* (
 ) {
   const thread = Column.encode(threadId)
   const [found] = yield* db.rows(
-    `UPDATE reins_threads SET version = ?, updated_at = ? WHERE thread_id = ? AND resource_id = ? AND run_id IS NULL AND version = ?
+    `UPDATE reins_threads SET version = ?, updated_at = ? WHERE thread_id = ? AND ${byKey.isOfTenant} AND run_id IS NULL AND version = ?
      RETURNING limits, kept`,
     keep,
     yield* Clock.currentTimeMillis,
@@ -300,7 +300,7 @@ const erase = Effect.fnUntraced(function* (db: Database, threadId: string, resou
   const thread = Column.encode(threadId)
   const [gone] = yield* db.rows(
     `DELETE FROM reins_threads WHERE thread_id = ? AND run_id IS NULL${
-      resourceId === undefined ? "" : " AND resource_id = ?"
+      resourceId === undefined ? "" : ` AND ${byKey.isOfTenant}`
     } RETURNING 1`,
     thread,
     ...(resourceId === undefined ? [] : [Column.encode(resourceId)])

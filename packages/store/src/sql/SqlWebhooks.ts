@@ -185,7 +185,7 @@ const lease = (db: Database, { known, limit, now, owner, protocols, until }: Par
   Effect.gen(function* () {
     const due = yield* db.rows(
       `SELECT id FROM reins_webhooks w WHERE next_at <= ? AND leased_until <= ?
-         AND (source <> 'settings' OR id IN (SELECT value ->> 0 FROM ${db.dialect.each}))
+         AND (source <> 'settings' OR id ${db.dialect.among})
          AND (source <> 'protocol' OR CAST(? AS INTEGER) = 1)
          AND (run_id IS NOT NULL OR EXISTS (SELECT 1 FROM reins_notices n WHERE n.webhook_id = w.id AND n.next_at <= ?))
        ORDER BY next_at, id LIMIT ?`,
@@ -199,7 +199,7 @@ const lease = (db: Database, { known, limit, now, owner, protocols, until }: Par
     if (due.length === 0) return []
     const rows = yield* db.rows(
       `UPDATE reins_webhooks SET leased_by = ?, leased_until = ?
-       WHERE id IN (SELECT value ->> 0 FROM ${db.dialect.each}) AND leased_until <= ? RETURNING ${columns}`,
+       WHERE id ${db.dialect.among} AND leased_until <= ? RETURNING ${columns}`,
       owner,
       until,
       JSON.stringify(due.map((row) => [row["id"]])),
