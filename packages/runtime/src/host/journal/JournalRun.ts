@@ -73,8 +73,6 @@ export class JournalRun implements Engine, Work {
   /** The number of the last event in a snapshot. */
   private reminded: number
   private inFlight = 0
-  /** How many looks for what another process has stored are under way. */
-  private looks = 0
   /** What it adds to its thread with its last events. */
   private left: Left | undefined
   /** Opened when no work is in flight. While present, no new work is started. */
@@ -131,7 +129,7 @@ export class JournalRun implements Engine, Work {
 
   /** How long it has only waited, in milliseconds; `undefined` while it does other work. */
   get idleMs(): number | undefined {
-    return this.writer.isEmpty && this.waits.isIdle && this.looks === 0 ? this.clock.idleMs : undefined
+    return this.writer.isEmpty && this.waits.isIdle ? this.clock.idleMs : undefined
   }
 
   /** The earliest deadline of its waits, in the run's time (epoch milliseconds); `Infinity` without one. */
@@ -259,20 +257,15 @@ export class JournalRun implements Engine, Work {
   }
 
   /** Call when another process may have stored something: looks for a cancel, wakes every wait. */
-  readonly look: Effect.Effect<void> = Effect.suspend(() => {
-    this.looks += 1
-    const found = Effect.flatMap(Effect.option(this.options.store.find(this.runId, Names.cancel)), (found) => {
-      if (found._tag === "Some" && found.value !== undefined) this.cancel.request()
-      this.waits.wake()
-      return this.inbox.look
-    })
-    return Effect.ensuring(
-      found,
-      Effect.sync(() => {
-        this.looks -= 1
+  readonly look: Effect.Effect<void> = Effect.suspend(() =>
+    this.waits.looking(
+      Effect.flatMap(Effect.option(this.options.store.find(this.runId, Names.cancel)), (found) => {
+        if (found._tag === "Some" && found.value !== undefined) this.cancel.request()
+        this.waits.wake()
+        return this.inbox.look
       })
     )
-  })
+  )
 
   readonly receive: Engine["receive"] = (taken, names) => {
     if (this.inbox.known <= taken) return undefined

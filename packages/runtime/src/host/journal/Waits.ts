@@ -17,8 +17,8 @@ export class Waits {
   private readonly listeners = new Map<string, ReadonlyArray<() => void>>()
   /** How many times something for a wait was stored in this process. */
   private nudges = 0
-  /** How many waits look for their answer, and do not only wait for news of it. */
-  private looking = 0
+  /** How many looks for what was stored are under way: a wait looks for its answer until it waits for news of it. */
+  private looks = 0
   private readonly due = new Map<string, number>()
   private readonly pollMs: number
   private readonly clock: RunClock
@@ -37,11 +37,24 @@ export class Waits {
   }
 
   /**
-   * Whether all waits only wait for news. One that was woken has a cancel, a vote or an answer to act on, which nothing
-   * would wake it for again.
+   * Whether all waits only wait for news. One that looks may have a cancel, a vote or an answer to act on, for which
+   * nothing would open the run again.
    */
   get isIdle(): boolean {
-    return this.looking === 0
+    return this.looks === 0
+  }
+
+  /** Counts a look while it is under way. */
+  looking<A>(look: Effect.Effect<A>): Effect.Effect<A> {
+    return Effect.suspend(() => {
+      this.looks += 1
+      return Effect.ensuring(
+        look,
+        Effect.sync(() => {
+          this.looks -= 1
+        })
+      )
+    })
   }
 
   /** The earliest deadline of the waits, in epoch milliseconds; `Infinity` without one. */
@@ -60,15 +73,7 @@ export class Waits {
     schema: Schema.Codec<A, Json>,
     end: WaitEnd<A>
   ): Effect.Effect<StoredAnswer> {
-    return Effect.suspend(() => {
-      this.looking += 1
-      return Effect.ensuring(
-        awaited(judging, run, name, this.awaiting(name, schema, end)),
-        Effect.sync(() => {
-          this.looking -= 1
-        })
-      )
-    })
+    return this.looking(Effect.suspend(() => awaited(judging, run, name, this.awaiting(name, schema, end))))
   }
 
   /** How the wait of that name ends without an answer, and how it is notified of one. */
@@ -102,11 +107,11 @@ export class Waits {
     const told = Effect.callback<void>((resume) => {
       if (cancel.requested || isMissed() || names.some((one) => answers.has(one))) return resume(Effect.void)
       let isWaiting = true
-      this.looking -= 1
+      this.looks -= 1
       const leave = () => {
         if (!isWaiting) return
         isWaiting = false
-        this.looking += 1
+        this.looks += 1
         for (const one of names) this.remove(one, wake)
         cancel.remove(listener)
       }
