@@ -152,7 +152,8 @@ const erased = Effect.fnUntraced(function* (
   for (const table of ["reins_notices", "reins_webhooks"]) {
     notices += yield* count(`DELETE FROM ${table} WHERE run_id ${among}`, inRuns)
   }
-  notes += yield* count(`DELETE FROM reins_notes WHERE resource_id = ? AND run_id ${among}`, resource, inRuns)
+  const ofRuns = `DELETE FROM reins_notes WHERE resource_id = ? AND run_id <> '' AND run_id ${among}`
+  notes += yield* count(ofRuns, resource, inRuns)
   const forgotten = yield* db.rows(
     `UPDATE reins_runs SET last_seq = 0, record = '' WHERE run_id ${among} AND record <> '' RETURNING run_id`,
     inRuns

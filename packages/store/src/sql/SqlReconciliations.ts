@@ -28,11 +28,13 @@ const lease = (
     Effect.gen(function* () {
       yield* db.rows("DELETE FROM reins_reconciliations WHERE ended_at < ?", since)
       const due = yield* db.rows(
-        `SELECT c.run_id, min(c.at) AS ended_at, coalesce(min(r.next_at), 0) AS next_at
-         FROM reins_costs c LEFT JOIN reins_reconciliations r ON r.run_id = c.run_id
-         WHERE c.estimated = 1 AND c.kind = 'model' AND c.at >= ?
-           AND (r.run_id IS NULL OR (r.next_at <= ? AND r.leased_until <= ?))
-         GROUP BY c.run_id ORDER BY 3, 2, 1 LIMIT ?`,
+        // By the index of estimated rows: for the groups alone, SQLite would read the whole ledger in the order of its runs.
+        `WITH estimates AS MATERIALIZED (
+           SELECT run_id, at FROM reins_costs WHERE estimated = 1 AND kind = 'model' AND at >= ?
+         ) SELECT e.run_id, min(e.at) AS ended_at, coalesce(min(r.next_at), 0) AS next_at
+         FROM estimates AS e LEFT JOIN reins_reconciliations r ON r.run_id = e.run_id
+         WHERE r.run_id IS NULL OR (r.next_at <= ? AND r.leased_until <= ?)
+         GROUP BY e.run_id ORDER BY 3, 2, 1 LIMIT ?`,
         since,
         now,
         now,

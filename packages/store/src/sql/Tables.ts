@@ -287,7 +287,9 @@ const versions = (keyed: string): ReadonlyArray<ReadonlyArray<Step>> => [
   // Whose the messages of forks are.
   SqlMessages.copies,
   // Owners of messages that are no runs have a prefix which no run's id has.
-  SqlMessages.marked
+  SqlMessages.marked,
+  // Lists of the runs of all tenants.
+  ["CREATE INDEX reins_runs_started ON reins_runs (started_at, run_id)"]
 ]
 
 /** The version of this program. */
