@@ -76,6 +76,7 @@ const leftOf = ({ nanoUsdHeld, nanoUsdLeft, usesLeft }: Grant.Grant) => ({ nanoU
 const bound = (grants: NonNullable<JournalStore["grants"]>): NonNullable<JournalStore["grants"]> => ({
   add: (grant) => grants.add(grant),
   claim: (key, claim, now) => grants.claim(key, claim, now),
+  stands: (id, now) => grants.stands(id, now),
   settle: (key, id, nanoUsd, now) => grants.settle(key, id, nanoUsd, now),
   release: (runId, now) => grants.release(runId, now),
   list: (resourceId) => grants.list(resourceId),

@@ -76,11 +76,19 @@ export const covers = (grant: Grant, claim: Claim, now: number): boolean =>
   grant.toolName === claim.toolName &&
   grant.toolHash === claim.toolHash &&
   reaches(grant, claim) &&
-  (grant.expiresAt === undefined || now < grant.expiresAt) &&
+  !isExpired(grant, now) &&
   grant.usesLeft !== 0 &&
   grant.nanoUsdLeft !== 0 &&
   (claim.nanoUsd === undefined || grant.nanoUsdLeft === undefined || claim.nanoUsd <= grant.nanoUsdLeft) &&
   (grant.matcher === undefined || contains(claim.args, grant.matcher))
+
+/**
+ * Whether the grant has expired, at `now`.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isExpired = ({ expiresAt }: Grant, now: number): boolean => expiresAt !== undefined && now >= expiresAt
 
 const reaches = (grant: Grant, claim: Claim): boolean => {
   switch (grant.scope) {

@@ -23,6 +23,11 @@ export interface GrantStore {
    */
   readonly claim: (key: string, claim: Grant.Claim, now: number) => Effect.Effect<Grant.Grant | undefined>
   /**
+   * Whether a call that has taken a use of the grant `id` may still start: the grant has neither expired nor was it
+   * revoked. Asked when the call's turn comes, which may be long after its claim.
+   */
+  readonly stands: (id: string, now: number) => Effect.Effect<boolean>
+  /**
    * Charges the grant `id` with `nanoUsd`, what the call named `key` has cost in all, and releases what the grant still
    * held for it. A second time charges only what the call has cost since.
    */
@@ -71,6 +76,12 @@ export class MemoryGrants implements GrantStore {
         return taken.claim
       }
       return undefined
+    })
+
+  readonly stands = (id: string, now: number): Effect.Effect<boolean> =>
+    Effect.sync(() => {
+      const grant = this.grants.get(id)
+      return grant !== undefined && !Grant.isExpired(grant, now)
     })
 
   readonly settle = (key: string, id: string, nanoUsd: number, now: number): Effect.Effect<void> =>

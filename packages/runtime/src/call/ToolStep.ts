@@ -83,8 +83,8 @@ const runAdmitted = (
     Task.flatMap(ToolAdmission.admit(context, work, permit.args, now), (admission) => {
       return admission._tag === "Closed"
         ? neverRan(context, work, permit, admission.end)
-        : // The usual way: nothing is stored, and its definition is the allowed one.
-          work.begin === undefined && Gate.holds(context, permit.toolHash)
+        : // The usual way: nothing is stored, its definition is the allowed one, and no grant allowed it.
+          work.begin === undefined && permit.grant === undefined && Gate.holds(context, permit.toolHash)
           ? execute(new Execution(context, work, permit, admission.held, begunBefore, part, admission.at))
           : start(context, work, permit, nameOf, begunBefore, part, admission)
     })
@@ -92,7 +92,10 @@ const runAdmitted = (
   return tree.isPriced(context.agent.path) ? Effect.suspend(() => begun()) : begun(now)
 }
 
-/** Starts an admitted call, unless its definition has changed; a durable engine stores that first. */
+/**
+ * Starts an admitted call, unless its definition has changed or, while it waited for its turn, the grant that allows it
+ * expired or was revoked; a durable engine stores that first.
+ */
 const start = (
   context: CallContext,
   work: Work,
@@ -102,7 +105,7 @@ const start = (
   part: Call.Part | undefined,
   { held }: ToolAdmission.Admitted
 ): Effect.Effect<Settled<Call.Ran>> => {
-  const { agent, tool } = context
+  const { agent, run, tool } = context
   const undone = (value: Call.Unsettled | Call.Changed): Effect.Effect<Settled<Call.Ran>> => {
     settle(work, agent.path, held, {})
     const settled = silent<Call.Ran>(value, agent.path)
@@ -112,19 +115,34 @@ const start = (
   // It may have taken effect where it was begun. `PermittedCall` asks about it, outside of this activity.
   const unheld = (begun: number): Call.Unsettled | Call.Changed =>
     begun === 0 ? { _tag: "Changed" } : { _tag: "Unsettled", begunBefore: begun, shown: Gate.shown(context, work) }
-  if (work.begin === undefined) return undone(unheld(begunBefore))
-  const isHeld = Gate.holds(context, permit.toolHash)
+  // A call that a person has allowed to be repeated, and one that has slept, need no grant to go on.
+  const { grant } = begunBefore > 0 ? { grant: undefined } : permit
+  const whereHeld = <A>(ran: () => Effect.Effect<A>, or: () => Effect.Effect<A>): Effect.Effect<A> => {
+    if (!Gate.holds(context, permit.toolHash)) return or()
+    if (grant === undefined) return ran()
+    return Task.flatMap(run.grants.stands(grant.id, work.now()), (stands) => (stands ? ran() : or()))
+  }
+  const execution = (begun: number) => execute(new Execution(context, work, permit, held, begun, part, work.now()))
+  if (work.begin === undefined) {
+    return whereHeld<Settled<Call.Ran>>(
+      () => execution(begunBefore),
+      () => undone(unheld(begunBefore))
+    )
+  }
   const begin = (lost: number): Effect.Effect<Settled<Call.Ran>> => {
     const begun = begunBefore + lost
-    if (isHeld && (lost === 0 || tool.idempotent)) {
-      return Task.flatMap(ToolAdmission.refuseAgain(context, work, held), (refusal) => {
-        if (refusal === undefined) return execute(new Execution(context, work, permit, held, begun, part, work.now()))
-        settle(work, agent.path, held, {})
-        return neverRan(context, work, permit, Call.refused(refusal))
-      })
-    }
     // Before a person is asked about it: it no longer waits for what it has asked itself.
-    return Effect.flatMap(CallQuestion.withdraw(context, work), () => undone(unheld(begun)))
+    const ask = () => Effect.flatMap(CallQuestion.withdraw(context, work), () => undone(unheld(begun)))
+    if (lost > 0 && !tool.idempotent) return ask()
+    return whereHeld<Settled<Call.Ran>>(
+      () =>
+        Task.flatMap(ToolAdmission.refuseAgain(context, work, held), (refusal) => {
+          if (refusal === undefined) return execution(begun)
+          settle(work, agent.path, held, {})
+          return neverRan(context, work, permit, Call.refused(refusal))
+        }),
+      ask
+    )
   }
   return Effect.flatMap(work.begin(nameOf(), agent.path), (lost): Effect.Effect<Settled<Call.Ran>> => {
     if (begunBefore + lost === 0) return begin(lost)

@@ -287,7 +287,7 @@ const isOvertime = (value: Json): boolean => field(field(value, "refusal"), "lim
 
 const tool: Check = ({ asked, hasDied, mark, settled, tree }) => {
   const { value } = mark
-  // A question about a call that may have run, and a definition that changed meanwhile: what a crash left.
+  // A question about a call that may have run: what a crash left. A definition that changed meanwhile, or a lost grant.
   if (field(value, "begunBefore") !== undefined || field(value, "changed") === true) return undefined
   if (field(value, "cancelled") === true || field(value, "asleep") !== undefined) return undefined
   const result = field(value, "result")

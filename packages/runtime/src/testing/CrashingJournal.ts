@@ -89,6 +89,7 @@ export const crashing = (journal: JournalStore, death: Death | undefined): Crash
           grants: {
             add: (grant) => alive(grants.add(grant)),
             claim: (key, claim, now) => alive(grants.claim(key, claim, now)),
+            stands: (id, now) => alive(grants.stands(id, now)),
             settle: (key, id, nanoUsd, now) => alive(grants.settle(key, id, nanoUsd, now)),
             release: (runId, now) => alive(grants.release(runId, now)),
             list: (resourceId) => alive(grants.list(resourceId)),

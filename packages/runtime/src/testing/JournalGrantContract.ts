@@ -86,6 +86,11 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* kept.settle("k9", "g1", 7, 5000)
       yield* same(yield* ids, ["g2"], "the grants after all was spent")
       yield* same((yield* kept.claim("k1", claim, 2999))?.id, "g2", "a claim before its expiry")
+      yield* same(
+        [yield* kept.stands("g2", 2999), yield* kept.stands("g2", 3000)],
+        [true, false],
+        "that it stands, before and after its expiry"
+      )
       yield* same(yield* kept.claim("k1", claim, 3000), undefined, "the same claim after its expiry")
       yield* same(
         [yield* kept.revoke("g2", { at: 6000 }), yield* kept.revoke("g2", { at: 6000 })],
@@ -102,7 +107,9 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* kept.add(grant("g1", { usesLeft: 1 }))
       const claimed = Effect.map(kept.claim("k1", claim, 5000), (one) => one?.id)
       yield* same([yield* claimed, yield* claimed], ["g1", "g1"], "the claims of one call")
+      yield* same(yield* kept.stands("g1", 5000), true, "that a used-up grant stands")
       yield* kept.revoke("g1", { at: 6000 })
+      yield* same(yield* kept.stands("g1", 6000), false, "that a revoked grant stands")
       yield* same(yield* claimed, undefined, "the same claim after the grant was revoked")
       yield* kept.add(grant("g2", { grantedAt: 7000 }))
       yield* same(yield* claimed, "g2", "the same claim when there is another grant")

@@ -140,6 +140,15 @@ export const make = (db: Database): GrantStore => {
         found.length === 0 ? Effect.succeed(undefined) : taken
       )
     },
+    stands: (id, now) => {
+      const found = db.rows("SELECT document FROM reins_grants WHERE id = ?", Column.encode(id))
+      return Effect.orDie(
+        db.operation(
+          "grants",
+          Effect.map(Effect.flatMap(found, whole), ([grant]) => grant !== undefined && !Grant.isExpired(grant, now))
+        )
+      )
+    },
     settle: (key, id, nanoUsd, now) =>
       atomic(
         Effect.gen(function* () {
