@@ -21,6 +21,7 @@ export class RunClock {
   private waiting = 0
   private idleSince = 0
   private idleTotal = 0
+  private movedAt = 0
   /** Run time minus monotonic time, in milliseconds. */
   private offset: number
   /** The wall clock's millisecond in which the run last compared it with its own time. */
@@ -83,12 +84,21 @@ export class RunClock {
   }
 
   endWait(): void {
-    if (--this.waiting === 0 && this.working === 0) this.idleTotal += this.now() - this.idleSince
+    const now = this.move()
+    if (--this.waiting === 0 && this.working === 0) this.idleTotal += now - this.idleSince
   }
 
-  /** How long it has only waited, in milliseconds; `undefined` while it does other work. */
+  /** Call when the run has gone on, other than by work. Returns the time. */
+  move(): number {
+    return (this.movedAt = this.now())
+  }
+
+  /**
+   * How long it has only waited, in milliseconds; `undefined` while it does other work. Counted anew after a wait has
+   * ended, and when the run goes on in another way: other waits may last, and its code takes its own time.
+   */
   get idleMs(): number | undefined {
-    return this.waiting > 0 && this.working === 0 ? this.now() - this.idleSince : undefined
+    return this.waiting > 0 && this.working === 0 ? this.now() - Math.max(this.idleSince, this.movedAt) : undefined
   }
 
   /**

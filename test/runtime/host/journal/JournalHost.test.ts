@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Message, Ordering } from "@reins/protocol"
-import { Agent, Decision, Deployment, type Envelope, Model, Runtime } from "@reins/runtime"
+import { Agent, Decision, Deployment, type Envelope, Model, Observer, Runtime, ToolRun } from "@reins/runtime"
 import {
   journalHost,
   type JournalHostOptions,
@@ -14,6 +14,7 @@ import { ScriptedModel } from "@reins/runtime/testing"
 import { Deferred, Effect, Exit, Fiber, Layer, Queue, References, Schema, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { TestClock } from "effect/testing"
+import * as OneTool from "../../../support/OneTool.ts"
 import * as Opening from "../../../support/Opening.ts"
 
 const Pay = Tool.make("pay", { parameters: Schema.Struct({}), success: Schema.String, needsApproval: true })
@@ -99,6 +100,33 @@ describe.each(Opening.ways)("a run that waits for long in $way", ({ of }) => {
       assert.isTrue(latency?.type === "data-latency-summary" && latency.data.downMs === 0)
     }).pipe(Effect.provide(runtime(store, { paid: () => paid++ })))
   })
+
+  it.effect.each(["this process", "another process"] as const)(
+    "stays in memory while it looks for a cancel that %s has stored, however long that takes",
+    (whose) => {
+      const journal = of(MemoryJournal.make())
+      const wakes = Effect.runSync(Queue.unbounded<string>())
+      let isSlow = false
+      const find: JournalStore["find"] = (runId, name) => {
+        const found = journal.find(runId, name)
+        return Effect.suspend(() => (isSlow ? Effect.delay(found, "2 minutes") : found))
+      }
+      return Effect.gen(function* () {
+        const { cancel } = yield* Runtime
+        const { seen, watcher } = yield* started
+        yield* TestClock.adjust("58 seconds")
+        isSlow = true
+        if (whose === "this process") assert.isTrue(yield* cancel("run"))
+        else {
+          yield* journal.answer("run", Names.cancel, true, 59_000)
+          yield* Queue.offer(wakes, "run")
+        }
+        yield* TestClock.adjust("10 minutes")
+        yield* Fiber.join(watcher)
+        assert.isTrue(seen.some(({ event }) => event.type === "finish" && event.finishReason === "cancelled"))
+      }).pipe(Effect.provide(runtime({ ...journal, find, wakes: Stream.fromQueue(wakes) })))
+    }
+  )
 
   it.effect("is opened again when its question expires", () => {
     const { count, store } = counting(of)
@@ -226,6 +254,31 @@ describe.each(Opening.ways)("a host that hears of a run from another process, ov
         assert.strictEqual((yield* pendingApprovals()).length, 1)
       }).pipe(Effect.provide(runtime({ ...store, create, wakes: Stream.fromQueue(wakes) })))
     })
+  )
+})
+
+describe("a run that goes on from one of its questions while the other one waits", () => {
+  it.effect("stays in memory while an observer hears of the answer", () =>
+    Effect.gen(function* () {
+      const ran: Array<string> = []
+      const [quiet, decided] = [() => Effect.void, () => Effect.sleep("4 seconds")]
+      const observer = Layer.succeed(Observer, { started: quiet, refused: quiet, asked: quiet, decided, ended: quiet })
+      const host = journalHost(MemoryJournal.make(), { gatherMs: 0, pollMs: Infinity, hibernateMs: 10_000 })
+      const { handle, probe, runtime } = yield* OneTool.start({
+        tool: OneTool.work.setNeedsApproval(true),
+        calls: [{ n: 1 }, { n: 2 }],
+        handler: () => Effect.map(ToolRun, ({ callId }) => void ran.push(callId)),
+        services: Layer.merge(observer, Layer.succeed(Deployment.Deployment, host))
+      })
+      yield* TestClock.adjust("9 seconds")
+      const [first] = yield* runtime.pendingApprovals()
+      yield* runtime.respondToApproval(first?.request.id ?? "", Decision.approve())
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(ran, [first?.request.toolInvocationId])
+      yield* handle.cancel
+      yield* TestClock.adjust("1 minute")
+      yield* probe.end
+    }).pipe(Effect.scoped)
   )
 })
 

@@ -127,9 +127,11 @@ export class JournalRun implements Engine, Work {
     return this.past.order.ended
   }
 
-  /** How long it has only waited, in milliseconds; `undefined` while it does other work. */
+  /**
+   * How long it has only waited, in milliseconds; `undefined` while it does other work, or looks whether a wait is over.
+   */
   get idleMs(): number | undefined {
-    return this.writer.isEmpty && this.waits.isIdle ? this.clock.idleMs : undefined
+    return this.writer.isEmpty && !this.waits.isLooking ? this.clock.idleMs : undefined
   }
 
   /** The earliest deadline of its waits, in the run's time (epoch milliseconds); `Infinity` without one. */
@@ -227,7 +229,10 @@ export class JournalRun implements Engine, Work {
     Effect.suspend(() => {
       const seen = row.isChecked === true ? checked : null
       const asked = this.past.asks.has(name) ? Effect.void : this.settle("ask", name, row.path, seen, [], [])
-      return Effect.flatMap(Lease.parked(this.tree.lease, asked, this.now), () => {
+      const { lease } = this.tree
+      // What is given back of its quotas is work in a store: no run is unloaded meanwhile.
+      const parked = lease === undefined ? asked : this.waits.during(Lease.parked(lease, asked, this.now))
+      return Effect.flatMap(parked, () => {
         const startedAt = this.past.asks.get(name)?.at ?? this.now()
         this.clock.beginWait()
         const awaited = this.waits.awaited(this.options, this, name, schema, end)
@@ -258,7 +263,7 @@ export class JournalRun implements Engine, Work {
 
   /** Call when another process may have stored something: looks for a cancel, wakes every wait. */
   readonly look: Effect.Effect<void> = Effect.suspend(() =>
-    this.waits.looking(
+    this.waits.during(
       Effect.flatMap(Effect.option(this.options.store.find(this.runId, Names.cancel)), (found) => {
         if (found._tag === "Some" && found.value !== undefined) this.cancel.request()
         this.waits.wake()
@@ -356,7 +361,7 @@ export class JournalRun implements Engine, Work {
 
   /** Makes a mark, to be committed with the events before it. */
   private mark(kind: Mark["kind"], name: string, path: AgentPath.AgentPath, value: Json, spent: Mark["spent"]): Mark {
-    const mark: Mark = { kind, name, path, seq: this.seq, at: this.now(), value, spent }
+    const mark: Mark = { kind, name, path, seq: this.seq, at: this.clock.move(), value, spent }
     this.writer.mark(mark)
     RunPast.remember(this.past, mark)
     return mark

@@ -17,8 +17,8 @@ export class Waits {
   private readonly listeners = new Map<string, ReadonlyArray<() => void>>()
   /** How many times something for a wait was stored in this process. */
   private nudges = 0
-  /** How many looks for what was stored are under way: a wait looks for its answer until it waits for news of it. */
-  private looks = 0
+  /** How many waits and others look for what was stored, at this moment. */
+  private looking = 0
   private readonly due = new Map<string, number>()
   private readonly pollMs: number
   private readonly clock: RunClock
@@ -36,30 +36,25 @@ export class Waits {
     this.answers = answers
   }
 
-  /**
-   * Whether all waits only wait for news. One that looks may have a cancel, a vote or an answer to act on, for which
-   * nothing would open the run again.
-   */
-  get isIdle(): boolean {
-    return this.looks === 0
-  }
-
-  /** Counts a look while it is under way. */
-  looking<A>(look: Effect.Effect<A>): Effect.Effect<A> {
-    return Effect.suspend(() => {
-      this.looks += 1
-      return Effect.ensuring(
-        look,
-        Effect.sync(() => {
-          this.looks -= 1
-        })
-      )
-    })
-  }
-
   /** The earliest deadline of the waits, in epoch milliseconds; `Infinity` without one. */
   get wakesAt(): number {
     return Math.min(...this.due.values())
+  }
+
+  /** Whether something of the run looks for what was stored, and may go on with it. */
+  get isLooking(): boolean {
+    return this.looking > 0
+  }
+
+  /** Runs an effect that looks for what was stored. */
+  during<A>(effect: Effect.Effect<A>): Effect.Effect<A> {
+    return Effect.suspend(() => {
+      this.looking++
+      return Effect.ensuring(
+        effect,
+        Effect.sync(() => void this.looking--)
+      )
+    })
   }
 
   /**
@@ -73,7 +68,7 @@ export class Waits {
     schema: Schema.Codec<A, Json>,
     end: WaitEnd<A>
   ): Effect.Effect<StoredAnswer> {
-    return this.looking(Effect.suspend(() => awaited(judging, run, name, this.awaiting(name, schema, end))))
+    return this.during(Effect.suspend(() => awaited(judging, run, name, this.awaiting(name, schema, end))))
   }
 
   /** How the wait of that name ends without an answer, and how it is notified of one. */
@@ -93,8 +88,8 @@ export class Waits {
   }
 
   /**
-   * Completes when there may be an answer. `leftMs`: the time until the wait's deadline. `isMissed`: whether there may
-   * be one already.
+   * Completes when there may be an answer; the wait does not look meanwhile. `leftMs`: the time until its deadline.
+   * `isMissed`: whether there may be an answer already.
    */
   private news(
     name: string,
@@ -106,12 +101,12 @@ export class Waits {
     const names = any === undefined ? [name] : [name, ...any.names]
     const told = Effect.callback<void>((resume) => {
       if (cancel.requested || isMissed() || names.some((one) => answers.has(one))) return resume(Effect.void)
-      let isWaiting = true
-      this.looks -= 1
+      let isLeft = false
+      this.looking--
       const leave = () => {
-        if (!isWaiting) return
-        isWaiting = false
-        this.looks += 1
+        if (isLeft) return
+        isLeft = true
+        this.looking++
         for (const one of names) this.remove(one, wake)
         cancel.remove(listener)
       }
