@@ -7,7 +7,7 @@ import { Budget } from "@reins/protocol"
 import { Deployment, ToolSettings } from "@reins/runtime"
 import { journalHost, MemoryJournal } from "@reins/runtime/journal"
 import type { Probe } from "@reins/runtime/testing"
-import { Clock, Effect, Layer } from "effect"
+import { Clock, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as OneTool from "../support/OneTool.ts"
 import * as Story from "../support/Story.ts"
@@ -89,6 +89,35 @@ describe.each(cases)("when the wall clock is set, %s", (_, services, byMs) => {
       assert.lengthOf(probe.of("budget_exhausted"), 1)
       isForward(probe)
     }).pipe(Effect.scoped)
+  )
+
+  it.effect(
+    "an erasure waits for the runs of its principal as long as it may, also for those that start meanwhile",
+    () =>
+      Effect.gen(function* () {
+        const { clock, set } = yield* WallClock.make
+        yield* Effect.gen(function* () {
+          const { runtime } = yield* OneTool.start({
+            handler: () => Effect.uninterruptible(Effect.sleep("30 seconds")),
+            query: { principal: "mia" },
+            runtime: { cancelGrace: "1 minute" },
+            services: services()
+          })
+          yield* TestClock.adjust(1)
+          const again = { threadId: "thread", runId: "second", principal: "mia", onBusy: "queue" } as const
+          yield* Effect.forkChild(runtime.start("work", again))
+          const erasing = yield* Effect.forkChild(
+            runtime.erase({ principal: "mia", cancel: true, within: "45 seconds" })
+          )
+          yield* TestClock.adjust("1 second")
+          set(byMs)
+          yield* TestClock.adjust("43 seconds")
+          assert.isUndefined(erasing.pollUnsafe())
+          yield* TestClock.adjust("1 second")
+          assert.strictEqual((yield* Effect.flip(Fiber.join(erasing)))._tag, "PrincipalBusy")
+        yield* TestClock.adjust("1 minute")
+        }).pipe(Effect.provideService(Clock.Clock, clock))
+      }).pipe(Effect.scoped)
   )
 
   it.effect("a question expires after its duration, and no sooner", () =>

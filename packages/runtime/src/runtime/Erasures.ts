@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream"
 import * as Erasure from "../engine/Erasure.ts"
 import type { RunHost } from "../engine/RunHost.ts"
 import * as Rule from "../kernel/OptionRule.ts"
+import { monotonicMillis } from "../kernel/RunClock.ts"
 import { defaultResource, type RuntimeParts } from "./RuntimeParts.ts"
 
 /**
@@ -56,13 +57,14 @@ export const erase = Effect.fnUntraced(function* ({ host, ids }: RuntimeParts, o
   const misfit = Rule.issueOf("erase.within", within, Rule.duration)
   if (misfit !== undefined) return yield* Effect.die(new Error(misfit))
   const erasing = { principal, resourceId, pseudonym: ids.make("erased"), acts: !keepAudit }
-  const until = (yield* Clock.currentTimeMillis) + Budget.milliseconds(within)
+  const clock = yield* Clock.Clock
+  const until = monotonicMillis(clock) + Budget.milliseconds(within)
   const cancelled = new Set<string>()
   while (true) {
     const outcome = yield* Effect.uninterruptible(host.erase(erasing))
     if (outcome._tag === "Erased") return Erasure.reportOf(erasing, outcome, [...cancelled])
     const { others, runs } = outcome
-    const left = until - (yield* Clock.currentTimeMillis)
+    const left = until - monotonicMillis(clock)
     if (!cancel || left <= 0) return yield* new Erasure.PrincipalBusy({ principal, runs, others })
     for (const runId of runs) if (yield* host.cancel(runId)) cancelled.add(runId)
     const ended = yield* Effect.forEach([...runs, ...others], (runId) => endOf(host, runId), {
