@@ -1,11 +1,7 @@
 /** The verbs of the runtime without Effect, given agents' values; and what the types of agents say of their answers. */
 import { assert, describe, it } from "@effect/vitest"
-import { agent, createRuntime, type Completion, RunError, type StreamedModel } from "@reins/runtime/promise"
-import { Deployment } from "@reins/runtime"
-import { journalHost, MemoryJournal, type JournalStore } from "@reins/runtime/journal"
+import { agent, createRuntime, type Completion } from "@reins/runtime/promise"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Effect, Layer } from "effect"
-import { getEventListeners } from "node:events"
 import { expectTypeOf } from "vitest"
 import { z } from "zod"
 
@@ -300,116 +296,5 @@ describe("the options of a method", () => {
       await said(runtime.submitToolResult("r", "1", { result: "no", isFailed: true } as never)),
       /Unknown option submitToolResult\(\)\.isFailed\. Available options: .*\bisFailure\b/
     )
-  })
-})
-
-describe("a signal", () => {
-  it("ends an answer when it is aborted before the runtime is built", async () => {
-    const model = ScriptedModel.make()
-    const opened = Promise.withResolvers<void>()
-    await using runtime = createRuntime({
-      model,
-      agents: [{ name: "desk" }],
-      services: Layer.effectDiscard(Effect.promise(() => opened.promise))
-    })
-    const controller = new AbortController()
-    const answer = runtime.complete("go", { signal: controller.signal }).catch((error: unknown) => error)
-    const reason = new Error("too late")
-    controller.abort(reason)
-    opened.resolve()
-    assert.strictEqual(await answer, reason)
-    assert.strictEqual(model.requests.length, 0)
-  })
-
-  it("starts no run when it was aborted before", async () => {
-    const model = ScriptedModel.make()
-    await using runtime = createRuntime({ model, agents: [{ name: "desk" }] })
-    const reason = new Error("too late")
-    const failure = await runtime.start("go", { signal: AbortSignal.abort(reason) }).catch((error: unknown) => error)
-    assert.strictEqual(failure, reason)
-    assert.strictEqual(model.requests.length, 0)
-  })
-
-  /** A journal that stores a run, after `quick` others, once `go` is called; `asked` resolves when it is asked to. */
-  const slow = (quick: number) => {
-    const journal = MemoryJournal.make()
-    let stored = 0
-    const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-    const create: JournalStore["create"] = (...given) =>
-      Effect.andThen(
-        Effect.promise(async () => {
-          if (stored++ < quick) return
-          asked.resolve()
-          await gate.promise
-        }),
-        journal.create(...given)
-      )
-    const store: JournalStore = { ...journal, create }
-    const services = Layer.succeed(Deployment.Deployment, journalHost(store))
-    return { services, asked: asked.promise, go: gate.resolve }
-  }
-  const endless = { ...ScriptedModel.words("on and on"), hangs: true }
-
-  it("cancels a run that is being stored when it is aborted", async () => {
-    const { asked, go, services } = slow(0)
-    const model = ScriptedModel.make({ replies: [endless] })
-    await using runtime = createRuntime({ model, agents: [{ name: "talker" }], services })
-    const controller = new AbortController()
-    const started = runtime.start("go", { runId: "r1", signal: controller.signal }).catch((error: unknown) => error)
-    await asked
-    const reason = new Error("too late")
-    controller.abort(reason)
-    go()
-    assert.strictEqual(await started, reason)
-    const finishes = []
-    for await (const { event } of runtime.watch("r1")) if (event.type === "finish") finishes.push(event.finishReason)
-    assert.deepStrictEqual(finishes, ["cancelled"])
-  })
-
-  it("does not cancel another's run of the id that it asked for", async () => {
-    const { asked, go, services } = slow(1)
-    const answered = Promise.withResolvers<void>()
-    const model: StreamedModel = {
-      provider: "test",
-      model: "waiting",
-      open: async function* () {
-        await answered.promise
-        yield { type: "text", text: "here" }
-        yield { type: "finish", reason: "stop" }
-      }
-    }
-    await using runtime = createRuntime({ model, agents: [{ name: "talker" }], services })
-    const first = await runtime.start("go", { runId: "r1" })
-    const controller = new AbortController()
-    const second = runtime.start("go", { runId: "r1", signal: controller.signal }).catch((error: unknown) => error)
-    await asked
-    controller.abort(new Error("too late"))
-    go()
-    assert.instanceOf(await second, Error)
-    answered.resolve()
-    assert.strictEqual((await first.result()).output, "here")
-  })
-
-  it("cancels the run that was started with it, and is forgotten at its end", async () => {
-    const controller = new AbortController()
-    const { signal } = controller
-    await using runtime = createRuntime({
-      model: ScriptedModel.make({ replies: [endless] }),
-      agents: [{ name: "talker" }]
-    })
-    const run = await runtime.start("go", { signal })
-    for await (const event of run.events()) if (event.type === "text") controller.abort()
-    const failure = await run.result().catch((error: unknown) => error)
-    assert.instanceOf(failure, RunError)
-    assert.strictEqual(failure.reason._tag, "RunCancelled")
-
-    const later = new AbortController()
-    await using quick = createRuntime({
-      model: ScriptedModel.make({ replies: [ScriptedModel.text("here")] }),
-      agents: [{ name: "desk" }]
-    })
-    const ended = await quick.start("go", { signal: later.signal })
-    await ended.result()
-    assert.strictEqual(getEventListeners(later.signal, "abort").length, 0)
   })
 })

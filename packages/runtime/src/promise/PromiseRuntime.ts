@@ -12,12 +12,12 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as Types from "../kernel/Erased.ts"
-import { Ids } from "../kernel/Ids.ts"
 import { Model } from "../model/Model.ts"
 import { expectSame } from "../replay/Replay.ts"
 import type { Completion } from "../runtime/Completion.ts"
 import { Runtime } from "../runtime/Runtime.ts"
 import type * as Shape from "../runtime/RuntimeShape.ts"
+import { type Entered, Entering } from "../runtime/Steering.ts"
 import type * as Verbs from "../runtime/RuntimeVerbs.ts"
 import * as Methods from "./Methods.ts"
 import { type AsyncAgent, build, modelLayer, type SpecialistsOf, unnamed } from "./AsyncAgent.ts"
@@ -96,7 +96,7 @@ export const createRuntime = <
   const method = Methods.methodOf(promise)
   const iterate = <A, E, E2 = never>(
     stream: (runtime: Shape.RuntimeShape) => Stream.Stream<A, E> | Effect.Effect<Stream.Stream<A, E>, E2>,
-    on: Pick<Iteration.Options<Runtime>, "signal" | "onAbort"> = {}
+    on: Partial<Iteration.Options<Runtime>> = {}
   ) => {
     const opened = Effect.flatMap(Runtime, (runtime) => {
       const made = stream(runtime)
@@ -104,11 +104,22 @@ export const createRuntime = <
     })
     return new Iteration.Iteration<A, Runtime>(opened, { fork: managed.runFork, ...on })
   }
-  /** Cancels a run; without a run, interrupts what waits for it. */
-  const cancelOr = (runId: string | undefined, stop: () => void) =>
-    runId === undefined
-      ? stop()
-      : void promise((runtime) => runtime.cancel(runId)).then((cancelled) => (cancelled ? undefined : stop()), stop)
+  /**
+   * What an abort does: it cancels the run once that is stored, and before ends the wait for it, which cancels what was
+   * being stored. Not by the id of the caller, which may be another run's; and not a run that got the query as a message.
+   */
+  const aborting = () => {
+    let begun: Entered | undefined
+    const tell = (run: Entered) => void (begun ??= run)
+    return {
+      entering: Effect.provideService(Entering, tell),
+      onAbort: (stop: () => void) => {
+        if (begun === undefined || begun.steered !== undefined) return stop()
+        const { runId } = begun
+        void promise((runtime) => runtime.cancel(runId)).then((cancelled) => (cancelled ? undefined : stop()), stop)
+      }
+    }
+  }
 
   /** The events of a run that is cancelled when its reader leaves or the signal aborts. */
   const read = <O extends RunOptions>(
@@ -117,13 +128,9 @@ export const createRuntime = <
   ) => {
     const { options, signal } = plain(asked)
     if (signal === undefined) return iterate((runtime) => begin(runtime, options))
-    let { runId } = asked
-    const stream = (runtime: Shape.RuntimeShape) =>
-      Effect.map(Ids, (ids) => {
-        runId ??= ids.make("run")
-        return begin(runtime, { ...options, runId })
-      })
-    return iterate(stream, { signal, onAbort: (stop) => cancelOr(runId, stop) })
+    const { entering, onAbort } = aborting()
+    const fork: Iteration.Options<Runtime>["fork"] = (effect) => managed.runFork(entering(effect))
+    return iterate((runtime) => begin(runtime, options), { fork, signal, onAbort })
   }
   /** The same for the answer alone. */
   const answer = <O extends RunOptions, A, E>(
@@ -133,12 +140,8 @@ export const createRuntime = <
     const { options, signal } = plain(asked)
     if (signal === undefined) return promise((runtime) => begin(runtime, options))
     if (signal.aborted) return Promise.reject(signal.reason)
-    return promise((runtime) =>
-      Effect.flatMap(Ids, (ids) => {
-        const runId = asked.runId ?? ids.make("run")
-        return Iteration.untilAborted(begin(runtime, { ...options, runId }), signal, (stop) => cancelOr(runId, stop))
-      })
-    )
+    const { entering, onAbort } = aborting()
+    return promise((runtime) => Iteration.untilAborted(entering(begin(runtime, options)), signal, onAbort))
   }
   const unknown = (name: string) =>
     new QueryRejected({ reason: new QueryRejections.UnknownAgent({ name, known: [...built.specialists.keys()] }) })

@@ -177,7 +177,14 @@ const service = (built: RuntimeParts): RuntimeShape => {
     steered === undefined ? host.cancel(runId) : Effect.void
 
   /** Starts what was asked, as its options say about a thread that is busy. */
-  const entered = (asked: RuntimeVerbs.Asked): Effect.Effect<Steering.Entered, RunStart.Rejected> => {
+  const entered = (asked: RuntimeVerbs.Asked): Effect.Effect<Steering.Entered, RunStart.Rejected> =>
+    Effect.withFiber((fiber) => {
+      const tell = fiber.getRef(Steering.Entering)
+      const run = observed(asked)
+      return tell === undefined ? run : Effect.tap(run, (one) => Effect.sync(() => tell(one)))
+    })
+
+  const observed = (asked: RuntimeVerbs.Asked): Effect.Effect<Steering.Entered, RunStart.Rejected> => {
     const run =
       asked._tag === "Query"
         ? Effect.flatMap(RunStart.query(built, asked.prompt, asked.options), enter(asked.options?.onBusy))

@@ -3,6 +3,7 @@
  * run has not ended, and withdraws the questions that the user did not answer.
  */
 import { Message } from "@reins/protocol"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Erased from "../kernel/Erased.ts"
@@ -63,6 +64,11 @@ export interface Entered {
   readonly threadId: string
   readonly steered?: Steered | undefined
 }
+
+/** Is told the run that a verb has entered, once it is stored: before that, its id may be another run's. Absent: nobody is. */
+export const Entering: Context.Reference<((run: Entered) => void) | undefined> = Context.Reference<
+  ((run: Entered) => void) | undefined
+>("@reins/runtime/Entering", { defaultValue: () => undefined })
 
 /**
  * Runs `start`, or passes the prompt of `record` to the run that leases its thread. If that run accepts no more
