@@ -149,8 +149,9 @@ describe("what hooks and guardrails of the promise front are made from", () => {
     const guard = (options: unknown) => said(() => Guardrail.input("polite", options as never))
     assert.match(
       guard({ chek: () => undefined }),
-      /^Error: Invalid option Guardrail\.input\("polite"\)\.check: undefined\. Give a function/
+      /^Error: Unknown option Guardrail\.input\("polite"\)\.chek\. Available options: check,/
     )
+    assert.match(guard({}), /^Error: Invalid option Guardrail\.input\("polite"\)\.check: undefined\. Give a function/)
     assert.match(guard({ check: () => undefined, onFailed: "end" }), /\.onFailed: "end"\. Use "run" or "agent"/)
     assert.match(
       guard({ check: () => undefined, timeout: 5 }),

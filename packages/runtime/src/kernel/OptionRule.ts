@@ -203,15 +203,20 @@ export const fields = <A = never>(cure: string, rules: Rules<A>): Rule => {
   const names = Object.keys(rules)
   return (value) => {
     if (!isObject(value)) return { path: "", value, cure }
+    // One that is missing may be misspelt: then its wrong name is told.
+    let missing: Fault | undefined
     for (const [name, rule] of each) {
       const fault = rule(value[name])
-      if (fault !== undefined) return at(name, fault)
+      if (fault === undefined) continue
+      if (value[name] !== undefined) return at(name, fault)
+      missing ??= at(name, fault)
     }
-    if (isService(value, names)) return undefined
+    if (isService(value, names)) return missing
     const foreign = inherited(value, names)
     if (foreign !== undefined) return foreign
     const unknown = Object.keys(value).find((name) => value[name] !== undefined && !Object.hasOwn(rules, name))
     if (unknown !== undefined) return unknownOption(unknown, names)
+    if (missing !== undefined) return missing
     return isLiteral(value) || names.some((name) => Object.hasOwn(value, name)) ? undefined : { path: "", value, cure }
   }
 }
@@ -411,10 +416,23 @@ const shown = (value: unknown): string => {
  * @since 0.2.0
  * @category operations
  */
-export const sentence = ({ cure, isSecret, path, unknown, value }: Fault): string => {
+export const sentence = ({ cure, isSecret, path, unknown, value }: Fault, what = `option ${path}`): string => {
   if (unknown === "") return `Unknown option in ${path}. ${cure}`
   if (unknown !== undefined) return `Unknown option ${path === "" ? "" : `${path}.`}${unknown}. ${cure}`
-  return isSecret === true ? `Invalid option ${path}. ${cure}` : `Invalid option ${path}: ${shown(value)}. ${cure}`
+  return isSecret === true ? `Invalid ${what}. ${cure}` : `Invalid ${what}: ${shown(value)}. ${cure}`
+}
+
+/**
+ * The message about an invalid argument `name` of the function `of`; `undefined` if it is valid.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const argumentIssue = (of: string, name: string, value: unknown, rule: Rule): string | undefined => {
+  const fault = rule(value)
+  if (fault === undefined) return undefined
+  const placed = at(name, fault)
+  return sentence(placed, `argument ${placed.path} of ${of}()`)
 }
 
 /**

@@ -5,8 +5,8 @@
 import { Budget } from "@reins/protocol"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Rule from "../kernel/OptionRule.ts"
 import * as Memory from "./Memory.ts"
+import * as MemoryRules from "./MemoryRules.ts"
 import type { MemoryStore, Remembered } from "./MemoryStore.ts"
 
 /**
@@ -118,7 +118,7 @@ export const make = (who: Rememberer): RunMemory => {
     remember: (text, options) =>
       within(options, (scope) => {
         const { expiresIn, kind, tags } = options ?? {}
-        const issue = Rule.issueOf("remember.expiresIn", expiresIn, Rule.optional(Rule.time))
+        const issue = MemoryRules.issueOf(text, options ?? {})
         if (issue !== undefined) return Effect.die(new Error(issue))
         const at = who.now()
         const expiresAt = expiresIn === undefined ? undefined : Memory.expiryOf(at, Budget.milliseconds(expiresIn))

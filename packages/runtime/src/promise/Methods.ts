@@ -1,261 +1,268 @@
 /**
  * Groups of methods of the runtime without Effect that are those of the runtime itself, as functions that return
- * promises.
+ * promises, and what their arguments must be. `Rule.any` is what the runtime refuses with an error of its own.
  */
-import type * as Effect from "effect/Effect"
+import { Quota } from "@reins/protocol"
+import * as Predicate from "effect/Predicate"
 import * as Rule from "../kernel/OptionRule.ts"
-import type { MemoryOwner } from "../runtime/Memories.ts"
-import type { RuntimeShape, TenantOptions } from "../runtime/RuntimeShape.ts"
+import * as MemoryRules from "../memory/MemoryRules.ts"
+import type * as Shape from "../runtime/RuntimeShape.ts"
+import * as Rules from "./MethodRules.ts"
+import type { Method } from "./MethodRules.ts"
+import { signal } from "./PromiseRules.ts"
 import type { PromiseRuntime, QuotaSubject, RunVerbs } from "./PromiseShape.ts"
 
-/** The names of the options of `O`: one that is missing, or that `O` does not have, does not compile. */
-type Names<O> = { readonly [Name in keyof Rule.Rules<NonNullable<O>>]-?: true }
+const { any, flag, list, must, object, optional, text } = Rule
+const { amount, cursor, filters, owner, principal, rows, runId, span, tenant, threadId } = Rules
 
-/** Where the options are among a method's arguments, its last one, and their names; `none` for a method without options. */
-type OptionsOf<Args extends ReadonlyArray<unknown>> =
-  Required<Args> extends readonly [...infer Before, infer Options]
-    ? [Options] extends [object | undefined]
-      ? readonly [at: Before["length"], names: Names<Options>]
-      : "none"
-    : "none"
-
-/**
- * Makes a function that returns a promise of a method. It rejects where the method's options are none that it has: without
- * `resourceId`, many methods reach every tenant, so that a misspelt one must not count as absent.
- */
-export type Method = <Args extends ReadonlyArray<unknown>, A, E>(
-  name: string,
-  pick: (runtime: RuntimeShape) => (...args: Args) => Effect.Effect<A, E>,
-  options: OptionsOf<NoInfer<Args>>
-) => (...args: Args) => Promise<A>
-
-/** Makes the functions of a runtime's methods. */
-export const methodOf =
-  (run: <A, E>(effect: (runtime: RuntimeShape) => Effect.Effect<A, E>) => Promise<A>): Method =>
-  (name, pick, options) => {
-    const check = checked(`${name}()`, options)
-    return (...args) => {
-      const issue = check(args)
-      return issue === undefined ? run((runtime) => pick(runtime)(...args)) : Promise.reject(new Error(issue))
-    }
+/** Why a run cannot be watched so; `undefined` if it can. */
+export const watchIssue = Rules.checked<Parameters<PromiseRuntime["watch"]>>("watch", [
+  runId,
+  {
+    after: optional(must("Give the number of an event", (value) => typeof value === "number" && !Number.isNaN(value))),
+    signal: optional(signal)
   }
+])
 
-const checked = (
-  what: string,
-  options: "none" | readonly [at: number, names: object]
-): ((args: ReadonlyArray<unknown>) => string | undefined) => {
-  if (options === "none") return () => undefined
-  const [at, names] = options
-  const rules = Object.keys(names).map((name) => [
-    name,
-    name === "resourceId" ? Rule.optional(Rule.text("Give the name of a tenant")) : Rule.any
+export const verbs = (method: Method): Omit<RunVerbs, "watch"> => ({
+  status: method("status", (runtime) => runtime.status, [runId]),
+  steer: method("steer", (runtime) => runtime.steer, [
+    runId,
+    ["message", any],
+    {
+      ...tenant,
+      messageId: Rules.optionalText("Give an id of your own"),
+      questions: optional(Rule.oneOf("keep", "withdraw"))
+    }
+  ]),
+  cancel: method("cancel", (runtime) => runtime.cancel, [runId]),
+  submitToolResult: method("submitToolResult", (runtime) => runtime.submitToolResult, [
+    runId,
+    ["callId", text("Give the id of a call")],
+    {
+      needed: {
+        result: Rules.json,
+        isFailure: optional(flag),
+        content: optional(Rules.parts),
+        agentPath: Rules.agentPath
+      }
+    }
+  ]),
+  raiseBudget: method("raiseBudget", (runtime) => runtime.raiseBudget, [
+    runId,
+    ["limits", object("Give an object such as { maxSteps: 50 }")],
+    { ...tenant, principal, by: filters.principal }
   ])
-  const rule = Rule.optional(
-    Rule.fields<{ readonly [name: string]: unknown }>(
-      'Give an object of options, such as { resourceId: "acme" }',
-      Object.fromEntries(rules)
-    )
-  )
-  return (args) => Rule.issueOf(what, args[at], rule)
-}
+})
 
-/** A method that takes the name of a tenant alone. */
-export const tenant = { resourceId: true } satisfies Names<TenantOptions>
-
-/** A method that takes the subject of quotas. */
-export const subject = { resourceId: true, principal: true, quotas: true } satisfies Names<QuotaSubject>
-
-export const raiseBudget = (method: Method): PromiseRuntime["raiseBudget"] =>
-  method("raiseBudget", (runtime) => runtime.raiseBudget, [2, { resourceId: true, principal: true, by: true }])
+export const replay = (method: Method): PromiseRuntime["replay"] =>
+  method("replay", (runtime) => runtime.replay, [
+    [
+      "exported",
+      must(
+        "Give the text of an exported run, or its lines",
+        (value) =>
+          typeof value === "string" ||
+          (Array.isArray(value) ? value.every(Predicate.isString) : Predicate.hasProperty(value, "envelopes"))
+      )
+    ]
+  ])
 
 export const runs = (method: Method): Omit<PromiseRuntime["runs"], keyof RunVerbs> => ({
   list: method("runs.list", (runtime) => runtime.runs.list, [
-    0,
     {
-      resourceId: true,
-      runId: true,
-      threadId: true,
-      agent: true,
-      principal: true,
-      state: true,
-      endReason: true,
-      since: true,
-      until: true,
-      minCostUsd: true,
-      maxCostUsd: true,
-      after: true,
-      limit: true
+      ...filters,
+      ...span,
+      state: Rules.state,
+      endReason: Rules.endReason,
+      minCostUsd: Rules.usd,
+      maxCostUsd: Rules.usd,
+      after: cursor,
+      limit: rows(1000)
     }
   ]),
-  waiting: method("runs.waiting", (runtime) => runtime.runs.waiting, "none"),
-  get: method("runs.get", (runtime) => runtime.runs.get, [1, tenant]),
-  export: method("runs.export", (runtime) => runtime.runs.export, [1, tenant])
+  waiting: method("runs.waiting", (runtime) => runtime.runs.waiting, []),
+  get: method("runs.get", (runtime) => runtime.runs.get, [runId, tenant]),
+  export: method("runs.export", (runtime) => runtime.runs.export, [runId, tenant])
 })
+
+const decision = must(
+  'Use "approve", "reject", or a decision such as Decision.approve({ uses: 1 })',
+  (value) => typeof value === "string" || Predicate.isObject(value)
+)
+
+const about = { ...tenant, threadId: filters.threadId, runId: filters.runId }
 
 export const approvals = (method: Method): PromiseRuntime["approvals"] => ({
   respond: method("approvals.respond", (runtime) => runtime.approvals.respond, [
-    2,
-    { resourceId: true, principal: true }
+    ["id", text("Give the id of an approval request")],
+    ["decision", decision],
+    { ...tenant, principal }
   ]),
-  pending: method("approvals.pending", (runtime) => runtime.approvals.pending, [
-    0,
-    {
-      resourceId: true,
-      threadId: true,
-      runId: true
-    }
-  ]),
+  pending: method("approvals.pending", (runtime) => runtime.approvals.pending, [about]),
   history: method("approvals.history", (runtime) => runtime.approvals.history, [
-    0,
-    {
-      resourceId: true,
-      threadId: true,
-      runId: true,
-      principal: true,
-      since: true,
-      until: true,
-      after: true,
-      limit: true
-    }
+    { ...about, ...span, principal: filters.principal, after: cursor, limit: rows(10_000) }
   ])
 })
 
 export const files = (method: Method): PromiseRuntime["files"] => ({
-  get: method("files.get", (runtime) => runtime.files.get, [1, tenant]),
-  list: method("files.list", (runtime) => runtime.files.list, [1, tenant])
-})
-
-export const threads = (method: Method): Omit<PromiseRuntime["threads"], "limit"> => ({
-  get: method("threads.get", (runtime) => runtime.threads.get, [
-    1,
-    {
-      resourceId: true,
-      branch: true
-    }
-  ]),
-  info: method("threads.info", (runtime) => runtime.threads.info, [1, tenant]),
-  list: method("threads.list", (runtime) => runtime.threads.list, [0, tenant]),
-  import: method("threads.import", (runtime) => runtime.threads.import, [
-    1,
-    { threadId: true, resourceId: true, principal: true }
-  ]),
-  fork: method("threads.fork", (runtime) => runtime.threads.fork, [
-    1,
-    {
-      threadId: true,
-      resourceId: true,
-      principal: true,
-      at: true,
-      branch: true
-    }
-  ]),
-  rewind: method("threads.rewind", (runtime) => runtime.threads.rewind, [1, { resourceId: true, to: true }]),
-  branches: method("threads.branches", (runtime) => runtime.threads.branches, [1, tenant]),
-  returnTo: method("threads.returnTo", (runtime) => runtime.threads.returnTo, [2, tenant]),
-  describe: method("threads.describe", (runtime) => runtime.threads.describe, [2, tenant]),
-  replace: method("threads.replace", (runtime) => runtime.threads.replace, [
-    2,
-    {
-      resourceId: true,
-      version: true
-    }
-  ]),
-  before: method("threads.before", (runtime) => runtime.threads.before, [2, tenant]),
-  places: method("threads.places", (runtime) => runtime.threads.places, [1, tenant]),
-  delete: method("threads.delete", (runtime) => runtime.threads.delete, [1, tenant])
+  get: method("files.get", (runtime) => runtime.files.get, [["fileId", text("Give the id of a file")], tenant]),
+  list: method("files.list", (runtime) => runtime.files.list, [threadId, tenant])
 })
 
 export const costs = (method: Method): PromiseRuntime["costs"] => ({
   by: method("costs.by", (runtime) => runtime.costs.by, [
-    0,
     {
-      dimensions: true,
-      resourceId: true,
-      principal: true,
-      agent: true,
-      root: true,
-      runId: true,
-      model: true,
-      tool: true,
-      since: true,
-      until: true,
-      limit: true
+      ...tenant,
+      ...span,
+      dimensions: Rules.dimensions,
+      principal: filters.principal,
+      agent: filters.agent,
+      root: filters.agent,
+      runId: filters.runId,
+      model: Rules.optionalText("Give the name of a model"),
+      tool: Rules.optionalText("Give the name of a tool"),
+      limit: rows(100_000)
     }
   ]),
-  estimates: method("costs.estimates", (runtime) => runtime.costs.estimates, [1, tenant]),
+  estimates: method("costs.estimates", (runtime) => runtime.costs.estimates, [runId, tenant]),
   correct: method("costs.correct", (runtime) => runtime.costs.correct, [
-    0,
     {
-      resourceId: true,
-      runId: true,
-      agentPath: true,
-      step: true,
-      purpose: true,
-      provider: true,
-      model: true,
-      usage: true,
-      costUsd: true
+      needed: {
+        ...tenant,
+        runId: runId[1],
+        agentPath: Rules.agentPath,
+        step: Rule.count(),
+        purpose: Rules.optionalText("Give the purpose that costs.estimates lists"),
+        provider: Rules.optionalText("Give the name of a provider"),
+        model: Rules.optionalText("Give the name of a model"),
+        usage: object("Give an object of counts of tokens, such as { inputUncached: 100 }"),
+        costUsd: amount
+      }
     }
   ])
 })
+
+const hook = ["id", text("Give the id of a web hook")] as const
 
 export const webhooks = (method: Method): PromiseRuntime["webhooks"] => ({
   add: method("webhooks.add", (runtime) => runtime.webhooks.add, [
-    0,
-    { url: true, resourceId: true, events: true, content: true, secret: true, atMost: true }
+    {
+      needed: {
+        ...tenant,
+        // Either may have a key.
+        url: Rule.secret(text("Give an absolute URL with https or http")),
+        secret: Rule.secret(Rules.optionalText("Use whsec_ and 24 to 64 bytes as Base64, or leave it out")),
+        events: optional(list('Give a list of events, such as ["run.ended"]', text("Name an event"))),
+        content: optional(flag),
+        atMost: any
+      }
+    }
   ]),
-  list: method("webhooks.list", (runtime) => runtime.webhooks.list, [0, tenant]),
-  rotate: method("webhooks.rotate", (runtime) => runtime.webhooks.rotate, [1, tenant]),
-  remove: method("webhooks.remove", (runtime) => runtime.webhooks.remove, [1, tenant]),
-  ofRuns: method("webhooks.ofRuns", (runtime) => runtime.webhooks.ofRuns, [0, { resourceId: true, limit: true }]),
-  waiting: method("webhooks.waiting", (runtime) => runtime.webhooks.waiting, [1, { resourceId: true, limit: true }]),
-  retry: method("webhooks.retry", (runtime) => runtime.webhooks.retry, [1, tenant])
+  list: method("webhooks.list", (runtime) => runtime.webhooks.list, [tenant]),
+  rotate: method("webhooks.rotate", (runtime) => runtime.webhooks.rotate, [hook, tenant]),
+  remove: method("webhooks.remove", (runtime) => runtime.webhooks.remove, [hook, tenant]),
+  ofRuns: method("webhooks.ofRuns", (runtime) => runtime.webhooks.ofRuns, [
+    { ...tenant, limit: optional(Rule.count(1)) }
+  ]),
+  waiting: method("webhooks.waiting", (runtime) => runtime.webhooks.waiting, [
+    hook,
+    { ...tenant, limit: optional(Rule.count(1)) }
+  ]),
+  retry: method("webhooks.retry", (runtime) => runtime.webhooks.retry, [hook, tenant])
 })
+
+const ticketId = ["ticketId", text("Give the id of a ticket")] as const
+
+const lateResult = must(
+  "Give an object such as { value } or { failure }",
+  (value) => Predicate.hasProperty(value, "value") || Predicate.hasProperty(value, "failure")
+)
 
 export const results = (method: Method): PromiseRuntime["results"] => ({
-  deliver: method("results.deliver", (runtime) => runtime.results.deliver, [2, { resourceId: true, costUsd: true }]),
-  get: method("results.get", (runtime) => runtime.results.get, [1, tenant])
+  deliver: method("results.deliver", (runtime) => runtime.results.deliver, [
+    ticketId,
+    ["result", Rule.secret(lateResult)],
+    { ...tenant, costUsd: amount }
+  ]),
+  get: method("results.get", (runtime) => runtime.results.get, [ticketId, tenant])
 })
 
-export const steer = (method: Method): PromiseRuntime["steer"] =>
-  method("steer", (runtime) => runtime.steer, [2, { resourceId: true, messageId: true, questions: true }])
+const subject = {
+  ...tenant,
+  principal: filters.principal,
+  quotas: optional(list("Give a list of quotas", object('Give an object such as { per: "tenant", window: "day" }')))
+} satisfies Rule.Rules<QuotaSubject>
+
+const quotasOf = ({ quotas, ...subject }: QuotaSubject = {}): Shape.QuotaSubject => ({
+  ...subject,
+  ...(quotas === undefined ? {} : { quotas: quotas.map(Quota.make) })
+})
+
+export const quotas = (method: Method): PromiseRuntime["quotas"] => ({
+  usage: method("quotas.usage", (runtime) => (subject?: QuotaSubject) => runtime.quotas.usage(quotasOf(subject)), [
+    subject
+  ]),
+  limit: method(
+    "quotas.limit",
+    (runtime) => (name: string, limits: Quota.LimitOptions | undefined, subject?: QuotaSubject) =>
+      runtime.quotas.limit(name, limits, quotasOf(subject)),
+    [
+      ["name", text("Give the name of a quota")],
+      ["limits", optional(object("Give an object such as { maxCostUsd: 5 }, or undefined for the quota's own limits"))],
+      subject
+    ]
+  )
+})
 
 export const erase = (method: Method): PromiseRuntime["erase"] =>
   method("erase", (runtime) => runtime.erase, [
-    0,
-    { principal: true, resourceId: true, cancel: true, within: true, keepAudit: true }
+    {
+      needed: {
+        ...tenant,
+        principal: any,
+        cancel: optional(flag),
+        within: optional(Rule.duration),
+        keepAudit: optional(flag)
+      }
+    }
   ])
-
-const owner = { resourceId: true, principal: true, agent: true } satisfies Names<MemoryOwner>
 
 export const memory = (method: Method): PromiseRuntime["memory"] => ({
   remember: method("memory.remember", (runtime) => runtime.memory.remember, [
-    1,
-    { ...owner, id: true, kind: true, tags: true, expiresIn: true }
+    ["text", MemoryRules.remembered],
+    { ...owner, ...MemoryRules.remembering, id: Rules.optionalText("Give an id of your own") }
   ]),
-  recall: method("memory.recall", (runtime) => runtime.memory.recall, [1, { ...owner, kind: true, limit: true }]),
-  list: method("memory.list", (runtime) => runtime.memory.list, [0, { ...owner, after: true, limit: true }]),
-  forget: method("memory.forget", (runtime) => runtime.memory.forget, [1, owner])
+  recall: method("memory.recall", (runtime) => runtime.memory.recall, [
+    ["query", MemoryRules.sought],
+    { ...owner, ...MemoryRules.recalling }
+  ]),
+  list: method("memory.list", (runtime) => runtime.memory.list, [{ ...owner, after: cursor, limit: rows(1000) }]),
+  forget: method("memory.forget", (runtime) => runtime.memory.forget, [["id", text("Give the id of a memory")], owner])
 })
 
 export const grants = (method: Method): PromiseRuntime["grants"] => ({
   give: method("grants.give", (runtime) => runtime.grants.give, [
-    0,
     {
-      scope: true,
-      threadId: true,
-      runId: true,
-      agentPath: true,
-      tool: true,
-      agent: true,
-      resourceId: true,
-      matcher: true,
-      uses: true,
-      maxCostUsd: true,
-      expiresIn: true,
-      by: true
+      needed: {
+        scope: any,
+        threadId: any,
+        runId: any,
+        agentPath: any,
+        tool: any,
+        agent: any,
+        resourceId: tenant.resourceId,
+        matcher: any,
+        uses: any,
+        maxCostUsd: any,
+        expiresIn: any,
+        by: any
+      }
     }
   ]),
-  list: method("grants.list", (runtime) => runtime.grants.list, [0, tenant]),
-  revoke: method("grants.revoke", (runtime) => runtime.grants.revoke, [1, { resourceId: true, by: true }])
+  list: method("grants.list", (runtime) => runtime.grants.list, [tenant]),
+  revoke: method("grants.revoke", (runtime) => runtime.grants.revoke, [
+    ["id", text("Give the id of a grant")],
+    { ...tenant, by: filters.principal }
+  ])
 })

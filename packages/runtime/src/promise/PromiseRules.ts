@@ -6,19 +6,21 @@ import { Budget, Quota } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
 import type { Recall } from "../agent/Agent.ts"
 import * as CallRow from "../agent/CallRow.ts"
 import * as ToolSearch from "../agent/ToolSearch.ts"
 import * as Approvers from "../approval/Approvers.ts"
 import * as Types from "../kernel/Erased.ts"
 import * as Rule from "../kernel/OptionRule.ts"
-import type { MemoryReach } from "../memory/RunMemory.ts"
+import { reach } from "../memory/MemoryRules.ts"
 import * as RuntimeSettings from "../runtime/RuntimeSettings.ts"
 import type * as MemoryTools from "../tool/MemoryTools.ts"
 import * as Retrying from "../tool/Retrying.ts"
 import type { AsyncAgent } from "./AsyncAgent.ts"
 import type { Erased as AsyncTool } from "./AsyncTool.ts"
 import type { AsyncUsageLookup, Options, TenantKeys, UsageLookups } from "./PromiseOptions.ts"
+import { place } from "./MethodRules.ts"
 import { isJsonSchema } from "./Parameters.ts"
 import type { OutputOptions, QueryOptions, RunOptions } from "./PromiseShape.ts"
 
@@ -107,11 +109,6 @@ const quotas: Rule.Rule = optional((value) => {
 })
 
 const names = (of: string): Rule.Rule => optional(list(`Give a list of names of ${of}`, name(`Name one of ${of}`)))
-
-const reach = {
-  scope: optional(oneOf("principal", "tenant")),
-  ownAgent: optional(flag)
-} satisfies Rule.Rules<MemoryReach>
 
 const agentRules: Rule.Rules<AsyncAgent<string>> = {
   name: name('Give the agent a name, as in { name: "desk" }'),
@@ -250,6 +247,12 @@ export const rules: Rule.Rules<Options<{}, ReadonlyArray<AsyncAgent<string>>>> =
   )
 }
 
+/** The signal of a run. */
+export const signal: Rule.Rule = must(
+  "Give the signal of an AbortController",
+  (value) => Predicate.hasProperty(value, "addEventListener") && Predicate.hasProperty(value, "aborted")
+)
+
 const runRules: Rule.Rules<RunOptions & Partial<OutputOptions>> = {
   threadId: optional(text("Give the id of a thread")),
   resourceId: optional(text("Give the name of a tenant")),
@@ -260,15 +263,17 @@ const runRules: Rule.Rules<RunOptions & Partial<OutputOptions>> = {
   repeatedCallLimit: CallRow.limitRule,
   onOpenResults: optional(oneOf("wait", "end")),
   principal: optional(text("Give the id of a principal")),
-  providerKeys: secret(optional(object("Give an object of keys by provider"))),
+  providerKeys: secret(
+    optional(
+      record(
+        "Give an object of keys by provider",
+        must("Give a key", (value) => typeof value === "string" || Redacted.isRedacted(value))
+      )
+    )
+  ),
   output: optional(schema),
   view: optional(oneOf("root", "progress")),
-  signal: optional(
-    must(
-      "Give the signal of an AbortController",
-      (value) => Predicate.hasProperty(value, "addEventListener") && Predicate.hasProperty(value, "aborted")
-    )
-  )
+  signal: optional(signal)
 }
 
 const queryRules: Rule.Rules<QueryOptions & Partial<OutputOptions>> = {
@@ -276,8 +281,8 @@ const queryRules: Rule.Rules<QueryOptions & Partial<OutputOptions>> = {
   agent: optional(text("Give the name of an agent")),
   model: Rule.any,
   tools: Rule.any,
-  history: Rule.any,
-  replaces: Rule.any,
+  history: optional(list("Give a list of messages", object("Give a message"))),
+  replaces: optional(place),
   branch: optional(text("Give the id of a branch")),
   instructions: optional(text()),
   onBusy: optional(oneOf("reject", "queue", "cancel-previous", "steer")),

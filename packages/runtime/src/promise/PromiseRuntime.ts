@@ -19,21 +19,15 @@ import { Runtime } from "../runtime/Runtime.ts"
 import type * as Shape from "../runtime/RuntimeShape.ts"
 import { type Entered, Entering } from "../runtime/Steering.ts"
 import type * as Verbs from "../runtime/RuntimeVerbs.ts"
+import { methodOf } from "./MethodRules.ts"
 import * as Methods from "./Methods.ts"
 import { type AsyncAgent, build, modelLayer, type SpecialistsOf, unnamed } from "./AsyncAgent.ts"
 import * as Iteration from "./Iteration.ts"
 import { type Parameters, toOutput } from "./Parameters.ts"
 import { credentialsOf, keysOf, lookupsOf, type Options, type Servers } from "./PromiseOptions.ts"
+import { threads } from "./ThreadMethods.ts"
 import { agentIssue, queryIssue, requireOptions, runIssue } from "./PromiseRules.ts"
-import type {
-  OutputOptions,
-  PromiseRuntime,
-  QueryOptions,
-  QuotaSubject,
-  RunHandle,
-  RunOptions,
-  RunVerbs
-} from "./PromiseShape.ts"
+import type { OutputOptions, PromiseRuntime, QueryOptions, RunHandle, RunOptions, RunVerbs } from "./PromiseShape.ts"
 
 /** An agent that may name these tools and servers. The names of the servers' tools are only known when they run. */
 type AgentOf<Tools, Mcp> = AsyncAgent<
@@ -93,7 +87,7 @@ export const createRuntime = <
 
   const promise = <A, E>(effect: (runtime: Shape.RuntimeShape) => Effect.Effect<A, E>): Promise<A> =>
     managed.runPromise(Effect.flatMap(Runtime, effect))
-  const method = Methods.methodOf(promise)
+  const method = methodOf(promise)
   const iterate = <A, E, E2 = never>(
     stream: (runtime: Shape.RuntimeShape) => Stream.Stream<A, E> | Effect.Effect<Stream.Stream<A, E>, E2>,
     on: Partial<Iteration.Options<Runtime>> = {}
@@ -229,15 +223,13 @@ export const createRuntime = <
     ...(run.steered === undefined ? {} : { steered: run.steered })
   })
   const verbs: RunVerbs = {
-    watch: (runId, { after, signal } = {}) => iterate((runtime) => runtime.watch(runId, { after }), { signal }),
-    status: method("status", (runtime) => runtime.status, "none"),
-    steer: Methods.steer(method),
-    cancel: method("cancel", (runtime) => runtime.cancel, "none"),
-    submitToolResult: method("submitToolResult", (runtime) => runtime.submitToolResult, [
-      2,
-      { result: true, isFailure: true, content: true, agentPath: true }
-    ]),
-    raiseBudget: Methods.raiseBudget(method)
+    ...Methods.verbs(method),
+    watch: (...args) => {
+      const issue = Methods.watchIssue(args)
+      if (issue !== undefined) return iterate(() => Stream.die(new Error(issue)))
+      const [runId, { after, signal } = {}] = args
+      return iterate((runtime) => runtime.watch(runId, { after }), { signal })
+    }
   }
   const approvals = Methods.approvals(method)
 
@@ -256,37 +248,18 @@ export const createRuntime = <
     grants: Methods.grants(method),
     webhooks: Methods.webhooks(method),
     costs: Methods.costs(method),
-    quotas: {
-      usage: method("quotas.usage", (runtime) => (subject?: QuotaSubject) => runtime.quotas.usage(quotasOf(subject)), [
-        0,
-        Methods.subject
-      ]),
-      limit: method(
-        "quotas.limit",
-        (runtime) => (name: string, limits: Quota.LimitOptions | undefined, subject?: QuotaSubject) =>
-          runtime.quotas.limit(name, limits, quotasOf(subject)),
-        [2, Methods.subject]
-      )
-    },
+    quotas: Methods.quotas(method),
     memory: Methods.memory(method),
     erase: Methods.erase(method),
     files: Methods.files(method),
-    threads: {
-      ...Methods.threads(method),
-      limit: method(
-        "threads.limit",
-        (runtime) => (threadId: string, budget: Budget.Options | undefined, options?: Shape.TenantOptions) =>
-          runtime.threads.limit(threadId, budget === undefined ? undefined : Budget.make(budget), options),
-        [2, Methods.tenant]
-      )
-    },
+    threads: threads(method),
     preview: (prompt, asked = {}) => {
       const issue = queryIssue(prompt, asked)
       if (issue !== undefined)
         return Promise.reject(refused(Predicate.isObject(asked) ? asked.agent : undefined, issue))
       return promise((runtime) => runtime.preview(prompt, plain(asked).options))
     },
-    replay: method("replay", (runtime) => runtime.replay, "none"),
+    replay: Methods.replay(method),
     ready: () => managed.runPromise(Effect.void),
     layer: Layer.effectContext(managed.contextEffect),
     agents: built.agents,
@@ -327,11 +300,6 @@ const plain = <O extends RunOptions>({ budget, quotas, signal, ...rest }: O) => 
   }
   return { options, signal }
 }
-
-const quotasOf = ({ quotas, ...subject }: QuotaSubject = {}): Shape.QuotaSubject => ({
-  ...subject,
-  ...(quotas === undefined ? {} : { quotas: quotas.map(Quota.make) })
-})
 
 /**
  * Replays an exported run, its text or its lines, on `runtime`, and rejects with both sides of the first difference

@@ -2,9 +2,9 @@
 import { Budget } from "@reins/protocol"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Rule from "../kernel/OptionRule.ts"
 import * as Memory from "../memory/Memory.ts"
 import type { MemoryPage, Remembered } from "../memory/MemoryStore.ts"
+import * as MemoryRules from "../memory/MemoryRules.ts"
 import * as RunMemory from "../memory/RunMemory.ts"
 import * as Runs from "./Runs.ts"
 import { type RuntimeParts, defaultResource } from "./RuntimeParts.ts"
@@ -65,7 +65,7 @@ const remember = (
 ): Effect.Effect<Remembered, Memory.MemoryFull> =>
   Effect.flatMap(Clock.currentTimeMillis, (at) => {
     const { expiresIn, id = ids.make("memory"), kind, tags } = options
-    const issue = Rule.issueOf("remember.expiresIn", expiresIn, Rule.optional(Rule.time))
+    const issue = MemoryRules.issueOf(text, options)
     if (issue !== undefined) return Effect.die(new Error(issue))
     const expiresAt = expiresIn === undefined ? undefined : Memory.expiryOf(at, Budget.milliseconds(expiresIn))
     const named = {
