@@ -129,6 +129,22 @@ describe("Money.parseUsd", () => {
     }
   })
 
+  it("rejects what is no number, which code without types may give", () => {
+    for (const [amount, shown] of [
+      [null, "null"],
+      [undefined, "undefined"],
+      ["1", '"1"'],
+      ["a dollar", "a value of type string"],
+      [[], "a value of type object"],
+      [1n, "a value of type bigint"]
+    ]) {
+      const refused = Money.parseUsd("reportCost", amount as never)
+      assert.isTrue(Result.isFailure(refused), String(shown))
+      if (Result.isFailure(refused))
+        assert.include(refused.failure.message, `Invalid reportCost: ${String(shown)}. Use US`)
+    }
+  })
+
   it.prop("accepts every amount that nano-dollars can represent", { amount: whole(Money.max) }, ({ amount }) => {
     const usd = Money.toUsd(amount)
     if (Money.fromUsd(usd) === undefined) return assert.isAbove(usd, 8e6)

@@ -99,7 +99,7 @@ const refused: ReadonlyArray<readonly [method: string, args: ReadonlyArray<unkno
   [
     "submitToolResult",
     ["r", "c"],
-    'option submitToolResult(): undefined. Give an object of options, such as { resourceId: "acme" }'
+    "option submitToolResult(): undefined. Give an object of options: result, isFailure, content, agentPath"
   ],
   [
     "submitToolResult",
@@ -164,7 +164,11 @@ const refused: ReadonlyArray<readonly [method: string, args: ReadonlyArray<unkno
   ],
   ["memory.recall", ["tea", { limit: 0 }], "option memory.recall().limit: 0. Use a whole number from 1 to 100"],
   ["erase", [{ principal: "ada", cancel: "no" }], 'option erase().cancel: "no". Use true or false'],
-  ["erase", [], 'option erase(): undefined. Give an object of options, such as { resourceId: "acme" }'],
+  [
+    "erase",
+    [],
+    "option erase(): undefined. Give an object of options: resourceId, principal, cancel, within, keepAudit"
+  ],
   ["webhooks.add", [{ url: 5 }], "option webhooks.add().url. Give an absolute URL with https or http"],
   [
     "webhooks.add",

@@ -58,24 +58,33 @@ const bounded = (amount: bigint): NanoUsd => (amount > BigInt(max) ? max : Numbe
  * @category constructors
  */
 export const fromUsd = (usd: number): NanoUsd | undefined => {
-  if (!(usd >= 0 && usd < Infinity)) return undefined
+  // Code without types may give text, which compares as a number.
+  if (typeof usd !== "number" || !(usd >= 0 && usd < Infinity)) return undefined
   const { scale, units } = decimal(usd)
   const amount = roundHalfUp(units, scale - 9)
   return amount > BigInt(max) ? undefined : Number(amount)
 }
 
+/** A number is shown, and text that looks like one; other values may be anything. */
+const shown = (amount: unknown): string => {
+  if (amount === null || amount === undefined || typeof amount === "number") return String(amount)
+  if (typeof amount === "string" && amount.length <= 20 && !Number.isNaN(Number(amount))) return JSON.stringify(amount)
+  return `a value of type ${typeof amount}`
+}
+
 /**
- * An invalid amount of US dollars. `field` is the name of the setting or the report.
+ * An invalid amount of US dollars. `field` is the name of the setting or the report. `amount` is what was given, also by code
+ * without types.
  *
  * @since 0.1.0
  * @category errors
  */
 export class InvalidAmount extends Schema.TaggedError<InvalidAmount>()("InvalidAmount", {
   field: Schema.String,
-  amount: Schema.Number
+  amount: Schema.Unknown
 }) {
   override get message() {
-    return `Invalid ${this.field}: ${this.amount}. Use US dollars from 0 to ${format(max).slice(1)}`
+    return `Invalid ${this.field}: ${shown(this.amount)}. Use US dollars from 0 to ${format(max).slice(1)}`
   }
 }
 

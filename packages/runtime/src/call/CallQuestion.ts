@@ -12,10 +12,13 @@
  */
 import type { Approval, Json, Question as Asked } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import type { Answer } from "../approval/Quorum.ts"
 import type { Work } from "../engine/Engine.ts"
+import * as Rule from "../kernel/OptionRule.ts"
+import * as PlainJson from "../kernel/PlainJson.ts"
 import * as Names from "../run/Names.ts"
 import type { PersonAnswer } from "../tool/ToolRun.ts"
 import type { CallContext, CallEnd } from "./Call.ts"
@@ -49,6 +52,8 @@ export class CallQuestions {
   /** Asks a question, and returns how it ended. An attempt that is over asks nothing. */
   ask(attempt: Asking, question: Asked.Question): Effect.Effect<PersonAnswer> {
     return Effect.suspend(() => {
+      const issue = Rule.issueOf("ask", question, rule)
+      if (issue !== undefined) return Effect.die(new Error(issue))
       const subject = Names.ofAsked(this.subject, ++attempt.asked)
       return this.lock.withPermit(
         Effect.suspend(() => {
@@ -111,6 +116,18 @@ export class CallQuestions {
     )
   }
 }
+
+/** Nobody could read, and answer, a question of code without types that has another shape. Its texts are content. */
+const rule = Rule.secret(
+  Rule.fields<Asked.Question>('Give an object such as { question: "Which one?", schema: { type: "string" } }', {
+    question: Rule.text("Give the text of the question"),
+    options: Rule.optional(Rule.list("Give a list of texts", Rule.text("Give a text"))),
+    schema: Rule.must(
+      'Give the JSON Schema of the answer, such as { type: "string" }',
+      (value) => (typeof value === "boolean" || Predicate.isObject(value)) && PlainJson.copy(value) !== undefined
+    )
+  })
+)
 
 const payloadOf = ({ options, question, schema }: Asked.Question): Json => ({
   question,

@@ -39,3 +39,10 @@ export const issueOf = (
   Rule.issueOf("remember.kind", kind, remembering.kind) ??
   Rule.issueOf("remember.tags", tags, remembering.tags) ??
   Rule.issueOf("remember.expiresIn", expiresIn, remembering.expiresIn)
+
+/** Why whose memories are meant cannot be told; `undefined` if it can. What is no scope must not count as the tenant's. */
+export const reachIssue = (
+  of: string,
+  { ownAgent, scope }: { readonly [name in keyof typeof reach]?: unknown }
+): string | undefined =>
+  Rule.issueOf(`${of}.scope`, scope, reach.scope) ?? Rule.issueOf(`${of}.ownAgent`, ownAgent, reach.ownAgent)

@@ -112,11 +112,18 @@ export const limitOf = (limit: number | undefined): number =>
 
 /** The memory of a run, or of another writer of the same scope. */
 export const make = (who: Rememberer): RunMemory => {
-  const within = <A, E>(reach: MemoryReach | undefined, work: (scope: Memory.MemoryScope) => Effect.Effect<A, E>) =>
-    Effect.suspend(() => Effect.flatMap(scopeOf(who, reach ?? {}), work))
+  const within = <A, E>(
+    of: keyof RunMemory,
+    reach: MemoryReach = {},
+    work: (scope: Memory.MemoryScope) => Effect.Effect<A, E>
+  ) =>
+    Effect.suspend(() => {
+      const issue = MemoryRules.reachIssue(of, reach)
+      return issue === undefined ? Effect.flatMap(scopeOf(who, reach), work) : Effect.die(new Error(issue))
+    })
   return {
     remember: (text, options) =>
-      within(options, (scope) => {
+      within("remember", options, (scope) => {
         const { expiresIn, kind, tags } = options ?? {}
         const issue = MemoryRules.issueOf(text, options ?? {})
         if (issue !== undefined) return Effect.die(new Error(issue))
@@ -138,9 +145,9 @@ export const make = (who: Rememberer): RunMemory => {
         )
       }),
     recall: (text, options) =>
-      within(options, (scope) =>
+      within("recall", options, (scope) =>
         who.store.recall({ scope, text, kind: options?.kind, limit: limitOf(options?.limit), at: who.now() })
       ),
-    forget: (id, options) => within(options, (scope) => who.store.forget(id, { ...scope, isExact: true }))
+    forget: (id, options) => within("forget", options, (scope) => who.store.forget(id, { ...scope, isExact: true }))
   }
 }

@@ -29,6 +29,7 @@ import type { Hook } from "../hook/Hook.ts"
 import type { Retrying } from "../tool/Retrying.ts"
 import * as ToolSettings from "../tool/ToolSettings.ts"
 import type { RunMemory } from "../memory/RunMemory.ts"
+import * as CallRules from "./CallRules.ts"
 import { type Arguments, type Parameters, toSchema } from "./Parameters.ts"
 
 /** Memory with promises in place of effects. */
@@ -249,37 +250,49 @@ class LiveCall implements Call {
     return this.live.service.signal
   }
   // Bound functions, because tools destructure them: `execute: (args, { progress }) => …`.
-  readonly progress = (progress: Progress): Promise<void> => Effect.runPromise(this.live.service.progress(progress))
-  readonly registerFile = (file: FileOptions): Promise<string> =>
-    Effect.runPromise(this.live.service.registerFile(file))
-  readonly storeFile = (file: FileContent): Promise<string> => Effect.runPromise(this.live.service.storeFile(file))
-  readonly emit = (eventType: string, data: Json): Promise<void> =>
-    Effect.runPromise(this.live.service.emit(eventType, data))
-  readonly flowUi = (dsl: Json): Promise<void> => Effect.runPromise(this.live.service.flowUi(dsl))
-  readonly hint = (text: string): Promise<void> => Effect.runPromise(this.live.service.hint(text))
+  readonly progress: Call["progress"] = (...args) => {
+    const issue = CallRules.progress(args)
+    if (issue === undefined) return Effect.runPromise(this.live.service.progress(...args))
+    const refused = Promise.reject(new Error(issue))
+    // It need not be awaited, and the process ends where nobody has looked at a rejection.
+    refused.catch(() => undefined)
+    return refused
+  }
+  readonly registerFile: Call["registerFile"] = (...args) =>
+    unless(CallRules.registerFile(args), () => Effect.runPromise(this.live.service.registerFile(...args)))
+  readonly storeFile: Call["storeFile"] = (...args) =>
+    unless(CallRules.storeFile(args), () => Effect.runPromise(this.live.service.storeFile(...args)))
+  readonly emit: Call["emit"] = (...args) => Effect.runPromise(this.live.service.emit(...args))
+  readonly flowUi: Call["flowUi"] = (...args) => Effect.runPromise(this.live.service.flowUi(...args))
+  readonly hint: Call["hint"] = (...args) => Effect.runPromise(this.live.service.hint(...args))
   get memory(): PromisedMemory {
     const { memory } = this.live.service
     return {
-      remember: (...args) => Effect.runPromise(memory.remember(...args)),
-      recall: (...args) => Effect.runPromise(memory.recall(...args)),
-      forget: (...args) => Effect.runPromise(memory.forget(...args))
+      remember: (...args) => unless(CallRules.remember(args), () => Effect.runPromise(memory.remember(...args))),
+      recall: (...args) => unless(CallRules.recall(args), () => Effect.runPromise(memory.recall(...args))),
+      forget: (...args) => unless(CallRules.forget(args), () => Effect.runPromise(memory.forget(...args)))
     }
   }
-  readonly reportCost = (usd: number): Promise<void> => Effect.runPromise(this.live.service.reportCost(usd))
-  readonly ask = (question: Question.Question): Promise<PersonAnswer> =>
-    Effect.runPromise(this.live.service.ask(question), { signal: this.signal })
-  readonly later = (options: LaterOptions): Promise<AsyncTicket> =>
-    Effect.runPromise(
-      Effect.map(this.live.service.later(options), ({ end, expiresAt, id }) => ({
-        id,
-        expiresAt,
-        end: () => this.stop(end)
-      }))
+  readonly reportCost: Call["reportCost"] = (...args) => Effect.runPromise(this.live.service.reportCost(...args))
+  readonly ask: Call["ask"] = (...args) => Effect.runPromise(this.live.service.ask(...args), { signal: this.signal })
+  readonly later: Call["later"] = (...args) =>
+    unless(CallRules.later(args), () =>
+      Effect.runPromise(
+        Effect.map(this.live.service.later(...args), ({ end, expiresAt, id }) => ({
+          id,
+          expiresAt,
+          end: () => this.stop(end)
+        }))
+      )
     )
-  readonly sleep = (duration: Duration.Input): Promise<void> => this.stop(this.live.service.sleep(duration))
+  readonly sleep: Call["sleep"] = (...args) => this.stop(this.live.service.sleep(...args))
   readonly once = <A extends Json | void>(name: string, work: () => Promise<A> | A): Promise<A> =>
-    Effect.runPromise(this.live.service.once(name, promised(work)))
+    unless(CallRules.once([name, work]), () => Effect.runPromise(this.live.service.once(name, promised(work))))
 }
+
+/** Does the work unless something is wrong. */
+const unless = <A>(issue: string | undefined, work: () => Promise<A>): Promise<A> =>
+  issue === undefined ? work() : Promise.reject(new Error(issue))
 
 /** What `work` returns or resolves to; a throw or rejection passes through unchanged. */
 const promised = <A>(work: () => Promise<A> | A): Effect.Effect<A> =>

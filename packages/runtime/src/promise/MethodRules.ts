@@ -18,6 +18,8 @@ type ArgumentRule = readonly [name: string, rule: Rule.Rule]
 
 type Each<Args extends ReadonlyArray<unknown>> = { readonly [At in keyof Args]: ArgumentRule }
 
+type Callable = (...args: never) => unknown
+
 type OptionsOf<Options, When extends "needed" | "optional"> = When extends "needed"
   ? { readonly needed: Rule.Rules<NonNullable<Options>> }
   : Rule.Rules<NonNullable<Options>>
@@ -25,9 +27,11 @@ type OptionsOf<Options, When extends "needed" | "optional"> = When extends "need
 /** A rule for each argument, and, where the last one are options, for each of those; `needed` where they may not be absent. */
 export type RulesOf<Args extends ReadonlyArray<unknown>> =
   Required<Args> extends readonly [...infer Before, infer Options]
-    ? [Options] extends [object | undefined]
-      ? readonly [...Each<Before>, OptionsOf<Options, Args extends Required<Args> ? "needed" : "optional">]
-      : Each<readonly [...Before, Options]>
+    ? [Options] extends [Callable]
+      ? Each<readonly [...Before, Options]>
+      : [Options] extends [object | undefined]
+        ? readonly [...Each<Before>, OptionsOf<Options, Args extends Required<Args> ? "needed" : "optional">]
+        : Each<readonly [...Before, Options]>
     : readonly []
 
 /** Makes a function that returns a promise of a method. It rejects where the arguments do not fit their rules. */
@@ -83,10 +87,9 @@ const checker = (name: string, rules: ReadonlyArray<AnyRule>) => {
 
 /** Of needed options that are absent, the first one that is needed is told. */
 const optionsRule = (rules: OptionRules | { readonly needed: OptionRules }): Rule.Rule => {
-  const rule = Rule.fields<{ readonly [name: string]: unknown }>(
-    'Give an object of options, such as { resourceId: "acme" }',
-    isNeeded(rules) ? rules.needed : rules
-  )
+  const own: OptionRules = isNeeded(rules) ? rules.needed : rules
+  const such = isNeeded(rules) ? `: ${Object.keys(own).join(", ")}` : ', such as { resourceId: "acme" }'
+  const rule = Rule.fields<{ readonly [name: string]: unknown }>(`Give an object of options${such}`, own)
   if (!isNeeded(rules)) return Rule.optional(rule)
   return (value) => (value === undefined ? rule({}) : undefined) ?? rule(value)
 }

@@ -17,6 +17,7 @@ import * as Hook from "../hook/Hook.ts"
 import type { BoundHook } from "../hook/HookChain.ts"
 import * as Erased from "../kernel/Erased.ts"
 import * as Interruptible from "../kernel/Interruptible.ts"
+import * as Rule from "../kernel/OptionRule.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import * as Task from "../kernel/Task.ts"
 import { AgentState } from "../run/AgentState.ts"
@@ -152,8 +153,11 @@ export class HookRun implements Spender {
     })
   }
 
-  private ask({ instructions, maxOutputTokens, model, prompt }: Hook.Question): Effect.Effect<string, Hook.AskFailed> {
+  private ask(question: Hook.Question): Effect.Effect<string, Hook.AskFailed> {
     return Effect.suspend(() => {
+      const issue = Rule.issueOf("ask", question, questionRule)
+      if (issue !== undefined) return Effect.die(new Error(issue))
+      const { instructions, maxOutputTokens, model, prompt } = question
       const { agent, run, step, work } = this
       if (this.made === undefined) {
         this.made = new SideRequest.Bill()
@@ -178,6 +182,21 @@ export class HookRun implements Spender {
     })
   }
 }
+
+/** Code without types would send a model what is no text. What it asks is content. */
+const questionRule = Rule.secret(
+  Rule.fields<Hook.Question>('Give an object such as { prompt: "Is this polite?" }', {
+    prompt: Rule.text("Give the text that the model is asked"),
+    instructions: Rule.optional(Rule.text()),
+    maxOutputTokens: Rule.optional(Rule.count(1)),
+    model: Rule.optional(
+      Rule.must(
+        "Give a model port",
+        (value) => Predicate.hasProperty(value, "attempt") && Predicate.isFunction(value.attempt)
+      )
+    )
+  })
+)
 
 const Reasoned = Schema.Struct({ _tag: Schema.Literals(["Refuse", "End"]), reason: Schema.String })
 const readReasoned = Schema.decodeUnknownOption(Reasoned)
