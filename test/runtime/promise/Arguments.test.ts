@@ -1,6 +1,6 @@
 /** Arguments and options of wrong types, as programs without types give them to the methods of the runtime without Effect. */
 import { assert, describe, it } from "@effect/vitest"
-import { createRuntime } from "@reins/runtime/promise"
+import { Compaction, createRuntime, expectReplay, FileOutput } from "@reins/runtime/promise"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Sqlite } from "@reins/store/sqlite"
 
@@ -235,5 +235,62 @@ describe("a reader of a run", () => {
     assert.include(await said("r", { after: "3" }), 'Invalid option watch().after: "3". Give the number of an event')
     assert.include(await said("r", { signal: "stop" }), 'Invalid option watch().signal: "stop". Give the signal of an')
     assert.include(await said("r", null), "Invalid option watch(): null. Give an object of options")
+  })
+})
+
+describe("a value that is made for a runtime", () => {
+  it("is refused where it is made, by its option and the cure", () => {
+    const window = (options: unknown) => Compaction.slidingWindow(options as never)
+    assert.throws(
+      () => window(undefined),
+      /Invalid option slidingWindow\(\): undefined\. Give an object such as \{ above/
+    )
+    assert.throws(
+      () => window({ above: 5 }),
+      /Invalid option slidingWindow\(\)\.keep: undefined\. Use a number of at least 0/
+    )
+    assert.throws(
+      () => Compaction.summarise({ above: 5, keep: "3" } as never),
+      /Invalid option summarise\(\)\.keep: "3"\. Use a number of at least 0/
+    )
+    const file = (options: unknown) => new FileOutput(options as never)
+    // As bytes it would be five zeros.
+    assert.throws(
+      () => file({ mediaType: "text/plain", content: 5 }),
+      /FileOutput\(\)\.content\. Give a Uint8Array, or a/
+    )
+    assert.throws(() => file({ mediaType: 5, content: "x" }), /FileOutput\(\)\.mediaType: 5\. Give a media type/)
+    assert.deepStrictEqual([...file({ mediaType: "a/b", content: new Uint8Array([7]).buffer }).content], [7])
+  })
+})
+
+describe("a runtime that is closed", () => {
+  it("rejects with an error that says so, whatever is asked", async () => {
+    const runtime = begin()
+    const run = await runtime.start("Hi")
+    await run.result()
+    await runtime[Symbol.asyncDispose]()
+    for (const asked of [
+      () => runtime.status("r"),
+      () => runtime.complete("Hi"),
+      () => runtime.start("Hi"),
+      () => runtime.query("Hi").next(),
+      () => runtime.watch("r").next(),
+      () => runtime.ready(),
+      () => run.cancel()
+    ]) {
+      const failure = await asked().then(() => "taken", String)
+      assert.strictEqual(failure, "Error: The runtime is closed. Make a new one with createRuntime")
+    }
+  })
+})
+
+describe("a regression test of a run", () => {
+  it("needs the runtime that replays it", async () => {
+    const said = await expectReplay("{}", undefined as never).catch(String)
+    assert.include(
+      said,
+      "Invalid argument runtime of expectReplay(): undefined. Give the runtime that createRuntime has"
+    )
   })
 })

@@ -28,24 +28,30 @@ const begin = (...uses: ReadonlyArray<Use>) => {
 }
 
 const refused: ReadonlyArray<readonly [use: Use, message: string]> = [
-  [(call) => call.progress(undefined as never), "option progress().label: undefined. Give the text that is shown"],
+  [
+    (call) => call.progress(undefined as never),
+    "argument progress of progress(): undefined. Give an object such as { label, phaseIndex, totalPhases }"
+  ],
   [
     (call) => call.progress({ label: 5, phaseIndex: 1, totalPhases: 2 } as never),
-    "option progress().label: 5. Give the text that is shown"
+    "argument progress.label of progress(): 5. Give the text that is shown"
   ],
   [
     (call) => call.progress({ label: "x", phaseIndex: "1", totalPhases: 2 } as never),
-    'option progress().phaseIndex: "1". Give a number'
+    'argument progress.phaseIndex of progress(): "1". Give a number'
   ],
   [
     (call) => call.registerFile(null as never),
-    "option registerFile(): null. Give an object of options: fileId, filename"
+    "argument file of registerFile(): null. Give an object such as { filename, mediaType, sizeBytes }"
   ],
   [
     (call) => call.registerFile({ filename: "a", mediaType: "text/plain", sizeBytes: "4" as never }),
-    'option registerFile().sizeBytes: "4". Use a whole number of at least 0'
+    'argument file.sizeBytes of registerFile(): "4". Use a whole number of at least 0'
   ],
-  [(call) => call.storeFile(undefined as never), "option storeFile(): undefined. Give an object of options: filename"],
+  [
+    (call) => call.storeFile(undefined as never),
+    "argument file of storeFile(): undefined. Give an object such as { filename"
+  ],
   [(call) => call.ask(undefined as never), 'option ask. Give an object such as { question: "Which one?"'],
   [(call) => call.ask({ question: 5, schema: {} } as never), "option ask.question. Give the text of the question"],
   [

@@ -141,8 +141,12 @@ describe("createRuntime", () => {
   it("refuses options that do not exist, at any depth, and shows those that do", () => {
     const of = (changed: object) => refusal({ model, agents: [{ name: "desk" }], ...changed }) ?? ""
     assert.match(
-      of({ agents: [{ name: "desk", compaction: Compaction.slidingWindow({ over: 5 } as never) }] }),
+      of({ agents: [{ name: "desk", compaction: { name: "mine", above: 5 } }] }),
       /Invalid option agents\[0\]\.compaction: an object\. Make it with .* as in Compaction\.slidingWindow\(\{ above: /
+    )
+    assert.throws(
+      () => Compaction.slidingWindow({ over: 5 } as never),
+      /Unknown option slidingWindow\(\)\.over\. Available options: above, keep/
     )
     assert.match(of({ apiKey: "sk" }), /^Error: Unknown option apiKey\. Available options: .*\bproviderKeys\b/)
     assert.match(

@@ -43,7 +43,7 @@ export const file = ({
 export const bytesOf = ({ content, filename, mediaType }: FileContent): Uint8Array => {
   textOf("storeFile.filename", filename)
   textOf("storeFile.mediaType", mediaType)
-  required("storeFile.content", content, contentRule)
+  Rule.requireValid("storeFile.content", content, contentRule)
   return typeof content === "string" ? encoder.encode(content) : new Uint8Array(content)
 }
 
@@ -63,13 +63,8 @@ const contentRule = Rule.either(
   )
 )
 
-const required = (option: string, value: unknown, rule: Rule.Rule): void => {
-  const issue = Rule.issueOf(option, value, rule)
-  if (issue !== undefined) throw new Error(issue)
-}
-
 const textOf = (option: string, given: string): string => {
-  required(option, given, text)
+  Rule.requireValid(option, given, text)
   return given
 }
 

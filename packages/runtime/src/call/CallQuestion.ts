@@ -119,7 +119,7 @@ export class CallQuestions {
 
 /** Nobody could read, and answer, a question of code without types that has another shape. Its texts are content. */
 const rule = Rule.secret(
-  Rule.fields<Asked.Question>('Give an object such as { question: "Which one?", schema: { type: "string" } }', {
+  Rule.data<Asked.Question>('Give an object such as { question: "Which one?", schema: { type: "string" } }', {
     question: Rule.text("Give the text of the question"),
     options: Rule.optional(Rule.list("Give a list of texts", Rule.text("Give a text"))),
     schema: Rule.must(

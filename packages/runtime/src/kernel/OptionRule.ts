@@ -222,6 +222,24 @@ export const fields = <A = never>(cure: string, rules: Rules<A>): Rule => {
 }
 
 /**
+ * An object with the fields of `A`, and maybe others: data, which a program may keep together with what is its own.
+ *
+ * @since 0.2.0
+ * @category combinators
+ */
+export const data = <A = never>(cure: string, rules: Rules<A>): Rule => {
+  const each = Object.entries<Rule>(rules)
+  return (value) => {
+    if (!isObject(value)) return { path: "", value, cure }
+    for (const [name, rule] of each) {
+      const fault = rule(value[name])
+      if (fault !== undefined) return at(name, fault)
+    }
+    return undefined
+  }
+}
+
+/**
  * The fault of an object with an option `name` where only `names` exist. What looks like no name is not shown: it may be a
  * value in the wrong place, or a key.
  *
@@ -444,6 +462,17 @@ export const argumentIssue = (of: string, name: string, value: unknown, rule: Ru
 export const issueOf = (path: string, value: unknown, rule: Rule): string | undefined => {
   const fault = rule(value)
   return fault === undefined ? undefined : sentence(at(path, fault))
+}
+
+/**
+ * Throws where the value of the option `path` is invalid, for constructors that return no effect.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const requireValid = (path: string, value: unknown, rule: Rule): void => {
+  const issue = issueOf(path, value, rule)
+  if (issue !== undefined) throw new Error(issue)
 }
 
 /**

@@ -66,10 +66,8 @@ const rule = Rule.fields<AsyncHook>('Give an object such as { name: "guard", bef
 })
 
 /** Throws where what a function of this front was given is invalid: `of` names the hook, and the message the option. */
-export const requireHook = (of: string, name: unknown, definition: unknown, rule: Rule.Rule): void => {
-  const issue = Rule.issueOf(`${of}(${typeof name === "string" ? JSON.stringify(name) : ""})`, definition, rule)
-  if (issue !== undefined) throw new Error(issue)
-}
+export const requireHook = (of: string, name: unknown, definition: unknown, rule: Rule.Rule): void =>
+  Rule.requireValid(`${of}(${typeof name === "string" ? JSON.stringify(name) : ""})`, definition, rule)
 
 /**
  * Makes a hook for a runtime, an agent or a tool. Throws when an option is invalid.

@@ -250,21 +250,21 @@ class LiveCall implements Call {
     return this.live.service.signal
   }
   // Bound functions, because tools destructure them: `execute: (args, { progress }) => …`.
-  readonly progress: Call["progress"] = (...args) => {
-    const issue = CallRules.progress(args)
-    if (issue === undefined) return Effect.runPromise(this.live.service.progress(...args))
+  readonly progress: Call["progress"] = (progress) => {
+    const issue = CallRules.progress(progress)
+    if (issue === undefined) return Effect.runPromise(this.live.service.progress(progress))
     const refused = Promise.reject(new Error(issue))
     // It need not be awaited, and the process ends where nobody has looked at a rejection.
     refused.catch(() => undefined)
     return refused
   }
-  readonly registerFile: Call["registerFile"] = (...args) =>
-    unless(CallRules.registerFile(args), () => Effect.runPromise(this.live.service.registerFile(...args)))
-  readonly storeFile: Call["storeFile"] = (...args) =>
-    unless(CallRules.storeFile(args), () => Effect.runPromise(this.live.service.storeFile(...args)))
-  readonly emit: Call["emit"] = (...args) => Effect.runPromise(this.live.service.emit(...args))
-  readonly flowUi: Call["flowUi"] = (...args) => Effect.runPromise(this.live.service.flowUi(...args))
-  readonly hint: Call["hint"] = (...args) => Effect.runPromise(this.live.service.hint(...args))
+  readonly registerFile: Call["registerFile"] = (file) =>
+    unless(CallRules.registerFile(file), () => Effect.runPromise(this.live.service.registerFile(file)))
+  readonly storeFile: Call["storeFile"] = (file) =>
+    unless(CallRules.storeFile(file), () => Effect.runPromise(this.live.service.storeFile(file)))
+  readonly emit: Call["emit"] = (eventType, data) => Effect.runPromise(this.live.service.emit(eventType, data))
+  readonly flowUi: Call["flowUi"] = (dsl) => Effect.runPromise(this.live.service.flowUi(dsl))
+  readonly hint: Call["hint"] = (text) => Effect.runPromise(this.live.service.hint(text))
   get memory(): PromisedMemory {
     const { memory } = this.live.service
     return {
@@ -273,19 +273,19 @@ class LiveCall implements Call {
       forget: (...args) => unless(CallRules.forget(args), () => Effect.runPromise(memory.forget(...args)))
     }
   }
-  readonly reportCost: Call["reportCost"] = (...args) => Effect.runPromise(this.live.service.reportCost(...args))
-  readonly ask: Call["ask"] = (...args) => Effect.runPromise(this.live.service.ask(...args), { signal: this.signal })
-  readonly later: Call["later"] = (...args) =>
-    unless(CallRules.later(args), () =>
+  readonly reportCost: Call["reportCost"] = (usd) => Effect.runPromise(this.live.service.reportCost(usd))
+  readonly ask: Call["ask"] = (question) => Effect.runPromise(this.live.service.ask(question), { signal: this.signal })
+  readonly later: Call["later"] = (options) =>
+    unless(CallRules.later([options]), () =>
       Effect.runPromise(
-        Effect.map(this.live.service.later(...args), ({ end, expiresAt, id }) => ({
+        Effect.map(this.live.service.later(options), ({ end, expiresAt, id }) => ({
           id,
           expiresAt,
           end: () => this.stop(end)
         }))
       )
     )
-  readonly sleep: Call["sleep"] = (...args) => this.stop(this.live.service.sleep(...args))
+  readonly sleep: Call["sleep"] = (duration) => this.stop(this.live.service.sleep(duration))
   readonly once = <A extends Json | void>(name: string, work: () => Promise<A> | A): Promise<A> =>
     unless(CallRules.once([name, work]), () => Effect.runPromise(this.live.service.once(name, promised(work))))
 }

@@ -14,19 +14,35 @@ const { any, count, must, optional, text } = Rule
 /** A number that is none, as of a division by 0, counts as 0. */
 const phase = optional(must("Give a number", Predicate.isNumber))
 
-export const progress = checked<[Progress]>("progress", [
-  {
-    needed: { label: text("Give the text that is shown"), phaseIndex: phase, totalPhases: phase, milestone: json }
-  }
-])
+const progressRule = Rule.data<Progress>("Give an object such as { label, phaseIndex, totalPhases }", {
+  label: text("Give the text that is shown"),
+  phaseIndex: phase,
+  totalPhases: phase,
+  milestone: json
+})
 
-export const registerFile = checked<[FileOptions]>("registerFile", [
-  { needed: { fileId: any, filename: any, mediaType: any, sizeBytes: count(), url: any } }
-])
+export const progress = (given: Progress): string | undefined =>
+  Rule.argumentIssue("progress", "progress", given, progressRule)
 
-export const storeFile = checked<[FileContent]>("storeFile", [
-  { needed: { filename: any, mediaType: any, content: any } }
-])
+const fileRule = Rule.data<FileOptions>("Give an object such as { filename, mediaType, sizeBytes }", {
+  fileId: any,
+  filename: any,
+  mediaType: any,
+  sizeBytes: count(),
+  url: any
+})
+
+export const registerFile = (file: FileOptions): string | undefined =>
+  Rule.argumentIssue("registerFile", "file", file, fileRule)
+
+const contentRule = Rule.data<FileContent>("Give an object such as { filename, mediaType, content }", {
+  filename: any,
+  mediaType: any,
+  content: any
+})
+
+export const storeFile = (file: FileContent): string | undefined =>
+  Rule.argumentIssue("storeFile", "file", file, contentRule)
 
 export const later = checked<[LaterOptions]>("later", [
   { needed: { receipt: must("Give what the model reads at once", (value) => value !== undefined), expiresIn: any } }

@@ -12,6 +12,7 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as Types from "../kernel/Erased.ts"
+import * as Rule from "../kernel/OptionRule.ts"
 import { Model } from "../model/Model.ts"
 import { expectSame } from "../replay/Replay.ts"
 import type { Completion } from "../runtime/Completion.ts"
@@ -85,8 +86,11 @@ export const createRuntime = <
   const failed = managed.runFork(Effect.void).pollUnsafe()
   if (failed !== undefined && Exit.isFailure(failed)) throw Cause.squash(failed.cause)
 
+  let isClosed = false
+  const fork = <A, E>(effect: Effect.Effect<A, E, Runtime>) =>
+    isClosed ? Effect.runFork(closed) : managed.runFork(effect)
   const promise = <A, E>(effect: (runtime: Shape.RuntimeShape) => Effect.Effect<A, E>): Promise<A> =>
-    managed.runPromise(Effect.flatMap(Runtime, effect))
+    isClosed ? Effect.runPromise(closed) : managed.runPromise(Effect.flatMap(Runtime, effect))
   const method = methodOf(promise)
   const iterate = <A, E, E2 = never>(
     stream: (runtime: Shape.RuntimeShape) => Stream.Stream<A, E> | Effect.Effect<Stream.Stream<A, E>, E2>,
@@ -96,7 +100,7 @@ export const createRuntime = <
       const made = stream(runtime)
       return Effect.isEffect(made) ? made : Effect.succeed(made)
     })
-    return new Iteration.Iteration<A, Runtime>(opened, { fork: managed.runFork, ...on })
+    return new Iteration.Iteration<A, Runtime>(opened, { fork, ...on })
   }
   /**
    * What an abort does: it cancels the run once that is stored, and before ends the wait for it, which cancels what was
@@ -123,8 +127,7 @@ export const createRuntime = <
     const { options, signal } = plain(asked)
     if (signal === undefined) return iterate((runtime) => begin(runtime, options))
     const { entering, onAbort } = aborting()
-    const fork: Iteration.Options<Runtime>["fork"] = (effect) => managed.runFork(entering(effect))
-    return iterate((runtime) => begin(runtime, options), { fork, signal, onAbort })
+    return iterate((runtime) => begin(runtime, options), { fork: (effect) => fork(entering(effect)), signal, onAbort })
   }
   /** The same for the answer alone. */
   const answer = <O extends RunOptions, A, E>(
@@ -218,8 +221,8 @@ export const createRuntime = <
     events: () => iterate(() => run.events),
     envelopes: () => iterate(() => run.envelopes),
     partialOutput: () => iterate(() => run.partialOutput),
-    result: () => managed.runPromise(run.result),
-    cancel: () => managed.runPromise(run.cancel),
+    result: () => promise(() => run.result),
+    cancel: () => promise(() => run.cancel),
     ...(run.steered === undefined ? {} : { steered: run.steered })
   })
   const verbs: RunVerbs = {
@@ -260,12 +263,17 @@ export const createRuntime = <
       return promise((runtime) => runtime.preview(prompt, plain(asked).options))
     },
     replay: Methods.replay(method),
-    ready: () => managed.runPromise(Effect.void),
+    ready: () => promise(() => Effect.void),
     layer: Layer.effectContext(managed.contextEffect),
     agents: built.agents,
-    [Symbol.asyncDispose]: () => managed.dispose()
+    [Symbol.asyncDispose]: () => {
+      isClosed = true
+      return managed.dispose()
+    }
   }
 }
+
+const closed = Effect.die(new Error("The runtime is closed. Make a new one with createRuntime"))
 
 type AnyOptions = QueryOptions & Partial<OutputOptions>
 
@@ -322,4 +330,12 @@ const plain = <O extends RunOptions>({ budget, quotas, signal, ...rest }: O) => 
 export const expectReplay = (
   exported: string | ReadonlyArray<string>,
   runtime: Pick<PromiseRuntime, "replay">
-): Promise<void> => runtime.replay(exported).then((replayed) => Effect.runPromise(expectSame(replayed)))
+): Promise<void> => {
+  const issue = Rule.argumentIssue("expectReplay", "runtime", runtime, runtimeRule)
+  if (issue !== undefined) return Promise.reject(new Error(issue))
+  return runtime.replay(exported).then((replayed) => Effect.runPromise(expectSame(replayed)))
+}
+
+const runtimeRule = Rule.must("Give the runtime that createRuntime has made", (value) =>
+  Predicate.hasProperty(value, "replay")
+)

@@ -10,6 +10,7 @@
 import type { Message } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Rule from "../kernel/OptionRule.ts"
 
 /**
  * Why a conversation was not compacted. The run continues with all of it.
@@ -97,8 +98,12 @@ export interface Window {
   readonly keep: number
 }
 
+const windowCure = "Give an object such as { above: 60_000, keep: 50_000 }"
+const window = { above: Rule.atLeast(0), keep: Rule.atLeast(0) }
+const slidingRule = Rule.fields<Window>(windowCure, window)
+
 /**
- * Leaves the oldest steps out, without a request. The model does not see them any more.
+ * Leaves the oldest steps out, without a request. The model does not see them any more. Throws where an option is invalid.
  *
  * **Example** (The last 50,000 tokens)
  *
@@ -111,48 +116,64 @@ export interface Window {
  * @since 0.1.0
  * @category operations
  */
-export const slidingWindow = ({ above, keep }: Window): Strategy => ({
-  name: "sliding-window",
-  above,
-  compact: (context) =>
-    Effect.sync(() => {
-      const dropped = cutFor(context, keep)
-      return dropped === undefined ? undefined : { dropped }
-    })
+export const slidingWindow = (options: Window): Strategy => {
+  Rule.requireValid("slidingWindow()", options, slidingRule)
+  const { above, keep } = options
+  return {
+    name: "sliding-window",
+    above,
+    compact: (context) =>
+      Effect.sync(() => {
+        const dropped = cutFor(context, keep)
+        return dropped === undefined ? undefined : { dropped }
+      })
+  }
+}
+
+/**
+ * How conversations are summarised.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Summary extends Window {
+  /** The instructions for the summary. Absent: keep facts, decisions, names, numbers and open points. */
+  readonly instructions?: string | undefined
+  /** The maximum number of tokens of the summary. Default 1,000. */
+  readonly maxOutputTokens?: number | undefined
+}
+
+const summaryRule = Rule.fields<Summary>(windowCure, {
+  ...window,
+  instructions: Rule.secret(Rule.optional(Rule.text())),
+  maxOutputTokens: Rule.optional(Rule.count(1))
 })
 
 /**
  * Replaces the oldest steps by a summary that the agent's own model writes. It is stored with the thread: the next run
- * begins with it, and requests another when the conversation is too long again.
+ * begins with it, and requests another when the conversation is too long again. Throws where an option is invalid.
  *
  * @since 0.1.0
  * @category operations
  */
-export const summarise = (
-  options: Window & {
-    /** The instructions for the summary. Absent: keep facts, decisions, names, numbers and open points. */
-    readonly instructions?: string | undefined
-    /** The maximum number of tokens of the summary. Default 1,000. */
-    readonly maxOutputTokens?: number | undefined
+export const summarise = (options: Summary): Strategy => {
+  Rule.requireValid("summarise()", options, summaryRule)
+  const { above, instructions = usualInstructions, keep, maxOutputTokens = 1000 } = options
+  return {
+    name: "summary",
+    above,
+    compact: (context) => {
+      const dropped = cutFor(context, keep)
+      if (dropped === undefined) return Effect.succeed(undefined)
+      const messages = [...context.messages.slice(0, dropped), please]
+      return Effect.flatMap(context.ask({ instructions, messages, maxOutputTokens }), (summary) =>
+        summary.trim() === ""
+          ? Effect.fail(new CompactionFailed({ issue: "the summary is empty" }))
+          : Effect.succeed({ dropped, summary: summary.trim() })
+      )
+    }
   }
-): Strategy => ({
-  name: "summary",
-  above: options.above,
-  compact: (context) => {
-    const dropped = cutFor(context, options.keep)
-    if (dropped === undefined) return Effect.succeed(undefined)
-    const asked = context.ask({
-      instructions: options.instructions ?? usualInstructions,
-      messages: [...context.messages.slice(0, dropped), please],
-      maxOutputTokens: options.maxOutputTokens ?? 1000
-    })
-    return Effect.flatMap(asked, (summary) =>
-      summary.trim() === ""
-        ? Effect.fail(new CompactionFailed({ issue: "the summary is empty" }))
-        : Effect.succeed({ dropped, summary: summary.trim() })
-    )
-  }
-})
+}
 
 const usualInstructions =
   "You shorten a conversation between a user and an assistant, so that the assistant can go on without it. " +

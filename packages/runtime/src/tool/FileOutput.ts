@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as Rule from "../kernel/OptionRule.ts"
 import type { FileContent, FileTooLarge } from "./ToolRun.ts"
 
 /**
@@ -66,7 +67,10 @@ export class FileOutput {
   /** A copy: the tool may reuse its buffer. */
   readonly content: Uint8Array
 
-  constructor({ content, filename, mediaType }: FileOutputOptions) {
+  /** Throws where an option is invalid. */
+  constructor(options: FileOutputOptions) {
+    Rule.requireValid("FileOutput()", options, rule)
+    const { content, filename, mediaType } = options
     this.mediaType = mediaType.toWellFormed()
     this.filename = filename?.toWellFormed()
     this.content = typeof content === "string" ? new TextEncoder().encode(content) : new Uint8Array(content)
@@ -101,6 +105,18 @@ export class FileOutput {
       )
   })
 }
+
+const isBytes = (value: unknown): boolean =>
+  ["[object Uint8Array]", "[object ArrayBuffer]"].includes(Object.prototype.toString.call(value))
+
+/** A number as content would be as many zeros. */
+const rule = Rule.data<FileOutputOptions>('Give an object such as { mediaType: "image/png", content: bytes }', {
+  mediaType: Rule.text('Give a media type, such as "image/png"'),
+  content: Rule.secret(
+    Rule.must("Give a Uint8Array, or a string", (value) => typeof value === "string" || isBytes(value))
+  ),
+  filename: Rule.optional(Rule.text("Give a file name"))
+})
 
 /** The files of one result, as its JSON form is made: `take` is called with each value that has a form of its own. */
 export class ResultFiles {
