@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Agent, Deployment, Runtime, Specialist } from "@reins/runtime"
 import { Probe, ScriptedModel, Tap } from "@reins/runtime/testing"
-import { Effect, Exit, Fiber, Layer, References, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, References, Stream } from "effect"
 import * as Desk from "../../support/Desk.ts"
 import * as Solo from "../../support/Solo.ts"
 import * as Story from "../../support/Story.ts"
@@ -134,6 +134,26 @@ describe("a stream from query", () => {
         seen.map(({ type }) => type),
         ["step-start", "custom", "finish", "data-cost-summary", "data-latency-summary"]
       )
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a time of a list or a report", () => {
+  it.effect("is refused where it is an invalid date, of which everything would be empty", () =>
+    Effect.gen(function* () {
+      const runtime = yield* Solo.runtime(ScriptedModel.make())
+      const since = new Date("yesterday")
+      for (const [name, asked] of [
+        ["runs.list", runtime.runs.list({ since })],
+        ["costs.by", runtime.costs.by({ since })],
+        ["approvals.history", runtime.approvals.history({ since })]
+      ] as const) {
+        const exit = yield* Effect.exit(Effect.asVoid<unknown, never, never>(asked))
+        assert.include(
+          Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "",
+          `Invalid option ${name}().since: an object. Give a valid Date, or epoch milliseconds`
+        )
+      }
     }).pipe(Effect.scoped)
   )
 })

@@ -11,6 +11,7 @@ import * as Types from "../kernel/Erased.ts"
 import * as Rule from "../kernel/OptionRule.ts"
 import * as PlainJson from "../kernel/PlainJson.ts"
 import type { MemoryOwner } from "../runtime/Memories.ts"
+import * as Runs from "../runtime/Runs.ts"
 import type { RuntimeShape, TenantOptions } from "../runtime/RuntimeShape.ts"
 
 /** The name of an argument, and what it must be. */
@@ -130,15 +131,8 @@ export const principal: Rule.Rule = optional(
   })
 )
 
-/** A moment, as filters take it. */
-const moment = optional(
-  must("Give a valid Date, or epoch milliseconds", (value) =>
-    Predicate.isDate(value) ? !Number.isNaN(value.getTime()) : typeof value === "number" && !Number.isNaN(value)
-  )
-)
-
 /** From when on and before when. */
-export const span = { since: moment, until: moment }
+export const span = { since: Runs.moment, until: Runs.moment }
 
 /** How many rows a page or a report has. */
 export const rows = (most: number): Rule.Rule => optional(Rule.between(1, most))

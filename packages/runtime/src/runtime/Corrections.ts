@@ -235,7 +235,8 @@ const correct = Effect.fnUntraced(function* (
 
 /** See `RuntimeShape.costs`. */
 export const costs = (host: RunHost) => ({
-  by: (options?: Runs.CostOptions): Effect.Effect<CostReport.CostReport> => host.costs.report(Runs.costsOf(options)),
+  by: (options?: Runs.CostOptions): Effect.Effect<CostReport.CostReport> =>
+    Runs.within("costs.by", options, () => host.costs.report(Runs.costsOf(options))),
   estimates: (runId: string, options?: { readonly resourceId?: string | undefined }) =>
     estimates(host, runId, options?.resourceId),
   correct: (options: CorrectionOptions) => correct(host, options)

@@ -1,10 +1,12 @@
 /** Lists of runs and sums of costs as callers ask for them, and one run with its summaries. */
 import { type CostReport, type CostSummary, type LatencySummary, type ListedRun, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import type { CostQuery } from "../budget/CostStore.ts"
 import type { RunHost } from "../engine/RunHost.ts"
 import type { RunQuery } from "../engine/RunList.ts"
+import * as Rule from "../kernel/OptionRule.ts"
 
 /**
  * Selects the runs that match all given fields.
@@ -40,6 +42,26 @@ export interface CostOptions extends Omit<CostQuery, "dimensions" | "since" | "u
   readonly until?: number | Date | undefined
   /** The maximum number of groups, from 1 to 100,000. Default 10,000. */
   readonly limit?: number | undefined
+}
+
+/** A moment, as filters take it. */
+export const moment: Rule.Rule = Rule.optional(
+  Rule.must("Give a valid Date, or epoch milliseconds", (value) =>
+    Predicate.isDate(value) ? !Number.isNaN(value.getTime()) : typeof value === "number" && !Number.isNaN(value)
+  )
+)
+
+/**
+ * Does the work unless a time is invalid, such as `new Date("yesterday")`, which nothing is before or after: a report of it
+ * would be empty.
+ */
+export const within = <A>(
+  of: string,
+  { since, until }: { readonly since?: unknown; readonly until?: unknown } = {},
+  work: () => Effect.Effect<A>
+): Effect.Effect<A> => {
+  const issue = Rule.issueOf(`${of}().since`, since, moment) ?? Rule.issueOf(`${of}().until`, until, moment)
+  return issue === undefined ? work() : Effect.die(new Error(issue))
 }
 
 /** A moment in epoch milliseconds. */

@@ -246,7 +246,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
   const approvals: RuntimeShape["approvals"] = {
     respond: (id, decision, options) => Answers.respond(built, id, inFull(decision), options),
     pending: (filter) => Answers.pending(host, filter),
-    history: (options) => host.audit.read(historyOf(options))
+    history: (options) => Runs.within("approvals.history", options, () => host.audit.read(historyOf(options)))
   }
 
   return {
@@ -266,7 +266,7 @@ const service = (built: RuntimeParts): RuntimeShape => {
     ...verbs,
     runs: {
       ...verbs,
-      list: (filter) => host.list(Runs.queryOf(filter)),
+      list: (filter) => Runs.within("runs.list", filter, () => host.list(Runs.queryOf(filter))),
       waiting: () => host.waiting,
       get: (runId, options) => Runs.get(host, runId, options?.resourceId),
       export: (runId, options) => Runs.exported(host, runId, options?.resourceId)
