@@ -74,7 +74,7 @@ const refused: ReadonlyArray<readonly [method: string, args: ReadonlyArray<unkno
   [
     "runs.list",
     [{ until: new Date("soon") }],
-    "option runs.list().until: an object. Give a valid Date, or epoch milliseconds"
+    "option runs.list().until: an invalid date. Give a valid Date, or epoch milliseconds"
   ],
   [
     "runs.list",

@@ -151,7 +151,7 @@ describe("a time of a list or a report", () => {
         const exit = yield* Effect.exit(Effect.asVoid<unknown, never, never>(asked))
         assert.include(
           Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "",
-          `Invalid option ${name}().since: an object. Give a valid Date, or epoch milliseconds`
+          `Invalid option ${name}().since: an invalid date. Give a valid Date, or epoch milliseconds`
         )
       }
     }).pipe(Effect.scoped)

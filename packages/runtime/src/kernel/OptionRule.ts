@@ -420,7 +420,8 @@ const shown = (value: unknown): string => {
     case "function":
       return "a function"
     case "object":
-      return value === null ? "null" : "an object"
+      if (value === null) return "null"
+      return Predicate.isDate(value) && Number.isNaN(value.getTime()) ? "an invalid date" : "an object"
     case "symbol":
       return "a symbol"
     default:
