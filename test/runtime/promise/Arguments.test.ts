@@ -176,6 +176,26 @@ const refused: ReadonlyArray<readonly [method: string, args: ReadonlyArray<unkno
     'option webhooks.add().content: "no". Use true or false'
   ],
   ["replay", [5], "argument exported of replay(): 5. Give the text of an exported run, or its lines"],
+  [
+    "complete",
+    ["Hi", { model: { maxOutputToken: 5 } }],
+    "input for desk: Unknown option model.maxOutputToken. Available options: name, maxOutputTokens"
+  ],
+  [
+    "complete",
+    ["Hi", { model: { settings: { temprature: 0 } } }],
+    "input for desk: Unknown option model.settings.temprature. Available options: temperature"
+  ],
+  [
+    "complete",
+    ["Hi", { tools: { witout: ["order"] } }],
+    "input for desk: Unknown option tools.witout. Available options: without, ask, client"
+  ],
+  [
+    "complete",
+    ["Hi", { budget: { maxCallsPerTool: new Map([["order", 1]]) } }],
+    "budget: maxCallsPerTool must be an object of whole numbers by tool name"
+  ],
   ["complete", ["Hi", { history: "no" }], 'option history: "no". Give a list of messages'],
   [
     "complete",

@@ -102,7 +102,12 @@ const isNumber = (value: unknown): boolean => typeof value === "number" && !Numb
 
 const isLimit = (value: number | undefined): value is number => value !== undefined && value !== Infinity
 
-const isByName = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value)
+/** Not a `Map` or a `Date`, which have no values by name. */
+const isByName = (value: unknown): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  !Array.isArray(value) &&
+  (Object.keys(value).length > 0 || [Object.prototype, null].includes(Object.getPrototypeOf(value)))
 
 /** Whether it is an amount of US dollars; code without types may pass text. */
 export const isUsd = (value: number): boolean => isNumber(value) && Money.fromUsd(value) !== undefined

@@ -9,7 +9,7 @@ import * as MemoryRules from "../memory/MemoryRules.ts"
 import type * as Shape from "../runtime/RuntimeShape.ts"
 import * as Rules from "./MethodRules.ts"
 import type { Method } from "./MethodRules.ts"
-import { signal } from "./PromiseRules.ts"
+import { signal } from "./QueryRules.ts"
 import type { PromiseRuntime, QuotaSubject, RunVerbs } from "./PromiseShape.ts"
 
 const { any, flag, list, must, object, optional, text } = Rule

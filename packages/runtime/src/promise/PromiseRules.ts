@@ -6,7 +6,6 @@ import { Budget, Quota } from "@reins/protocol"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
-import * as Redacted from "effect/Redacted"
 import type { Recall } from "../agent/Agent.ts"
 import * as CallRow from "../agent/CallRow.ts"
 import * as ToolSearch from "../agent/ToolSearch.ts"
@@ -20,11 +19,10 @@ import * as Retrying from "../tool/Retrying.ts"
 import type { AsyncAgent } from "./AsyncAgent.ts"
 import type { Erased as AsyncTool } from "./AsyncTool.ts"
 import type { AsyncUsageLookup, Options, TenantKeys, UsageLookups } from "./PromiseOptions.ts"
-import { place } from "./MethodRules.ts"
 import { isJsonSchema } from "./Parameters.ts"
-import type { OutputOptions, QueryOptions, RunOptions } from "./PromiseShape.ts"
 
 const {
+  any,
   between,
   callable,
   cases,
@@ -145,7 +143,7 @@ const agentRules: Rule.Rules<AsyncAgent<string>> = {
   memory: optional(
     cases(
       (value) => typeof value === "boolean",
-      Rule.any,
+      any,
       fields<MemoryTools.Options>('Use true, or an object such as { scope: "tenant" }', {
         ...reach,
         limit: optional(between(1, 100))
@@ -246,68 +244,6 @@ export const rules: Rule.Rules<Options<{}, ReadonlyArray<AsyncAgent<string>>>> =
     )
   )
 }
-
-/** The signal of a run. */
-export const signal: Rule.Rule = must(
-  "Give the signal of an AbortController",
-  (value) => Predicate.hasProperty(value, "addEventListener") && Predicate.hasProperty(value, "aborted")
-)
-
-const runRules: Rule.Rules<RunOptions & Partial<OutputOptions>> = {
-  threadId: optional(text("Give the id of a thread")),
-  resourceId: optional(text("Give the name of a tenant")),
-  runId: optional(text("Give an id of your own")),
-  // Validated with the agent's own when the run starts, with errors of their own.
-  budget: optional(object("Give an object such as { maxSteps: 12 }")),
-  quotas: optional(list("Give a list of quotas", object('Give an object such as { per: "tenant", window: "day" }'))),
-  repeatedCallLimit: CallRow.limitRule,
-  onOpenResults: optional(oneOf("wait", "end")),
-  principal: optional(text("Give the id of a principal")),
-  providerKeys: secret(
-    optional(
-      record(
-        "Give an object of keys by provider",
-        must("Give a key", (value) => typeof value === "string" || Redacted.isRedacted(value))
-      )
-    )
-  ),
-  output: optional(schema),
-  view: optional(oneOf("root", "progress")),
-  signal: optional(signal)
-}
-
-const queryRules: Rule.Rules<QueryOptions & Partial<OutputOptions>> = {
-  ...runRules,
-  agent: optional(text("Give the name of an agent")),
-  model: Rule.any,
-  tools: Rule.any,
-  history: optional(list("Give a list of messages", object("Give a message"))),
-  replaces: optional(place),
-  branch: optional(text("Give the id of a branch")),
-  instructions: optional(text()),
-  onBusy: optional(oneOf("reject", "queue", "cancel-previous", "steer")),
-  onThread: optional(oneOf("ignore", "append", "replace"))
-}
-
-const cure = 'Give an object of options, such as { threadId: "t1" }'
-const runRule = optional(fields<RunOptions & Partial<OutputOptions>>(cure, runRules))
-const queryRule = optional(fields<QueryOptions & Partial<OutputOptions>>(cure, queryRules))
-
-const promptRule = must(
-  "Give text, or a list of texts and files",
-  (said) => typeof said === "string" || Array.isArray(said)
-)
-
-/** Why a query with these options is refused; `undefined` if it may start. The runtime validates what is named in them. */
-export const queryIssue = (prompt: unknown, options: unknown): string | undefined =>
-  Rule.issueOf("prompt", prompt, promptRule) ?? Rule.problemOf("of the query", options, queryRule)
-
-/** Why the value of an agent, as the first argument of a verb, is refused; `undefined` if it may be one. */
-export const agentIssue = (agent: { readonly name: unknown }): string | undefined =>
-  Rule.issueOf("agent.name", agent.name, name("Give an agent's value, which has the name of one"))
-
-/** The same for a run of a specialist, whose input has a schema of its own. */
-export const runIssue = (options: unknown): string | undefined => Rule.problemOf("of the run", options, runRule)
 
 /**
  * Throws on the first invalid or unknown option of `createRuntime`; the message names it, its value and the cure. `own`:

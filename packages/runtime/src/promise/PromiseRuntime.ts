@@ -27,7 +27,8 @@ import * as Iteration from "./Iteration.ts"
 import { type Parameters, toOutput } from "./Parameters.ts"
 import { credentialsOf, keysOf, lookupsOf, type Options, type Servers } from "./PromiseOptions.ts"
 import { threads } from "./ThreadMethods.ts"
-import { agentIssue, queryIssue, requireOptions, runIssue } from "./PromiseRules.ts"
+import { requireOptions } from "./PromiseRules.ts"
+import { agentIssue, queryIssue, runIssue } from "./QueryRules.ts"
 import type { OutputOptions, PromiseRuntime, QueryOptions, RunHandle, RunOptions, RunVerbs } from "./PromiseShape.ts"
 
 /** An agent that may name these tools and servers. The names of the servers' tools are only known when they run. */
