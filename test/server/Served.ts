@@ -19,6 +19,7 @@ import * as Steerable from "@reins/wire/steerable"
 import { Context, Effect, Exit, Layer, Scope, Stream } from "effect"
 import { HttpServer } from "effect/http"
 import { createServer } from "node:http"
+import type { Socket } from "node:net"
 import * as Scene from "./Scene.ts"
 
 export const dialects: ReadonlyArray<Mount> = [
@@ -90,18 +91,22 @@ export class Served {
   readonly url: string
   readonly runtime: Runtime["Service"]
   readonly scene: Effect.Success<typeof Scene.make>
+  /** The server's side of its connections, in the order in which they came. */
+  readonly sockets: ReadonlyArray<Socket>
   readonly #scope: Scope.Closeable
 
   constructor(
     url: string,
     runtime: Runtime["Service"],
     scene: Effect.Success<typeof Scene.make>,
-    scope: Scope.Closeable
+    scope: Scope.Closeable,
+    sockets: ReadonlyArray<Socket>
   ) {
     this.url = url
     this.runtime = runtime
     this.scene = scene
     this.#scope = scope
+    this.sockets = sockets
   }
 
   readonly fetch = (path: string, { body, headers, key = "dev-key", method, signal }: Ask = {}): Promise<Response> =>
@@ -142,6 +147,8 @@ export const serve = Effect.fnUntraced(function* (
   const scene = yield* Scene.make
   const scope = yield* Scope.fork(yield* Effect.scope)
   const server = createServer()
+  const sockets: Array<Socket> = []
+  server.on("connection", (socket) => sockets.push(socket))
   const live = Server.serve({ dialects, agents: [Scene.Desk], ...options }).pipe(
     Layer.provide(authenticator),
     Layer.provideMerge(Layer.provide(scene.layer, deployment)),
@@ -152,7 +159,7 @@ export const serve = Effect.fnUntraced(function* (
   const port = "port" in address ? address.port : 0
   // Clients keep connections open that they need no more.
   yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
-  return new Served(`http://127.0.0.1:${port}`, Context.get(context, Runtime), scene, scope)
+  return new Served(`http://127.0.0.1:${port}`, Context.get(context, Runtime), scene, scope, sockets)
 })
 
 /** Reads a run to its end. */

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
+import { connect as connectTo } from "node:net"
 import * as Served from "./Served.ts"
 
 type Told = Record<string, unknown> & { readonly type: string }
@@ -174,6 +175,47 @@ describe("a WebSocket of the native interface", () => {
       yield* served.close
       assert.strictEqual((yield* Effect.promise(() => peer.closed)).code, 1001)
       assert.isFalse(peer.told.some(isEnd("1")))
+    })
+  )
+
+  it.live("sends no more than its client takes, and the rest when it goes on", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const word = "w".repeat(64 * 1024)
+      const prompt = Array.from({ length: 500 }, () => word).join(" ")
+      const { runId } = yield* served.runtime.start(prompt, { resourceId: "dev" })
+      yield* Served.drained(served.runtime.watch(runId))
+      const socket = connectTo(Number(new URL(served.url).port), "127.0.0.1")
+      const watch = Buffer.from(JSON.stringify({ type: "watch", id: "1", runId }))
+      const upgrade = `GET /native/socket HTTP/1.1\r\nhost: x\r\nauthorization: Bearer dev-key\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: x3JJHMbDL1EzLkh9GBhXDw==\r\nsec-websocket-version: 13\r\n\r\n`
+      yield* Effect.promise(
+        () =>
+          new Promise<void>((resolve) => {
+            socket.write(upgrade)
+            socket.once("data", () => {
+              socket.pause()
+              // One text, masked with zeros.
+              socket.write(Buffer.concat([Buffer.from([0x81, 0x80 + watch.length, 0, 0, 0, 0]), watch]))
+              resolve()
+            })
+          })
+      )
+      // A reader that takes everything comes after the one that takes nothing.
+      for (let reader = 0; reader < 2; reader += 1) yield* served.ask(`/native/runs/${runId}/events`)
+      assert.isBelow(served.sockets[0]?.writableLength ?? Infinity, 1_000_000)
+      const last = yield* Effect.promise(
+        () =>
+          new Promise<string>((resolve) => {
+            let seen = ""
+            socket.on("data", (chunk) => {
+              seen = `${seen}${chunk.toString("latin1")}`.slice(-200)
+              if (seen.includes('{"type":"end"')) resolve(seen)
+            })
+            socket.resume()
+          })
+      )
+      assert.include(last, '"id":"1"')
+      socket.destroy()
     })
   )
 

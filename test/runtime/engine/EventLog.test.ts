@@ -61,6 +61,40 @@ describe("the readers of a run's log", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("get a long log piece by piece, so that one who stops reading holds a piece of it", () =>
+    Effect.gen(function* () {
+      const words = Array.from({ length: 5000 }, (_, index) => `w${index}`).join(" ")
+      const { probe, runtime } = yield* Solo.finished([ScriptedModel.words(words)])
+      for (const read of [runtime.watch("run"), runtime.watch("run", { after: 3 })]) {
+        const sizes = yield* Stream.runCollect(Stream.mapArray(read, (piece): readonly [number] => [piece.length]))
+        assert.isAtMost(Math.max(...sizes), 1000)
+      }
+      assert.deepStrictEqual(yield* Stream.runCollect(runtime.watch("run")), probe.envelopes)
+      assert.isAbove(probe.envelopes.length, 5000)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("get the root view of a long log piece by piece, and all of it", () =>
+    Effect.gen(function* () {
+      const words = Array.from({ length: 5000 }, (_, index) => `w${index}`).join(" ")
+      const runtime = yield* Solo.runtime(ScriptedModel.make({ replies: [ScriptedModel.words(words)] }))
+      const sizes: Array<number> = []
+      const events = yield* runtime.query("hello").pipe(
+        Stream.mapArray((piece) => {
+          sizes.push(piece.length)
+          return piece
+        }),
+        Stream.tap(() => Effect.yieldNow),
+        Stream.runCollect
+      )
+      assert.isAtMost(Math.max(...sizes), 1000)
+      assert.lengthOf(
+        events.filter(({ type }) => type === "text"),
+        5000
+      )
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("find no run of another name", () =>
     Effect.gen(function* () {
       const { runtime } = yield* Solo.finished([ScriptedModel.text("hello")])

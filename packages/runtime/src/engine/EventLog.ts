@@ -23,6 +23,9 @@ import * as Stream from "effect/Stream"
 /** How far a bounded reader may fall behind before the run waits for it, in events. */
 const highWater = 4096
 
+/** How many events a reader takes at once, so that one that does not go on holds no more than these. */
+const pieceSize = 1000
+
 /** A reader's position in the log. */
 export interface Reader {
   readonly bounded: boolean
@@ -77,30 +80,28 @@ export class EventLog {
   }
 
   /**
-   * Returns the new envelopes for `reader` and advances it. Changes by the reader do not affect the log or other
-   * readers.
+   * Returns the next new envelopes for `reader`, at most `pieceSize`, and advances it. Changes by the reader do not
+   * affect the log or other readers.
    */
   take(reader: Reader): ReadonlyArray<Envelope.Envelope> {
     const { envelopes } = this
     const news: Array<Envelope.Envelope> = []
-    for (let index = reader.next; index < envelopes.length; index++) {
-      const envelope = envelopes[index]
+    while (reader.next < envelopes.length && news.length < pieceSize) {
+      const envelope = envelopes[reader.next++]
       if (envelope !== undefined) news.push(Envelope.toReader(envelope))
     }
-    if (reader.next < envelopes.length) reader.next = envelopes.length
     if (this.roomWaiters !== undefined) this.makeRoom()
     return news
   }
 
-  /** The same for the root view: only its events. */
+  /** The same for the root view: only its events. Empty only if there is none up to the log's end. */
   takeRootView(reader: Reader): ReadonlyArray<Event> {
     const { envelopes } = this
     const news: Array<Event> = []
-    for (let index = reader.next; index < envelopes.length; index++) {
-      const envelope = envelopes[index]
+    while (reader.next < envelopes.length && news.length < pieceSize) {
+      const envelope = envelopes[reader.next++]
       if (envelope !== undefined && Envelope.isRootView(envelope)) news.push(Envelope.eventToReader(envelope))
     }
-    if (reader.next < envelopes.length) reader.next = envelopes.length
     if (this.roomWaiters !== undefined) this.makeRoom()
     return news
   }

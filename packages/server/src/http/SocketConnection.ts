@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -23,6 +24,7 @@ import type { Feed } from "../run/Outcome.ts"
 import type { ServerContext } from "../run/ServerContext.ts"
 import * as StreamResponse from "../run/StreamResponse.ts"
 import { depth, maxDepth } from "./Body.ts"
+import * as Outflow from "./Outflow.ts"
 
 /** `maxBytes`: the largest accepted message. */
 export interface Connection {
@@ -64,8 +66,7 @@ export const serve = Effect.fnUntraced(function* (
 ) {
   if (request.headers["upgrade"]?.toLowerCase() !== "websocket") return yield* Effect.fail(noUpgrade)
   const socket = yield* Effect.mapError(request.upgrade, () => noUpgrade)
-  const { headers } = request
-  yield* Effect.scoped(carry(serving, connection, socket, headers)).pipe(
+  yield* Effect.scoped(carry(serving, connection, socket, request)).pipe(
     // The client has gone.
     Effect.ignore
   )
@@ -76,9 +77,13 @@ const carry = Effect.fnUntraced(function* (
   serving: ServerContext,
   connection: Connection,
   socket: EffectSocket.Socket,
-  headers: Dialect.Request["headers"]
+  request: HttpServerRequest.HttpServerRequest
 ) {
   const { codec, maxBytes } = connection
+  const { headers } = request
+  const room = Outflow.room(request)
+  // One waits for the client, and the others for that one.
+  const sending = Semaphore.makeUnsafe(1)
   const reader = yield* socket.reader
   const writer = yield* socket.writer
   const closing = yield* Deferred.make<EffectSocket.CloseEvent>()
@@ -87,7 +92,7 @@ const carry = Effect.fnUntraced(function* (
   let isSilent = false
   const say = (text: string) => {
     isSilent = false
-    return writer.write(text)
+    return sending.withPermit(Effect.andThen(writer.write(text), room))
   }
   yield* FiberMap.run(
     open,
