@@ -117,6 +117,25 @@ describe("a runtime without Effect, served", () => {
     assert.isTrue(told.includes(closing))
   })
 
+  it("waits for no client that neither reads nor finishes when it closes", async () => {
+    await using runtime = desk()
+    const listening = await createServer(runtime, { access: { secret: "acme" } }).listen()
+    const start = "POST /native/query HTTP/1.1\r\nhost: x\r\nauthorization: Bearer secret\r\n"
+    const open = [start, `${start}content-length: 100\r\n\r\n{`, upgrade("reins, bearer.secret")].map((request) => {
+      const socket = connect(Number(new URL(listening.url).port), "127.0.0.1")
+      socket.on("error", () => {})
+      socket.write(request)
+      return socket
+    })
+    // The WebSocket has been opened, and by then the others have come. From now on it answers nothing.
+    await new Promise((resolve) => open[2]?.once("data", resolve))
+    open[2]?.pause()
+    const closed = open.slice(0, 2).map((socket) => new Promise((resolve) => socket.on("close", resolve).resume()))
+    await listening.close()
+    await Promise.all(closed)
+    open[2]?.destroy()
+  })
+
   it("does not repeat the key that a page offers as a subprotocol, whatever its position", async () => {
     await using runtime = desk()
     await using listening = await createServer(runtime, { access: { secret: "acme" } }).listen()

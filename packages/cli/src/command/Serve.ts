@@ -1,8 +1,7 @@
 /** `reins serve`: an app, or the built-in assistant, over HTTP in every dialect, until it is stopped. */
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { page as inspector } from "@reins/inspector"
 import { Authenticator, Server } from "@reins/server"
-import { webSockets } from "@reins/server/node"
+import { layerPort } from "@reins/server/node"
 import * as A2a from "@reins/wire/a2a"
 import * as Aap from "@reins/wire/aap"
 import * as AgUi from "@reins/wire/ag-ui"
@@ -22,7 +21,6 @@ import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
 import * as HttpServer from "effect/http/HttpServer"
-import { createServer } from "node:http"
 import process from "node:process"
 import * as StoreArchive from "../desk/StoreArchive.ts"
 import { type CommandFailed, failed, misused, sentenceOf } from "../setting/CommandFailed.ts"
@@ -144,10 +142,7 @@ const serve = Effect.fnUntraced(function* (given: Given) {
     webhooks: { own: settings.webhooks }
   }
   const access = keys === undefined ? Authenticator.layerOpen() : Layer.orDie(Authenticator.layerConfig(variable))
-  const http = NodeHttpServer.layer(() => createServer(), {
-    ...place,
-    websocket: webSockets()
-  })
+  const http = layerPort({ ...place, maxBodyBytes: settings.maxBodyBytes })
   const listening = Layer.effectContext(
     Effect.flatMap(Effect.scope, (scope) => Layer.buildWithScope(http, scope)).pipe(
       Effect.catchCause((cause) => Effect.fail(unheard(place, cause)))

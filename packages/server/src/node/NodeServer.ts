@@ -7,10 +7,11 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
-import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import { OptionRule, requireFitting } from "@reins/runtime/promise"
 import { type Options, requireServer, type Served, serverOptions, services } from "../promise/PlainServer.ts"
 import * as Server from "../Server.ts"
+import * as HttpPort from "./HttpPort.ts"
 
 /**
  * Where to listen.
@@ -67,41 +68,6 @@ export interface NodeHandler {
 const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/
 
 /**
- * What a server of Node's needs so that WebSockets keep the limits of requests, as the `websocket` option of `NodeHttpServer.layer`.
- * `createServer` and `reins serve` set it; a program that brings its own HTTP server should.
- *
- * A frame above `maxBodyBytes` (4 MiB where absent) is refused by its announced length, before it is held in memory. Of the subprotocols
- * that a page offers, the one with its key is not repeated in the response, unless it is the only one: pages need one of theirs.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const webSockets = ({
-  maxBodyBytes = 4 * 1024 * 1024
-}: {
-  readonly maxBodyBytes?: number | undefined
-} = {}): WebSocketOptions => ({
-  maxPayload: maxBodyBytes,
-  handleProtocols: (offered) => {
-    const names = [...offered]
-    return names.find((name) => !/^bearer\./i.test(name)) ?? names[0] ?? false
-  }
-})
-
-/**
- * Settings of Node's WebSocket server.
- *
- * @since 0.1.0
- * @category models
- */
-export interface WebSocketOptions {
-  /** The largest frame, in bytes. */
-  readonly maxPayload: number
-  /** The subprotocol that the response names; false for none. */
-  readonly handleProtocols: (offered: Set<string>) => string | false
-}
-
-/**
  * Serves the runtime on a port. Throws when an option is invalid.
  *
  * @since 0.1.0
@@ -136,7 +102,7 @@ const listen = (runtime: Served, options: Options, where: ListenOptions): Promis
   const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
   const served = Server.serve(serverOptions(runtime, options)).pipe(
     Layer.provide(services(runtime, options)),
-    Layer.provideMerge(NodeHttpServer.layer(() => createHttpServer(), { host, port, websocket: webSockets(options) }))
+    Layer.provideMerge(HttpPort.layerPort({ host, port, maxBodyBytes: options.maxBodyBytes }))
   )
   return Effect.runPromise(Layer.buildWithScope(served, scope)).then(
     (context) => ({
