@@ -3,6 +3,7 @@ import { Quota } from "@reins/runtime"
 import { Authenticator, Server } from "@reins/server"
 import { Config, ConfigProvider, Effect, Layer } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
+import { gzipSync } from "node:zlib"
 import * as Scene from "./Scene.ts"
 import * as Served from "./Served.ts"
 
@@ -65,6 +66,30 @@ describe("a body", () => {
         } as RequestInit)
       )
       assert.strictEqual(chunked.status, 413)
+    })
+  )
+
+  it.live.each([
+    [
+      "compressed",
+      gzipSync('{"prompt":"hello"}'),
+      { "content-encoding": "gzip" },
+      /content-encoding.*without compression/
+    ],
+    ["not UTF-8", Buffer.from('{"prompt":"caf\u00e9"}', "latin1"), {}, /not valid UTF-8/],
+    ["in UTF-16", Buffer.from('{"prompt":"hello"}', "utf16le"), {}, /not valid JSON/]
+  ] as const)("that is %s is refused, and the refusal says what to send", ([, body, headers, cure]) =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const response = yield* Effect.promise(() =>
+        fetch(`${served.url}/native/query`, {
+          method: "POST",
+          headers: { authorization: "Bearer dev-key", ...headers },
+          body: new Uint8Array(body)
+        })
+      )
+      assert.strictEqual(response.status, 400)
+      assert.match(yield* Effect.promise(() => response.text()), cure)
     })
   )
 

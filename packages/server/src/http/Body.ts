@@ -15,6 +15,10 @@ export interface Bounds {
 const tooLarge = (maxBytes: number) =>
   Refusal.make("too-large", "BodyTooLarge", `Request body exceeds the limit of ${maxBytes} bytes`)
 const notJson = Refusal.badRequest("Request body is not valid JSON")
+const notUtf8 = Refusal.badRequest(
+  "Request body is not valid UTF-8. JSON is sent in UTF-8, whatever charset the content-type names"
+)
+const encoded = Refusal.badRequest("Header content-encoding is not supported. Send the body without compression")
 /** Well above what any protocol nests, well below what a recursive reader can handle. */
 export const maxDepth = 256
 const tooDeep = Refusal.badRequest(`Request body is nested deeper than ${maxDepth} levels`)
@@ -48,6 +52,8 @@ export const read = (
   { maxBytes, timeout }: Bounds
 ): Effect.Effect<unknown, Refusal.Refusal> => {
   if (Number(request.headers["content-length"] ?? "0") > maxBytes) return Effect.fail(tooLarge(maxBytes))
+  const encoding = request.headers["content-encoding"]?.trim().toLowerCase() ?? ""
+  if (encoding !== "" && encoding !== "identity") return Effect.fail(encoded)
   const chunks: Array<Uint8Array> = []
   let size = 0
   const collected = request.stream.pipe(
@@ -84,6 +90,9 @@ export const discard = (
   )
 }
 
+/** Bytes that are no UTF-8 are refused: replacing them would send the model something else than the client wrote. */
+const textOf = Option.liftThrowable((bytes: Uint8Array) => new TextDecoder("utf-8", { fatal: true }).decode(bytes))
+
 const decode = (chunks: ReadonlyArray<Uint8Array>, size: number): Effect.Effect<unknown, Refusal.Refusal> => {
   const bytes = new Uint8Array(size)
   let at = 0
@@ -91,7 +100,9 @@ const decode = (chunks: ReadonlyArray<Uint8Array>, size: number): Effect.Effect<
     bytes.set(chunk, at)
     at += chunk.length
   }
-  const text = new TextDecoder().decode(bytes)
+  const told = textOf(bytes)
+  if (Option.isNone(told)) return Effect.fail(notUtf8)
+  const text = told.value
   if (text.trim() === "") return Effect.undefined
   if (depth(text) > maxDepth) return Effect.fail(tooDeep)
   const value = parse(text)
