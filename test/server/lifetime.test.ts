@@ -151,6 +151,27 @@ describe("a stream", () => {
     })
   )
 
+  it.live("closes its connection where the client asked for that", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const body = JSON.stringify({ prompt: "hello" })
+      const told = yield* Effect.promise(
+        () =>
+          new Promise<string>((resolve) => {
+            const socket = connect(Number(new URL(served.url).port), "127.0.0.1")
+            let text = ""
+            socket.on("data", (chunk) => (text += chunk.toString()))
+            socket.on("end", () => resolve(text))
+            socket.write(
+              `POST /native/query HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer dev-key\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+            )
+          })
+      )
+      assert.match(told, /^connection: close\r$/im)
+      assert.include(told, "data-latency-summary")
+    })
+  )
+
   it.live("that nobody reads blocks neither the run nor other readers", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()

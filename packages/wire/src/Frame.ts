@@ -96,7 +96,7 @@ export const Sse: Framing & {
   readonly encodeAll: (frames: ReadonlyArray<Frame>) => string
   readonly comment: (text: string) => string
 } = {
-  headers: { "content-type": "text/event-stream", connection: "keep-alive", ...uncached },
+  headers: { "content-type": "text/event-stream", ...uncached },
   encode: sseEvent,
   encodeAll: (frames) => {
     let text = ""
