@@ -41,6 +41,18 @@ const raw = (served: Served.Served, method: string, path: string, body: string |
       })
   )
 
+/** The same for GET, with what the response allows a page of an origin. */
+const get = (served: Served.Served, path: string, headers: { readonly [name: string]: string }) =>
+  new Promise<{ readonly status: number; readonly text: string; readonly allowed: string | undefined }>((resolve) => {
+    request(served.url, { path, headers: { authorization: "Bearer dev-key", ...headers } }, (response) => {
+      let text = ""
+      response.on("data", (chunk) => (text += chunk))
+      response.on("end", () => {
+        resolve({ status: response.statusCode ?? 0, text, allowed: response.headers["access-control-allow-origin"] })
+      })
+    }).end()
+  })
+
 const refuses = ({ status, text }: { readonly status: number; readonly text: string }, what: string) => {
   assert.isAtLeast(status, 400, what)
   assert.isBelow(status, 500, `${what}: ${text}`)
@@ -98,8 +110,10 @@ describe("every route of every dialect", () => {
       for (const { method, path } of paths.filter(({ path: one }) => one.includes(":"))) {
         for (const id of ids) {
           const told = yield* raw(served, method, fill(path, id), method === "GET" ? undefined : "{}")
-          assert.isBelow(told.status, 500, `${method} ${fill(path, id.slice(0, 50))}: ${told.text}`)
+          const what = `${method} ${fill(path, id.slice(0, 50))}`
+          assert.isBelow(told.status, 500, `${what}: ${told.text}`)
           assert.notMatch(told.text, leak)
+          if (told.status >= 400) assert.notStrictEqual(told.text, "", what)
         }
       }
     })
@@ -137,6 +151,20 @@ describe("the native interface", () => {
         const { status } = yield* raw(served, "GET", path, undefined)
         assert.strictEqual(status, 404, path)
       }
+    })
+  )
+
+  it.live.each(["%", "%zz", "%ff", "a%E0%A4b"])("refuses the id %s, which cannot be decoded, in its own format", (id) =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve({ origins: ["https://app.example"] })
+      const headers = { origin: "https://app.example" }
+      const told = yield* Effect.promise(() => get(served, `/native/runs/${id}`, headers))
+      assert.strictEqual(told.status, 400)
+      assert.deepStrictEqual(JSON.parse(told.text).error, { code: "BadRequest", message: "Invalid id in path" })
+      assert.strictEqual(told.allowed, "https://app.example")
+      assert.strictEqual((yield* raw(served, "GET", `/${id}`, undefined)).status, 404)
+      const keyless = yield* raw(served, "GET", `/native/runs/${id}`, undefined, { authorization: "" })
+      assert.strictEqual(keyless.status, 401)
     })
   )
 

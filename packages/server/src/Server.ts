@@ -29,6 +29,7 @@ import { NameLookup } from "./webhook/Delivery.ts"
 import * as Origin from "./http/Origin.ts"
 import * as RequestPipeline from "./http/RequestPipeline.ts"
 import * as Pages from "./http/Pages.ts"
+import * as Unrouted from "./http/Unrouted.ts"
 import * as NativeRest from "./rest/NativeRest.ts"
 import { type Mount, type ServerOptions, type ServerSettings, timeIssue } from "./options/ServerOptions.ts"
 import * as StoredBook from "./thread/StoredBook.ts"
@@ -186,7 +187,7 @@ const routes = (options: ServerOptions, bell: Bell): Layer.Layer<never, never, N
       const { inspector } = options
       const inspected =
         inspector === undefined ? [] : [Pages.inspector(inspector, `${prefixOf(options)}/inspector`, nativePath)]
-      return [...dialects, ...wellKnown, ...inspected, ...pages].reduce<
+      return [...dialects, ...wellKnown, ...inspected, ...pages, Unrouted.layer(pipeline, served)].reduce<
         Layer.Layer<never, never, HttpRouter.HttpRouter>
       >((all, one) => Layer.merge(all, one), Layer.empty)
     })
