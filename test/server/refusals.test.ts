@@ -239,6 +239,20 @@ const raw = ({ url }: Served.Served, method: string, path: string): Effect.Effec
       })
   )
 
+describe("an object that there will not be", () => {
+  it.live.each([
+    ["hello", 422, "The agent has no output schema. Give it one, or send a JSON Schema as schema"],
+    ["client", 409, "The run waits for a person or for a tool of the client's. Answer by its thread"],
+    ["error", 500, "scripted/scripted-1 rejected the request"]
+  ] as const)("is refused as what the request or the run lacks: %s", ([prompt, status, message]) =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const told = yield* served.ask("/ai-sdk/object?checked=true", { body: { prompt } })
+      assert.deepStrictEqual([told.status, told.text], [status, message])
+    })
+  )
+})
+
 describe("HEAD", () => {
   it.live("is answered as GET, without a body", () =>
     Effect.gen(function* () {

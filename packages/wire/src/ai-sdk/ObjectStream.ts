@@ -78,7 +78,11 @@ class ObjectEncoder implements AnyEncoder {
 
   finish(): ReadonlyArray<Frame.Frame> {
     if (this.failure === undefined && this.#parking.isParked)
-      this.failure = broken("Waiting", "The run waits for a person or for a tool of the client's. Answer by its thread")
+      this.failure = Refusal.make(
+        "conflict",
+        "Waiting",
+        "The run waits for a person or for a tool of the client's. Answer by its thread"
+      )
     return Frame.none
   }
 
@@ -92,7 +96,11 @@ class ObjectEncoder implements AnyEncoder {
 const failureOf = ({ finishReason, output }: Events.Finish): Refusal.Refusal | undefined => {
   if (output !== undefined) return undefined
   return finishReason === "stop"
-    ? broken("NoTypedAnswer", "The agent has no output schema. Give it one, or send a JSON Schema as schema")
+    ? Refusal.make(
+        "unprocessable",
+        "NoTypedAnswer",
+        "The agent has no output schema. Give it one, or send a JSON Schema as schema"
+      )
     : broken("AnswerCut", `The answer is not complete: the run ended with ${finishReason}`)
 }
 
