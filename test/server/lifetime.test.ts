@@ -151,6 +151,31 @@ describe("a stream", () => {
     })
   )
 
+  it.live("is sent in texts of bounded length, so that one whose reader stops holds one of them", () =>
+    Effect.gen(function* () {
+      const served = yield* Served.serve()
+      const prompt = Array.from({ length: 200 }, () => "w".repeat(32 * 1024)).join(" ")
+      const { runId } = yield* served.runtime.start(prompt, { resourceId: "dev" })
+      yield* Served.drained(served.runtime.watch(runId))
+      const told = yield* Effect.promise(
+        () =>
+          new Promise<string>((resolve) => {
+            const socket = connect(Number(new URL(served.url).port), "127.0.0.1")
+            const all: Array<Buffer> = []
+            socket.on("data", (chunk) => all.push(chunk))
+            socket.on("end", () => resolve(Buffer.concat(all).toString("latin1")))
+            socket.write(
+              `GET /native/runs/${runId}/events HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer dev-key\r\n\r\n`
+            )
+          })
+      )
+      // The lengths of the response's chunks, each of which the server wrote at once.
+      const lengths = Array.from(told.matchAll(/\r\n([0-9a-f]+)\r\n/g), ([, hex]) => Number.parseInt(hex ?? "", 16))
+      assert.isAbove(told.length, 200 * 32 * 1024)
+      assert.isAtMost(Math.max(...lengths), 128 * 1024)
+    })
+  )
+
   it.live("closes its connection where the client asked for that", () =>
     Effect.gen(function* () {
       const served = yield* Served.serve()

@@ -22,6 +22,15 @@ type Streamed = Extract<Dialect.Answer, { readonly _tag: "Stream" }>
 /** How frames are written, and the headers of the response. */
 export const formats = { sse: Sse, ndjson: Ndjson, text: PlainText } as const
 
+/** How long a text may get before it waits for its reader, in characters; one frame may exceed it. */
+const textSize = 64 * 1024
+
+/** Envelopes that a reader has taken, and the first of them that it has not been sent. */
+interface Batch {
+  readonly all: ReadonlyArray<Envelope.Envelope>
+  next: number
+}
+
 /** Encodes one answer: envelopes in, text out, through its dialect's encoder. Mutable; owned by one answer. */
 class Transmission {
   readonly #encoder: Dialect.Encoder
@@ -51,11 +60,17 @@ class Transmission {
     return this.#isOver ? this.#encoder.failure : undefined
   }
 
-  /** The text for these envelopes, including the closing frames when the answer ends with them. */
-  take(envelopes: ReadonlyArray<Envelope.Envelope>): string {
+  /**
+   * The text for the next envelopes, until it has `textSize`; including the closing frames when the answer ends with
+   * them.
+   */
+  take(batch: Batch): string {
     let text = ""
     let seq = 0
-    for (const envelope of envelopes) {
+    while (text.length < textSize) {
+      const envelope = batch.all[batch.next]
+      if (envelope === undefined) break
+      batch.next += 1
       seq = envelope.seq
       text += this.#reopen(seq)
       if (envelope.event.type === "message-received") this.#received.set(envelope.event.data.messageId, seq)
@@ -235,12 +250,29 @@ const text = (serving: ServerContext, feed: Feed, transmission: Transmission): S
   const source = feed.isThread
     ? thread(serving, feed)
     : run(serving, feed.runId, feed.upTo ?? (feed.until === "stored" ? feed.settled : undefined))
-  return source.pipe(
-    Stream.mapArray((envelopes): readonly [string] => [transmission.take(envelopes.map(rename))]),
+  return Stream.transformPull(source, (pull) => Effect.sync(() => texts(pull, rename, transmission))).pipe(
     Stream.takeUntil(() => transmission.isOver),
     Stream.concat(Stream.sync(() => transmission.close())),
     Stream.filter((part) => part !== "")
   )
+}
+
+/** What a reader that does not go on holds is one text and references to envelopes of the log. */
+const texts = (
+  pull: Pull.Pull<Arr.NonEmptyReadonlyArray<Envelope.Envelope>>,
+  rename: (envelope: Envelope.Envelope) => Envelope.Envelope,
+  transmission: Transmission
+): Pull.Pull<Arr.NonEmptyReadonlyArray<string>> => {
+  let batch: Batch = { all: [], next: 0 }
+  const next: Pull.Pull<Arr.NonEmptyReadonlyArray<string>> = Effect.suspend(() =>
+    batch.next < batch.all.length
+      ? Effect.succeed([transmission.take(batch)])
+      : Effect.flatMap(pull, (all) => {
+          batch = { all: all.map(rename), next: 0 }
+          return Effect.succeed([transmission.take(batch)])
+        })
+  )
+  return next
 }
 
 const run = ({ runtime }: ServerContext, runId: string, upTo: number | undefined): Stream.Stream<Envelope.Envelope> => {
