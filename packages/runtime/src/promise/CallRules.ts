@@ -11,7 +11,7 @@ import { checked, json } from "./MethodRules.ts"
 
 const { any, count, must, optional, text } = Rule
 
-/** A number that is none, as of a division by 0, counts as 0. */
+/** NaN, as of a division of 0 by 0, counts as 0. */
 const phase = optional(must("Give a number", Predicate.isNumber))
 
 const progressRule = Rule.data<Progress>("Give an object such as { label, phaseIndex, totalPhases }", {
