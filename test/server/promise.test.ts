@@ -145,6 +145,35 @@ describe("a runtime without Effect, served", () => {
     assert.notInclude(told.toString("latin1"), "bearer.secret")
   })
 
+  it("answers with open access only under names of this machine, and of listed origins", async () => {
+    await using runtime = desk()
+    await using open = await createServer(runtime, { access: "open", origins: ["http://desk.lan:8080"] }).listen()
+    await using wide = await createServer(runtime, { access: "open", hosts: "any" }).listen()
+    await using keyed = await createServer(runtime, { access: { secret: "acme" } }).listen()
+    /** A page whose own name leads here reads without an origin, and with its name as the host. */
+    const told = async (url: string, host: string) => {
+      const request = `GET /native/runs HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer secret\r\nconnection: close\r\n\r\n`
+      return (await answerTo(url, [request], () => false)).toString("latin1")
+    }
+    for (const host of ["evil.example", "evil.example:80", "localhost.evil.example", "127.0.0.1.evil.example"]) {
+      const refused = await told(open.url, host)
+      assert.match(refused, /^HTTP\/1\.1 403/, host)
+      assert.include(refused, "HostForbidden")
+      for (const { url } of [wide, keyed]) assert.match(await told(url, host), /^HTTP\/1\.1 200/, host)
+    }
+    for (const host of [
+      "localhost:1",
+      "LOCALHOST",
+      "desk.localhost",
+      "127.0.0.1:1",
+      "[::1]:1",
+      "192.168.0.7",
+      "desk.lan:1"
+    ]) {
+      assert.match(await told(open.url, host), /^HTTP\/1\.1 200/, host)
+    }
+  })
+
   it("does not listen on a network with open access", async () => {
     await using runtime = desk()
     const refused = await createServer(runtime, { access: "open" })

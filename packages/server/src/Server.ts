@@ -131,6 +131,7 @@ const pipelineOf = Effect.fnUntraced(function* (serving: ServerContext, options:
     serving,
     authenticator: yield* Authenticator,
     origins: yield* Origin.listed(options.origins ?? []),
+    isLocal: options.hosts === "local",
     keyHeaders: options.keyHeaders ?? ["x-api-key", "x-storageapi-token"],
     bounds: {
       maxBytes: options.maxBodyBytes ?? 4 * 1024 * 1024,

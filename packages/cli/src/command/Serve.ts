@@ -139,8 +139,9 @@ const serve = Effect.fnUntraced(function* (given: Given) {
     inspector,
     maxBodyBytes: settings.maxBodyBytes,
     limits: { concurrentRuns: settings.maxRuns },
+    hosts: keys === undefined ? "local" : "any",
     webhooks: { own: settings.webhooks }
-  }
+  } as const
   const access = keys === undefined ? Authenticator.layerOpen() : Layer.orDie(Authenticator.layerConfig(variable))
   const http = layerPort({ ...place, maxBodyBytes: settings.maxBodyBytes })
   const listening = Layer.effectContext(

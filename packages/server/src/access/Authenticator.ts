@@ -75,7 +75,7 @@ export class Authenticator extends Context.Service<
     )
   }
 
-  /** Accepts everybody as one tenant. For local use, never on a network. */
+  /** Accepts everybody as one tenant. For local use, never on a network; with the server's option `hosts: "local"`. */
   static layerOpen(tenant = "default"): Layer.Layer<Authenticator> {
     return Layer.succeed(Authenticator, { authenticate: () => Effect.succeed({ tenant }) })
   }

@@ -1,7 +1,7 @@
 /**
  * Decides which browser pages may send requests: those of configured origins, by scheme, host and port. The request's
- * own `Host` header is ignored, since a page can choose the name under which it reaches this server. A request without
- * an origin does not come from a page and is always allowed here.
+ * own `Host` header allows nothing, since a page can choose the name under which it reaches this server. A request without
+ * an origin comes from no page, or from one that reads under that name: a server without keys refuses foreign names.
  */
 import * as Effect from "effect/Effect"
 
@@ -45,6 +45,24 @@ export const judge = (allowed: ReadonlySet<string>, origin: string | undefined):
         }
       : { vary: "origin" }
   }
+}
+
+/** The name of an address without its port, such as `localhost` or `[::1]`. */
+const nameOf = (host: string): string => host.toLowerCase().replace(/:\d+$/, "")
+
+/** Addresses, and names that are this machine's own: no page can have its own name lead to one of these. */
+const isOwnName = (name: string): boolean => /^(\d{1,3}(\.\d{1,3}){3}|\[[\da-f:.]+\]|([\w-]+\.)*localhost)$/.test(name)
+
+/**
+ * Whether a request names this machine, or a listed origin, as its host. A page's own name can be made to lead to this
+ * machine: the requests for what it then reads carry no origin, but that name. Clients that name no host are no pages.
+ */
+export const isLocal = (allowed: ReadonlySet<string>, host: string | undefined): boolean => {
+  if (host === undefined) return true
+  const name = nameOf(host)
+  return (
+    isOwnName(name) || Array.from(allowed).some((origin) => URL.canParse(origin) && new URL(origin).hostname === name)
+  )
 }
 
 /** The response to a preflight request. */

@@ -32,6 +32,8 @@ export interface RequestPipeline {
   readonly serving: ServerContext
   readonly authenticator: Authenticator["Service"]
   readonly origins: ReadonlySet<string>
+  /** Refuses requests under names that are not this machine's, nor of a listed origin. */
+  readonly isLocal: boolean
   readonly keyHeaders: ReadonlyArray<string>
   readonly bounds: Body.Bounds
 }
@@ -56,6 +58,11 @@ const foreignPage = Refusal.make(
   "forbidden",
   "OriginForbidden",
   "Origin not allowed. Add it to the server's origins option"
+)
+const foreignHost = Refusal.make(
+  "forbidden",
+  "HostForbidden",
+  "Host not allowed without keys. Reach the server as localhost, or add the origin under this name to the origins option"
 )
 const internal = Refusal.make("internal", "Internal", "Internal server error. See the server's log")
 const closed = Refusal.make("unavailable", "Closing", "The server is shutting down. Retry", 1)
@@ -87,9 +94,13 @@ export const answer = (
   if (request.method === "OPTIONS") return Effect.succeed(preflight(request, judgement))
   const refuse = (refused: Refusal.Refusal, more: Response.Headers = {}) =>
     Response.refusal(dialect, refused, { ...judgement.headers, ...more })
-  const admitted = judgement.isAllowed
-    ? admit(pipeline, dialect, base, request, path)
-    : Effect.fail({ refusal: foreignPage })
+  const barred = !judgement.isAllowed
+    ? foreignPage
+    : pipeline.isLocal && !Origin.isLocal(pipeline.origins, request.headers["host"])
+      ? foreignHost
+      : undefined
+  const admitted =
+    barred === undefined ? admit(pipeline, dialect, base, request, path) : Effect.fail({ refusal: barred })
   return Effect.matchEffect(admitted, {
     onFailure: ({ headers, refusal }: Turned) =>
       Effect.map(Body.discard(request, pipeline.bounds), (connection) =>

@@ -100,7 +100,8 @@ const listen = (runtime: Served, options: Options, where: ListenOptions): Promis
   }
   const scope = Scope.makeUnsafe()
   const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
-  const served = Server.serve(serverOptions(runtime, options)).pipe(
+  const hosts = options.hosts ?? (options.access === "open" ? "local" : "any")
+  const served = Server.serve(serverOptions(runtime, { ...options, hosts })).pipe(
     Layer.provide(services(runtime, options)),
     Layer.provideMerge(HttpPort.layerPort({ host, port, maxBodyBytes: options.maxBodyBytes }))
   )

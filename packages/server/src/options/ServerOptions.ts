@@ -189,6 +189,12 @@ export interface ServerOptions {
    * server's own public origin, too, if its pages send requests. An invalid origin is refused when the server is built.
    */
   readonly origins?: ReadonlyArray<string> | undefined
+  /**
+   * Under which names the dialects may be reached. `local`: addresses, `localhost`, and the names of `origins`, for a
+   * server without keys: a page elsewhere may let its own name lead to this machine, and what it reads then carries no
+   * origin. Default `any`; `local` for `createServer` with access `open`, and for `reins serve` without keys.
+   */
+  readonly hosts?: "any" | "local" | undefined
   /** How long a stream may be idle before a comment is sent to keep it open. Default 15 seconds. */
   readonly keepAlive?: Duration.Input | undefined
   readonly onDisconnect?: OnDisconnect | undefined

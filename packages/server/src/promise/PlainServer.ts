@@ -208,6 +208,7 @@ export const rules: Plain.OptionRule.Rules<Options> = {
   keepAlive: optional(interval),
   maxBodyBytes: optional(above0("a number of bytes")),
   origins: optional(list('Give a list of origins, such as ["https://app.example"]', name("Give an origin"))),
+  hosts: optional(oneOf("any", "local")),
   // Somebody may give the key itself.
   keyHeaders: secret(
     optional(list('Give a list of names of headers, such as ["x-api-key"]', name("Give the name of a header")))

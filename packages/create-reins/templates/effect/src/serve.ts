@@ -9,12 +9,6 @@ import { createServer } from "node:http"
 import app from "./app.ts"
 import { Desk } from "./Desk.ts"
 
-const AccessLive = Layer.unwrap(
-  Effect.map(Config.option(Config.String("KEY")), (key) =>
-    Option.isSome(key) ? Authenticator.layerKeys({ [key.value]: "default" }) : Authenticator.layerOpen()
-  )
-)
-
 const HttpLive = NodeHttpServer.layerConfig(() => createServer(), {
   port: Config.withDefault(Config.Int("PORT"), 4111),
   host: Config.withDefault(Config.String("HOST"), "127.0.0.1")
@@ -28,9 +22,19 @@ const Announced = Layer.effectDiscard(
   )
 )
 
-const ServerLive = Server.serve({
-  agents: [Desk],
-  dialects: [{ dialect: AiSdk.dialect }, { dialect: OpenaiChat.dialect, path: "/openai/v1", anyAgent: true }]
-}).pipe(Layer.provide([app, AccessLive]), Layer.merge(Announced), Layer.provide(HttpLive))
+const ServerLive = Layer.unwrap(
+  Effect.map(Config.option(Config.String("KEY")), (key) =>
+    Server.serve({
+      agents: [Desk],
+      dialects: [{ dialect: AiSdk.dialect }, { dialect: OpenaiChat.dialect, path: "/openai/v1", anyAgent: true }],
+      // Without a key, no page elsewhere may lead its own name here.
+      hosts: Option.isSome(key) ? "any" : "local"
+    }).pipe(
+      Layer.provide(
+        Option.isSome(key) ? Authenticator.layerKeys({ [key.value]: "default" }) : Authenticator.layerOpen()
+      )
+    )
+  )
+).pipe(Layer.provide(app), Layer.merge(Announced), Layer.provide(HttpLive))
 
 NodeRuntime.runMain(Layer.launch(ServerLive))
