@@ -77,7 +77,7 @@ describe("the rows that a run makes Postgres read", () => {
           }
         }).pipe(Effect.provide(runtime(url)))
         const rows = yield* rowsRead(url)
-        const many = Object.entries(rows).filter(([, count]) => count > 40)
+        const many = Object.entries(rows).filter(([, count]) => count > 70)
         assert.deepStrictEqual(many, [])
         assert.isAbove(rows["reins_runs"] ?? 0, 1)
       }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
