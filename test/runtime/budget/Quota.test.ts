@@ -296,6 +296,28 @@ describe.each(engines)("a quota ($name)", ({ make }) => {
     )
   )
 
+  it.effect.each([
+    ["a call", 0.8],
+    ["a step", 0.9998]
+  ] as const)("that others hold makes %s wait no longer than its run's time", ([, usd]) =>
+    Effect.gen(function* () {
+      const runtime = yield* Runtime
+      const first = yield* runtime.start("Do it.", { runId: "first" })
+      yield* TestClock.adjust("1 second")
+      yield* runtime.start("Do it.", { runId: "second", budget: Budget.make({ maxDuration: "5 seconds" }) })
+      const probe = yield* Probe.watch("second")
+      yield* TestClock.adjust("4 seconds")
+      assert.isFalse(probe.ended)
+      yield* TestClock.adjust("1 second")
+      yield* probe.end
+      assert.deepStrictEqual(
+        probe.of("budget_exhausted").map(({ data }) => data.limit),
+        ["maxDuration"]
+      )
+      yield* first.cancel
+    }).pipe(Effect.scoped, Effect.provide(on(scripted([call("declared", usd, 60_000)]), daily({ maxCostUsd: 1 }))))
+  )
+
   it.effect("that is exceeded by a tool's undeclared cost starts nothing more, and marks the tool's row", () =>
     Effect.gen(function* () {
       const first = yield* ask()

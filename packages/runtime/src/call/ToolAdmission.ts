@@ -71,6 +71,9 @@ const reserve = (
   const until = waitsUntil ?? at + context.run.settings.quotaWaitMs
   if (work.tree.lease?.mayExtend(refusal) === true) return leased(work, held, () => reserve(context, work, held, until))
   if (work.tree.lease?.isHeld === true && Budget.isOfQuota(refusal.limit) && at < until) {
+    // The refusal of a quota hides that of the time, since it is nearer to the root.
+    const late = work.tree.overtime(context.agent.path, work.elapsed(at))
+    if (late !== undefined) return Exit.succeed(closed(Call.refused(late)))
     return Effect.flatMap(turn({ ...context, work }, until), () =>
       leased(work, held, () => reserve(context, work, held, until))
     )

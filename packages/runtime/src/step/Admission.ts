@@ -81,6 +81,8 @@ const reserve = (ask: Ask, steps: 0 | 1, until: number | undefined, now: number)
   const wanted = want(ask, steps, now)
   const { at } = wanted
   if (until !== undefined && isLeftTooLittle(ask, wanted) && at < until) {
+    const late = work.tree.overtime(agent.path, work.elapsed(at))
+    if (late !== undefined) return Exit.succeed({ _tag: "Refused", refusal: late })
     return Effect.flatMap(turn(ask, until), () => admit(ask, steps, until))
   }
   const seen = work.tree.version
