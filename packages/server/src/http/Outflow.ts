@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import * as Semaphore from "effect/Semaphore"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 
 type Listen = (event: "drain" | "close", listener: () => void) => unknown
@@ -21,7 +22,10 @@ const isNodeSocket = (value: unknown): value is NodeSocket =>
   Predicate.hasProperty(value, "once") &&
   Predicate.hasProperty(value, "off")
 
-/** Completes when the request's connection has room, or is closed. On platforms without Node's sockets at once. */
+/**
+ * Completes when the request's connection has room, or is closed. On platforms without Node's sockets at once. Of many
+ * who wait, one listens to the socket, and the others wait for that one.
+ */
 export const room = ({ source }: Pick<HttpServerRequest.HttpServerRequest, "source">): Effect.Effect<void> => {
   const socket = Predicate.hasProperty(source, "socket") ? source.socket : undefined
   if (!isNodeSocket(socket)) return Effect.void
@@ -38,5 +42,8 @@ export const room = ({ source }: Pick<HttpServerRequest.HttpServerRequest, "sour
     socket.once("close", taken)
     return Effect.sync(leave)
   })
-  return Effect.suspend(() => (socket.writableNeedDrain && !socket.destroyed ? drained : Effect.void))
+  const turn = Semaphore.makeUnsafe(1)
+  const unlessFull = (wait: Effect.Effect<void>) =>
+    Effect.suspend(() => (socket.writableNeedDrain && !socket.destroyed ? wait : Effect.void))
+  return unlessFull(turn.withPermit(unlessFull(drained)))
 }

@@ -13,7 +13,6 @@ import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -82,8 +81,6 @@ const carry = Effect.fnUntraced(function* (
   const { codec, maxBytes } = connection
   const { headers } = request
   const room = Outflow.room(request)
-  // One waits for the client, and the others for that one.
-  const sending = Semaphore.makeUnsafe(1)
   const reader = yield* socket.reader
   const writer = yield* socket.writer
   const closing = yield* Deferred.make<EffectSocket.CloseEvent>()
@@ -92,7 +89,7 @@ const carry = Effect.fnUntraced(function* (
   let isSilent = false
   const say = (text: string) => {
     isSilent = false
-    return sending.withPermit(Effect.andThen(writer.write(text), room))
+    return Effect.andThen(writer.write(text), room)
   }
   yield* FiberMap.run(
     open,
