@@ -115,7 +115,7 @@ describe.each(cases)("when the wall clock is set, %s", (_, services, byMs) => {
           assert.isUndefined(erasing.pollUnsafe())
           yield* TestClock.adjust("1 second")
           assert.strictEqual((yield* Effect.flip(Fiber.join(erasing)))._tag, "PrincipalBusy")
-        yield* TestClock.adjust("1 minute")
+          yield* TestClock.adjust("1 minute")
         }).pipe(Effect.provideService(Clock.Clock, clock))
       }).pipe(Effect.scoped)
   )
