@@ -85,7 +85,11 @@ const play = Effect.fnUntraced(function* (store: JournalStore, seed: number) {
     }
     assert.deepStrictEqual(yield* read(), plain.thread, `${seed}: the thread after ${step}`)
     const branches = yield* threads.branches("t")
-    assert.deepStrictEqual(branches.map(({ branchId }) => branchId).toSorted(), [...plain.branches.keys()].toSorted())
+    // In the order in which they were replaced, also within a millisecond.
+    assert.deepStrictEqual(
+      branches.map(({ branchId }) => branchId),
+      [...plain.branches.keys()]
+    )
     for (const { branchId, from, of, runs, version } of branches) {
       const words = plain.branches.get(branchId) ?? []
       assert.deepStrictEqual(yield* read(branchId), words, `${seed}: ${branchId} after ${step}`)

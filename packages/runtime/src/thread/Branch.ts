@@ -36,7 +36,7 @@ export const Summaries: Schema.Codec<Summaries> = SummariesRecord
  * **Details**
  * - `from`: how many messages it shares with what it departs from: the thread, or the branch `of`.
  * - `version`: the number of all its messages, the shared ones included.
- * - `replacedAt`: epoch milliseconds.
+ * - `replacedAt`: epoch milliseconds, later than that of every branch before it.
  * - `replacedBy`: the run that took its place; absent: the thread was rewound, or returned to another branch.
  *
  * @since 0.1.0
@@ -150,7 +150,8 @@ export const cut = (standing: Standing, keep: number, { at, branchId, by }: Maki
     branchId,
     from: keep,
     version,
-    replacedAt: at,
+    // Stores list branches by this time, and a clock may stand still or be set back.
+    replacedAt: Math.max(at, ...branches.map(({ replacedAt }) => replacedAt + 1)),
     ...(by === undefined ? {} : { replacedBy: by }),
     summaries
   }
