@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Compaction, createRuntime, expectReplay, FileOutput } from "@reins/runtime/promise"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Sqlite } from "@reins/store/sqlite"
+import { runInNewContext } from "node:vm"
 
 const parameters = { type: "object", properties: {} } as const
 
@@ -75,6 +76,11 @@ const refused: ReadonlyArray<readonly [method: string, args: ReadonlyArray<unkno
     "runs.list",
     [{ until: new Date("soon") }],
     "option runs.list().until: an invalid date. Give a valid Date, or epoch milliseconds"
+  ],
+  [
+    "costs.by",
+    [{ since: runInNewContext('new Date("soon")') }],
+    "option costs.by().since: an invalid date. Give a valid Date, or epoch milliseconds"
   ],
   [
     "runs.list",
@@ -225,6 +231,19 @@ describe.each([
     await using runtime = make()
     for (const [method, args, message] of refused) {
       assert.include(await refusalOf(runtime, method, args), `Invalid ${message}`, method)
+    }
+  })
+
+  it("is none where it is right and comes from another realm", async () => {
+    await using runtime = begin()
+    const given: ReadonlyArray<readonly [method: string, code: string]> = [
+      ["runs.list", "({ since: new Date(0), until: new Date() })"],
+      ["approvals.history", "({ since: new Date(0) })"],
+      ["costs.by", "({})"],
+      ["quotas.usage", "({})"]
+    ]
+    for (const [method, code] of given) {
+      assert.strictEqual(await refusalOf(runtime, method, [runInNewContext(code)]), "taken", method)
     }
   })
 

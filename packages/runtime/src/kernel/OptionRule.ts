@@ -6,6 +6,7 @@ import { Budget } from "@reins/protocol"
 import type * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Erased from "./Erased.ts"
+import * as PlainDate from "./PlainDate.ts"
 
 /**
  * What is wrong: where, with which value, and the cure. `isSecret`: the value is not shown.
@@ -102,10 +103,10 @@ export const either =
 const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** An object that is written as such, not an instance of a class. */
+/** An object that is written as such, also in another realm, not an instance of a class. */
 const isLiteral = (value: object): boolean => {
   const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 /** An object with values by name: not a `Map` or a `Date`, which have none. */
@@ -421,7 +422,7 @@ const shown = (value: unknown): string => {
       return "a function"
     case "object":
       if (value === null) return "null"
-      return Predicate.isDate(value) && Number.isNaN(value.getTime()) ? "an invalid date" : "an object"
+      return PlainDate.is(value) && Number.isNaN(value.getTime()) ? "an invalid date" : "an object"
     case "symbol":
       return "a symbol"
     default:

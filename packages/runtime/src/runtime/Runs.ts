@@ -1,12 +1,12 @@
 /** Lists of runs and sums of costs as callers ask for them, and one run with its summaries. */
 import { type CostReport, type CostSummary, type LatencySummary, type ListedRun, Money } from "@reins/protocol"
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import type { CostQuery } from "../budget/CostStore.ts"
 import type { RunHost } from "../engine/RunHost.ts"
 import type { RunQuery } from "../engine/RunList.ts"
 import * as Rule from "../kernel/OptionRule.ts"
+import * as PlainDate from "../kernel/PlainDate.ts"
 
 /**
  * Selects the runs that match all given fields.
@@ -46,9 +46,10 @@ export interface CostOptions extends Omit<CostQuery, "dimensions" | "since" | "u
 
 /** A moment, as filters take it. */
 export const moment: Rule.Rule = Rule.optional(
-  Rule.must("Give a valid Date, or epoch milliseconds", (value) =>
-    Predicate.isDate(value) ? !Number.isNaN(value.getTime()) : typeof value === "number" && !Number.isNaN(value)
-  )
+  Rule.must("Give a valid Date, or epoch milliseconds", (value) => {
+    const time = PlainDate.is(value) ? value.getTime() : value
+    return typeof time === "number" && !Number.isNaN(time)
+  })
 )
 
 /**
