@@ -155,7 +155,13 @@ describe("a runtime without Effect, served", () => {
       const request = `GET /native/runs HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer secret\r\nconnection: close\r\n\r\n`
       return (await answerTo(url, [request], () => false)).toString("latin1")
     }
-    for (const host of ["evil.example", "evil.example:80", "localhost.evil.example", "127.0.0.1.evil.example"]) {
+    for (const host of [
+      "evil.example",
+      "evil.example:80",
+      "evil.example.",
+      "localhost.evil.example",
+      "127.0.0.1.evil.example"
+    ]) {
       const refused = await told(open.url, host)
       assert.match(refused, /^HTTP\/1\.1 403/, host)
       assert.include(refused, "HostForbidden")
@@ -164,11 +170,13 @@ describe("a runtime without Effect, served", () => {
     for (const host of [
       "localhost:1",
       "LOCALHOST",
+      "localhost.:1",
       "desk.localhost",
       "127.0.0.1:1",
       "[::1]:1",
       "192.168.0.7",
-      "desk.lan:1"
+      "desk.lan:1",
+      "desk.lan."
     ]) {
       assert.match(await told(open.url, host), /^HTTP\/1\.1 200/, host)
     }

@@ -47,8 +47,8 @@ export const judge = (allowed: ReadonlySet<string>, origin: string | undefined):
   }
 }
 
-/** The name of an address without its port, such as `localhost` or `[::1]`. */
-const nameOf = (host: string): string => host.toLowerCase().replace(/:\d+$/, "")
+/** The name of an address without its port and the dot of a full name, such as `localhost` or `[::1]`. */
+const nameOf = (host: string): string => host.toLowerCase().replace(/\.?(:\d+)?$/, "")
 
 /** Addresses, and names that are this machine's own: no page can have its own name lead to one of these. */
 const isOwnName = (name: string): boolean => /^(\d{1,3}(\.\d{1,3}){3}|\[[\da-f:.]+\]|([\w-]+\.)*localhost)$/.test(name)
@@ -61,7 +61,8 @@ export const isLocal = (allowed: ReadonlySet<string>, host: string | undefined):
   if (host === undefined) return true
   const name = nameOf(host)
   return (
-    isOwnName(name) || Array.from(allowed).some((origin) => URL.canParse(origin) && new URL(origin).hostname === name)
+    isOwnName(name) ||
+    Array.from(allowed).some((origin) => URL.canParse(origin) && nameOf(new URL(origin).hostname) === name)
   )
 }
 
