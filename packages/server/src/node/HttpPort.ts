@@ -5,8 +5,8 @@ import * as Layer from "effect/Layer"
 import { createServer } from "node:http"
 
 /**
- * How long a server that closes waits for its clients. Streams have ended and queries are refused by then: only those who do not
- * read, or do not finish what they send, are waited for, and the runs must be handed over within the grace period of the process.
+ * How long a server that closes waits for its clients. Streams have ended and queries are refused by then: only those who have yet to
+ * read, or to send the rest, are waited for, and the runs must be handed over within the grace period of the process.
  */
 const patience = { http: "2 seconds", webSocketMs: 2000 } as const
 
@@ -63,8 +63,9 @@ export interface PortOptions {
 }
 
 /**
- * Node's HTTP server on a port, as `createServer` and `reins serve` have it. When it closes, clients that neither read nor finish what
- * they send are disconnected after two seconds, so that none of them delays the end of the process.
+ * Node's HTTP server on a port, as `createServer` and `reins serve` have it. When it closes, clients that after two seconds have
+ * not read what they were sent, or not sent their request whole, are disconnected, so that none of them delays the end of the process.
+ * A request that is being worked on is waited for.
  *
  * @since 0.2.0
  * @category layers
