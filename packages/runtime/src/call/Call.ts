@@ -156,7 +156,7 @@ export interface Unsettled {
   readonly shown: Shown
 }
 
-/** A call that never started: its tool's definition is not the allowed one. */
+/** A call that never started: its tool's definition is not the allowed one, or the grant that allowed it is gone. */
 export interface Changed {
   readonly _tag: "Changed"
 }

@@ -114,7 +114,7 @@ const apply = (context: CallContext, at: Gate.Round, verdict: Gate.Verdict): Eff
   }
 }
 
-/** Asks about a call under the definition that its tool has now. It may have been started, with costs. */
+/** Decides about a call under the definition and the grants that there are now. It may have been started, with costs. */
 const anew = (context: CallContext, { changes }: Gate.Round): Effect.Effect<CallEnd> =>
   Task.flatMap(
     round(context, { subject: Names.ofChanged(context.call.id, changes + 1), changes: changes + 1 }),
@@ -216,7 +216,7 @@ interface Allowance {
   readonly review?: Review | undefined
 }
 
-/** Runs an allowed call, unless the tool's definition has changed since it was allowed. */
+/** Runs an allowed call, unless its tool's definition has changed or its grant is gone by then: then it is decided anew. */
 const settleAllowed = (
   context: CallContext,
   at: Gate.Round,

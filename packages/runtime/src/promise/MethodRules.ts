@@ -86,7 +86,7 @@ const checker = (name: string, rules: ReadonlyArray<AnyRule>) => {
   }
 }
 
-/** Of needed options that are absent, the first one that is needed is told. */
+/** Where needed options are absent altogether, the message names the first of them that may not be. */
 const optionsRule = (rules: OptionRules | { readonly needed: OptionRules }): Rule.Rule => {
   const own: OptionRules = isNeeded(rules) ? rules.needed : rules
   const such = isNeeded(rules) ? `: ${Object.keys(own).join(", ")}` : ', such as { resourceId: "acme" }'
