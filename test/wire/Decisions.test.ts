@@ -54,7 +54,7 @@ describe("a decision", () => {
   const chatPart = (part: object) => ({ id: "t", messages: [{ role: "assistant", parts: [part] }] })
   const kaiPart = (part: object) => ({ id: "t", message: { id: "m", role: "user", parts: [text, part] } })
   const text = { type: "text", text: "yes" }
-  const place = "message.parts.1.data.decision"
+  const place = "params.message.parts.1.data.decision"
   const invalid: ReadonlyArray<readonly [Dialect.Dialect, string, unknown, string, string]> = [
     [native, "POST /approvals/apr-1", { type: "approve", uses: -1 }, "uses", "Use a whole number of at least 0"],
     [native, "POST /approvals/apr-1", { type: "aprove" }, "type", types],
@@ -66,14 +66,14 @@ describe("a decision", () => {
       a2a,
       "POST /rpc",
       dataParts({ data: { decision: "approved" } }),
-      "message.parts.0.data.decision",
+      "params.message.parts.0.data.decision",
       'Send "approve", "reject", or a decision'
     ],
     [
       a2a,
       "POST /rpc",
       dataParts({ data: { approvalId: "apr-1" } }),
-      "message.parts.0.data.decision",
+      "params.message.parts.0.data.decision",
       'Send "approve", "reject", a decision, or an answer'
     ],
     [

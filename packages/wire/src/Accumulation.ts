@@ -68,7 +68,7 @@ export type Settled = Events.ToolResult | Events.AgentResult
  *   unknown.
  * - `questions`, `clientCalls`: what it waits for now, whether asked before this answer or during it.
  * - `decisions`: the answers to its questions. `settledBelow`: results of calls below the root that the run waited for.
- * - `at`: epoch milliseconds of the run's first envelope. `answer`: the number of this answer within the run, from 1.
+ * - `at`, `lastAt`: epoch milliseconds of the run's first envelope, and of its last so far. `answer`: the number of this answer within the run, from 1.
  *
  * @since 0.1.0
  * @category models
@@ -77,6 +77,7 @@ export interface Accumulated {
   readonly runId: string
   readonly threadId: string
   readonly at: number
+  readonly lastAt: number
   readonly answer: number
   readonly messages: ReadonlyArray<Message.Message>
   readonly text: string
@@ -115,6 +116,7 @@ export class Accumulation {
   readonly #spending = new Spending()
   #transcript = Transcript.initial
   #first: Envelope.Envelope | undefined
+  #lastAt = 0
   #answer = 1
   #plans: Array<Events.PlanStatusChange["data"]> = []
   #exhausted: Array<Events.BudgetExhausted> = []
@@ -126,6 +128,13 @@ export class Accumulation {
   #cost: CostSummary.CostSummary | undefined
   #latency: LatencySummary.LatencySummary | undefined
 
+  readonly #isOfRun: boolean
+
+  /** `isOfRun`: the outcome is of the whole run, also where an answer continues it; absent: of its last answer. */
+  constructor({ isOfRun = false }: { readonly isOfRun?: boolean } = {}) {
+    this.#isOfRun = isOfRun
+  }
+
   /** True when the run is blocked on an approval or a client call. */
   get isParked(): boolean {
     return this.#parking.isParked
@@ -133,6 +142,7 @@ export class Accumulation {
 
   step(envelope: Envelope.Envelope): void {
     this.#first = this.#first ?? envelope
+    this.#lastAt = envelope.at
     this.#parking.step(envelope)
     this.#spending.step(envelope.event)
     const { agentPath, event } = envelope
@@ -175,11 +185,12 @@ export class Accumulation {
     if (event.state === "result" && this.#waitedBelow.has(id)) this.#settledBelow.push({ path, result: event })
   }
 
-  /** Begins another answer: drops what earlier answers already returned. `answered` as for `Encoder.reopen`. */
+  /** Begins another answer: drops what earlier answers already returned, unless it is of the whole run. `answered` as for `Encoder.reopen`. */
   reopen(answered: Iterable<string>): void {
     this.#parking.expect(answered)
     this.#spending.reopen()
     this.#answer += 1
+    if (this.#isOfRun) return
     this.#transcript = Transcript.initial
     this.#plans = []
     this.#exhausted = []
@@ -195,6 +206,7 @@ export class Accumulation {
       runId: this.#first?.runId ?? "",
       threadId: this.#first?.threadId ?? "",
       at: this.#first?.at ?? 0,
+      lastAt: this.#lastAt,
       answer: this.#answer,
       messages,
       text: joined(messages, "text"),
@@ -225,13 +237,17 @@ export type Leaves = "when-parked" | "when-client-is-needed" | "never"
 
 /**
  * A reply built from the accumulated run. `when-parked` returns as soon as the run is parked; `when-client-is-needed`
- * only when it waits for client calls and no approval is open that could end the wait first.
+ * only when it waits for client calls and no approval is open that could end the wait first. `about`: as `Accumulation`.
  *
  * @since 0.1.0
  * @category operations
  */
-export const whole = (leaves: Leaves, shape: (run: Accumulated) => Reply): Folding => {
-  const accumulation = new Accumulation()
+export const whole = (
+  leaves: Leaves,
+  shape: (run: Accumulated) => Reply,
+  about: { readonly isOfRun?: boolean } = {}
+): Folding => {
+  const accumulation = new Accumulation(about)
   return {
     step: (envelope) => accumulation.step(envelope),
     reopen: (answered) => accumulation.reopen(answered),

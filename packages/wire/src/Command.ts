@@ -179,8 +179,9 @@ export interface ResultFor {
  * accepted.
  *
  * `said`: a person's text without a reference: it decides the only open question (`approve`, `yes`, `no`, …; any other
- * text refuses it, and the model reads it), or is the result of the only open client call. Refused if more is open. A
- * repeated answer gets the first one's result. `otherwise`: the query to start if nothing waits for the results, for
+ * text refuses it, and the model reads it), or is the result of the only open client call. Refused if more is open.
+ * `requestId`: tells words that are sent again from the same words about the next question. A repeated answer gets the
+ * first one's result. `otherwise`: the query to start if nothing waits for the results, for
  * requests with the whole conversation; with a history, only a run with the same history is answered.
  *
  * @since 0.1.0
@@ -195,6 +196,7 @@ export interface Answer {
   readonly settings?: Settings
   readonly echo?: Json
   readonly said?: string
+  readonly requestId?: string
   readonly push?: PushTo
   readonly detached?: boolean
   readonly otherwise?: StartQuery

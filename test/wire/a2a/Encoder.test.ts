@@ -55,6 +55,16 @@ describe("a task of A2A", () => {
     assert.strictEqual(result.task.history[0].taskId, "run-1")
   })
 
+  it("has the time of its state, which is that of its last event", () => {
+    const { answer } = ask(dialect, "POST /rpc", call("SendMessage", { message }))
+    rule(answer._tag === "Whole", "it is answered at once")
+    const folding = answer.open()
+    const log = scenario("one tool").map((envelope, index) => ({ ...envelope, at: 1000 * (index + 1) }))
+    for (const envelope of log) folding.step(envelope)
+    const { result }: Parsed = folding.reply().body
+    assert.strictEqual(Date.parse(result.task.status.timestamp), 1000 * log.length)
+  })
+
   it("is begun, read, canceled and watched by the names of either version", () => {
     const tags = ["message/send", "SendMessage", "message/stream"].map(
       (method) => ask(dialect, "POST /agents/desk/rpc", call(method, { message }), undefined).command
@@ -90,8 +100,8 @@ describe("a task of A2A", () => {
     }
     const misspelt = told({ type: "approve", scope: "thread", use: 1 })
     rule(misspelt._tag === "Failure", "a misspelt limit is refused")
-    assert.strictEqual(misspelt.failure.message, "Unknown field message.parts.1.data.decision.use")
-    assert.strictEqual(misspelt.failure.field, "message.parts.1.data.decision.use")
+    assert.strictEqual(misspelt.failure.message, "Unknown field params.message.parts.1.data.decision.use")
+    assert.strictEqual(misspelt.failure.field, "params.message.parts.1.data.decision.use")
     assert.strictEqual(told({ type: "approve", scope: "thread", uses: 1 })._tag, "Success")
   })
 

@@ -14,8 +14,10 @@ export interface Bounds {
 
 const tooLarge = (maxBytes: number) =>
   Refusal.make("too-large", "BodyTooLarge", `Request body exceeds the limit of ${maxBytes} bytes`)
-const notJson = Refusal.badRequest("Request body is not valid JSON")
-const notUtf8 = Refusal.badRequest(
+const notJson = Refusal.make("bad-request", "InvalidJson", "Request body is not valid JSON")
+const notUtf8 = Refusal.make(
+  "bad-request",
+  "InvalidJson",
   "Request body is not valid UTF-8. JSON is sent in UTF-8, whatever charset the content-type names"
 )
 const encoded = Refusal.badRequest("Header content-encoding is not supported. Send the body without compression")

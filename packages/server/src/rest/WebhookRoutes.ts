@@ -31,9 +31,6 @@ const read = Schema.decodeUnknownOption(Added, { onExcessProperty: "error" })
 
 const unknown = Refusal.make("not-found", "WebhookNotFound", "Unknown web hook")
 const notSent = Refusal.make("bad-request", "WebhooksNotSent", "This server sends no web hooks")
-const refusedUrl = Refusal.badRequest(
-  "Web hooks are not sent to this url. Use https and a name whose addresses are public, or have the server allow it"
-)
 const forbidden = Refusal.make(
   "forbidden",
   "RoleForbidden",
@@ -120,7 +117,7 @@ export const add = Effect.fnUntraced(function* (
   const webhook: NewWebhook = { ...given.value, ...own, atMost: most }
   const invalid = webhookProblem(webhook)
   if (invalid !== undefined) return yield* Effect.fail(Refusal.badRequest(invalid.message))
-  if (!(yield* Webhooks.isAllowed(serving, webhook.url))) return yield* Effect.fail(refusedUrl)
+  if (!(yield* Webhooks.isAllowed(serving, webhook.url))) return yield* Effect.fail(Webhooks.forbidden)
   const adding = serving.runtime.webhooks.add(webhook)
   const { resourceId: _, ...added } = yield* Effect.mapError(adding, ({ field, message }) =>
     field === "atMost" ? tooMany : Refusal.badRequest(message)

@@ -32,11 +32,22 @@ const callIdOf = ({ call, path }: Parking.ClientCall): string => CallId.make(pat
 const idsOf = ({ agentPath = [], id, kind, toolInvocationId }: Approval.Request): ReadonlyArray<string> =>
   kind === "question" && toolInvocationId !== undefined ? [id, CallId.make(agentPath, toolInvocationId)] : [id]
 
+const contradicting = Refusal.make(
+  "bad-request",
+  "AnswersContradict",
+  "Two different answers to the same question or call. Send one"
+)
+
+/** Whether some of these say something else than the others. */
+const differ = (said: ReadonlyArray<unknown>): boolean => new Set(said.map((one) => JSON.stringify(one))).size > 1
+
 const fitting = (open: Parking.Parking, { decisions, results }: Answers): Fitting => {
   let refusal: Refusal.Refusal | undefined
   const decided = open.questions.flatMap((question) => {
-    const given = decisions.find((decision) => Command.concerns(decision, question))
+    const all = decisions.filter((decision) => Command.concerns(decision, question))
+    const [given] = all
     if (given !== undefined) {
+      if (differ(all.map(({ decision }) => decision))) refusal ??= contradicting
       refusal ??= Command.refusalOn(question, given)
       return [{ question, decision: Command.decisionOn(question, given) }]
     }
@@ -44,7 +55,9 @@ const fitting = (open: Parking.Parking, { decisions, results }: Answers): Fittin
     return returned === undefined ? [] : [{ question, decision: Command.decisionBy(question, returned) }]
   })
   const returned = open.plainCalls.flatMap((call) => {
-    const given = results.find(({ toolCallId }) => toolCallId === callIdOf(call))
+    const all = results.filter(({ toolCallId }) => toolCallId === callIdOf(call))
+    const [given] = all
+    if (differ(all)) refusal ??= contradicting
     return given === undefined ? [] : [{ call, given }]
   })
   const ids = [...decided.flatMap(({ question }) => idsOf(question)), ...returned.map(({ call }) => callIdOf(call))]
@@ -223,7 +236,8 @@ const meaning = (
 }
 
 /**
- * Executes an answer; the run continues afterwards. `isWatched`: the response streams the run. `undefined`: nothing
+ * Executes an answer; the run continues afterwards. `isWatched`: the response streams the run, or the answer is kept for its
+ * client. `undefined`: nothing
  * waits for it; then `otherwise` decides.
  */
 export const answer = Effect.fnUntraced(function* (
@@ -232,22 +246,32 @@ export const answer = Effect.fnUntraced(function* (
   command: Command.Answer,
   isWatched: boolean
 ): Effect.fn.Return<Outcome.Watching | undefined, Refusal.Refusal> {
-  const { otherwise, said } = command
-  if (said !== undefined) {
-    const asked = yield* waiting(serving, principal, command.address, command)
-    const { said: _, ...named } = command
-    const meant = asked === undefined ? nothingWaits : meaning(asked.open, said)
-    if ("kind" in meant) return yield* Effect.fail(meant)
-    return yield* answer(serving, principal, { ...named, ...meant }, isWatched)
-  }
+  const { said } = command
+  if (said === undefined) return yield* named(serving, principal, command, isWatched)
+  // Sent again, words are no answer to what is asked by now.
+  const again = yield* repeated(serving, principal, command)
+  if (again !== undefined) return again
+  const asked = yield* waiting(serving, principal, command.address, command)
+  const meant = asked === undefined ? nothingWaits : meaning(asked.open, said)
+  if ("kind" in meant) return yield* Effect.fail(meant)
+  return yield* named(serving, principal, { ...command, ...meant }, isWatched)
+})
+
+/** Executes an answer that names what it answers. */
+const named = Effect.fnUntraced(function* (
+  serving: ServerContext,
+  principal: Principal,
+  command: Command.Answer,
+  isWatched: boolean
+): Effect.fn.Return<Outcome.Watching | undefined, Refusal.Refusal> {
+  const { otherwise } = command
   const found = yield* waiting(serving, principal, command.address, command, otherwise?.seed)
   const isOpen = found !== undefined && found.fits.ids.length > 0
   if (isOpen && (otherwise === undefined || (yield* suits(serving, found.status, otherwise)))) {
     const told = yield* tell(serving, principal, found, command, isWatched)
     if (told !== undefined) return told
   }
-  const { address, decisions, results: given } = command
-  const again = yield* repeated(serving, principal, { address, decisions, results: given, shown: otherwise?.seed })
+  const again = yield* repeated(serving, principal, { ...command, shown: otherwise?.seed })
   if (again !== undefined) return again
   return otherwise === undefined ? yield* explain(serving, principal, command) : undefined
 })

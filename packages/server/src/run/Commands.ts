@@ -101,7 +101,9 @@ const answered = Effect.fnUntraced(function* (
   const otherwise =
     given.otherwise === undefined ? undefined : yield* Past.recalled(serving, principal, given.otherwise)
   const command = otherwise === undefined ? given : { ...given, otherwise }
-  const told = yield* Answers.answer(serving, principal, command, isWatched && command.detached !== true)
+  // One that its client finds again in a task's history is remembered, also where nobody reads on.
+  const isKept = command.echo !== undefined || (isWatched && command.detached !== true)
+  const told = yield* Answers.answer(serving, principal, command, isKept)
   if (told !== undefined) return told
   if (otherwise === undefined) return yield* Effect.fail(Lookup.noCall)
   if (otherwise.continues !== undefined || otherwise.requestId !== undefined) {

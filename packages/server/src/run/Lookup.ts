@@ -15,6 +15,7 @@ import type { Principal } from "../access/Authenticator.ts"
 
 export const noRun = Refusal.make("not-found", "RunNotFound", "Unknown run")
 export const noThread = Refusal.make("not-found", "ThreadNotFound", "Unknown thread")
+const noRunYet = Refusal.make("conflict", "NothingRuns", "Nothing has run in this thread yet")
 export const noCall = Refusal.make("not-found", "CallNotFound", "No open client call matches this result")
 
 /** The run id derived from a client's request id: always the same, and different for every tenant. */
@@ -51,8 +52,15 @@ export const runOfThread = Effect.fnUntraced(function* (
   const holding = (yield* info(serving, principal, threadId))?.runId
   const note = yield* serving.book.get(principal.tenant, threadId)
   const runId = holding ?? note?.runs.at(-1)?.runId
-  return runId === undefined ? yield* Effect.fail(noThread) : yield* run(serving, principal, runId)
+  if (runId !== undefined) return yield* run(serving, principal, runId)
+  return yield* Effect.fail((yield* hasThread(serving, principal, threadId)) ? noRunYet : noThread)
 })
+
+const elsewhere = Refusal.make(
+  "bad-request",
+  "RunElsewhere",
+  "The run is in another thread. Name its own thread, or only the run"
+)
 
 /** The run that an address identifies. */
 export const addressed = (
@@ -60,7 +68,15 @@ export const addressed = (
   principal: Principal,
   { runId, threadId }: Command.Address
 ): Effect.Effect<RunStatus, Refusal.Refusal> => {
-  if (runId !== undefined) return run(serving, principal, runId)
+  if (runId !== undefined) {
+    return Effect.filterOrFail(
+      run(serving, principal, runId),
+      (status) =>
+        threadId === undefined ||
+        [status.threadId, serving.naming.outer(status.resourceId, status.threadId)].includes(threadId),
+      () => elsewhere
+    )
+  }
   return threadId === undefined ? Effect.fail(noRun) : runOfThread(serving, principal, threadId)
 }
 

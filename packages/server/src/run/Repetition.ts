@@ -25,15 +25,17 @@ export const beforeResults = (shown: Shown): Shown =>
 
 /**
  * A request's input to a waiting run: answers, and text beside them. `requestId`: tells a repeated request from one
- * that asks again.
+ * that asks again. `said`: words that name nothing, whose answers are what they meant when they came.
  */
 export interface Given extends Answers {
   readonly words?: ReadonlyArray<Message.Prompt>
   readonly requestId?: string | undefined
+  readonly said?: string | undefined
 }
 
 /** The same for the same answers in any order. */
-export const digest = ({ decisions, requestId, results, words = [] }: Given): string => {
+export const digest = ({ decisions, requestId, results, said, words = [] }: Given): string => {
+  if (said !== undefined) return bytesToHex(sha256(utf8ToBytes(JSON.stringify([{ said }, requestId]))))
   // Why an answer is no decision is not part of what it says.
   const decided = decisions.map(({ invalid: _, ...decision }) => decision)
   const given = [...decided, ...results].map((one) => JSON.stringify(one)).toSorted()

@@ -19,7 +19,16 @@ import * as Outcome from "./Outcome.ts"
 import type { ServerContext } from "./ServerContext.ts"
 
 export const unsupported = Refusal.make("bad-request", "PushNotSupported", "This server sends no web hooks")
-const forbidden = Refusal.badRequest("Web hooks are not sent to this url")
+export const forbidden = Refusal.badRequest(
+  "Web hooks are not sent to this url. Use https and a name whose addresses are public, or have the server allow it"
+)
+const noHeader = Refusal.badRequest(
+  "Invalid token or authentication of a web hook. Use characters of Latin-1 without line breaks, which a header can carry"
+)
+
+/** What a header can carry. */
+const header = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
+
 /** The most web hooks of a run. */
 const most = 16
 
@@ -32,9 +41,10 @@ export const isAllowed = ({ lookup, webhooks }: ServerContext, url: string): Eff
 /** Refused where the server sends none, or not there. */
 export const check = Effect.fnUntraced(function* (
   serving: ServerContext,
-  { url }: Command.PushTo
+  { authorization = "", token = "", url }: Command.PushTo
 ): Effect.fn.Return<void, Refusal.Refusal> {
   if (serving.sender === undefined || serving.webhooks?.secret === undefined) return yield* Effect.fail(unsupported)
+  if (!header.test(token) || !header.test(authorization)) return yield* Effect.fail(noHeader)
   if (!(yield* isAllowed(serving, url))) return yield* Effect.fail(forbidden)
 })
 

@@ -218,7 +218,7 @@ export const taskOf = (run: Accumulated, echoes: ReadonlyArray<Json> = [], lengt
     contextId,
     status: {
       state,
-      timestamp: Task.iso(run.at),
+      timestamp: Task.iso(run.lastAt),
       ...(message === undefined ? {} : { message: { ...message, ...place } })
     },
     ...(artifacts.length === 0 ? {} : { artifacts }),

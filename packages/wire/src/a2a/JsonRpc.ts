@@ -1,6 +1,8 @@
 /** A2A's framing: JSON-RPC 2.0 over HTTP, one request in a body, and its errors by the protocol's numbers. */
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Body from "../Body.ts"
 import type { Reply } from "../Dialect.ts"
 import type { Kind, Refusal } from "../Refusal.ts"
 
@@ -13,6 +15,12 @@ export const Call = Schema.Struct({
   method: Schema.String,
   params: Schema.optionalKey(Schema.Unknown)
 })
+
+/** Reads the parameters of a call; what is invalid is named as in its body. */
+export const ofParams = <A>(schema: Schema.ConstraintDecoder<A>): ((params: unknown) => Result.Result<A, Refusal>) => {
+  const decode = Body.read(Schema.Struct({ params: schema }))
+  return (params) => Result.map(decode({ params }), (body) => body.params)
+}
 
 const readId = Schema.decodeUnknownOption(Schema.Struct({ id: Id }))
 
@@ -31,7 +39,8 @@ const named: { readonly [code: string]: number } = {
   ContentTypeNotSupported: -32005,
   ExtendedCardNotConfigured: -32007,
   VersionNotSupported: -32009,
-  MethodNotFound: -32601
+  MethodNotFound: -32601,
+  InvalidJson: -32700
 }
 
 const numbers: { readonly [K in Kind]: number } = {
@@ -58,13 +67,17 @@ const isHttp = (kind: Kind): boolean =>
 
 export const success = (id: Id, result: unknown): Reply => ({ status: 200, body: { jsonrpc: "2.0", id, result } })
 
-export const failure = (id: Id, { code, kind, message, status }: Refusal): Reply => ({
+const invalidRequest = -32600
+const isCall = Schema.is(Call)
+
+/** `body`: what was sent, where it could be read. Without it, or where it is not a call, the request itself is invalid. */
+export const failure = (id: Id, { code, kind, message, status }: Refusal, body?: unknown): Reply => ({
   status: id === null || isHttp(kind) ? status : 200,
   body: {
     jsonrpc: "2.0",
     id,
     error: {
-      code: named[code] ?? numbers[kind],
+      code: named[code] ?? (kind === "bad-request" && !isCall(body) ? invalidRequest : numbers[kind]),
       message,
       data: [{ "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: code, domain: "reins" }]
     }

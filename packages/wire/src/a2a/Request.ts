@@ -4,8 +4,6 @@
  * A message without a task begins one; one with a task answers what it waits for: by data parts that name it
  * (`approvalId` with `decision`, `toolCallId` with `result`), or by words where one thing waits.
  */
-import * as DateTime from "effect/DateTime"
-import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { whole } from "../Accumulation.ts"
@@ -19,6 +17,7 @@ import * as Refusal from "../Refusal.ts"
 import * as Card from "./Card.ts"
 import * as Encoder from "./Encoder.ts"
 import * as JsonRpc from "./JsonRpc.ts"
+import * as Listing from "./Listing.ts"
 import * as Task from "./Task.ts"
 
 const Text = Schema.String
@@ -62,24 +61,18 @@ export const fields: Fields = {
   "params.tenant": ignored("The key says whose the task is")
 }
 
+/** A task has what its run has made since it began. */
+const ofTask = { isOfRun: true }
+
 const Named = Schema.Struct({ id: Text, historyLength: Maybe(Schema.Natural) })
 const OfTask = Schema.Struct({ taskId: Text, id: Maybe(Text) })
 
 const read = {
   call: Body.read(JsonRpc.Call),
-  send: Body.read(SendMessage),
-  task: Body.read(Named),
-  list: Body.read(
-    Schema.Struct({
-      contextId: Maybe(Text),
-      status: Maybe(Schema.Union([Task.State, Schema.Literal("TASK_STATE_UNSPECIFIED")])),
-      pageSize: Maybe(Schema.Natural),
-      pageToken: Maybe(Text),
-      statusTimestampAfter: Maybe(Text)
-    })
-  ),
-  push: Body.read(Schema.Struct({ ...Task.PushConfig.fields, taskId: Text })),
-  ofTask: Body.read(OfTask)
+  send: JsonRpc.ofParams(SendMessage),
+  task: JsonRpc.ofParams(Named),
+  push: JsonRpc.ofParams(Schema.Struct({ ...Task.PushConfig.fields, taskId: Text })),
+  ofTask: JsonRpc.ofParams(OfTask)
 }
 
 /** Methods by their names; those of version 0.3 mean the same here. */
@@ -100,7 +93,7 @@ const methods: { readonly [name: string]: string } = {
 const onlyText = Refusal.make(
   "bad-request",
   "ContentTypeNotSupported",
-  "configuration.acceptedOutputModes must have text/plain: answers are text"
+  "params.configuration.acceptedOutputModes must have text/plain: answers are text"
 )
 
 const accepted = (id: JsonRpc.Id, asked: Task.Message) => (facts: Facts) => {
@@ -142,10 +135,13 @@ const send = (
       : {
           _tag: "Whole",
           open: (about) =>
-            whole("when-parked", (run) =>
-              JsonRpc.success(id, {
-                task: Encoder.taskOf(run, about?.echoes ?? [Task.kept(message)], configuration.historyLength)
-              })
+            whole(
+              "when-parked",
+              (run) =>
+                JsonRpc.success(id, {
+                  task: Encoder.taskOf(run, about?.echoes ?? [Task.kept(message)], configuration.historyLength)
+                }),
+              ofTask
             )
         }
   const hook = push === undefined ? {} : { push: Task.pushOf(push) }
@@ -156,7 +152,8 @@ const send = (
     }))
   }
   const prompt = Task.promptOf(message.parts)
-  if (prompt.length === 0) return Result.fail(Refusal.badRequest("Missing or invalid field message.parts"))
+  if (prompt.length === 0)
+    return Result.fail(Body.invalidField("params.message.parts", "Send a text, a file, a url or data"))
   const { contextId, messageId } = message
   return Result.succeed({
     command: {
@@ -179,7 +176,8 @@ const get = (id: JsonRpc.Id, { historyLength, id: runId }: typeof Named.Type): D
     command: { _tag: "Resume", address: { runId }, only: "stored" },
     answer: {
       _tag: "Whole",
-      open: (about) => whole("never", (run) => JsonRpc.success(id, Encoder.taskOf(run, about?.echoes, historyLength)))
+      open: (about) =>
+        whole("never", (run) => JsonRpc.success(id, Encoder.taskOf(run, about?.echoes, historyLength)), ofTask)
     }
   })
 
@@ -200,29 +198,6 @@ const cancel = (id: JsonRpc.Id, runId: string): Decoded =>
           : JsonRpc.failure(id, notCancelable)
     }
   })
-
-/** The tasks of a page that are in the state, and not older than the time, if these are given. */
-const listed =
-  (
-    id: JsonRpc.Id,
-    { status, statusTimestampAfter }: { readonly status?: string; readonly statusTimestampAfter?: string }
-  ) =>
-  (facts: Facts) => {
-    const since = statusTimestampAfter === undefined ? undefined : DateTime.make(statusTimestampAfter)
-    const after = since === undefined ? 0 : Option.match(since, { onNone: () => 0, onSome: DateTime.toEpochMillis })
-    const runs = facts._tag === "Runs" ? facts.runs : []
-    const tasks = runs.flatMap((run) => {
-      const state = Task.listedState(run)
-      const isWanted = (isAny(status) || state === status) && run.lastAt >= after
-      const { lastAt, runId, threadId } = run
-      return isWanted ? [{ id: runId, contextId: threadId, status: { state, timestamp: Task.iso(lastAt) } }] : []
-    })
-    const nextPageToken = facts._tag === "Runs" ? (facts.next ?? "") : ""
-    return JsonRpc.success(id, { tasks, nextPageToken, pageSize: tasks.length, totalSize: tasks.length })
-  }
-
-const isAny = (status: string | undefined): boolean =>
-  status === undefined || status === "" || status === "TASK_STATE_UNSPECIFIED"
 
 const pushes = (id: JsonRpc.Id, taskId: string, shape: (found: ReadonlyArray<PushTo>) => unknown): Answer => ({
   _tag: "Facts",
@@ -264,17 +239,7 @@ const called = (
         return { command, answer: streamed(id) }
       })
     case "ListTasks":
-      return Result.map(read.list(params ?? {}), ({ contextId = "", pageSize, pageToken = "", ...wanted }) => {
-        const { status = "TASK_STATE_UNSPECIFIED" } = wanted
-        const command: Command = {
-          _tag: "ListRuns",
-          ...(status === "TASK_STATE_UNSPECIFIED" ? {} : Task.filterOf[status]),
-          ...(contextId === "" ? {} : { threadId: contextId }),
-          ...(pageSize === undefined ? {} : { limit: Math.min(100, Math.max(1, pageSize)) }),
-          ...(pageToken === "" ? {} : { after: pageToken })
-        }
-        return { command, answer: { _tag: "Facts" as const, shape: listed(id, wanted) } }
-      })
+      return Listing.decode(id, params)
     case "CreateTaskPushNotificationConfig":
       return Result.map(read.push(params), (given) => ({
         command: { _tag: "SetPush", runId: given.taskId, push: Task.pushOf(given) },
@@ -323,7 +288,7 @@ const cardOf =
     })
 
 export const cardPath = "/.well-known/agent-card.json"
-const encodeError = (refusal: Refusal.Refusal, { body }: Request) => JsonRpc.failure(JsonRpc.idOf(body), refusal)
+const encodeError = (refusal: Refusal.Refusal, { body }: Request) => JsonRpc.failure(JsonRpc.idOf(body), refusal, body)
 
 /** `pushes`: whether the server that mounts them sends web hooks. */
 export const routes = (pushes: boolean): ReadonlyArray<Route> => [

@@ -295,16 +295,22 @@ const partOf = (
     : Result.succeed({ toolCallId, result, ...(isFailure === undefined ? {} : { isFailure }) })
 }
 
+const answersOf =
+  "Send words, or a data part with an approvalId and a decision or an answer, or with a toolCallId and a result"
+
 /**
  * What a message to a task answers. Words count where no part names what it answers. Fails where a part names it and its
  * answer is invalid.
  */
-export const answerOf = (runId: string, { parts }: Message): Result.Result<Answer, Refusal> => {
+export const answerOf = (
+  runId: string,
+  { contextId = "", messageId, parts }: Message
+): Result.Result<Answer, Refusal> => {
   const decisions: Array<DecisionFor> = []
   const results: Array<ResultFor> = []
   const words = parts.flatMap(({ text }) => (text === undefined ? [] : [text])).join("\n")
   for (const [index, { data }] of parts.entries()) {
-    const given = partOf(data, `message.parts.${index}.data`, words)
+    const given = partOf(data, `params.message.parts.${index}.data`, words)
     if (Result.isFailure(given)) return Result.fail(given.failure)
     const told = given.success
     if (told === undefined) continue
@@ -312,12 +318,13 @@ export const answerOf = (runId: string, { parts }: Message): Result.Result<Answe
     else results.push(told)
   }
   const isNamed = decisions.length + results.length > 0
+  if (!isNamed && words.trim() === "") return Result.fail(Body.invalidField("params.message.parts", answersOf))
   return Result.succeed({
     _tag: "Answer",
-    address: { runId },
+    address: contextId === "" ? { runId } : { runId, threadId: contextId },
     decisions,
     results,
-    ...(isNamed || words.trim() === "" ? {} : { said: words })
+    ...(isNamed ? {} : { said: words, requestId: messageId })
   })
 }
 

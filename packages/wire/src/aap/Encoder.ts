@@ -199,9 +199,13 @@ export const history =
     body: { history: { [form]: facts._tag === "History" ? historyOf(facts.instructions, facts.messages) : [] } }
   })
 
+/** What is missing in a session that is there. */
+const within: ReadonlyArray<string> = ["UnknownAgent", "CallNotFound", "ApprovalNotFound", "RouteNotFound"]
+
 /** One message for every missing session, so that another tenant's looks the same. */
 export const encodeError = ({ code, kind, message, retryAfterSeconds, status }: Refusal): Reply => ({
-  status,
-  body: { error: kind === "not-found" && code !== "UnknownAgent" ? "Session not found" : message },
+  // Clients take every 404 for a session that is gone.
+  status: code === "CallNotFound" ? 409 : status,
+  body: { error: kind === "not-found" && !within.includes(code) ? "Session not found" : message },
   ...(retryAfterSeconds === undefined ? {} : { headers: { "retry-after": `${retryAfterSeconds}` } })
 })

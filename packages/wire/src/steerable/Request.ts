@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import * as Body from "../Body.ts"
 import { honoured, type Fields } from "../Body.ts"
 import * as Cursor from "../Cursor.ts"
-import type { Answer, Decoded, Reply, Request, Route } from "../Dialect.ts"
+import type { Answer, Decoded, Exchange, Reply, Request, Route } from "../Dialect.ts"
 import * as Encoder from "./Encoder.ts"
 
 export const Send = Schema.Struct({ content: Schema.String, agentId: Schema.optionalKey(Schema.String) })
@@ -58,21 +58,30 @@ const send = (request: Request): Decoded =>
   }))
 
 const consent = (request: Request): Decoded =>
-  Result.map(readConsent(request.body), ({ approvalId, callId, consentGranted, message }) => ({
-    command: {
-      _tag: "Answer",
-      address: chat(request),
-      decisions: [
-        {
-          ...(approvalId === undefined ? {} : { approvalId }),
-          ...(callId === undefined ? {} : { toolCallId: callId }),
-          decision: consentGranted ? Decision.approve({ feedback: message }) : Decision.reject({ feedback: message })
-        }
-      ],
-      results: []
-    },
-    answer: taken
-  }))
+  Result.flatMap(readConsent(request.body), (given) =>
+    given.approvalId === undefined && given.callId === undefined
+      ? Result.fail(Body.invalidField("approvalId", "Send the id of the question, or the id of its call as callId"))
+      : Result.succeed(consented(request, given))
+  )
+
+const consented = (
+  request: Request,
+  { approvalId, callId, consentGranted, message }: typeof Consent.Type
+): Exchange => ({
+  command: {
+    _tag: "Answer",
+    address: chat(request),
+    decisions: [
+      {
+        ...(approvalId === undefined ? {} : { approvalId }),
+        ...(callId === undefined ? {} : { toolCallId: callId }),
+        decision: consentGranted ? Decision.approve({ feedback: message }) : Decision.reject({ feedback: message })
+      }
+    ],
+    results: []
+  },
+  answer: taken
+})
 
 const output = (request: Request): Decoded =>
   Result.map(readOutput(request.body), ({ data, error, id, success }) => ({
