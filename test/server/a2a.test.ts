@@ -68,7 +68,8 @@ describe("a message to a task of A2A", () => {
       assert.strictEqual(first.result.task.status.state, "TASK_STATE_INPUT_REQUIRED")
       assert.deepStrictEqual(again.result.task.status, first.result.task.status)
       const rest = { returnImmediately: true }
-      yield* say("yes-2", [{ text: "yes" }], { taskId: task.id }, rest)
+      const taken = yield* say("yes-2", [{ text: "yes" }], { taskId: task.id }, rest)
+      assert.strictEqual(taken.result.task.status.state, "TASK_STATE_WORKING")
       const late = yield* say("yes-2", [{ text: "yes" }], { taskId: task.id }, rest)
       assert.strictEqual(late.result.task.id, task.id)
       yield* say("yes-2", [{ text: "yes" }], { taskId: task.id })

@@ -99,8 +99,10 @@ const onlyText = Refusal.make(
 const accepted = (id: JsonRpc.Id, asked: Task.Message) => (facts: Facts) => {
   const { runId = "", threadId = "" } = facts._tag === "Accepted" ? facts : {}
   const history = [{ ...asked, taskId: runId, contextId: threadId }]
+  // A task that is answered has begun before.
+  const state: Task.State = (asked.taskId ?? "") === "" ? "TASK_STATE_SUBMITTED" : "TASK_STATE_WORKING"
   return JsonRpc.success(id, {
-    task: { id: runId, contextId: threadId, status: { state: "TASK_STATE_SUBMITTED" }, history }
+    task: { id: runId, contextId: threadId, status: { state }, history }
   })
 }
 
