@@ -30,6 +30,32 @@ const trigger = `CREATE TRIGGER ordered BEFORE DELETE OR UPDATE OF record, princ
 describe("a thread of a Postgres database", () => {
   layer(Address.layer, { timeout: "60 seconds", excludeTestServices: true })((it) => {
     it.effect(
+      "is forgotten before a time, and not before what is no time, which Postgres takes for the end of all times",
+      () =>
+        Effect.gen(function* () {
+          const url = yield* Server.database(yield* Address)
+          const model = ScriptedModel.layer({ respond: () => ScriptedModel.text("Hello.") })
+          yield* Effect.flatMap(Runtime, ({ complete }) => complete("Hi.")).pipe(
+            Effect.provide(
+              Runtime.layer({ agents: [Agent.make("desk", {})] }).pipe(
+                Layer.provide([model, Postgres.layer({ url, gatherMs: 0, maxConnections: 4 })])
+              )
+            )
+          )
+          const archive = yield* Postgres.archive({ url, maxConnections: 2 })
+          for (const before of [Number.NaN, Number.NEGATIVE_INFINITY, -1, 1.5]) {
+            assert.strictEqual(yield* archive.forgetEnded(before), 0)
+            assert.strictEqual(yield* archive.forgetCosts(before), 0)
+            assert.strictEqual(yield* archive.forgetActs(before), 0)
+            assert.deepStrictEqual(yield* archive.packEnded(before), { runs: 0, rows: 0 })
+          }
+          assert.strictEqual(yield* archive.forgetEnded(Number.POSITIVE_INFINITY), 1)
+          assert.strictEqual(yield* archive.forgetCosts(Number.POSITIVE_INFINITY), 1)
+        }).pipe(Effect.scoped),
+      60_000
+    )
+
+    it.effect(
       "is erased with its runs, which come back whole from their lines; one with an open run is not",
       () =>
         Effect.gen(function* () {

@@ -82,5 +82,39 @@ describe("the rows that a run makes Postgres read", () => {
         assert.isAbove(rows["reins_runs"] ?? 0, 1)
       }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
     )
+
+    it.effect("are as few where its costs, acts and notices are read and its thread is erased", () =>
+      Effect.gen(function* () {
+        const url = yield* Server.database(yield* Address)
+        yield* Effect.gen(function* () {
+          const { approvals, cancel, costs, start, webhooks } = yield* Runtime
+          const hook = yield* webhooks.add({ url: "https://receiver.example" })
+          const started = yield* Effect.forEach(Array.from({ length: waiting }), (_, index) =>
+            start("Go.", { runId: `run ${index}`, threadId: `thread ${index}`, principal: "ana" })
+          )
+          for (const { events, runId } of started) {
+            yield* Stream.runDrain(Stream.takeUntil(events, ({ type }) => type === "approval-required"))
+            yield* cancel(runId)
+            yield* Stream.runDrain(events)
+          }
+          const about = { resourceId: "default" }
+          const { erase } = yield* Postgres.archive({ url })
+          for (const [index, { runId, threadId }] of started.entries()) {
+            yield* costs.by({ ...about, runId })
+            assert.isNotEmpty((yield* approvals.history({ ...about, runId })).acts)
+            assert.isNotEmpty((yield* approvals.history({ ...about, threadId })).acts)
+            const now = Date.now() + index
+            const sender = { owner: "o", now, until: now + 1, known: [], protocols: false, limit: 9 }
+            assert.lengthOf(yield* webhooks.outbox.lease(sender), 1)
+            const [notice] = yield* webhooks.outbox.due(hook.id, now, 1)
+            if (notice !== undefined) yield* webhooks.outbox.accepted(notice)
+            yield* erase({ threadId }, { principals: true })
+          }
+        }).pipe(Effect.scoped, Effect.provide(runtime(url)))
+        const rows = yield* rowsRead(url)
+        const many = Object.entries(rows).filter(([, count]) => count > 70)
+        assert.deepStrictEqual(many, [])
+      }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
+    )
   })
 })

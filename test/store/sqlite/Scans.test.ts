@@ -76,7 +76,8 @@ const day = Effect.gen(function* () {
     runs,
     start,
     steer,
-    threads
+    threads,
+    webhooks
   } = yield* Runtime
   for (const [index, end] of ["approve", "cancel", "approve"].entries()) {
     const runId = `run ${index}`
@@ -91,6 +92,10 @@ const day = Effect.gen(function* () {
     yield* runs.get(runId, { resourceId: "acme" })
     yield* runs.export(runId)
     yield* files.list(`thread ${index}`)
+    yield* approvals.history({ resourceId: "acme", runId })
+    yield* approvals.history({ resourceId: "acme", threadId: `thread ${index}` })
+    yield* costs.by({ resourceId: "acme", runId, dimensions: ["agent"] })
+    yield* runs.list({ resourceId: "acme", threadId: `thread ${index}` })
   }
   for (const filter of [{}, { resourceId: "acme" }, { resourceId: "acme", state: "waiting" }] as const) {
     yield* runs.list(filter)
@@ -100,10 +105,34 @@ const day = Effect.gen(function* () {
   yield* quotas.usage({ resourceId: "acme" })
   yield* costs.by({ resourceId: "acme" })
   yield* grants.list({ resourceId: "acme" })
-  yield* memory.remember("Tea.", { resourceId: "acme" })
-  yield* memory.recall("tea", { resourceId: "acme" })
+  const { memory: tea } = yield* memory.remember("Tea.", { resourceId: "acme", principal: "ana" })
+  yield* memory.recall("tea", { resourceId: "acme", principal: "ana" })
+  yield* memory.list({ resourceId: "acme", principal: "ana" })
+  yield* memory.forget(tea.id, { resourceId: "acme", principal: "ana" })
   yield* threads.list({ resourceId: "acme" })
   const acme = { resourceId: "acme" }
+  const hook = yield* webhooks.add({ url: "https://receiver.example", ...acme, atMost: 9 })
+  const notified = yield* start("Go.", { runId: "notified", threadId: "thread 0", ...acme })
+  yield* Stream.runDrain(Stream.takeUntil(notified.events, ({ type }) => type === "approval-required"))
+  yield* cancel("notified")
+  yield* Stream.runDrain(notified.events)
+  yield* webhooks.list(acme)
+  const ofRun = { id: "h", ...acme, runId: "notified", url: "https://receiver.example", events: [], content: true }
+  yield* webhooks.outbox.add({ ...ofRun, source: "protocol", createdAt: 1, secrets: [] }, 16)
+  yield* webhooks.outbox.list({ runId: "notified" })
+  yield* webhooks.outbox.told("h", 1)
+  const sender = { owner: "o", now: 1e9, until: 2e9, known: [], protocols: true, limit: 9 }
+  assert.lengthOf(yield* webhooks.outbox.lease(sender), 2)
+  const [one, other] = yield* webhooks.outbox.due(hook.id, 1e9, 9)
+  assert.isTrue(one !== undefined && other !== undefined)
+  if (one !== undefined) yield* webhooks.outbox.accepted(one)
+  if (other !== undefined) yield* webhooks.outbox.refused(other, 1e9)
+  yield* webhooks.outbox.extend(hook.id, "o", 3e9)
+  yield* webhooks.outbox.release(hook.id, "o", { at: 1e9, accepted: true, failure: "status 500" })
+  yield* webhooks.waiting(hook.id, acme)
+  yield* webhooks.retry(hook.id, acme)
+  yield* webhooks.rotate(hook.id, acme)
+  yield* webhooks.remove(hook.id, acme)
   yield* threads.limit("thread 0", Budget.make({ maxSteps: 9 }), acme)
   yield* threads.describe("thread 0", { title: "Work" }, acme)
   yield* threads.fork("thread 0", { ...acme, threadId: "fork" })
@@ -119,15 +148,16 @@ const whole = [
   "SELECT count(*) AS found, min(last_at) AS oldest FROM reins_runs",
   "UPDATE reins_runs SET last_seq = 0, record = '' WHERE ended_at <",
   "DELETE FROM reins_reconciliations WHERE ended_at <",
+  "SELECT count(*) AS found FROM reins_webhooks WHERE run_id IS NULL",
   "SELECT DISTINCT quota FROM",
   "SELECT call_key, document FROM reins_claims WHERE document LIKE"
 ]
 
 /**
- * Parts of plans that read few rows: up to the limit of a list, owners that earlier releases wrote, estimates, sums, web hooks, and words in their
- * index.
+ * Parts of plans that read few rows: up to the limit of a list, owners that earlier releases wrote, estimates, sums, web hooks, notices, and words
+ * in their index.
  */
-const short = [/_started$/, /_unmarked$/, /^SCAN [euhw]$/, /VIRTUAL TABLE/]
+const short = [/_started$/, /_unmarked$/, /^SCAN [euhwn]$/, /VIRTUAL TABLE/]
 
 describe("the statements of a service on a SQLite file", () => {
   it.effect(
@@ -155,15 +185,26 @@ describe("the statements of a service on a SQLite file", () => {
           /^\s*(SELECT|UPDATE|DELETE|INSERT|WITH)\b.*\breins_/s.test(text)
         )
         assert.isAbove(asked.length, 60)
-        const scans = asked.flatMap((text) => {
-          const words = text.replaceAll(/\s+/g, " ").trim()
-          const plan = database.prepare(`EXPLAIN QUERY PLAN ${text}`).all()
-          const found = plan
+        const plans = asked.map((text) => ({
+          words: text.replaceAll(/\s+/g, " ").trim(),
+          plan: database
+            .prepare(`EXPLAIN QUERY PLAN ${text}`)
+            .all()
             .map(({ detail }) => String(detail))
-            .filter((detail) => /^SCAN (reins_|[a-z]\b)/.test(detail) && !short.some((one) => one.test(detail)))
+        }))
+        const scans = plans.flatMap(({ plan, words }) => {
+          const found = plan.filter(
+            (detail) => /^SCAN (reins_|[a-z]\b)/.test(detail) && !short.some((one) => one.test(detail))
+          )
           return found.length === 0 || whole.some((one) => words.startsWith(one)) ? [] : [[words, ...found]]
         })
         assert.deepStrictEqual(scans, [])
+        // A run and a thread are found by their key, not among all of their tenant.
+        const ofTenants = plans.flatMap(({ plan, words }) => {
+          const found = plan.filter((detail) => detail.includes("(resource_id=") && !/(run|thread)_id=/.test(detail))
+          return found.length > 0 && /\b(run|thread)_id = \?/.test(words) ? [[words, ...found]] : []
+        })
+        assert.deepStrictEqual(ofTenants, [])
       }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
   )
 })

@@ -22,6 +22,7 @@ import * as Erasure from "./Erasure.ts"
 import * as PrincipalErasure from "./PrincipalErasure.ts"
 import * as SqlBranches from "./SqlBranches.ts"
 import * as SqlCorrections from "./SqlCorrections.ts"
+import * as SqlCosts from "./SqlCosts.ts"
 import * as SqlFiles from "./SqlFiles.ts"
 import * as SqlMemories from "./SqlMemories.ts"
 import * as SqlCommit from "./SqlCommit.ts"
@@ -158,7 +159,7 @@ export const make = (db: Database, compact: Effect.Effect<void, SqlError> = Effe
       const outcome = yield* db.operation("import", settled(db.atomic(take(db, parsed))))
       return yield* Result.match(outcome, { onFailure: Effect.fail, onSuccess: Effect.succeed })
     }),
-  forgetEnded: (before) => db.operation("forget", db.atomic(forget(db, before))),
+  forgetEnded: (before) => db.operation("forget", db.atomic(forget(db, SqlCosts.bounded(before)))),
   forgetCosts: (before) => db.operation("forget", older(db, "reins_costs", before)),
   forgetActs: (before) => db.operation("forget", older(db, "reins_audit", before)),
   holdings: (subject, options) =>
@@ -179,7 +180,7 @@ export const make = (db: Database, compact: Effect.Effect<void, SqlError> = Effe
   compact: db.operation("compact", compact),
   packEnded: (before) =>
     Effect.gen(function* () {
-      const runs = yield* db.operation("pack", SqlPacking.loose(db, before))
+      const runs = yield* db.operation("pack", SqlPacking.loose(db, SqlCosts.bounded(before)))
       // One run after the other, each in its own transaction: a concurrent commit waits for one of them at most.
       // A run that cannot be read stays as it is.
       const pack = (runId: string) =>
@@ -316,10 +317,7 @@ const take = Effect.fnUntraced(function* (db: Database, lines: ReadonlyArray<Run
 
 /** Deletes rows from before a time. */
 const older = (db: Database, table: "reins_costs" | "reins_audit", before: number): Effect.Effect<number, SqlError> =>
-  Effect.map(
-    db.rows(`DELETE FROM ${table} WHERE at < ? RETURNING 1`, Math.min(before, Number.MAX_SAFE_INTEGER)),
-    (rows) => rows.length
-  )
+  Effect.map(db.rows(`DELETE FROM ${table} WHERE at < ? RETURNING 1`, SqlCosts.bounded(before)), (rows) => rows.length)
 
 const forget = Effect.fnUntraced(function* (db: Database, before: number) {
   yield* Erasure.lockRuns(db, "ended_at < ? AND record <> ''", before)

@@ -84,15 +84,15 @@ const tables = [
   "reins_notes"
 ] as const
 
+/** A file whose thread is gone. Looked up for each: for `NOT IN`, Postgres reads all threads. */
+const isOfGoneThread = "(SELECT 1 FROM reins_threads t WHERE t.thread_id = reins_files.thread_id LIMIT 1) IS NULL"
+
 /** Deletes the data of runs, by the column values of their ids. */
 export const dropRuns = Effect.fnUntraced(function* (db: Database, runs: ReadonlyArray<string>) {
   for (const run of runs) {
     // No run has an empty id: so the index of notes of runs, which leaves it out, is used.
     for (const table of tables) yield* db.rows(`DELETE FROM ${table} WHERE run_id = ? AND run_id <> ''`, run)
-    yield* db.rows(
-      "DELETE FROM reins_files WHERE run_id = ? AND thread_id NOT IN (SELECT thread_id FROM reins_threads)",
-      run
-    )
+    yield* db.rows(`DELETE FROM reins_files WHERE run_id = ? AND ${isOfGoneThread}`, run)
   }
 })
 
@@ -149,7 +149,7 @@ const count = (db: Database, table: string, { text, values }: Condition, more = 
 export const holdings = Effect.fnUntraced(function* (db: Database, subject: Subject, resourceId: string | undefined) {
   const condition = conditionOf(subject, resourceId)
   // A run's files go with its thread; those of a thread that is gone, with the run.
-  const gone = "threadId" in subject ? "" : " AND thread_id NOT IN (SELECT thread_id FROM reins_threads)"
+  const gone = "threadId" in subject ? "" : ` AND ${isOfGoneThread}`
   const messages =
     "threadId" in subject
       ? (yield* count(db, "reins_messages", {
@@ -217,19 +217,15 @@ const erased = Effect.fnUntraced(function* (db: Database, subject: Subject, opti
     runs.map((row) => String(row["run_id"]))
   )
   // What was not told yet, and where it was to be told.
+  const known = yield* db.rows(`SELECT run_id FROM reins_runs WHERE ${condition.text}`, ...condition.values)
+  const each = JSON.stringify(known.map((row) => [row["run_id"]]))
+  const isOfRuns = `run_id ${db.dialect.among}`
   for (const table of ["reins_notices", "reins_webhooks"]) {
-    yield* db.rows(
-      `DELETE FROM ${table} WHERE run_id IN (SELECT run_id FROM reins_runs WHERE ${condition.text})`,
-      ...condition.values
-    )
+    yield* db.rows(`DELETE FROM ${table} WHERE ${isOfRuns}`, each)
   }
   for (const id of grants) yield* db.rows("DELETE FROM reins_grants WHERE id = ?", id)
   if (principals === true) {
-    yield* db.rows(
-      `UPDATE reins_costs SET principal = NULL
-       WHERE run_id IN (SELECT run_id FROM reins_runs WHERE ${condition.text}) AND principal IS NOT NULL`,
-      ...condition.values
-    )
+    yield* db.rows(`UPDATE reins_costs SET principal = NULL WHERE ${isOfRuns} AND principal IS NOT NULL`, each)
     yield* db.rows(`UPDATE reins_runs SET principal = NULL WHERE ${condition.text}`, ...condition.values)
   }
   if (audit === true) yield* db.rows(`DELETE FROM reins_audit WHERE ${condition.text}`, ...condition.values)

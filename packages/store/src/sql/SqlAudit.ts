@@ -7,7 +7,7 @@ import { AuditStore } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
-import type { Database, Value } from "./Database.ts"
+import { byKey, type Database, type Value } from "./Database.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 /** The columns of a row, from a JSON array of `row`. */
@@ -64,7 +64,10 @@ export const make = (db: Database): AuditStore.AuditStore => ({
 const reading = (query: AuditStore.AuditQuery): { readonly text: string; readonly values: ReadonlyArray<Value> } => {
   const { limit, principal, resourceId, runId, since, threadId, until } = query
   const after = query.after === undefined ? undefined : AuditStore.fromCursor(query.after)
-  const conditions: Array<readonly [string, ReadonlyArray<Value>]> = [["resource_id = ?", [Column.encode(resourceId)]]]
+  const isKeyed = runId !== undefined || threadId !== undefined
+  const conditions: Array<readonly [string, ReadonlyArray<Value>]> = [
+    [isKeyed ? byKey.isOfTenant : "resource_id = ?", [Column.encode(resourceId)]]
+  ]
   const where = (condition: string, ...values: ReadonlyArray<Value>) => conditions.push([condition, values])
   if (threadId !== undefined) where("thread_id = ?", Column.encode(threadId))
   if (runId !== undefined) where("run_id = ?", Column.encode(runId))

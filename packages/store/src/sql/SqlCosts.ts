@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Column from "./Column.ts"
-import type { Database, Row, Value } from "./Database.ts"
+import { byKey, type Database, type Row, type Value } from "./Database.ts"
 import * as SqlRunList from "./SqlRunList.ts"
 import * as StoredJson from "./StoredJson.ts"
 
@@ -141,7 +141,7 @@ const selecting = (query: CostQuery): { readonly text: string; readonly values: 
   }
   const { agent, model, principal, resourceId, root, runId, since, tool, until } = query
   const named = [
-    ["resource_id = ?", resourceId],
+    [runId === undefined ? "resource_id = ?" : byKey.isOfTenant, resourceId],
     ["principal = ?", principal],
     ["agent = ?", agent],
     ["root = ?", root],
@@ -155,8 +155,8 @@ const selecting = (query: CostQuery): { readonly text: string; readonly values: 
   return { text: conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`, values }
 }
 
-/** A time that a column of 64 bits can hold. */
-const bounded = (time: number): number =>
+/** A time that a column of 64 bits can hold; 0 for none, which Postgres takes for later than all others. */
+export const bounded = (time: number): number =>
   Number.isNaN(time) ? 0 : Math.max(0, Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(time)))
 
 const valuesOf = (dimensions: ReadonlyArray<CostReport.Dimension>, row: Row): CostReport.Values =>

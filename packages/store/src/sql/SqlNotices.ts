@@ -37,8 +37,9 @@ export const due = (
     const rows = yield* db.rows(
       `SELECT n.name, n.event, n.at, n.facts, n.attempts, n.next_at, r.run_id, r.thread_id, r.resource_id, r.agent, r.principal,
          r.started_at
-       FROM reins_notices n JOIN reins_runs r ON r.run_id = n.run_id
-       WHERE n.webhook_id = ? AND n.next_at <= ? ORDER BY n.next_at, n.at LIMIT ?`,
+       FROM (
+         SELECT * FROM reins_notices WHERE webhook_id = ? AND next_at <= ? ORDER BY next_at, at LIMIT ?
+       ) AS n JOIN reins_runs r ON r.run_id = n.run_id ORDER BY n.next_at, n.at`,
       Column.encode(id),
       now,
       limit

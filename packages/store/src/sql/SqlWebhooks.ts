@@ -75,12 +75,13 @@ const add = (db: Database, webhook: StoredWebhook, most: number, toldSeq: number
       const name = `reins_webhooks ${JSON.stringify([resource, run])}`
       if (db.dialect.lockName !== undefined) yield* db.rows(db.dialect.lockName, name)
       const [others] = yield* db.rows(
-        `SELECT count(*) AS found FROM reins_webhooks WHERE id <> ? AND run_id IS NOT DISTINCT FROM CAST(? AS TEXT)
-           AND (run_id IS NOT NULL OR (resource_id IS NOT DISTINCT FROM CAST(? AS TEXT) AND source = ?))`,
-        id,
-        run ?? null,
-        resource ?? null,
-        webhook.source
+        `SELECT count(*) AS found FROM reins_webhooks WHERE ${
+          run == null
+            ? "run_id IS NULL AND resource_id IS NOT DISTINCT FROM CAST(? AS TEXT) AND source = ?"
+            : "run_id = ?"
+        } AND id <> ?`,
+        ...(run == null ? [resource ?? null, webhook.source] : [run]),
+        id
       )
       if (Number(others?.["found"]) >= most) return false
       yield* db.rows("DELETE FROM reins_notices WHERE webhook_id = ?", id)
@@ -187,7 +188,7 @@ const lease = (db: Database, { known, limit, now, owner, protocols, until }: Par
       `SELECT id FROM reins_webhooks w WHERE next_at <= ? AND leased_until <= ?
          AND (source <> 'settings' OR id ${db.dialect.among})
          AND (source <> 'protocol' OR CAST(? AS INTEGER) = 1)
-         AND (run_id IS NOT NULL OR EXISTS (SELECT 1 FROM reins_notices n WHERE n.webhook_id = w.id AND n.next_at <= ?))
+         AND (run_id IS NOT NULL OR (SELECT 1 FROM reins_notices n WHERE n.webhook_id = w.id AND n.next_at <= ? LIMIT 1) = 1)
        ORDER BY next_at, id LIMIT ?`,
       now,
       now,
