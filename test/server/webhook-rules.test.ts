@@ -55,9 +55,15 @@ describe("the delay before something is sent again", () => {
 
   it("is what the receiver asks for, up to an hour", () => {
     assert.deepStrictEqual(
-      ["30", "999999", "soon", undefined].map((text) => Retry.askedMs(text)),
-      [30_000, 3_600_000, 0, 0]
+      ["30", "999999", "99999999999", "soon", "-5", "1e3", undefined].map((text) => Retry.askedMs(text, 0)),
+      [30_000, 3_600_000, 3_600_000, 0, 0, 0, 0]
     )
+    const now = Date.UTC(2026, 10, 30, 12)
+    assert.deepStrictEqual(
+      [60_000, -60_000, 7_200_000].map((ms) => Retry.askedMs(new Date(now + ms).toUTCString(), now)),
+      [60_000, 0, 3_600_000]
+    )
+    assert.strictEqual(Retry.askedMs("Mon, soon GMT", now), 0)
   })
 })
 

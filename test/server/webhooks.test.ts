@@ -56,7 +56,10 @@ const receiving = Effect.fnUntraced(function* (answer: (receipt: Receipt) => Ans
     all.push(receipt)
     Queue.offerUnsafe(queue, receipt)
     const status = answer(receipt)
-    return status === "nothing" ? new Promise(() => {}) : Promise.resolve(new Response(null, { status }))
+    if (status === "nothing") return new Promise(() => {})
+    if (status >= 301 && status <= 308 && init.redirect === "error")
+      return Promise.reject(new TypeError("fetch failed"))
+    return Promise.resolve(new Response(null, { status }))
   }
   return { all, next: Queue.take(queue), layer: Layer.succeed(FetchHttpClient.Fetch, fetch) }
 })
@@ -315,6 +318,19 @@ describe("a web hook", () => {
       yield* TestClock.adjust("11 seconds")
       assert.deepInclude(yield* standingOf(runtime), { waiting: 1, lastError: "no response in time" })
     }).pipe(quiet)
+  )
+
+  it.effect("says of an address that redirects that it does, and follows it nowhere", () =>
+    Effect.gen(function* () {
+      const receiver = yield* receiving(() => 308)
+      const { runtime } = yield* living(MemoryJournal.make(), receiver)
+      yield* runtime.webhooks.add({ url })
+      yield* complete(runtime, "run")
+      yield* TestClock.adjust("4 seconds")
+      const lastError = "status 308, a redirect, which is not followed"
+      assert.deepInclude(yield* standingOf(runtime), { waiting: 1, lastError })
+      assert.lengthOf(receiver.all, 1)
+    }).pipe(Effect.scoped, quiet)
   )
 
   it.effect("is sent to no address of this machine or its network, unless it is the program's own", () =>

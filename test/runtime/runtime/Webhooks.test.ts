@@ -105,6 +105,10 @@ describe("the notices that wait for a web hook", () => {
         [["run.ended"], undefined, undefined]
       )
       assert.notInclude(listed, undefined)
+      for (const limit of [Number.NaN, -1, 0, 1.5, Number.POSITIVE_INFINITY]) {
+        assert.lengthOf((yield* runtime.webhooks.waiting(id, { limit })) ?? [], 1)
+        assert.lengthOf(yield* runtime.webhooks.ofRuns({ limit }), 1)
+      }
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
   )
 })

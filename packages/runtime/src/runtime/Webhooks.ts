@@ -13,6 +13,7 @@ import * as Webhook from "../engine/Webhook.ts"
 import type { WebhookStanding, WebhookStore } from "../engine/WebhookStore.ts"
 import type { IdSource } from "../kernel/Ids.ts"
 import * as Rule from "../kernel/OptionRule.ts"
+import * as Runs from "./Runs.ts"
 import type { RuntimeParts } from "./RuntimeParts.ts"
 
 /**
@@ -126,6 +127,9 @@ export const problemOf = ({ atMost, events = Webhook.events, secret, url }: NewW
   const issue = atMost === undefined ? undefined : Rule.issueOf("atMost of a web hook", atMost, Rule.count())
   return issue === undefined ? undefined : new WebhookInvalid({ field: "atMost", issue })
 }
+
+/** A number of rows that a store can take. */
+const rowsOf = (limit: number): number => Runs.limitOf(limit, 1_000_000)
 
 /** What callers see. */
 const infoOf = ({ webhook, ...standing }: WebhookStanding): WebhookInfo => {
@@ -282,11 +286,11 @@ export const make = ({ host: { webhooks }, ids }: RuntimeParts): Webhooks => {
       }),
     remove: (id, options) => webhooks.remove(id, options?.resourceId),
     ofRuns: ({ limit = 1000, resourceId } = {}) =>
-      Effect.map(webhooks.list({ resourceId, isOfRun: true, limit }), (all) => all.map(runInfoOf)),
+      Effect.map(webhooks.list({ resourceId, isOfRun: true, limit: rowsOf(limit) }), (all) => all.map(runInfoOf)),
     waiting: Effect.fnUntraced(function* (id, { limit = 100, resourceId } = {}) {
       const [found] = yield* webhooks.list({ id, resourceId })
       if (found === undefined || (resourceId !== undefined && found.webhook.source === "settings")) return undefined
-      return (yield* webhooks.due(id, Number.MAX_SAFE_INTEGER, limit)).map(waitingOf)
+      return (yield* webhooks.due(id, Number.MAX_SAFE_INTEGER, rowsOf(limit))).map(waitingOf)
     }),
     retry: (id, options) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => webhooks.retry(id, now, options?.resourceId)),

@@ -69,6 +69,9 @@ export interface Refused {
 
 const patience = "10 seconds"
 
+/** 0: a platform that hides the status of a redirect. */
+const redirects: ReadonlySet<number> = new Set([0, 301, 302, 303, 307, 308])
+
 const refused = (why: string, waitMs = 0): Refused => ({ why, waitMs })
 
 /** Sends it once; `undefined`: it was accepted. */
@@ -83,7 +86,12 @@ export const post = Effect.fnUntraced(function* (sent: Sent): Effect.fn.Return<R
   )
   return yield* HttpClient.execute(request).pipe(
     Effect.map(({ headers, status }) =>
-      status >= 200 && status < 300 ? undefined : refused(`status ${status}`, Retry.askedMs(headers["retry-after"]))
+      status >= 200 && status < 300
+        ? undefined
+        : refused(
+            redirects.has(status) ? `status ${status}, a redirect, which is not followed` : `status ${status}`,
+            Retry.askedMs(headers["retry-after"], at)
+          )
     ),
     Effect.timeout(patience),
     Effect.catch(({ _tag }) =>
@@ -93,7 +101,7 @@ export const post = Effect.fnUntraced(function* (sent: Sent): Effect.fn.Return<R
     Effect.provide(FetchHttpClient.layer),
     // A span would have the URL, which may be a secret, and send the trace's id to others.
     Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
-    Effect.provideService(FetchHttpClient.RequestInit, { redirect: "error" })
+    Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" })
   )
 })
 

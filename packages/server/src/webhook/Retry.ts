@@ -3,6 +3,8 @@
  * up to a fifth shorter or longer by chance, so that many senders do not come back together. While an address fails and
  * anything is due, it is tried once every 5 minutes, so that it is noticed soon that it is back.
  */
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
 
 const firstMs = 5000
 const mostMs = 6 * 3_600_000
@@ -39,10 +41,20 @@ export const isOver = (ageMs: number, attempts: number, retryForMs: number): boo
   ageMs >= retryForMs && attempts >= leastAttempts
 
 /**
- * The delay that a response asks for by `retry-after`, in milliseconds, an hour at most; 0 without one.
+ * The delay that a response asks for by `retry-after`, in seconds or as a date, in milliseconds, an hour at most; 0 without
+ * one. `now`: epoch milliseconds.
  *
  * @since 0.2.0
  * @category operations
  */
-export const askedMs = (retryAfter: string | undefined): number =>
-  retryAfter !== undefined && /^\d{1,9}$/.test(retryAfter) ? Math.min(3_600_000, Number(retryAfter) * 1000) : 0
+export const askedMs = (retryAfter: string | undefined, now: number): number => {
+  if (retryAfter === undefined) return 0
+  const asked = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : dateOf(retryAfter) - now
+  return Number.isNaN(asked) ? 0 : Math.max(0, Math.min(3_600_000, asked))
+}
+
+/** The time of an HTTP date, as in `Sun, 06 Nov 1994 08:49:37 GMT`; `NaN` of any other text. */
+const dateOf = (text: string): number =>
+  /^[A-Z][a-z]{2}, .+ GMT$/.test(text)
+    ? Option.getOrElse(Option.map(DateTime.make(text), DateTime.toEpochMillis), () => Number.NaN)
+    : Number.NaN
