@@ -97,6 +97,16 @@ describe("a memory", () => {
       "京都"
     ])
   })
+  it("finds words of Korean by their first two syllables, and pairs of Chinese by their first letter", () => {
+    const found = (text: string, query: string) =>
+      WordSearch.index([{ id: "one", text }])
+        .search(query)
+        .map(({ id }) => id)
+    assert.deepStrictEqual(
+      [found("커피를 좋아한다", "커피"), found("茶が好き", "茶"), found("tea", "te"), found("커피를 좋아한다", "커")],
+      [["one"], ["one"], [], []]
+    )
+  })
 
   it.effect("keeps its limit when others come first", () =>
     Effect.gen(function* () {

@@ -43,13 +43,17 @@ export const wordsOf = (text: string): ReadonlyArray<string> =>
  */
 export const askedWords = (query: string): ReadonlyArray<string> => [...new Set(wordsOf(query))].slice(0, mostAsked)
 
+/** Scripts of syllables, or of words: a word that begins with a few of them has others after it, such as particles. */
+const short = /^(?:[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]|\p{Script=Hangul}{2})/u
+
 /**
- * Whether a word of a query also stands for longer words that begin with it.
+ * Whether a word of a query also stands for longer words that begin with it: from three letters on, in Korean from two, and
+ * a single letter of Chinese or Japanese for the pairs that it begins.
  *
  * @since 0.1.0
  * @category guards
  */
-export const isPrefix = (word: string): boolean => word.length >= 3
+export const isPrefix = (word: string): boolean => word.length >= 3 || short.test(word)
 
 /**
  * A text to find, in named parts: `title` counts twice.
