@@ -116,8 +116,8 @@ export interface WebhookStore {
    */
   readonly add: (webhook: StoredWebhook, most: number, toldSeq?: number) => Effect.Effect<boolean>
   /**
-   * Makes `secret` the current one, and keeps the one before beside it. False when there is no such web hook, or it has
-   * no secrets of its own.
+   * Makes `secret` the current one, and keeps the one before beside it. Ends a lease, so that what is sent next is signed
+   * with both. False when there is no such web hook, or it has no secrets of its own.
    */
   readonly rotate: (id: string, secret: string, resourceId?: string) => Effect.Effect<boolean>
   /**
@@ -269,6 +269,8 @@ export class MemoryWebhooks implements WebhookStore {
       const row = this.of(id, resourceId)
       if (row?.webhook.source !== "api") return false
       row.webhook = { ...row.webhook, secrets: [secret, ...row.webhook.secrets.slice(0, 1)] }
+      row.owner = undefined
+      row.until = 0
       return true
     })
 

@@ -102,7 +102,15 @@ export const clauses: ReadonlyArray<Clause> = [
       yield* same(yield* webhooks.rotate("hook", "two", "other"), false, "that another tenant rotates it")
       yield* same(yield* webhooks.rotate("hook", "two", "tenant"), true, "that its tenant rotates it")
       yield* same((yield* standing(store))?.webhook.secrets, ["two", "one"], "its secrets")
+      yield* same(yield* leased(store, asking(2000)), ["hook"], "that it is leased")
       yield* webhooks.rotate("hook", "three")
+      yield* same(
+        yield* webhooks.extend("hook", "first", 90_000),
+        false,
+        "that its sender goes on with the old secrets"
+      )
+      const [then] = yield* webhooks.lease(asking(2000))
+      yield* same(then?.webhook.secrets, ["three", "two"], "the secrets of the next lease")
       yield* same((yield* standing(store))?.webhook.secrets, ["three", "two"], "its secrets after another rotation")
       yield* webhooks.put(webhook({ id: "set", source: "settings", secrets: [] }))
       yield* same(yield* webhooks.rotate("set", "two"), false, "that a web hook of settings is rotated")

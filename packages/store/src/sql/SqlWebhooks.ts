@@ -113,6 +113,7 @@ const rotate = (db: Database, id: string, secret: string, resourceId: string | u
       if (found === undefined) return false
       const { webhook } = found
       yield* put(db, { ...webhook, secrets: [secret, ...webhook.secrets.slice(0, 1)] }, 0)
+      yield* db.rows("UPDATE reins_webhooks SET leased_by = NULL, leased_until = 0 WHERE id = ?", Column.encode(id))
       return true
     })
   )
