@@ -106,7 +106,8 @@ export const make = Effect.fnUntraced(function* (
   const { newId, options, runtime } = sending
   const { outbox } = runtime.webhooks
   const own = new Map((options.own ?? []).map((one) => [ownId(one), secretsOf(one)]))
-  const owner = newId("sender")
+  const sender = newId("sender")
+  let leases = 0
   const busy = yield* FiberMap.make<string>()
   const bell = yield* Queue.sliding<void>(1)
   const retryForMs = Budget.milliseconds(options.retryFor ?? "3 days")
@@ -157,7 +158,7 @@ export const make = Effect.fnUntraced(function* (
   })
 
   /** Sends what is due, until something is refused or nothing is left. */
-  const notify = Effect.fnUntraced(function* (leased: LeasedWebhook, progress: Progress) {
+  const notify = Effect.fnUntraced(function* (leased: LeasedWebhook, owner: string, progress: Progress) {
     const { webhook } = leased
     while (true) {
       const notices = yield* outbox.due(webhook.id, yield* Clock.currentTimeMillis, batch)
@@ -180,25 +181,25 @@ export const make = Effect.fnUntraced(function* (
   })
 
   /** Extends the lease until it is lost. */
-  const holding = (id: string): Effect.Effect<void> =>
+  const holding = (id: string, owner: string): Effect.Effect<void> =>
     Effect.flatMap(
       Effect.delay(
         Effect.flatMap(Clock.currentTimeMillis, (now) => outbox.extend(id, owner, now + leaseMs)),
         leaseMs / 3
       ),
-      (isOurs) => (isOurs ? holding(id) : Effect.void)
+      (isOurs) => (isOurs ? holding(id, owner) : Effect.void)
     )
 
   /** Tells a run by its protocol, until it has ended or something is refused. */
-  const push = (leased: LeasedWebhook, progress: Progress) =>
+  const push = (leased: LeasedWebhook, owner: string, progress: Progress) =>
     Effect.raceFirst(
       RunPush.tell(sending, leased, (id, body) =>
         Effect.tap(post(leased.webhook, id, body), (refused) => Effect.sync(() => progress.note(refused)))
       ),
-      Effect.as(holding(leased.webhook.id), "unfinished" as const)
+      Effect.as(holding(leased.webhook.id, owner), "unfinished" as const)
     )
 
-  const work = Effect.fnUntraced(function* (leased: LeasedWebhook) {
+  const work = Effect.fnUntraced(function* (leased: LeasedWebhook, owner: string) {
     const { failingSince, failures, webhook } = leased
     const progress = new Progress()
     const release = Effect.fnUntraced(function* (isUnstarted = false) {
@@ -210,7 +211,7 @@ export const make = Effect.fnUntraced(function* (
       yield* outbox.release(webhook.id, owner, { at, accepted, failure: refused?.why, nextAt: at + pause })
       yield* changed(webhook.id, failures, progress)
     })
-    const told = webhook.runId === undefined ? notify(leased, progress) : push(leased, progress)
+    const told = webhook.runId === undefined ? notify(leased, owner, progress) : push(leased, owner, progress)
     const outcome = yield* Effect.onInterrupt(told, () => release())
     const now = yield* Clock.currentTimeMillis
     const isHopeless =
@@ -223,11 +224,13 @@ export const make = Effect.fnUntraced(function* (
   })
 
   const round = Effect.gen(function* () {
+    // Another name each time: work that is replaced because its lease was over ends no lease of what replaces it.
+    const owner = `${sender}.${++leases}`
     const now = yield* Clock.currentTimeMillis
     const protocols = options.secret !== undefined && sending.pushes.size > 0
     const lease = { owner, now, until: now + leaseMs, known: [...own.keys()], protocols, limit: 16 }
     for (const leased of yield* outbox.lease(lease)) {
-      yield* FiberMap.run(busy, leased.webhook.id, contained(work(leased)))
+      yield* FiberMap.run(busy, leased.webhook.id, contained(work(leased, owner)))
     }
   })
 
