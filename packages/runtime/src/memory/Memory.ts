@@ -125,6 +125,14 @@ export const keyOf = ({ agent, principal, resourceId }: MemoryScope): string =>
   sha256Hex(JSON.stringify([resourceId, principal, agent]))
 
 /**
+ * The id of a memory of this scope where another scope has one with the given id: ids differ within a store.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const idIn = (scope: MemoryScope, id: string): string => `${id}@${keyOf(scope).slice(0, 16)}`
+
+/**
  * The keys of all scopes whose memories are seen from this one: its own and the wider ones.
  *
  * @since 0.1.0

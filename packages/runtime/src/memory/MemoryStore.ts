@@ -205,7 +205,8 @@ export class MemoryMemories implements MemoryStore {
       const held = [...this.all.values()].filter((each) => fits(each, { ...scope, isExact: true }))
       for (const each of held) if (!Memory.isValid(each, at)) this.all.delete(each.id)
       const valid = held.filter((each) => Memory.isValid(each, at))
-      const known = valid.find((each) => each.id === id)
+      const other = Memory.idIn(scope, id)
+      const known = valid.find((each) => each.id === id || each.id === other)
       if (known !== undefined) return Effect.succeed({ memory: known, isNew: false })
       const hash = Memory.hashOf(memory.text)
       const same = valid.find(({ text }) => Memory.hashOf(text) === hash)
@@ -214,11 +215,11 @@ export class MemoryMemories implements MemoryStore {
         this.all.set(same.id, updated)
         return Effect.succeed({ memory: updated, isNew: false })
       }
-      const kept = made(memory)
+      const kept = made(this.all.has(id) ? { ...memory, id: other } : memory)
       const bytes = valid.reduce((sum, { text }) => sum + Memory.sizeOf(text), 0)
       const refusal = Memory.refusalOf({ memories: valid.length, bytes }, Memory.sizeOf(kept.text), limits)
       if (refusal !== undefined) return Effect.fail(refusal)
-      this.all.set(id, kept)
+      this.all.set(kept.id, kept)
       return Effect.succeed({ memory: kept, isNew: true })
     })
 

@@ -24,6 +24,7 @@ export interface MemoryOwner {
 
 /**
  * How code remembers a text. `id`: an id of the caller's own, so that a repeated call remembers once; absent: a new one.
+ * Where another owner has a memory with this id, the memory in the result has another.
  *
  * @since 0.1.0
  * @category models

@@ -7,6 +7,7 @@ import * as Result from "effect/Result"
 import type { JournalStore } from "../host/journal/JournalStore.ts"
 import * as Memory from "../memory/Memory.ts"
 import type { MemoryFilter, MemoryStore, NewMemory } from "../memory/MemoryStore.ts"
+import * as MemoryIds from "./JournalMemoryIdContract.ts"
 import { type Clause, clause, same } from "./JournalSamples.ts"
 
 const ann: Memory.MemoryScope = { resourceId: "tenant", principal: "ann" }
@@ -51,6 +52,7 @@ const part = (name: string, check: (store: MemoryStore) => Effect.Effect<void>):
  * @category constants
  */
 export const clauses: ReadonlyArray<Clause> = [
+  ...MemoryIds.clauses,
   part("a memory is returned unchanged, with any text", (store) =>
     Effect.gen(function* () {
       const text = `It's "50%"; DROP TABLE x; -- \u0000 \u{1F600} \ud800 नमस्ते`

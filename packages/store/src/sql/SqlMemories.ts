@@ -152,17 +152,19 @@ const remember = Effect.fnUntraced(function* (
   // Locks the scope until the transaction ends.
   if (db.dialect.lockName !== undefined) yield* db.rows(db.dialect.lockName, `reins_memories ${scope}`)
   yield* db.rows("DELETE FROM reins_memories WHERE scope = ? AND expires_at <= ?", scope, memory.at)
+  const other = Memory.idIn(memory.scope, memory.id)
+  const ids = [memory.id, other].map(Column.encode)
   const [found] = yield* db.rows(
-    `SELECT ${columns} FROM reins_memories WHERE scope = ? AND (id = ? OR hash = ?)
-     ORDER BY CASE WHEN id = ? THEN 0 ELSE 1 END LIMIT 1`,
+    `SELECT ${columns} FROM reins_memories WHERE scope = ? AND (id = ? OR id = ? OR hash = ?)
+     ORDER BY CASE WHEN id = ? OR id = ? THEN 0 ELSE 1 END LIMIT 1`,
     scope,
-    Column.encode(memory.id),
+    ...ids,
     Memory.hashOf(memory.text),
-    Column.encode(memory.id)
+    ...ids
   )
   if (found !== undefined) {
     const known = yield* whole(found)
-    if (known.id === memory.id) return Result.succeed({ memory: known, isNew: false })
+    if (known.id === memory.id || known.id === other) return Result.succeed({ memory: known, isNew: false })
     const updated = MemoryStore.again(known, memory)
     yield* update(db, updated)
     return Result.succeed({ memory: updated, isNew: false })
@@ -175,8 +177,11 @@ const remember = Effect.fnUntraced(function* (
   const holds = { memories: Number(held?.["memories"] ?? 0), bytes: Number(held?.["bytes"] ?? 0) }
   const refusal = Memory.refusalOf(holds, Memory.sizeOf(made.text), limits)
   if (refusal !== undefined) return Result.fail(refusal)
-  yield* put(db, made)
-  return Result.succeed({ memory: made, isNew: true })
+  if (yield* put(db, made)) return Result.succeed({ memory: made, isNew: true })
+  // Another scope has a memory with this id.
+  const apart = { ...made, id: other }
+  yield* put(db, apart)
+  return Result.succeed({ memory: apart, isNew: true })
 })
 
 const recall = Effect.fnUntraced(function* (db: Database, query: MemoryStore.MemoryQuery) {
