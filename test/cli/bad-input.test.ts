@@ -79,6 +79,16 @@ layer(Sample.layer, { excludeTestServices: true })("bad input", (it) => {
       why: /^--store: unknown store "redis"\. Use memory, /
     },
     {
+      args: ["ask", "x", "--model", "demo", "--store", "sqlite:"],
+      code: 2,
+      why: /^--store: sqlite: names no file\. Write sqlite:FILE\.\n$/
+    },
+    {
+      args: ["runs", "--store", `sqlite:@/${"long".repeat(100)}.db`],
+      code: 1,
+      why: /^.*long\.db cannot be read\. Check the path and the rights of its folder, or name another: --store sqlite:FILE\.\n$/
+    },
+    {
       args: ["ask", "x", "--model", "demo", "--store", "sqlite:@/no/such/runs.db"],
       code: 1,
       why: /^SQLite at .*: Cannot open the file\. Its folder must exist/
@@ -174,9 +184,14 @@ layer(Sample.layer, { excludeTestServices: true })("bad input", (it) => {
   it.effect.each([
     { args: ["ask", "x", "--nope"], why: /^Unrecognized flag: --nope/ },
     { args: ["ask", "x", "--approve", "always"], why: /approve/ },
-    { args: ["ask", "x", "--thread", ""], why: /--thread is empty\. Give an id, or leave it out\./ },
-    { args: ["chat", "--thread", " "], why: /--thread is empty\./ },
-    { args: ["runs", "--tenant", ""], why: /--tenant is empty\./ },
+    { args: ["ask", "x", "--thread", ""], why: /flag --thread\. Expected: an id that is not empty, or no such flag\n/ },
+    { args: ["chat", "--thread", " "], why: /flag --thread: " "\. Expected: an id that is not empty/ },
+    { args: ["runs", "--tenant", ""], why: /flag --tenant\. Expected: a name that is not empty, or no such flag\n/ },
+    {
+      args: ["runs", "--limit", "0"],
+      why: /^Invalid value for flag --limit: "0"\. Expected: a number from 1\nSee reins runs/
+    },
+    { args: ["audit", "--limit=-3"], why: /^Invalid value for flag --limit: "-3"\. Expected: a number from 1\n/ },
     { args: ["aks"], why: /aks/ }
   ])("$args is no command line: code 2, on standard error only", ({ args, why }) =>
     Effect.gen(function* () {

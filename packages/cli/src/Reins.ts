@@ -59,7 +59,7 @@ const chat = Command.make(
     demo: Flags.demo,
     store: Flags.store,
     path: Flags.path,
-    thread: Flags.thread,
+    thread: Flags.chatThread,
     hide: Flags.hide,
     approve: Flags.approve,
     budget: Flags.budget

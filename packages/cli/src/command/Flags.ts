@@ -33,14 +33,19 @@ export const store = text(
 
 export const path = text("path", "DIR", "The folder to work on (default: this one)")
 
-/** An id that is given is not blank. */
-const named = (name: string) =>
-  Flag.filter(
-    (id: string | undefined) => id === undefined || id.trim() !== "",
-    () => `--${name} is empty. Give an id, or leave it out.`
-  )
+/** An id that is given is not blank. What the second function says follows the flag's name and "Expected: ". */
+const named = Flag.filter(
+  (id: string | undefined) => id === undefined || id.trim() !== "",
+  () => "an id that is not empty, or no such flag"
+)
 
-export const thread = text("thread", "ID", "The thread to go on with (default: a new one)").pipe(named("thread"))
+export const thread = text("thread", "ID", "The thread to go on with (default: a new one)").pipe(named)
+
+export const chatThread = text(
+  "thread",
+  "ID",
+  "The thread to go on with (default: that of a run which has not ended, else a new one)"
+).pipe(named)
 
 export const budget = text("budget", "LIMITS", "Limits of a run: steps=12,usd=0.25,time=2m,tokens=…,calls=…,agents=…")
 
@@ -103,7 +108,7 @@ export const tenant = Flag.String("tenant").pipe(
   Flag.withDescription("Whose runs of a local store (default: default); a server knows it by the key"),
   Flag.filter(
     (name) => name.trim() !== "",
-    () => "--tenant is empty. Give a name, or leave it out."
+    () => "a name that is not empty, or no such flag"
   )
 )
 

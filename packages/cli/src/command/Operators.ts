@@ -24,7 +24,11 @@ const by = text("by", "NAME", "Who answers, for the record of a local store; a s
 const limit = Flag.Int("limit").pipe(
   Flag.withDefault(50),
   Flag.withMetavar("N"),
-  Flag.withDescription("How many at most (default 50)")
+  Flag.withDescription("How many at most (default 50)"),
+  Flag.filter(
+    (limit) => limit >= 1,
+    () => "a number from 1"
+  )
 )
 
 const runId = Argument.String("run").pipe(Argument.withDescription("The id of the run; reins runs lists them"))

@@ -38,8 +38,19 @@ export const isThere = (store: StoreChoice.Store) => {
     case "Postgres":
       return Effect.void
     case "Sqlite":
-      return statSync(store.file, { throwIfNoEntry: false }) !== undefined
-        ? Effect.void
-        : Effect.fail(failed(`There is no store ${store.file}. Name another: --path DIR, or --store sqlite:FILE.`))
+      return Effect.flatMap(
+        Effect.try({
+          try: () => statSync(store.file, { throwIfNoEntry: false }),
+          catch: (cause) =>
+            failed(
+              `${store.file} cannot be read. Check the path and the rights of its folder, or name another: --store sqlite:FILE.`,
+              cause
+            )
+        }),
+        (found) =>
+          found === undefined
+            ? Effect.fail(failed(`There is no store ${store.file}. Name another: --path DIR, or --store sqlite:FILE.`))
+            : Effect.void
+      )
   }
 }

@@ -42,6 +42,7 @@ const parse = (text: string, from: string): Effect.Effect<Store, CommandFailed> 
   if (text === "memory") return Effect.succeed({ _tag: "Memory" })
   const file = /^sqlite:(.+)$/s.exec(text)?.[1]
   if (file !== undefined) return Effect.succeed({ _tag: "Sqlite", file: resolve(file.replace(/^\/\/(?=\/)/, "")) })
+  if (/^sqlite:?$/.test(text)) return Effect.fail(misused(`${from}: ${text} names no file. Write sqlite:FILE.`))
   if (/^postgres(ql)?:\/\/./.test(text)) return Effect.succeed({ _tag: "Postgres", url: Redacted.make(text) })
   // What is written there may hold a password.
   const kind = /^[a-z]+(?=:)/i.exec(text)?.[0] ?? (text.length > 20 ? `${text.slice(0, 20)}…` : text)

@@ -1,5 +1,5 @@
 /**
- * A run as lines of JSON, one `{"event", "data"}` each, in the form of source 003: `text` (its last piece is
+ * A run as lines of JSON, one `{"event", "data"}` each, in the form of Kai's command line: `text` (its last piece is
  * `complete`), `step-start`, `tool-call` (`started`, `input-available` for a question, `output-available`,
  * `output-error`, `output-denied`), `tool-output-error` of a call that was approved, `error`, `finish`, which is the
  * last. A call's input and output are objects: any other value is put under `value`. What that form has no word for

@@ -1,5 +1,5 @@
 /**
- * Reads the native stream: our own events (source 002), bare or in their envelopes. Its order is the order of a run's
+ * Reads the native stream: our own events, bare or in their envelopes. Its order is the order of a run's
  * events, of which `Ordering` is the definition.
  *
  * Bare events are read as the root view. Those of the view `progress` do not say whose they are and cannot be checked.
