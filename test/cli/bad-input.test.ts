@@ -79,6 +79,16 @@ layer(Sample.layer, { excludeTestServices: true })("bad input", (it) => {
       why: /^--store: unknown store "redis"\. Use memory, /
     },
     {
+      args: ["ask", "x", "--model", "demo", "--app", `@/${"long".repeat(100)}.ts`],
+      code: 1,
+      why: /long\.ts" cannot be read\. Check the path and the rights of its folder, or name another\.\n$/
+    },
+    {
+      args: ["replay", `@/${"long".repeat(100)}.jsonl`],
+      code: 1,
+      why: /long\.jsonl" cannot be read\. Check the path and the rights of its folder, or name another\.\n$/
+    },
+    {
       args: ["ask", "x", "--model", "demo", "--store", "sqlite:"],
       code: 2,
       why: /^--store: sqlite: names no file\. Write sqlite:FILE\.\n$/

@@ -7,7 +7,6 @@ import { Fork, type ModelPort, type Replayed, Runtime } from "@reins/runtime"
 import { RunExport } from "@reins/runtime/journal"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import { statSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { resolve } from "node:path"
 import type { Mode } from "../chat/Asking.ts"
@@ -16,6 +15,7 @@ import * as StoreArchive from "../desk/StoreArchive.ts"
 import { CommandFailed, codes, ended, failed, misused } from "../setting/CommandFailed.ts"
 import * as Limits from "../setting/Limits.ts"
 import * as ModelChoice from "../setting/ModelChoice.ts"
+import * as Presence from "../setting/Presence.ts"
 import * as StoreChoice from "../setting/StoreChoice.ts"
 import * as Workplace from "../setting/Workplace.ts"
 import { Screen } from "../terminal/Screen.ts"
@@ -61,7 +61,7 @@ const quoted = (text: string): string => JSON.stringify(Text.harmless(text))
 
 /** The runs that are meant: those of a file, or one of the store. */
 const recordings = Effect.fnUntraced(function* ({ path, store, url, what }: Given) {
-  const isFile = statSync(what, { throwIfNoEntry: false })?.isFile() === true
+  const isFile = yield* Presence.isFile(what)
   const read = (lines: ReadonlyArray<string>) =>
     Effect.mapError(
       Effect.flatMap(RunExport.read(lines), (lines) => Effect.forEach(runsIn(lines), RunExport.recordingOf)),
@@ -80,7 +80,7 @@ const recordings = Effect.fnUntraced(function* ({ path, store, url, what }: Give
     return yield* read(text.split("\n"))
   }
   const chosen = yield* StoreChoice.chosen(store, resolve(path ?? "."))
-  if (chosen._tag === "Sqlite" && statSync(chosen.file, { throwIfNoEntry: false })?.isFile() !== true) {
+  if (chosen._tag === "Sqlite" && !(yield* Presence.isFile(chosen.file))) {
     return yield* failed(
       `There is no file ${quoted(what)}, and no store ${chosen.file} with such a run. Name a file of reins archive, or the store: --store.`
     )

@@ -15,11 +15,11 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { statSync } from "node:fs"
 import process from "node:process"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { type CommandFailed, failed, sentenceOf } from "./CommandFailed.ts"
+import * as Presence from "./Presence.ts"
 
 /** What an app file exports. */
 export type App =
@@ -125,7 +125,7 @@ const loadsTypes = (): boolean => {
 export const load = (file: string): Effect.Effect<App, CommandFailed> =>
   Effect.gen(function* () {
     const path = resolve(file)
-    if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true)
+    if (!(yield* Presence.isFile(path)))
       return yield* failed(`There is no app file ${JSON.stringify(file)}. Name one: --app agent.ts`)
     if (/\.[cm]?tsx?$/.test(path) && !loadsTypes()) {
       return yield* failed(

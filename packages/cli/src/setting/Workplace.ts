@@ -6,7 +6,6 @@ import { OpenAiUsage } from "@reins/models"
 import { type Agent, Model, type ModelPort, Runtime } from "@reins/runtime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { statSync } from "node:fs"
 import { stat } from "node:fs/promises"
 import { resolve } from "node:path"
 import * as Assistant from "../assistant/Assistant.ts"
@@ -14,6 +13,7 @@ import * as AppFile from "./AppFile.ts"
 import { type CommandFailed, failed, misused } from "./CommandFailed.ts"
 import { LiveModel } from "./LiveModel.ts"
 import * as ModelChoice from "./ModelChoice.ts"
+import * as Presence from "./Presence.ts"
 import * as StoreChoice from "./StoreChoice.ts"
 
 /** The options of the command line. */
@@ -74,8 +74,8 @@ const isFolder = (path: string): Effect.Effect<void, CommandFailed> =>
   )
 
 /** Whether a store is there already. */
-const isMade = (store: StoreChoice.Store): boolean =>
-  store._tag !== "Sqlite" || statSync(store.file, { throwIfNoEntry: false })?.isFile() === true
+const isMade = (store: StoreChoice.Store): Effect.Effect<boolean, CommandFailed> =>
+  store._tag === "Sqlite" ? Presence.isFile(store.file) : Effect.succeed(true)
 
 /** Asks OpenAI for what cut answers have used. */
 const lookups = (isOn: boolean): Layer.Layer<never, CommandFailed> =>
@@ -113,7 +113,7 @@ export const make = (given: Given): Effect.Effect<Workplace, CommandFailed> =>
     const { standIn } = given
     const named: StoreChoice.Store =
       standIn === undefined ? yield* StoreChoice.chosen(given.store, folder) : { _tag: "Memory" }
-    const store: StoreChoice.Store = given.makesStore === false && !isMade(named) ? { _tag: "Memory" } : named
+    const store: StoreChoice.Store = given.makesStore === false && !(yield* isMade(named)) ? { _tag: "Memory" } : named
     const model =
       standIn?.model ?? (yield* ModelChoice.chosen(given.model)) ?? (given.demo ? ModelChoice.demo : undefined)
     if (app !== undefined && model === ModelChoice.demo && standIn === undefined) {
