@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Agent, Model, Runtime } from "@reins/runtime"
 import { ScriptedModel } from "@reins/runtime/testing"
 import { Authenticator, Server } from "@reins/server"
+import { Sqlite } from "@reins/store/sqlite"
 import * as A2a from "@reins/wire/a2a"
 import { Effect, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
@@ -34,26 +35,35 @@ const serving = Effect.gen(function* () {
   const runtime = Runtime.layer({ agents: [Agent.make("clerk", { toolkit: Kit })] }).pipe(
     Layer.provide([
       Layer.succeed(Model, model),
-      Kit.toLayer({ send: ({ to }) => Effect.sync(() => (sent.push(to), "sent")) })
+      Kit.toLayer({ send: ({ to }) => Effect.sync(() => (sent.push(to), "sent")) }),
+      Sqlite.layer({ filename: ":memory:", gatherMs: 0 })
     ])
   )
   const options = {
     dialects: [{ dialect: A2a.make({ pushes: true }) }],
     webhooks: { secret: "whsec", allow: () => true }
   }
-  const { dispose, handler } = Server.toWebHandler(options, Layer.mergeAll(runtime, Authenticator.layerOpen()))
-  yield* Effect.addFinalizer(() => Effect.promise(dispose))
-  const post = (body: string) =>
-    Effect.promise(async (): Promise<Parsed> => {
-      const response = await handler(new Request("http://localhost/a2a/rpc", { method: "POST", body }))
-      return JSON.parse(await response.text())
-    })
+  const built = Layer.succeedContext(yield* Layer.build(runtime))
+  const open = Effect.gen(function* () {
+    const { dispose, handler } = Server.toWebHandler(options, Layer.mergeAll(built, Authenticator.layerOpen()))
+    yield* Effect.addFinalizer(() => Effect.promise(dispose))
+    return (body: string) =>
+      Effect.promise(async (): Promise<Parsed> => {
+        const response = await handler(new Request("http://localhost/a2a/rpc", { method: "POST", body }))
+        return JSON.parse(await response.text())
+      })
+  })
+  return { sent, open, ...clientOf(yield* open) }
+})
+
+/** What a client does by `post`. */
+const clientOf = (post: (body: string) => Effect.Effect<Parsed>) => {
   const rpc = (method: string, params: object) => post(JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }))
   const say = (messageId: string, parts: ReadonlyArray<object>, more: object = {}, configuration: object = {}) =>
     rpc("SendMessage", { message: { messageId, role: "ROLE_USER", parts, ...more }, configuration })
   const begun = Effect.map(say("first", [{ text: "Write to both" }]), ({ result }) => result.task)
-  return { sent, post, rpc, say, begun }
-})
+  return { post, rpc, say, begun }
+}
 
 const asked = (task: Parsed): string => task.status.message.parts[1].data.approvalId
 
@@ -79,6 +89,18 @@ describe("a message to a task of A2A", () => {
         result.history.map(({ messageId }: Parsed) => messageId),
         ["first", "yes-1", "yes-2"]
       )
+    })
+  )
+
+  it.live("that is sent again to another server of the store does not answer the next question", () =>
+    Effect.gen(function* () {
+      const { begun, open, say, sent } = yield* serving
+      const task = yield* begun
+      const first = yield* say("yes-1", [{ text: "yes" }], { taskId: task.id })
+      const other = clientOf(yield* open)
+      const again = yield* other.say("yes-1", [{ text: "yes" }], { taskId: task.id })
+      assert.deepStrictEqual(sent, ["mia"])
+      assert.deepStrictEqual(again.result.task, first.result.task)
     })
   )
 

@@ -42,6 +42,15 @@ export const digest = ({ decisions, requestId, results, said, words = [] }: Give
   return bytesToHex(sha256(utf8ToBytes(JSON.stringify([given, words, requestId]))))
 }
 
+/** The thread that an address is in: a run's own, whose notes this process may not have read yet. */
+const threadOf = (serving: ServerContext, principal: Principal, { runId, threadId }: Command.Address) =>
+  runId === undefined
+    ? Effect.succeed(threadId)
+    : Lookup.run(serving, principal, runId).pipe(
+        Effect.map((status) => serving.naming.outer(status.resourceId, status.threadId)),
+        Effect.orElseSucceed(() => threadId)
+      )
+
 /** Finds an earlier request with the same answers, to return its result again. */
 export const repeated = Effect.fnUntraced(function* (
   serving: ServerContext,
@@ -51,9 +60,9 @@ export const repeated = Effect.fnUntraced(function* (
   const { book } = serving
   const { tenant } = principal
   const wanted = digest(given)
-  const note = address.threadId === undefined ? undefined : yield* book.get(tenant, address.threadId)
-  const notes =
-    address.threadId === undefined ? (yield* book.recent(tenant)).toReversed() : note === undefined ? [] : [note]
+  const within = yield* threadOf(serving, principal, address)
+  const note = within === undefined ? undefined : yield* book.get(tenant, within)
+  const notes = within === undefined ? (yield* book.recent(tenant)).toReversed() : note === undefined ? [] : [note]
   for (const { runs, threadId } of notes) {
     for (const { openings, runId } of runs.toReversed()) {
       if (address.runId !== undefined && address.runId !== runId) continue
