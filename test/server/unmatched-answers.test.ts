@@ -1,6 +1,10 @@
 /** An answer that matches nothing is refused by what is wrong with it, and never as one to a conversation that is not there. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Agent, AskPerson, Model, Runtime } from "@reins/runtime"
+import { ScriptedModel } from "@reins/runtime/testing"
+import { Authenticator, Server } from "@reins/server"
+import * as A2a from "@reins/wire/a2a"
+import { Effect, Layer } from "effect"
 import * as Served from "./Served.ts"
 
 describe("an answer that matches nothing", () => {
@@ -67,6 +71,37 @@ describe("an answer that matches nothing", () => {
       const result = (content: string) => ({ role: "tool", toolCallId: own, content })
       assert.strictEqual((yield* turn([result("a"), result("b")])).status, 400)
       assert.strictEqual((yield* turn([result("a"), result("a")])).status, 200)
+    })
+  )
+
+  it.live("is refused where two results say two things about a model's question", () =>
+    Effect.gen(function* () {
+      const model = ScriptedModel.make({
+        respond: (request) =>
+          ScriptedModel.lastResults(request).length > 0
+            ? ScriptedModel.text("Painted.")
+            : ScriptedModel.calls([{ id: "c", name: "AskPerson", args: { question: "Which colour?" } }])
+      })
+      const runtime = Runtime.layer({ agents: [Agent.make("desk", { toolkit: AskPerson.toolkit })] }).pipe(
+        Layer.provide(Layer.succeed(Model, model))
+      )
+      const { dispose, handler } = Server.toWebHandler(
+        { dialects: [{ dialect: A2a.make() }] },
+        Layer.mergeAll(runtime, Authenticator.layerOpen())
+      )
+      yield* Effect.addFinalizer(() => Effect.promise(dispose))
+      const say = (messageId: string, parts: ReadonlyArray<object>, more: object = {}) =>
+        Effect.promise(async (): Promise<ReturnType<typeof JSON.parse>> => {
+          const params = { message: { messageId, role: "ROLE_USER", parts, ...more } }
+          const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "SendMessage", params })
+          return (await handler(new Request("http://localhost/a2a/rpc", { method: "POST", body }))).json()
+        })
+      const { id: taskId } = (yield* say("m", [{ text: "Paint it" }])).result.task
+      const result = (said: string) => ({ data: { toolCallId: "c", result: said } })
+      const both = yield* say("both", [result("red"), result("blue")], { taskId })
+      assert.strictEqual(both.error?.data[0].reason, "AnswersContradict")
+      const equal = yield* say("equal", [result("red"), result("red")], { taskId })
+      assert.strictEqual(equal.result.task.status.state, "TASK_STATE_COMPLETED")
     })
   )
 })

@@ -44,15 +44,16 @@ const differ = (said: ReadonlyArray<unknown>): boolean => new Set(said.map((one)
 const fitting = (open: Parking.Parking, { decisions, results }: Answers): Fitting => {
   let refusal: Refusal.Refusal | undefined
   const decided = open.questions.flatMap((question) => {
-    const all = decisions.filter((decision) => Command.concerns(decision, question))
-    const [given] = all
-    if (given !== undefined) {
-      if (differ(all.map(({ decision }) => decision))) refusal ??= contradicting
-      refusal ??= Command.refusalOn(question, given)
-      return [{ question, decision: Command.decisionOn(question, given) }]
-    }
-    const returned = results.find((result) => Command.answers(result, question))
-    return returned === undefined ? [] : [{ question, decision: Command.decisionBy(question, returned) }]
+    const named = decisions.filter((decision) => Command.concerns(decision, question))
+    const [given] = named
+    const all =
+      given === undefined
+        ? results.flatMap((one) => (Command.answers(one, question) ? [Command.decisionBy(question, one)] : []))
+        : named.map((one) => Command.decisionOn(question, one))
+    const [decision] = all
+    if (differ(all)) refusal ??= contradicting
+    if (given !== undefined) refusal ??= Command.refusalOn(question, given)
+    return decision === undefined ? [] : [{ question, decision }]
   })
   const returned = open.plainCalls.flatMap((call) => {
     const all = results.filter(({ toolCallId }) => toolCallId === callIdOf(call))
@@ -237,8 +238,7 @@ const meaning = (
 
 /**
  * Executes an answer; the run continues afterwards. `isWatched`: the response streams the run, or the answer is kept for its
- * client. `undefined`: nothing
- * waits for it; then `otherwise` decides.
+ * client. `undefined`: nothing waits for it; then `otherwise` decides.
  */
 export const answer = Effect.fnUntraced(function* (
   serving: ServerContext,
