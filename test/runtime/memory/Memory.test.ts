@@ -103,8 +103,14 @@ describe("a memory", () => {
         .search(query)
         .map(({ id }) => id)
     assert.deepStrictEqual(
-      [found("커피를 좋아한다", "커피"), found("茶が好き", "茶"), found("tea", "te"), found("커피를 좋아한다", "커")],
-      [["one"], ["one"], [], []]
+      [
+        found("커피를 좋아한다", "커피"),
+        found("茶が好き", "茶"),
+        found("tea", "te"),
+        found("커피를 좋아한다", "커"),
+        found("コンテスト", "コーヒー")
+      ],
+      [["one"], ["one"], [], [], []]
     )
   })
 

@@ -43,12 +43,15 @@ export const wordsOf = (text: string): ReadonlyArray<string> =>
  */
 export const askedWords = (query: string): ReadonlyArray<string> => [...new Set(wordsOf(query))].slice(0, mostAsked)
 
-/** Scripts of syllables, or of words: a word that begins with a few of them has others after it, such as particles. */
-const short = /^(?:[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]|\p{Script=Hangul}{2})/u
+/**
+ * Letters that are words alone, and pairs of syllables: what follows them may be a particle. A single kana is no word: it is
+ * what is left before the mark of a long vowel, which divides words.
+ */
+const short = /^(?:\p{Script=Han}|\p{Script=Hangul}{2})/u
 
 /**
  * Whether a word of a query also stands for longer words that begin with it: from three letters on, in Korean from two, and
- * a single letter of Chinese or Japanese for the pairs that it begins.
+ * a single Chinese letter, also in Japanese, for the pairs that it begins.
  *
  * @since 0.1.0
  * @category guards
