@@ -11,7 +11,7 @@ import {
   StoreFailure
 } from "@reins/runtime/journal"
 import { ScriptedModel } from "@reins/runtime/testing"
-import { Deferred, Effect, Exit, Fiber, Layer, Queue, References, Schema, Stream } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Queue, References, Schema, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { TestClock } from "effect/testing"
 import * as OneTool from "../../../support/OneTool.ts"
@@ -101,32 +101,34 @@ describe.each(Opening.ways)("a run that waits for long in $way", ({ of }) => {
     }).pipe(Effect.provide(runtime(store, { paid: () => paid++ })))
   })
 
-  it.effect.each(["this process", "another process"] as const)(
-    "stays in memory while it looks for a cancel that %s has stored, however long that takes",
-    (whose) => {
-      const journal = of(MemoryJournal.make())
-      const wakes = Effect.runSync(Queue.unbounded<string>())
-      let isSlow = false
-      const find: JournalStore["find"] = (runId, name) => {
-        const found = journal.find(runId, name)
-        return Effect.suspend(() => (isSlow ? Effect.delay(found, "2 minutes") : found))
-      }
-      return Effect.gen(function* () {
-        const { cancel } = yield* Runtime
-        const { seen, watcher } = yield* started
-        yield* TestClock.adjust("58 seconds")
-        isSlow = true
-        if (whose === "this process") assert.isTrue(yield* cancel("run"))
-        else {
-          yield* journal.answer("run", Names.cancel, true, 59_000)
-          yield* Queue.offer(wakes, "run")
-        }
-        yield* TestClock.adjust("10 minutes")
-        yield* Fiber.join(watcher)
-        assert.isTrue(seen.some(({ event }) => event.type === "finish" && event.finishReason === "cancelled"))
-      }).pipe(Effect.provide(runtime({ ...journal, find, wakes: Stream.fromQueue(wakes) })))
+  it.effect.each([
+    ["a cancel of this process", "cancelled"],
+    ["a cancel of another process", "cancelled"],
+    ["an answer of another process", "stop"]
+  ] as const)("stays in memory while it looks for %s, however long that takes", ([whose, reason]) => {
+    const journal = of(MemoryJournal.make())
+    const wakes = Effect.runSync(Queue.unbounded<string>())
+    let isSlow = false
+    const find: JournalStore["find"] = (runId, name) => {
+      const found = journal.find(runId, name)
+      return Effect.suspend(() => (isSlow ? Effect.delay(found, "2 minutes") : found))
     }
-  )
+    return Effect.gen(function* () {
+      const other = Context.get(yield* Layer.build(runtime(journal, { carries: false })), Runtime)
+      const { id, seen, watcher } = yield* started
+      yield* TestClock.adjust("58 seconds")
+      isSlow = true
+      if (whose === "a cancel of this process") assert.isTrue(yield* (yield* Runtime).cancel("run"))
+      else {
+        if (whose === "a cancel of another process") assert.isTrue(yield* other.cancel("run"))
+        else yield* other.respondToApproval(id, Decision.approve())
+        yield* Queue.offer(wakes, "run")
+      }
+      yield* TestClock.adjust("10 minutes")
+      yield* Fiber.join(watcher)
+      assert.isTrue(seen.some(({ event }) => event.type === "finish" && event.finishReason === reason))
+    }).pipe(Effect.scoped, Effect.provide(runtime({ ...journal, find, wakes: Stream.fromQueue(wakes) })))
+  })
 
   it.effect("is opened again when its question expires", () => {
     const { count, store } = counting(of)
