@@ -1,8 +1,8 @@
 /** The administration of a store that the command line names. It opens the store, and carries no run. */
 import { Sqlite } from "@reins/store/sqlite"
 import * as Effect from "effect/Effect"
+import { statSync } from "node:fs"
 import { failed } from "../setting/CommandFailed.ts"
-import * as Presence from "../setting/Presence.ts"
 import * as StoreChoice from "../setting/StoreChoice.ts"
 
 /** What fails, as a sentence. */
@@ -38,10 +38,19 @@ export const isThere = (store: StoreChoice.Store) => {
     case "Postgres":
       return Effect.void
     case "Sqlite":
-      return Effect.flatMap(Presence.at(store.file), (found) =>
-        found === undefined
-          ? Effect.fail(failed(`There is no store ${store.file}. Name another: --path DIR, or --store sqlite:FILE.`))
-          : Effect.void
+      return Effect.flatMap(
+        Effect.try({
+          try: () => statSync(store.file, { throwIfNoEntry: false }),
+          catch: (cause) =>
+            failed(
+              `${store.file} cannot be read. Check the path and the rights of its folder, or name another: --store sqlite:FILE.`,
+              cause
+            )
+        }),
+        (found) =>
+          found === undefined
+            ? Effect.fail(failed(`There is no store ${store.file}. Name another: --path DIR, or --store sqlite:FILE.`))
+            : Effect.void
       )
   }
 }
